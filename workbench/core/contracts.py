@@ -1,0 +1,167 @@
+"""The three things a user of the workbench writes: a protocol, a feature, a lifecycle event.
+
+They meet in a scenario and do not know each other: a feature says what is *in* an area, a protocol how
+the host *learns of* an area and forgets it, an event what *happens* to a guest. All their programs are
+generators of steps (``workbench.core.steps``); no engine is known to any of them.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, ClassVar, Literal, NamedTuple
+
+from workbench.core.hoststate import DERIVED, VM, Key, area, pending
+from workbench.core.layout import Struct
+from workbench.core.outcome import ACCEPTED, UNKNOWN
+from workbench.core.steps import Get, Moment, Now, Program, Set
+from workbench.core.vcpu import Vcpu
+
+#: When the host writes a payload: at every entry, when requested, once at registration, on an event
+#: (a fault, an interrupt), or never (the guest writes and the host reads).
+Update = Literal["entry", "request", "registration", "event", "never"]
+
+
+class Feature:
+    """What a page of shared memory is for, and its ABI. Subclasses are small files in ``features/``."""
+
+    name: ClassVar[str]
+    title: ClassVar[str]  #: a few words for tables and pictures
+    payload: ClassVar[Struct | None] = None  #: None: the feature is a value, not memory
+    size: ClassVar[int] = 0  #: bytes of the area
+    align: ClassVar[int] = 1  #: bytes; what the ABI document asks for
+    scope: ClassVar[Literal["vcpu", "vm"]] = "vcpu"
+    served_by: ClassVar[Literal["kernel", "user"]] = "kernel"  #: who understands it on the host
+    update_when: ClassVar[Update] = "never"
+    cpuid_bit: ClassVar[int | None] = None  #: bit of leaf 0x40000001 EAX that offers it
+    linux_boot: ClassVar[int | None] = None  #: its place in Linux's order at boot; None: not at boot
+    linux_teardown: ClassVar[int | None] = None  #: its place in Linux's order of revocation
+    source: ClassVar[str] = ""
+
+    def prepare(self, gpa: int) -> Program:
+        """Guest: bring the area into the state the ABI asks for before it is registered."""
+        return
+        yield
+
+    def update(self, gpa: int, now: Moment) -> Program:
+        """Host: write the payload once, by the rules of its ABI."""
+        return
+        yield
+
+    def read(self, gpa: int) -> Program:
+        """Guest: return the payload's fields as the ABI says to read them, or None while it must wait."""
+        return None
+        yield
+
+    @property
+    def in_memory(self) -> bool:
+        """Tell whether this feature is a piece of memory (and not merely a value)."""
+        return self.payload is not None
+
+    def __repr__(self) -> str:
+        return f"<feature {self.name}>"
+
+
+class StateEntry(NamedTuple):
+    """One thing the host must carry in a migration, or lose."""
+
+    cpu: int  #: vCPU index, or hoststate.VM
+    name: str
+    entry_bytes: int  #: in the interface that reads and writes it (kvm_msr_entry: 16)
+    wire_bytes: int  #: in the VMM's migration stream
+    interface: str  #: the ioctl that carries it, or "none" where a new one is needed
+    architected: bool  #: a register the guest can read shows it
+    carried: bool  #: does a migration carry it, with the interfaces that exist
+
+
+class Protocol:
+    """How the host learns of an area, and forgets it. The two sides of one design in one file.
+
+    Guest side (``register``, ``unregister``) and host side (``on_wrmsr``, ``on_rdmsr``, ``on_init``,
+    ``on_entry``, ``save``, ``restore``) are generators of steps. Only ``register`` and ``on_wrmsr`` must be
+    written; everything else has a default that is honest about what a design without it can do.
+    """
+
+    name: ClassVar[str]
+    title: ClassVar[str] = ""
+    descriptor: ClassVar[Struct | None] = None  #: what the guest's scratch at ``cpu.descriptor`` holds
+    msrs: ClassVar[frozenset[int]] = frozenset()  #: the registers this protocol claims
+    deflected: ClassVar[frozenset[int]] = frozenset()  #: of these, those a real KVM must leave to us
+    mitigations_known: ClassVar[Mapping[str, str]] = {}  #: name -> one line of what it changes
+
+    def __init__(self, features: Sequence[Feature], mitigations: Iterable[str] = ()) -> None:
+        self.features = tuple(features)
+        self.by_name = {feature.name: feature for feature in self.features}
+        self.mitigations = frozenset(mitigations)
+
+    # -- the guest's side --------------------------------------------------------------------------
+
+    def supports(self, feature: Feature) -> bool:
+        """Tell whether this design can express ``feature`` at all."""
+        return True
+
+    def register(self, cpu: Vcpu, feature: Feature, gpa: int) -> Program:
+        """Guest: register ``feature`` at ``gpa``; return ACCEPTED or REFUSED, what the guest concludes."""
+        raise NotImplementedError(f"{type(self).__name__}.register must be written")
+
+    def unregister(self, cpu: Vcpu, feature: Feature, gpa: int) -> Program:
+        """Guest: revoke the registration of ``feature``. Default: the design has no way to do it."""
+        return ACCEPTED
+        yield
+
+    # -- the host's side ---------------------------------------------------------------------------
+
+    def on_wrmsr(self, cpu: Vcpu, msr: int, value: int, *, host_initiated: bool = False) -> Program:
+        """Host: the guest (or the VMM, if ``host_initiated``) writes ``msr``; return an Outcome."""
+        raise NotImplementedError(f"{type(self).__name__}.on_wrmsr must be written")
+
+    def on_rdmsr(self, cpu: Vcpu, msr: int, *, host_initiated: bool = False) -> Program:
+        """Host: the guest or the VMM reads ``msr``; return an int or an Outcome."""
+        return UNKNOWN
+        yield
+
+    def on_init(self, cpu: Vcpu) -> Program:
+        """Host: the vCPU receives INIT. Default: the design says nothing, so nothing is forgotten."""
+        return
+        yield
+
+    def on_entry(self, cpu: Vcpu) -> Program:
+        """Host: the vCPU is about to enter the guest; deliver the payload updates that are due."""
+        for feature in self.features:
+            if feature.update_when == "entry" or (
+                feature.update_when == "request" and (yield Get(pending(cpu.index, feature.name)))
+            ):
+                yield from self.deliver(cpu, feature)
+
+    def deliver(self, cpu: Vcpu, feature: Feature) -> Program:
+        """Host: write the payload of ``feature`` once, wherever the host believes the area to be."""
+        owner = cpu.index if feature.scope == "vcpu" else VM
+        gpa = yield Get(area(owner, feature.name))
+        if gpa is not None:
+            yield from feature.update(gpa, (yield Now()))
+        if feature.update_when == "request":
+            yield Set(pending(cpu.index, feature.name), None)
+
+    # -- live migration ----------------------------------------------------------------------------
+
+    def save(self, cpus: Sequence[Vcpu]) -> Program:
+        """VMM: return what the existing interfaces carry, as a tuple. Default: nothing."""
+        return ()
+        yield
+
+    def restore(self, cpus: Sequence[Vcpu], saved: tuple[Any, ...]) -> Program:
+        """VMM: put ``saved`` back on the destination."""
+        return
+        yield
+
+    def state(self, entries: Mapping[Key, Any]) -> list[StateEntry]:
+        """Say what of the host's ``entries`` is registration state, and how a migration carries it.
+
+        Default: every entry that is not derived is 8 bytes that no existing interface carries.
+        """
+        return [
+            StateEntry(key.cpu, f"{key.kind} {key.name}", 8, 8, "none", architected=False, carried=False)
+            for key in sorted(entries, key=lambda key: (key.cpu, key.kind, str(key.name)))
+            if key.kind not in DERIVED
+        ]
+
+    def __repr__(self) -> str:
+        extra = "".join(f" +{name}" for name in sorted(self.mitigations))
+        return f"<protocol {self.name}{extra}>"

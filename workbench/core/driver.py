@@ -1,0 +1,95 @@
+"""From a guest's program to one stream of (side, step): which register access goes to which handler.
+
+The vCPU stops in its guest program while the host's handler runs; the handler's steps appear in the same
+stream, marked KERNEL or USER, so that an engine may put anything between any two of them. The rules kept
+here are those of the architecture and of KVM's dispatch, never a protocol's:
+
+* WRMSR and RDMSR above CPL 0 take #GP before the host hears of it (Intel SDM, WRMSR).
+* A register nobody claims is UNKNOWN: the VMM serves it if it asked for such exits
+  (KVM_CAP_X86_USER_SPACE_MSR); otherwise kvm.ignore_msrs swallows it, or the guest takes #GP
+  (Linux arch/x86/kvm/x86.c, kvm_msr_ignored_check).
+"""
+
+from typing import Any
+
+from workbench.core.contracts import Protocol
+from workbench.core.outcome import FAULT, HANDLED, UNKNOWN, Outcome
+from workbench.core.steps import GUEST, KERNEL, USER, Exit, Program, Rdmsr, Share, Side, ToUser, Wrmsr
+from workbench.core.vcpu import Vcpu
+
+
+def guest_side(protocol: Protocol, program: Program, *, cpl: int = 0) -> Program:
+    """Drive a guest program, serving its register accesses by ``protocol``; return what it returns."""
+    answer: Any = None
+    while True:
+        try:
+            step = program.send(answer)
+        except StopIteration as stop:
+            return stop.value
+        kind = type(step)
+        if kind is Wrmsr or kind is Rdmsr:
+            answer = FAULT if cpl else (yield from register_access(protocol, step))
+        elif kind is Share:
+            # KVM_HC_MAP_GPA_RANGE: the hypercall goes to the VMM, which changes the page attributes.
+            yield GUEST, Exit("hypercall", 12)
+            yield KERNEL, ToUser("map_gpa_range")
+            answer = yield USER, step
+        else:
+            answer = yield GUEST, step
+
+
+def register_access(protocol: Protocol, step: Wrmsr | Rdmsr) -> Program:
+    """One exit for a register access, its handler, and the policy for registers nobody claims."""
+    writes = type(step) is Wrmsr
+    cpu: Vcpu = yield GUEST, Exit("wrmsr" if writes else "rdmsr", step.msr)
+    if not cpu.host.knows_protocol or step.msr not in protocol.msrs:
+        result: Any = UNKNOWN
+    elif isinstance(step, Wrmsr):
+        result = yield from host_side(protocol.on_wrmsr(cpu, step.msr, step.value))
+    else:
+        result = yield from host_side(protocol.on_rdmsr(cpu, step.msr))
+    if result is UNKNOWN:
+        result = yield from unclaimed(cpu, step.msr)
+        return 0 if result is HANDLED and not writes else result
+    return result
+
+
+def unclaimed(cpu: Vcpu, msr: int) -> Program:
+    """What becomes of an access that KVM does not know; returns HANDLED or FAULT."""
+    if msr in cpu.host.user_msrs:
+        yield KERNEL, ToUser("unknown msr")
+        return HANDLED
+    return HANDLED if cpu.host.ignore_msrs else FAULT
+
+
+def host_side(handler: Program, side: Side = KERNEL) -> Program:
+    """Drive a host handler, marking its steps; from ToUser on they are the VMM's."""
+    answer: Any = None
+    while True:
+        try:
+            step = handler.send(answer)
+        except StopIteration as stop:
+            return stop.value
+        answer = yield side, step
+        if type(step) is ToUser:
+            side = USER
+
+
+def host_write(protocol: Protocol, cpu: Vcpu, msr: int, value: int) -> Program:
+    """KVM_SET_MSRS of one entry; return whether it was accepted. MSR filters do not apply to the host."""
+    if not _kernel_knows(protocol, cpu, msr):
+        return False
+    outcome: Outcome = yield from host_side(protocol.on_wrmsr(cpu, msr, value, host_initiated=True))
+    return outcome is HANDLED
+
+
+def host_read(protocol: Protocol, cpu: Vcpu, msr: int) -> Program:
+    """KVM_GET_MSRS of one entry; return its value, or None if the entry was not processed."""
+    if not _kernel_knows(protocol, cpu, msr):
+        return None
+    value = yield from host_side(protocol.on_rdmsr(cpu, msr, host_initiated=True))
+    return None if isinstance(value, Outcome) else value
+
+
+def _kernel_knows(protocol: Protocol, cpu: Vcpu, msr: int) -> bool:
+    return cpu.host.knows_protocol and msr in protocol.msrs and msr not in protocol.deflected

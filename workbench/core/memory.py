@@ -1,0 +1,258 @@
+"""Guest-physical memory: memslots over sparse pages, dirty log, private pages.
+
+Two readings, on purpose: :meth:`GuestMemory.load` and :meth:`GuestMemory.store` are for the harness
+and raise a clear error outside every memslot; :meth:`GuestMemory.peek` and :meth:`GuestMemory.poke`
+are for programs and handlers, which get ``None`` or ``False`` and must choose an outcome.
+
+Dirty log: as KVM_GET_DIRTY_LOG (Linux Documentation/virt/kvm/api.rst section 4.8), reading returns the
+pages written since the last reading and clears them. Writes of the guest and of KVM are logged; writes
+of the VMM through its own mapping are not, and are kept apart (:meth:`GuestMemory.vmm_dirty`).
+"""
+
+from bisect import bisect_right
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from workbench.core.errors import GuestMemoryError
+from workbench.core.steps import GUEST, USER, Side
+
+PAGE_SIZE = 4096
+PAGE_SHIFT = 12
+OFFSET_MASK = PAGE_SIZE - 1
+GPA_LIMIT = 1 << 64
+
+
+@dataclass(slots=True)
+class Memslot:
+    """A range of gpa backed by memory: [gpa, gpa + size), in whole pages."""
+
+    gpa: int
+    size: int
+    readonly: bool = False
+    log_dirty: bool = True
+    dirty: set[int] = field(default_factory=set)  # page frame numbers
+
+    @property
+    def end(self) -> int:
+        """First gpa after the slot."""
+        return self.gpa + self.size
+
+    def __str__(self) -> str:
+        return f"{self.gpa:#x}..{self.end:#x}" + (" (read-only)" if self.readonly else "")
+
+
+class GuestMemory:
+    """Byte-accurate guest memory made of memslots; pages exist once they are written.
+
+    With ``encrypted``, every page is private until shared: the host can neither read nor write it.
+    """
+
+    def __init__(self, *, encrypted: bool = False) -> None:
+        self.encrypted = encrypted
+        self.generation = 0  # as KVM's memslot generation: counts every change of the layout
+        self._slots: list[Memslot] = []
+        self._starts: list[int] = []
+        self._pages: dict[int, bytearray] = {}
+        self._shared: set[int] = set()
+        self._vmm_dirty: set[int] = set()
+
+    # -- memslots ---------------------------------------------------------------------------------
+
+    @property
+    def slots(self) -> tuple[Memslot, ...]:
+        """The memslots in order of their gpa."""
+        return tuple(self._slots)
+
+    def add(self, gpa: int, size: int, *, readonly: bool = False, log_dirty: bool = True) -> Memslot:
+        """Add a memslot of fresh zeroed memory; raise GuestMemoryError if it is not possible."""
+        if gpa < 0 or size <= 0 or gpa & OFFSET_MASK or size & OFFSET_MASK or gpa + size > GPA_LIMIT:
+            raise GuestMemoryError(
+                f"memslot {gpa:#x} with {size:#x} bytes: address and size must be multiples of "
+                f"{PAGE_SIZE:#x}, the size positive, the end below 2^64"
+            )
+        for slot in self._slots:
+            if gpa < slot.end and slot.gpa < gpa + size:
+                raise GuestMemoryError(f"memslot {gpa:#x}..{gpa + size:#x} overlaps memslot {slot}")
+        slot = Memslot(gpa, size, readonly, log_dirty)
+        self._insert(slot)
+        return slot
+
+    def delete(self, gpa: int) -> None:
+        """Delete the memslot that begins at ``gpa``; what it held is gone."""
+        slot = self._remove(gpa)
+        for frame in self._frames(slot):
+            self._pages.pop(frame, None)
+            self._shared.discard(frame)
+
+    def move(self, gpa: int, to: int) -> None:
+        """Move the memslot at ``gpa`` to begin at ``to``; its content moves along."""
+        slot = self._remove(gpa)
+        pages = {frame: self._pages.pop(frame) for frame in self._frames(slot)}
+        try:
+            moved = self.add(to, slot.size, readonly=slot.readonly, log_dirty=slot.log_dirty)
+        except GuestMemoryError:
+            self._pages.update(pages)
+            self._insert(slot)
+            raise
+        shift = (to - gpa) >> PAGE_SHIFT
+        self._pages.update({frame + shift: page for frame, page in pages.items()})
+        moved.dirty = {frame + shift for frame in slot.dirty}
+
+    def set_readonly(self, gpa: int, readonly: bool) -> None:
+        """Make the memslot that begins at ``gpa`` read-only, or writable again."""
+        self._slot_at(gpa).readonly = readonly
+        self.generation += 1
+
+    def find(self, gpa: int) -> Memslot | None:
+        """Return the memslot that holds ``gpa``, or None."""
+        index = bisect_right(self._starts, gpa) - 1
+        if index >= 0:
+            slot = self._slots[index]
+            if gpa < slot.gpa + slot.size:
+                return slot
+        return None
+
+    # -- the harness's accesses: raise --------------------------------------------------------------
+
+    def load(self, gpa: int, size: int) -> bytes:
+        """Return ``size`` bytes at ``gpa``; raise GuestMemoryError outside every memslot."""
+        self._require(gpa, size, "load")
+        return self._copy(gpa, size)
+
+    def store(self, gpa: int, data: bytes) -> None:
+        """Write ``data`` at ``gpa`` as the guest would; raise GuestMemoryError if it cannot be."""
+        self._require(gpa, len(data), "store")
+        if not self.poke(gpa, data, GUEST):
+            raise GuestMemoryError(f"store of {len(data)} bytes at gpa {gpa:#x}: the memslot is read-only")
+
+    # -- programs' and handlers' accesses: answer ---------------------------------------------------
+
+    def peek(self, gpa: int, size: int, side: Side = GUEST) -> bytes | None:
+        """Return ``size`` bytes at ``gpa`` as ``side`` sees them, or None where it sees none."""
+        if not self.reachable(gpa, size, side):
+            return None
+        return self._copy(gpa, size)
+
+    def poke(self, gpa: int, data: bytes, side: Side = GUEST) -> bool:
+        """Write ``data`` at ``gpa`` for ``side``; False (nothing written) where it cannot."""
+        size = len(data)
+        if not self.reachable(gpa, size, side, write=True):
+            return False
+        offset = gpa & OFFSET_MASK
+        if offset + size <= PAGE_SIZE:
+            self._page(gpa >> PAGE_SHIFT)[offset : offset + size] = data
+            self._mark(gpa, side)
+            return True
+        done = 0
+        while done < size:
+            offset = (gpa + done) & OFFSET_MASK
+            part = data[done : done + PAGE_SIZE - offset]
+            self._page((gpa + done) >> PAGE_SHIFT)[offset : offset + len(part)] = part
+            self._mark(gpa + done, side)
+            done += len(part)
+        return True
+
+    def reachable(self, gpa: int, size: int, side: Side, *, write: bool = False) -> bool:
+        """Tell whether ``side`` can access all of [gpa, gpa + size) now."""
+        end = gpa + max(size, 1)
+        if gpa < 0 or end > GPA_LIMIT:
+            return False
+        at = gpa
+        while at < end:
+            slot = self.find(at)
+            if slot is None or (write and slot.readonly and side is not USER):
+                return False
+            at = slot.gpa + slot.size
+        if self.encrypted and side is not GUEST:
+            frames = range(gpa >> PAGE_SHIFT, ((end - 1) >> PAGE_SHIFT) + 1)
+            return all(frame in self._shared for frame in frames)
+        return True
+
+    # -- page attributes and dirty log -------------------------------------------------------------
+
+    def share(self, gpa: int, size: int, shared: bool) -> int:
+        """Make the pages that [gpa, gpa + size) touches shared or private; return how many changed."""
+        frames = set(range(gpa >> PAGE_SHIFT, ((gpa + max(size, 1) - 1) >> PAGE_SHIFT) + 1))
+        changed = frames - self._shared if shared else frames & self._shared
+        self._shared ^= changed
+        return len(changed)
+
+    @property
+    def shared_pages(self) -> int:
+        """How many pages an encrypted guest has shared with its host."""
+        return len(self._shared)
+
+    def dirty_log(self, gpa: int) -> list[int]:
+        """Return and clear the gpas of the pages of the memslot at ``gpa`` written since last asked."""
+        slot = self._slot_at(gpa)
+        pages = sorted(frame << PAGE_SHIFT for frame in slot.dirty)
+        slot.dirty.clear()
+        return pages
+
+    def vmm_dirty(self) -> list[int]:
+        """Return and clear the gpas of the pages the VMM wrote through its own mapping (not in the log)."""
+        pages = sorted(frame << PAGE_SHIFT for frame in self._vmm_dirty)
+        self._vmm_dirty.clear()
+        return pages
+
+    # -- inside ------------------------------------------------------------------------------------
+
+    def _insert(self, slot: Memslot) -> None:
+        index = bisect_right(self._starts, slot.gpa)
+        self._slots.insert(index, slot)
+        self._starts.insert(index, slot.gpa)
+        self.generation += 1
+
+    def _remove(self, gpa: int) -> Memslot:
+        slot = self._slot_at(gpa)
+        index = self._slots.index(slot)
+        del self._slots[index], self._starts[index]
+        self.generation += 1
+        return slot
+
+    def _slot_at(self, gpa: int) -> Memslot:
+        for slot in self._slots:
+            if slot.gpa == gpa:
+                return slot
+        raise GuestMemoryError(f"no memslot begins at gpa {gpa:#x}; memslots: {self._names()}")
+
+    def _names(self) -> str:
+        return ", ".join(map(str, self._slots)) or "none"
+
+    def _frames(self, slot: Memslot) -> Iterable[int]:
+        first, last = slot.gpa >> PAGE_SHIFT, slot.end >> PAGE_SHIFT
+        return [frame for frame in self._pages if first <= frame < last]
+
+    def _require(self, gpa: int, size: int, verb: str) -> None:
+        if not self.reachable(gpa, size, GUEST):
+            raise GuestMemoryError(
+                f"{verb} of {size} bytes at gpa {gpa:#x} is not inside guest memory; memslots: {self._names()}"
+            )
+
+    def _page(self, frame: int) -> bytearray:
+        page = self._pages.get(frame)
+        if page is None:
+            page = self._pages[frame] = bytearray(PAGE_SIZE)
+        return page
+
+    def _copy(self, gpa: int, size: int) -> bytes:
+        offset = gpa & OFFSET_MASK
+        if offset + size <= PAGE_SIZE:
+            page = self._pages.get(gpa >> PAGE_SHIFT)
+            return bytes(page[offset : offset + size]) if page is not None else bytes(size)
+        parts = []
+        while size > 0:
+            offset = gpa & OFFSET_MASK
+            length = min(size, PAGE_SIZE - offset)
+            page = self._pages.get(gpa >> PAGE_SHIFT)
+            parts.append(bytes(page[offset : offset + length]) if page is not None else bytes(length))
+            gpa, size = gpa + length, size - length
+        return b"".join(parts)
+
+    def _mark(self, gpa: int, side: Side) -> None:
+        if side is USER:
+            self._vmm_dirty.add(gpa >> PAGE_SHIFT)
+            return
+        slot = self.find(gpa)
+        if slot is not None and slot.log_dirty:
+            slot.dirty.add(gpa >> PAGE_SHIFT)

@@ -1,0 +1,129 @@
+"""The steps that programs yield: each is atomic, so each is a place where anything else may come between.
+
+Guest programs and host handlers are generators. They reach guest memory by :class:`Load` and
+:class:`Store` only, and what the host remembers by :class:`Get` and :class:`Set` only; nothing that
+a migration would have to carry hides in a Python attribute. A step is an immutable, hashable value:
+engines use it as a key, print it, and replay it.
+
+===========  ==========================================  =================================
+step         who yields it                               answer sent back
+===========  ==========================================  =================================
+Load         guest program, host handler                 value; ``None`` if the host cannot
+Store        guest program, host handler                 ``True``; ``False`` if the host cannot
+Wrmsr        guest program                               ``HANDLED`` or ``FAULT``
+Rdmsr        guest program                               int, or ``FAULT``
+Share        guest program (encrypted guest)             ``HANDLED``
+Get, Set     host handler                                value (``None`` if absent); ``None``
+Backed       host handler                                is the range RAM the host may write?
+ToUser       host handler: the rest runs in the VMM      ``None``
+Now          host handler                                a :class:`Moment`
+Note         guest program: a ghost, for properties      ``None``
+===========  ==========================================  =================================
+"""
+
+from collections.abc import Generator, Hashable
+from enum import IntEnum
+from typing import Any, NamedTuple
+
+
+class Side(IntEnum):
+    """Who performs a step. KERNEL is KVM, USER is the VMM (QEMU), GUEST is the vCPU itself."""
+
+    GUEST = 0
+    KERNEL = 1
+    USER = 2
+
+
+GUEST, KERNEL, USER = Side.GUEST, Side.KERNEL, Side.USER
+
+
+class Load(NamedTuple):
+    """Read guest memory at ``gpa``; ``what`` is a Scalar, a Layout, a Struct or a number of bytes."""
+
+    gpa: int
+    what: Any
+
+
+class Store(NamedTuple):
+    """Write ``value`` at ``gpa``: a struct value or bytes, or an int with its Scalar in ``what``."""
+
+    gpa: int
+    value: Any
+    what: Any = None
+
+
+class Wrmsr(NamedTuple):
+    """The guest writes a model specific register: one exit."""
+
+    msr: int
+    value: int
+
+
+class Rdmsr(NamedTuple):
+    """The guest reads a model specific register: one exit."""
+
+    msr: int
+
+
+class Share(NamedTuple):
+    """An encrypted guest makes the pages of [gpa, gpa+size) shared with the host, or private again."""
+
+    gpa: int
+    size: int
+    shared: bool
+
+
+class Exit(NamedTuple):
+    """The vCPU leaves the guest. The driver yields it; the answer is the vCPU's :class:`Vcpu` record."""
+
+    cause: str
+    number: int
+
+
+class Get(NamedTuple):
+    """Read one entry of what the host remembers."""
+
+    key: Hashable
+
+
+class Set(NamedTuple):
+    """Write one entry of what the host remembers; ``None`` forgets it."""
+
+    key: Hashable
+    value: Hashable
+
+
+class Backed(NamedTuple):
+    """Ask whether all of [gpa, gpa+size) is memory that the host could write at this moment."""
+
+    gpa: int
+    size: int
+
+
+class ToUser(NamedTuple):
+    """KVM gives the exit to user space; the handler's following steps are the VMM's."""
+
+    reason: str
+
+
+class Now(NamedTuple):
+    """Ask for the time: nanoseconds in the simulator, a small clock in the explorer."""
+
+
+class Note(NamedTuple):
+    """Record what the guest believes or owns. A ghost: no exit, no memory, no effect on any program."""
+
+    key: Hashable
+    value: Hashable
+
+
+class Moment(NamedTuple):
+    """A point in time as a host sees it: virtual nanoseconds, guest TSC, nanoseconds not scheduled."""
+
+    ns: int
+    tsc: int
+    run_delay: int
+
+
+#: A guest program or a host handler: yields steps, receives answers, returns a value.
+Program = Generator[Any, Any, Any]

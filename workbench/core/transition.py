@@ -1,0 +1,127 @@
+"""The one transition function: what each step does to guest memory and to what the host remembers.
+
+Every engine that models the host calls :func:`perform`; each brings its own :class:`World` (bytes and
+dictionaries in the simulator, traced variables in the explorer). No protocol rule stands here, and no
+engine's bookkeeping.
+"""
+
+from collections.abc import Callable, Hashable
+from typing import Any, Protocol
+
+from workbench.core.errors import WorkbenchError
+from workbench.core.layout import Layout, Scalar, Struct
+from workbench.core.outcome import HANDLED
+from workbench.core.steps import (
+    GUEST,
+    Backed,
+    Exit,
+    Get,
+    Load,
+    Moment,
+    Note,
+    Now,
+    Set,
+    Share,
+    Side,
+    Store,
+    ToUser,
+)
+from workbench.core.vcpu import Vcpu
+
+
+class World(Protocol):
+    """What a step acts on. ``peek`` and ``poke`` follow the rules of :class:`GuestMemory`."""
+
+    def peek(self, gpa: int, size: int, side: Side) -> bytes | None: ...
+    def poke(self, gpa: int, data: bytes, side: Side) -> bool: ...
+    def backed(self, gpa: int, size: int, side: Side) -> bool: ...
+    def share(self, gpa: int, size: int, shared: bool) -> int: ...
+    def get(self, key: Hashable) -> Any: ...
+    def set(self, key: Hashable, value: Any) -> None: ...
+    def note(self, key: Hashable, value: Any) -> None: ...
+    def now(self) -> Moment: ...
+    def leave(self, cpu: int, step: Exit) -> Vcpu: ...
+    def to_user(self, cpu: int, step: ToUser) -> None: ...
+
+
+def layout_of(what: Any) -> Layout | Scalar | int:
+    """Return what a Load or Store addresses: a Struct stands for its x86-64 layout."""
+    return what.on() if isinstance(what, Struct) else what
+
+
+def size_of(what: Any) -> int:
+    """Return the bytes that a Load of ``what`` touches."""
+    what = layout_of(what)
+    return what if isinstance(what, int) else what.size
+
+
+def encode(step: Store) -> bytes:
+    """Return the bytes that a Store writes; raise WorkbenchError for an int without its Scalar."""
+    value, what = step.value, step.what
+    if what is not None:
+        packed: bytes = what.pack(value)
+        return packed
+    if isinstance(value, bytes):
+        return value
+    if isinstance(value, int):
+        raise WorkbenchError(f"Store of the number {value:#x} at gpa {step.gpa:#x}: say how wide it is, e.g. U32")
+    data: bytes = value.pack()
+    return data
+
+
+def decode(what: Any, data: bytes) -> Any:
+    """Return the value that a Load of ``what`` answers with for these bytes."""
+    what = layout_of(what)
+    return data if isinstance(what, int) else what.unpack(data)
+
+
+def _load(world: World, cpu: int, side: Side, step: Load) -> Any:
+    size = size_of(step.what)
+    data = world.peek(step.gpa, size, side)
+    if data is None:
+        if side is not GUEST:
+            return None
+        # A guest access to no memslot is MMIO: KVM gives it to the VMM, which answers with ones.
+        world.leave(cpu, Exit("mmio", step.gpa))
+        data = b"\xff" * size
+    return decode(step.what, data)
+
+
+def _store(world: World, cpu: int, side: Side, step: Store) -> bool:
+    if world.poke(step.gpa, encode(step), side):
+        return True
+    if side is GUEST:
+        world.leave(cpu, Exit("mmio", step.gpa))
+        return True
+    return False
+
+
+def _share(world: World, cpu: int, side: Side, step: Share) -> Any:
+    world.share(step.gpa, step.size, step.shared)
+    return HANDLED
+
+
+_PERFORM: dict[type, Callable[[World, int, Side, Any], Any]] = {
+    Load: _load,
+    Store: _store,
+    Share: _share,
+    Get: lambda world, cpu, side, step: world.get(step.key),
+    Set: lambda world, cpu, side, step: world.set(step.key, step.value),
+    Backed: lambda world, cpu, side, step: world.backed(step.gpa, step.size, side),
+    Now: lambda world, cpu, side, step: world.now(),
+    Note: lambda world, cpu, side, step: world.note(step.key, step.value),
+    Exit: lambda world, cpu, side, step: world.leave(cpu, step),
+    ToUser: lambda world, cpu, side, step: world.to_user(cpu, step),
+}
+
+
+def perform(world: World, cpu: int, side: Side, step: Any) -> Any:
+    """Do one step of vCPU ``cpu`` on ``world`` and return its answer.
+
+    Raises WorkbenchError for something that is not a step.
+    """
+    action = _PERFORM.get(type(step))
+    if action is None:
+        known = ", ".join(sorted(kind.__name__ for kind in _PERFORM))
+        raise WorkbenchError(f"vCPU {cpu} yielded {step!r}, which is not a step; steps are: {known}, Wrmsr, Rdmsr")
+    return action(world, cpu, side, step)

@@ -1,0 +1,80 @@
+"""What a virtual CPU is to a program or a handler: an immutable record of its circumstances.
+
+Nothing here changes by itself. When circumstances change (CPUID is set, the machine moves to another
+host) the machine hands out another record; the next exit is served under that one.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from workbench.core.errors import WorkbenchError
+from workbench.core.layout import Abi
+
+#: CPUID leaf 0x40000000: EBX, ECX, EDX spell "KVMKVMKVM\0\0\0" (Linux arch/x86/include/uapi/asm/kvm_para.h).
+KVM_SIGNATURE = b"KVMKVMKVM\0\0\0"
+KVM_CPUID_SIGNATURE = 0x4000_0000
+KVM_CPUID_FEATURES = 0x4000_0001
+
+#: The bits of leaf 0x40000001 EAX that the registers of this workbench depend on.
+CPUID_BITS = {
+    "clocksource": 0,
+    "clocksource2": 3,
+    "async_pf": 4,
+    "steal_time": 5,
+    "pv_eoi": 6,
+    "async_pf_vmexit": 10,
+    "poll_control": 12,
+    "async_pf_int": 14,
+    "migration_control": 17,
+    "clocksource_stable": 24,
+}
+
+#: KVM_GET_SUPPORTED_CPUID 0x40000001.EAX on Linux 6.12: bits 15 to 17 are left to user space.
+KVM_SUPPORTED = frozenset({0, 1, 3, 4, 5, 6, 7, 9, 10, 11, 12, 13, 14, 24})
+
+
+@dataclass(frozen=True)
+class Host:
+    """A host as its guests meet it.
+
+    ``knows_protocol``: False is a host older than the protocol. ``ignore_msrs``: kvm.ignore_msrs=1, which
+    swallows accesses to registers nobody knows. ``irqchip``: the LAPIC is in the kernel. ``user_msrs``:
+    the VMM asked for exits on unknown registers (KVM_CAP_X86_USER_SPACE_MSR) and serves these.
+    """
+
+    knows_protocol: bool = True
+    ignore_msrs: bool = False
+    irqchip: bool = True
+    user_msrs: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True)
+class Vcpu:
+    """One virtual CPU: ``index``, the gpa of its ``descriptor`` scratch, its ABI, privilege and CPUID."""
+
+    index: int
+    descriptor: int = 0
+    abi: Abi = Abi.X86_64
+    cpl: int = 0
+    cpuid: frozenset[int] = KVM_SUPPORTED
+    enforce_cpuid: bool = False
+    host: Host = Host()
+
+    def may_use(self, bit: int | None) -> bool:
+        """Tell whether this vCPU may use a feature: CPUID gates nothing unless enforcement is on."""
+        return bit is None or not self.enforce_cpuid or bit in self.cpuid
+
+    def but(self, **changes: Any) -> "Vcpu":
+        """Return this record with ``changes``."""
+        return replace(self, **changes)
+
+    def cpuid_leaf(self, leaf: int) -> tuple[int, int, int, int]:
+        """Return (EAX, EBX, ECX, EDX) of a leaf; raise WorkbenchError for one that KVM does not define."""
+        if leaf == KVM_CPUID_SIGNATURE:
+            words = [int.from_bytes(KVM_SIGNATURE[at : at + 4], "little") for at in (0, 4, 8)]
+            return KVM_CPUID_FEATURES, words[0], words[1], words[2]
+        if leaf == KVM_CPUID_FEATURES:
+            return sum(1 << bit for bit in self.cpuid), 0, 0, 0
+        raise WorkbenchError(
+            f"CPUID leaf {leaf:#x} is not modelled; known: {KVM_CPUID_SIGNATURE:#x}, {KVM_CPUID_FEATURES:#x}"
+        )
