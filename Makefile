@@ -1,0 +1,72 @@
+# Everything runs in .venv, made here on first use. Needs Python 3.11 or newer, and the network once.
+# After the installation all targets work offline: it is repeated only when pyproject.toml says something else.
+
+PYTHON      ?= python3
+LAB_ARGS    ?=
+REPORT      ?= report
+TEST_EXTRAS ?= test,dev
+
+VENV   := .venv
+PY     := $(VENV)/bin/python
+# Stamps carry a checksum of pyproject.toml, not its date: a checkout of the same file installs nothing.
+SUM    := $(shell cksum < pyproject.toml | tr ' ' '-')
+comma  := ,
+STAMP  := $(VENV)/.installed-$(SUM)
+TESTED := $(STAMP)-$(subst $(comma),-,$(TEST_EXTRAS))
+BENCH  := $(STAMP)-bench-fast
+# JupyterLab refuses root unless told; in a container root is often all there is. It listens on localhost only.
+ROOT   := $(if $(filter 0,$(shell id -u)),--allow-root)
+
+.PHONY: help report lab test check crosscheck bench clean
+.DEFAULT_GOAL := help
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
+
+report: $(STAMP) ## set up, write the report into report/ and show the comparison
+	@$(PY) -m workbench report "$(REPORT)/"
+	@$(PY) -m workbench compare
+
+lab: $(STAMP) ## open JupyterLab at notebooks/00-start.ipynb (LAB_ARGS="--no-browser --port 8899")
+	@$(PY) -m jupyterlab notebooks/00-start.ipynb $(ROOT) $(LAB_ARGS)
+
+test: $(TESTED) ## ruff, mypy and all quick tests; pytest's closing line comes last
+	@lint=0; $(MAKE) --no-print-directory check || lint=$$?; \
+	$(PY) -m pytest || exit $$?; \
+	test $$lint = 0 || { echo "make test: the tests passed; ruff or mypy did not (see above the tests)" >&2; exit 1; }
+
+check: $(TESTED) ## ruff and mypy alone
+	@lint=0; $(PY) -m ruff check . || lint=1; $(PY) -m mypy || lint=1; exit $$lint
+
+crosscheck: $(TESTED) ## compare the explorer with the SPIN checker (needs spin and gcc)
+	@$(PY) -m pytest -m spin tests
+
+bench: $(BENCH) ## run every benchmark in benchmarks/
+	@set -e; for file in benchmarks/[!_]*.py; do \
+	  name=$$(basename "$$file" .py); echo "== $$name"; $(PY) -m "benchmarks.$$name"; done
+
+clean: ## remove the report, caches and build products; keep .venv
+	@rm -rf "$(REPORT)" build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@find . -path ./$(VENV) -prune -o -type d \( -name __pycache__ -o -name .ipynb_checkpoints \) -prune -exec rm -rf {} +
+
+# $(call install,EXTRAS): the package, editable, with these extras.
+define install
+@echo "installing into $(VENV): paravirt-workbench$(1) (about 100 MB the first time)"
+@$(PY) -m pip install --quiet --disable-pip-version-check --editable ".$(1)"
+@touch "$@"
+endef
+
+$(STAMP): | $(PY)
+	$(call install,)
+
+$(TESTED): | $(PY)
+	$(call install,[$(TEST_EXTRAS)])
+
+$(BENCH): | $(PY)
+	$(call install,[bench$(comma)fast])
+
+$(PY):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "Python 3.11 or newer is needed, $(PYTHON) is: $$($(PYTHON) --version 2>&1); try: make PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
+	  echo "$(PYTHON) cannot make a virtual environment; on Debian and Ubuntu: sudo apt-get install -y python3-venv" >&2; exit 1; }
