@@ -1,0 +1,186 @@
+"""Imports run one way: present -> measure -> engines -> core; features, protocols, lifecycle -> core.
+
+Engines are siblings and know neither each other nor any protocol; that is what lets one protocol file be
+simulated, explored and run on a real vCPU. Imports inside functions and under TYPE_CHECKING count too.
+"""
+
+import ast
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from itertools import chain
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGE = ROOT / "workbench"
+
+#: Which places a place may import besides itself. A place that is not here has no business in the package.
+MODELS = {"features", "protocols", "lifecycle"}
+ALLOWED = {
+    "": set(),
+    "core": set(),
+    "features": {"core"},
+    "protocols": {"core"},
+    "lifecycle": {"core"},
+    "engines": {"core"},
+    "measure": {"engines", "core"} | MODELS,
+    "present": {"measure", "engines", "core"} | MODELS,
+    "cli": {"present", "measure", "engines", "core"} | MODELS,
+    "__main__": {"cli"},
+}
+
+#: Below measure these are not needed, and would cost seconds at every start.
+BELOW_MEASURE = {"", "core", "engines", *MODELS}
+HEAVY = {"pandas", "matplotlib", "ipywidgets", "IPython", "nbclient", "nbconvert", "nbformat"}
+
+#: What reaches past Python to the kernel stays where each use can be read with its invariant.
+RAW = {"ctypes", "mmap", "fcntl", "cffi"}
+
+
+def modules() -> list[Path]:
+    return sorted(PACKAGE.rglob("*.py"))
+
+
+def dotted(path: Path) -> str:
+    parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def place(module: str) -> str:
+    """Return the row of the table: ``core``, ``engines.simulate``, ...; ``""`` for the package itself."""
+    parts = module.split(".")[1:]
+    return ".".join(parts[: 2 if parts[:1] == ["engines"] else 1])
+
+
+def imported(source: str, module: str, is_package: bool, names: set[str]) -> Iterator[tuple[int, str]]:
+    """Yield (line, dotted module) of everything that ``source``, the text of ``module``, imports."""
+    package = module.split(".") if is_package else module.split(".")[:-1]
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            above = package[: len(package) + 1 - node.level] if node.level else []
+            origin = ".".join([*above, *([node.module] if node.module else [])])
+            for alias in node.names:
+                full = f"{origin}.{alias.name}"
+                yield node.lineno, full if full in names else origin
+        elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith(("import_module", "__import__")):
+            for argument in node.args[:1]:
+                if isinstance(argument, ast.Constant) and isinstance(argument.value, str):
+                    yield node.lineno, argument.value
+
+
+def objection(importer: str, target: str) -> str | None:
+    """Say what is wrong with ``importer`` importing ``target``, or return None."""
+    here, there, root = place(importer), place(target), target.partition(".")[0]
+    kind = here.partition(".")[0]
+    if kind not in ALLOWED:
+        return f"{here!r} is not a place of the house: {', '.join(filter(None, ALLOWED))}"
+    if root != "workbench":
+        if root in RAW and here != "engines.kvm":
+            return f"{root} belongs into engines/kvm alone"
+        if root in HEAVY and kind in BELOW_MEASURE:
+            return f"{root} may be imported in measure, present and cli only"
+        return None
+    if target == "workbench" or there == here or (here.startswith("engines.") and there == "engines"):
+        return None
+    if there.partition(".")[0] in ALLOWED[kind]:
+        return None
+    return f"{here or 'workbench'} may import {', '.join(sorted(ALLOWED[kind])) or 'no part of it'}"
+
+
+def test_imports_run_one_way():
+    names = {dotted(path) for path in modules()}
+    wrong = [
+        f"{path.relative_to(ROOT)}:{line}: imports {target}: {reason}"
+        for path in modules()
+        for line, target in imported(path.read_text(), dotted(path), path.name == "__init__.py", names)
+        if (reason := objection(dotted(path), target))
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize(
+    ("importer", "target"),
+    [
+        ("workbench.core.memory", "workbench.features.kvmclock"),
+        ("workbench.core.memory", "pandas"),
+        ("workbench.features.kvmclock", "workbench.protocols.generic"),
+        ("workbench.protocols.generic", "workbench.features.kvmclock"),
+        ("workbench.lifecycle.kexec", "workbench.protocols.generic"),
+        ("workbench.engines.simulate.run", "workbench.engines.explore.search"),
+        ("workbench.engines.simulate", "workbench.protocols.generic"),
+        ("workbench.engines.explore.search", "ctypes"),
+        ("workbench.measure.exits", "workbench.present.tables"),
+        ("workbench.present.tables", "workbench.cli"),
+        ("workbench.present.tables", "fcntl"),
+        ("workbench", "workbench.core.memory"),
+        ("workbench.utils", "workbench.core.memory"),
+    ],
+)
+def test_wrong_directions_are_objected_to(importer, target):
+    assert objection(importer, target)
+
+
+@pytest.mark.parametrize(
+    ("importer", "target"),
+    [
+        ("workbench.core.memory", "workbench.core.errors"),
+        ("workbench.core.memory", "numpy"),
+        ("workbench.engines.simulate.run", "workbench.core.machine"),
+        ("workbench.engines.simulate.run", "workbench.engines.simulate.record"),
+        ("workbench.engines.kvm.ioctl", "fcntl"),
+        ("workbench.measure.exits", "workbench.engines.simulate"),
+        ("workbench.present.tables", "workbench.measure.exits"),
+        ("workbench.cli", "workbench.present.tables"),
+        ("workbench.cli", "workbench"),
+    ],
+)
+def test_right_directions_are_not(importer, target):
+    assert objection(importer, target) is None
+
+
+@pytest.mark.parametrize(
+    ("source", "targets"),
+    [
+        ("import workbench.core.memory as m", ["workbench.core.memory"]),
+        ("from workbench.core import memory, Anything", ["workbench.core.memory", "workbench.core"]),
+        ("from . import run", ["workbench.engines.simulate.run"]),
+        ("from ..explore.search import look", ["workbench.engines.explore.search"]),
+        ("def f():\n    import pandas", ["pandas"]),
+        ("importlib.import_module('workbench.cli')", ["workbench.cli"]),
+        ("__import__('ctypes')", ["ctypes"]),
+    ],
+)
+def test_every_form_of_import_is_seen(source, targets):
+    names = {"workbench.core.memory", "workbench.engines.simulate.run"}
+    found = imported(source, "workbench.engines.simulate.record", False, names)
+    assert [target for _, target in found] == targets
+
+
+def test_third_party_imports_are_declared():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    declared = [*project["dependencies"], *chain(*project["optional-dependencies"].values())]
+    known = {re.split(r"[^\w-]", line, maxsplit=1)[0].lower() for line in declared}
+    known |= sys.stdlib_module_names | {"workbench"}
+    known |= {"ipython"}  # jupyterlab and ipywidgets cannot be without it
+    wrong = [
+        f"{path.relative_to(ROOT)}:{line}: {target} is not in pyproject.toml"
+        for path in modules()
+        for line, target in imported(path.read_text(), dotted(path), path.name == "__init__.py", set())
+        if not known & {target.partition(".")[0], target.partition(".")[0].lower()}
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_importing_the_package_imports_nothing_heavy():
+    heavy = "{'numpy', 'pandas', 'matplotlib', 'ipywidgets'}"
+    program = f"import sys, workbench; print(sorted({heavy} & set(sys.modules)))"
+    run = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert run.stdout.strip() == "[]"
