@@ -71,11 +71,16 @@ def _commands(body: str) -> tuple[Command, ...]:
 
 
 def difference(shown: list[str], printed: list[str]) -> str | None:
-    """Return how ``printed`` departs from ``shown`` (``...`` is any lines); None if it does not."""
+    """Return how ``printed`` departs from ``shown``, or None. ``...`` is any lines; blank ends do not count."""
+    shown, printed = _without_blank_end(shown), _without_blank_end(printed)
     pattern = "".join(r"(?:.*\n)*?" if line == "..." else re.escape(line) + r"\n" for line in shown)
     if re.fullmatch(pattern, "".join(line.rstrip() + "\n" for line in printed)):
         return None
-    return "README shows:\n{}\nthe command prints:\n{}".format("\n".join(shown), "\n".join(printed))
+    return "\n".join(["README shows:", *shown, "the command prints:", *printed])
+
+
+def _without_blank_end(lines: list[str]) -> list[str]:
+    return "\n".join(lines).rstrip().splitlines()
 
 
 def make_targets() -> set[str]:
@@ -89,7 +94,7 @@ TO_RUN = [s for s in READ if s.reason is None and any(c.program in RUN for c in 
 
 @pytest.fixture
 def checkout(tmp_path, monkeypatch):
-    """Enter a folder that looks like the checkout, where ``workbench`` and ``python`` are those under test."""
+    """Enter a folder that looks like the checkout; ``workbench`` and ``python`` are those under test."""
     here, bin_folder = tmp_path / "checkout", tmp_path / "bin"
     here.mkdir()
     bin_folder.mkdir()
@@ -187,6 +192,8 @@ def test_sessions_are_read_as_written():
         (["a", "...", "c"], ["a", "c"], True),
         (["a", "...", "c"], ["a", "b"], False),
         (["..."], [], True),
+        (["a", ""], ["a"], True),
+        (["a", "", "b"], ["a", "b"], False),
     ],
 )
 def test_shown_output_is_compared_line_by_line(shown, printed, same):
