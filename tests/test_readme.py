@@ -71,7 +71,7 @@ def _commands(body: str) -> tuple[Command, ...]:
 
 
 def difference(shown: list[str], printed: list[str]) -> str | None:
-    """Return how ``printed`` departs from ``shown``, or None. ``...`` is any lines; blank ends do not count."""
+    """Return how ``printed`` departs from ``shown``; ``...`` is any lines, blank ends do not count."""
     shown, printed = _without_blank_end(shown), _without_blank_end(printed)
     pattern = "".join(r"(?:.*\n)*?" if line == "..." else re.escape(line) + r"\n" for line in shown)
     if re.fullmatch(pattern, "".join(line.rstrip() + "\n" for line in printed)):
