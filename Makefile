@@ -28,7 +28,7 @@ report: $(STAMP) ## set up, write the report into report/ and show the compariso
 	@$(PY) -m workbench compare
 
 lab: $(STAMP) ## open JupyterLab at notebooks/00-start.ipynb (LAB_ARGS="--no-browser --port 8899")
-	@$(PY) -m jupyterlab notebooks/00-start.ipynb $(ROOT) $(LAB_ARGS)
+	@exec $(PY) -m jupyterlab --LabApp.default_url=/lab/tree/notebooks/00-start.ipynb $(ROOT) $(LAB_ARGS)
 
 test: $(TESTED) ## ruff, mypy and all quick tests; pytest's closing line comes last
 	@lint=0; $(MAKE) --no-print-directory check || lint=$$?; \
@@ -49,11 +49,11 @@ clean: ## remove the report, caches and build products; keep .venv
 	@rm -rf "$(REPORT)" build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	@find . -path ./$(VENV) -prune -o -type d \( -name __pycache__ -o -name .ipynb_checkpoints \) -prune -exec rm -rf {} +
 
-# $(call install,EXTRAS): the package, editable, with these extras.
+# $(call install,EXTRAS): the package, editable, with these extras. Whatever the extras, the package itself is there.
 define install
 @echo "installing into $(VENV): paravirt-workbench$(1) (about 100 MB the first time)"
 @$(PY) -m pip install --quiet --disable-pip-version-check --editable ".$(1)"
-@touch "$@"
+@touch "$@" "$(STAMP)"
 endef
 
 $(STAMP): | $(PY)
