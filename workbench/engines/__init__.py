@@ -1,0 +1,1 @@
+"""Engines run protocols: simulate, explore, kvm. They are siblings: none imports another."""
