@@ -1,0 +1,1 @@
+"""Models whose numbers of states are known, written as guarded rules, for benchmarks and tests."""

@@ -1,0 +1,47 @@
+"""The explorer: every interleaving of generator programs and guarded rules, with exact counts.
+
+Usable for any model, not only for protocols:
+
+    >>> from workbench.engines.explore import Model, Property, Rule, explore
+    >>> def tick(view):
+    ...     view["n"] = (view["n"] + 1) % 3
+    >>> model = Model(variables={"n": 0}, rules=[Rule("tick", tick)],
+    ...               properties=[Property("P1", "n stays below 3", "always", lambda view: view["n"] < 3)])
+    >>> explore(model).states
+    3
+"""
+
+from workbench.engines.explore.explorer import explore
+from workbench.engines.explore.model import (
+    BLOCKED,
+    Model,
+    Program,
+    Property,
+    Rule,
+    SlotVar,
+    Symmetry,
+)
+from workbench.engines.explore.result import BOUNDED, FAILS, HOLDS, Finding, Result
+from workbench.engines.explore.search import Progress
+from workbench.engines.explore.trace import Trace, TraceStep
+from workbench.engines.explore.view import View
+
+__all__ = [
+    "BLOCKED",
+    "BOUNDED",
+    "FAILS",
+    "HOLDS",
+    "Finding",
+    "Model",
+    "Program",
+    "Progress",
+    "Property",
+    "Result",
+    "Rule",
+    "SlotVar",
+    "Symmetry",
+    "Trace",
+    "TraceStep",
+    "View",
+    "explore",
+]

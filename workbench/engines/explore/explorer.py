@@ -1,0 +1,80 @@
+"""`explore`: choose an engine, run it, turn what it saw into verdicts and replayed traces.
+
+Rule kept here: the engines differ in speed only. `auto` begins with the plain engine and hands over to
+tables when the model turns out to be larger than a few thousand states.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from workbench.core.errors import WorkbenchError
+from workbench.engines.explore.model import Model, Property
+from workbench.engines.explore.plain import PlainSearch
+from workbench.engines.explore.result import FAILS, Finding, Result, verdict_of
+from workbench.engines.explore.search import Hits, Limits, Outcome, Progress
+from workbench.engines.explore.space import Space
+from workbench.engines.explore.trace import Trace, trace_along
+
+TABLES = ("auto", "python", "numpy", "numba")
+
+
+def explore(
+    model: Model,
+    *,
+    max_states: int | None = None,
+    max_bytes: int | None = None,
+    tables: str = "auto",
+    symmetry: bool = False,
+    stop_at_first: bool = False,
+    progress: Callable[[Progress], None] | None = None,
+) -> Result:
+    """Visit every reachable state of a model, breadth first.
+
+    `max_states` and `max_bytes` (of what the engine stores) stop the search with verdict BOUNDED, and so
+    does Ctrl-C. `symmetry` merges states that differ by exchanging the model's interchangeable slots.
+    `stop_at_first` ends after the level in which an `always` property was first violated. Raises
+    WorkbenchError for a model that is not deterministic, never ends, or names what does not exist.
+    """
+    if tables not in TABLES:
+        raise WorkbenchError(f"tables: {tables!r} is not one of {', '.join(TABLES)}")
+    limits = Limits(max_states, max_bytes, stop_at_first, progress)
+    space = Space(model)
+    outcome = _search(space, limits, tables, symmetry)
+    return _result(space, outcome, symmetry)
+
+
+def _search(space: Space, limits: Limits, tables: str, symmetry: bool) -> Outcome:
+    return PlainSearch(space, limits, symmetry).run()
+
+
+def _result(space: Space, outcome: Outcome, symmetry: bool) -> Result:
+    def trace(hits: Hits) -> Trace | None:
+        if hits.state is None:
+            return None
+        return trace_along(space, outcome.path(hits.depth, hits.state), symmetry)
+
+    properties = space.model.properties
+    by_code = {prop.code: hits for prop, hits in zip(properties, outcome.hits, strict=True)}
+    verdicts = {prop.code: verdict_of(prop, by_code[prop.code], outcome) for prop in properties}
+
+    def finding(prop: Property) -> Finding:
+        return Finding(prop.code, prop.name, by_code[prop.code].count, trace(by_code[prop.code]))
+
+    executed = sum(action.executed for action in space.actions + space.predicates + space.parts)
+    return Result(
+        verdicts=verdicts,
+        findings=[finding(prop) for prop in properties if verdicts[prop.code] == FAILS],
+        states=outcome.states,
+        transitions=outcome.transitions,
+        depth=outcome.depth,
+        seconds=outcome.seconds,
+        stored=outcome.stored,
+        deadlocks=outcome.deadlocks.count,
+        deadlock=trace(outcome.deadlocks),
+        limit=outcome.limit,
+        engine=outcome.engine,
+        hits={code: hits.count for code, hits in by_code.items()},
+        executed=executed,
+        witness=lambda code: trace(by_code[code]),
+    )

@@ -1,0 +1,134 @@
+"""What can be explored: variables, guarded rules, slots that run generator programs, and properties.
+
+Rule kept here: a model is data and pure functions. Everything that may change while it runs is a variable
+or the position of a slot; nothing may hide in attributes of the author's objects.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from workbench.core.errors import WorkbenchError
+
+if TYPE_CHECKING:
+    from workbench.engines.explore.view import View
+
+Semantics = Callable[[str, Any, "View"], Any]
+
+
+class _Blocked:
+    """The answer of a semantics whose step cannot happen in this state."""
+
+    def __repr__(self) -> str:
+        return "BLOCKED"
+
+
+BLOCKED: Final = _Blocked()
+
+
+@dataclass(frozen=True)
+class SlotVar:
+    """The variable that holds the position of slot `name`: None when idle, else (program, index)."""
+
+    name: str
+
+    def __repr__(self) -> str:
+        return f"slot {self.name}"
+
+
+@dataclass(frozen=True)
+class Rule:
+    """An atomic guarded command: `fn(view)` returns False where it is not enabled; deterministic."""
+
+    name: str
+    fn: Callable[[View], bool | None]
+
+
+@dataclass(frozen=True)
+class Program:
+    """`make()` returns a fresh generator of steps; called often, so it must not have side effects."""
+
+    name: str
+    make: Callable[[], Generator[Any, Any, Any]]
+
+
+@dataclass(frozen=True)
+class Property:
+    """`always`: the predicate holds in every reachable state; `sometimes`: in at least one."""
+
+    code: str
+    name: str
+    kind: str
+    predicate: Callable[[View], bool]
+
+    def __post_init__(self) -> None:
+        if self.kind not in ("always", "sometimes"):
+            raise WorkbenchError(f"property {self.code}: kind {self.kind!r} is not one of always, sometimes")
+
+
+def _same_variable(var: Hashable, _mapping: Mapping[Any, Any]) -> Hashable:
+    return var
+
+
+def _same_program(name: str, _mapping: Mapping[Any, Any]) -> str:
+    return name
+
+
+def _same_value(_var: Hashable, value: Hashable, _mapping: Mapping[Any, Any]) -> Hashable:
+    return value
+
+
+@dataclass(frozen=True)
+class Symmetry:
+    """Slots (or members of any other kind) that may be exchanged without changing what the model does.
+
+    `mapping` says which member becomes which; a slot that is a member is renamed with it. `variable`
+    renames a variable, `program` the name of a program, `value` a value held by a variable (var None: an
+    answer that a program received). What has no owner is renamed to itself. The defaults rename nothing.
+    """
+
+    members: tuple[Any, ...]
+    variable: Callable[[Hashable, Mapping[Any, Any]], Hashable] = _same_variable
+    program: Callable[[str, Mapping[Any, Any]], str] = _same_program
+    value: Callable[[Hashable, Any, Mapping[Any, Any]], Any] = _same_value
+
+
+@dataclass
+class Model:
+    """A transition system; see the fields. Slots with program None are idle at the beginning.
+
+    `ending(view)` says in which states nothing more needs to happen; without it a state in which all
+    slots are idle may end. `default(var)` gives the initial value of a variable that is not declared.
+    `max_positions` bounds the positions of one program: a program that exceeds it is reported as
+    never-ending.
+    """
+
+    variables: Mapping[Hashable, Hashable] = field(default_factory=dict)
+    rules: Sequence[Rule] = ()
+    slots: Mapping[str, str | None] = field(default_factory=dict)
+    programs: Mapping[str, Program] = field(default_factory=dict)
+    semantics: Semantics | None = None
+    properties: Sequence[Property] = ()
+    default: Callable[[Hashable], Hashable] | None = None
+    ending: Callable[[View], bool] | None = None
+    symmetry: Sequence[Symmetry] = ()
+    max_positions: int = 10_000
+
+    def check(self) -> None:
+        """Raise WorkbenchError for names that clash or point nowhere."""
+        _refuse_duplicates("rule", [rule.name for rule in self.rules])
+        _refuse_duplicates("property", [prop.code for prop in self.properties])
+        for slot, program in self.slots.items():
+            if program is not None and program not in self.programs:
+                known = ", ".join(sorted(self.programs)) or "none"
+                raise WorkbenchError(f"slot {slot}: no program {program!r}; programs: {known}")
+        if self.slots and self.semantics is None:
+            raise WorkbenchError("the model has slots but no semantics for their steps")
+
+
+def _refuse_duplicates(what: str, names: list[str]) -> None:
+    for name in names:
+        if names.count(name) > 1:
+            raise WorkbenchError(f"two {what} entries are called {name!r}")

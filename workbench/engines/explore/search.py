@@ -1,0 +1,86 @@
+"""What every engine is given (limits) and gives back (an outcome), and the clock between them.
+
+Rule kept here: a limit that stops a search is part of the outcome; nothing is concluded from states that
+were not looked at.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+State = tuple[int, ...]
+PROGRESS_EVERY = 0.25  # seconds
+
+
+@dataclass(frozen=True)
+class Progress:
+    """A moment of a search: distinct states so far, states waiting in this level, states per second."""
+
+    states: int
+    frontier: int
+    depth: int
+    rate: float
+
+
+@dataclass
+class Limits:
+    """When to stop. `max_bytes` bounds what the engine itself stores, in bytes."""
+
+    max_states: int | None = None
+    max_bytes: int | None = None
+    stop_at_first: bool = False
+    progress: Callable[[Progress], None] | None = None
+    started: float = field(default_factory=time.perf_counter)
+    _reported: float = 0.0
+
+    def exceeded(self, states: int, stored: int) -> str | None:
+        """The reason to stop now, if there is one."""
+        if self.max_states is not None and states > self.max_states:
+            return f"limit of {self.max_states} states"
+        if self.max_bytes is not None and stored > self.max_bytes:
+            return f"limit of {self.max_bytes} bytes"
+        return None
+
+    def seconds(self) -> float:
+        """Seconds since the search began."""
+        return time.perf_counter() - self.started
+
+    def report(self, states: int, frontier: int, depth: int) -> None:
+        """Tell the caller where the search is, a few times a second."""
+        now = self.seconds()
+        if self.progress is not None and now - self._reported >= PROGRESS_EVERY:
+            self._reported = now
+            self.progress(Progress(states, frontier, depth, states / now if now else 0.0))
+
+
+@dataclass
+class Hits:
+    """The states in which something was met: how many, and the first of them with its depth."""
+
+    count: int = 0
+    depth: int = 0
+    state: State | None = None
+
+    def add(self, count: int, depth: int, state: State) -> None:
+        """Count states of one level; the first call decides which is the first."""
+        if self.state is None:
+            self.depth, self.state = depth, state
+        self.count += count
+
+
+@dataclass
+class Outcome:
+    """What an engine saw. `hits` counts, by property, violating (always) or reaching (sometimes) states."""
+
+    engine: str
+    hits: list[Hits]
+    path: Callable[[int, State], list[State]] = lambda depth, state: [state]
+    states: int = 0
+    transitions: int = 0
+    depth: int = 0
+    seconds: float = 0.0
+    stored: int = 0
+    limit: str | None = None
+    deadlocks: Hits = field(default_factory=Hits)

@@ -1,0 +1,273 @@
+"""The numbered form of a model: variables, values and actions as small integers, and what actions do.
+
+Rule kept here: the author's function is run once for each combination of values that it was seen to read;
+the result is remembered as the leaf of a decision tree whose branches are the reads in their order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from typing import Any
+
+from workbench.core.errors import WorkbenchError
+from workbench.engines.explore.model import BLOCKED, Model, Property, Rule, SlotVar
+from workbench.engines.explore.positions import Positions
+from workbench.engines.explore.view import IdState, View, number_in
+
+
+class Domain:
+    """The values that a variable was seen to take, numbered from its initial value (0) on."""
+
+    __slots__ = ("numbers", "values")
+
+    def __init__(self, initial: Hashable) -> None:
+        self.values: list[Any] = [initial]
+        self.numbers: dict[Any, int] = {initial: 0}
+
+    def number(self, value: Hashable) -> int:
+        """The number of a value; a new value gets the next one."""
+        found = self.numbers.get(value)
+        if found is None:
+            found = self.numbers[value] = len(self.values)
+            self.values.append(value)
+        return found
+
+
+class Projection:
+    """A remembered question about one variable: value number -> answer."""
+
+    __slots__ = ("answers", "domain", "question")
+
+    def __init__(self, domain: Domain, question: Callable[[Any], Hashable]) -> None:
+        self.domain = domain
+        self.question = question
+        self.answers: dict[int, Hashable] = {}
+
+    def of(self, number: int) -> Hashable:
+        """The answer for the value with this number."""
+        if number not in self.answers:
+            self.answers[number] = self.question(self.domain.values[number])
+        return self.answers[number]
+
+
+class Effect:
+    """What an action does: nothing (not enabled), or writes, some of them left to parts.
+
+    `holds` is the answer of a predicate.
+    """
+
+    __slots__ = ("enabled", "holds", "parts", "writes")
+
+    def __init__(
+        self,
+        enabled: bool,
+        writes: tuple[tuple[int, int], ...] = (),
+        parts: tuple[Action, ...] = (),
+        holds: bool = False,
+    ) -> None:
+        self.enabled = enabled
+        self.writes = writes
+        self.parts = parts
+        self.holds = holds
+
+
+class Branch:
+    """An inner node of a decision tree: the variable read next, and where each value leads."""
+
+    __slots__ = ("after", "projection", "var")
+
+    def __init__(self, var: int, projection: Projection | None) -> None:
+        self.var = var
+        self.projection = projection
+        self.after: dict[Any, Branch | Effect] = {}
+
+
+Node = Branch | Effect | None
+
+
+class Action:
+    """Something that can happen (a rule, a slot's step, a part of one) or be asked (a predicate)."""
+
+    __slots__ = ("actor", "executed", "root", "run", "space")
+
+    def __init__(self, space: Space, actor: str, run: Callable[[View], Effect]) -> None:
+        self.space = space
+        self.actor = actor
+        self.run = run
+        self.root: Node = None
+        self.executed = 0
+
+    def effect(self, state: IdState) -> Effect:
+        """What it does in a state; the author's code runs only for values not met before."""
+        node = self.root
+        while type(node) is Branch:
+            value: Any = number_in(state, node.var)
+            node = node.after.get(value if node.projection is None else node.projection.of(value))
+        if type(node) is Effect:
+            return node
+        return self._learn(state)
+
+    def execute(self, state: IdState) -> tuple[Effect, View]:
+        """Run the author's code without remembering anything."""
+        self.executed += 1
+        view = View(self.space, state, self.actor)
+        return self.run(view), view
+
+    def _learn(self, state: IdState) -> Effect:
+        effect, view = self.execute(state)
+        reads = view._reads
+        if not reads:
+            self.root = effect
+            return effect
+        if self.root is None:
+            self.root = Branch(reads[0][0], reads[0][1])
+        node = self.root
+        for place, (var, projection, value) in enumerate(reads):
+            if not isinstance(node, Branch) or node.var != var or node.projection is not projection:
+                raise WorkbenchError(
+                    f"{self.actor} is not deterministic: after the same reads it read something "
+                    f"else ({self.space.names[var]!r})"
+                )
+            if place == len(reads) - 1:
+                node.after[value] = effect
+                break
+            following = reads[place + 1]
+            node = node.after.setdefault(value, Branch(following[0], following[1]))
+        return effect
+
+
+class Space:
+    """A model with everything numbered. Action order: slots, then rules, as the model lists them."""
+
+    def __init__(self, model: Model) -> None:
+        model.check()
+        self.model = model
+        self.positions = Positions(model.programs, model.max_positions)
+        self.names: list[Hashable] = []
+        self.domains: list[Domain] = []
+        self._index: dict[Hashable, int] = {}
+        self._projections: dict[tuple[int, Any], Projection] = {}
+        self._parts: dict[tuple[Any, ...], Action] = {}
+        for slot, program in model.slots.items():
+            self._declare(SlotVar(slot), None if program is None else self.positions.start(program))
+        for name, value in model.variables.items():
+            self._declare(name, value)
+        self.actions = [self._slot_action(slot) for slot in model.slots]
+        self.actions += [self._rule_action(rule) for rule in model.rules]
+        self.predicates = [self._predicate(prop) for prop in model.properties]
+        self.ending = self._ending()
+
+    @property
+    def parts(self) -> list[Action]:
+        """The parts met so far."""
+        return list(self._parts.values())
+
+    def initial(self) -> tuple[int, ...]:
+        """The initial state: number 0 everywhere."""
+        return (0,) * len(self.names)
+
+    def _declare(self, name: Hashable, value: Hashable) -> int:
+        try:
+            self.domains.append(Domain(value))
+        except TypeError as error:
+            raise WorkbenchError(f"the initial value {value!r} of {name!r} is not hashable") from error
+        self._index[name] = len(self.names)
+        self.names.append(name)
+        return self._index[name]
+
+    def knows(self, var: Hashable) -> bool:
+        """Whether a variable is declared or has a default."""
+        return var in self._index or self.model.default is not None
+
+    def variable(self, var: Hashable, actor: str) -> int:
+        """The number of a variable; one that was not declared appears here with its default."""
+        found = self._index.get(var)
+        if found is not None:
+            return found
+        if isinstance(var, SlotVar):
+            raise WorkbenchError(
+                f"{actor}: no slot {var.name!r}; slots: {', '.join(self.model.slots) or 'none'}"
+            )
+        if self.model.default is None:
+            raise WorkbenchError(f"{actor}: no variable {var!r}, and the model has no default for new ones")
+        return self._declare(var, self.model.default(var))
+
+    def projection(self, index: int, question: Callable[[Any], Hashable]) -> Projection:
+        """The remembered answers of a question about a variable."""
+        key = (index, question)
+        if key not in self._projections:
+            self._projections[key] = Projection(self.domains[index], question)
+        return self._projections[key]
+
+    def part(self, fn: Callable[..., None], args: tuple[Hashable, ...], actor: str) -> Action:
+        """The action of a part; the same for the same function and arguments."""
+        key = (fn, args)
+        if key not in self._parts:
+            self._parts[key] = Action(
+                self,
+                f"part {getattr(fn, '__name__', fn)}{args!r} of {actor}",
+                lambda view: _run_part(view, fn, args),
+            )
+        return self._parts[key]
+
+    def step_at(self, position: Any) -> Any:
+        """The pending step of a slot value; None when idle."""
+        return None if position is None else self.positions.step(position)
+
+    def _slot_action(self, slot: str) -> Action:
+        own, semantics = SlotVar(slot), self.model.semantics
+        assert semantics is not None
+
+        def run(view: View) -> Effect:
+            position = view[own]
+            if position is None:
+                return Effect(False)
+            answer = semantics(slot, self.positions.step(position), view)
+            if answer is BLOCKED:
+                return Effect(False)
+            index = self._index[own]
+            if index not in view._writes:  # else the step has itself started or stopped its slot
+                following = self.positions.advance(position, answer)
+                view._writes[index] = self.domains[index].number(following)
+            return _written(view)
+
+        return Action(self, slot, run)
+
+    def _rule_action(self, rule: Rule) -> Action:
+        def run(view: View) -> Effect:
+            if rule.fn(view) is not False:
+                return _written(view)
+            if view._writes or view._parts:
+                raise WorkbenchError(f"rule {rule.name} wrote something and then said it is not enabled")
+            return Effect(False)
+
+        return Action(self, rule.name, run)
+
+    def _predicate(self, prop: Property) -> Action:
+        return self._question(f"property {prop.code}", prop.predicate)
+
+    def _question(self, actor: str, ask: Callable[[View], bool]) -> Action:
+        def run(view: View) -> Effect:
+            holds = bool(ask(view))
+            if view._writes or view._parts:
+                raise WorkbenchError(f"{actor} wrote to the state; it may only read")
+            return Effect(True, holds=holds)
+
+        return Action(self, actor, run)
+
+    def _ending(self) -> Action:
+        if self.model.ending is not None:
+            return self._question("the ending predicate", self.model.ending)
+        slots = list(self.model.slots)
+        return self._question("the ending predicate", lambda view: bool(slots) and all(map(view.idle, slots)))
+
+
+def _written(view: View) -> Effect:
+    return Effect(True, tuple(sorted(view._writes.items())), tuple(view._parts))
+
+
+def _run_part(view: View, fn: Callable[..., None], args: tuple[Hashable, ...]) -> Effect:
+    fn(view, *args)
+    if view._parts:
+        raise WorkbenchError(f"{view._actor}: a part may not have parts of its own")
+    return _written(view)

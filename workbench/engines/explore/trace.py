@@ -1,0 +1,101 @@
+"""A counterexample: the steps from the initial state, replayed through the author's own code.
+
+Rule kept here: what is shown was just executed, with real generators and real rule functions; the
+remembered tables only chose the way. If the two disagree, the model is not deterministic.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import Any
+
+from workbench.core.errors import WorkbenchError
+from workbench.engines.explore.model import SlotVar
+from workbench.engines.explore.plain import applied
+from workbench.engines.explore.search import State
+from workbench.engines.explore.space import Action, Space
+from workbench.engines.explore.symmetry import Renamings
+
+
+@dataclass(frozen=True)
+class TraceStep:
+    """One atomic step: who (slot or rule), which step (a slot's yielded step, a rule's name), what changed.
+
+    `changes` maps a variable to (old, new). The position of the acting slot itself is left out; when another
+    actor starts or stops a slot, `changes` has the pending steps of that slot under `SlotVar(slot)`.
+    """
+
+    actor: str
+    step: Any
+    changes: dict[Hashable, tuple[Any, Any]]
+    is_slot: bool
+
+    def as_json(self) -> dict[str, Any]:
+        """The step with names and values as text, numbers and None kept as they are."""
+        changed = {str(var): [_plain(old), _plain(new)] for var, (old, new) in self.changes.items()}
+        return {"actor": self.actor, "step": str(self.step), "changes": changed}
+
+
+@dataclass(frozen=True)
+class Trace:
+    """Steps in order; no steps when the initial state itself is meant."""
+
+    steps: tuple[TraceStep, ...]
+
+    def __len__(self) -> int:
+        return len(self.steps)
+
+    def as_json(self) -> list[dict[str, Any]]:
+        """All steps, see TraceStep.as_json."""
+        return [step.as_json() for step in self.steps]
+
+
+def _plain(value: Any) -> Any:
+    return value if value is None or type(value) in (bool, int, float, str) else str(value)
+
+
+def trace_along(space: Space, states: list[State], symmetry: bool) -> Trace:
+    """Replay the way through the given states (representatives, if `symmetry`) from the initial one."""
+    renamings = Renamings(space) if symmetry else None
+    state, steps = space.initial(), []
+    for wanted in states[1:]:
+        action, after = _towards(space, state, wanted, renamings)
+        steps.append(_replayed(space, action, state, after))
+        state = after
+    return Trace(tuple(steps))
+
+
+def _towards(space: Space, state: State, wanted: State, renamings: Renamings | None) -> tuple[Action, State]:
+    for action in space.actions:
+        effect = action.effect(state)
+        if effect.enabled:
+            after = applied(space, effect, state)
+            if (renamings.least(after) if renamings else after) == wanted:
+                return action, after
+    raise WorkbenchError("a counterexample could not be replayed: no action leads to its next state")
+
+
+def _replayed(space: Space, action: Action, state: State, after: State) -> TraceStep:
+    effect, _ = action.execute(state)
+    if not effect.enabled or applied(space, effect, state) != after:
+        raise WorkbenchError(
+            f"{action.actor} is not deterministic: run again in the same state it did something else"
+        )
+    own = SlotVar(action.actor)
+    is_slot = action in space.actions[: len(space.model.slots)]
+    changes = {}
+    for index, (old, new) in enumerate(zip(state, after, strict=True)):
+        name = space.names[index]
+        if old != new and not (is_slot and name == own):
+            changes[name] = (_shown(space, index, old), _shown(space, index, new))
+    step = action.actor
+    if is_slot:
+        position = space.domains[space.variable(own, action.actor)]
+        step = space.step_at(position.values[state[space.variable(own, action.actor)]])
+    return TraceStep(action.actor, step, changes, is_slot)
+
+
+def _shown(space: Space, index: int, number: int) -> Any:
+    value = space.domains[index].values[number]
+    return space.step_at(value) if isinstance(space.names[index], SlotVar) else value

@@ -1,0 +1,131 @@
+"""What a rule, a step's semantics or a property sees of a state; everything it does is recorded.
+
+Rule kept here: what a function does may depend only on what it reads through its view, so the recorded
+reads determine the recorded writes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from typing import TYPE_CHECKING, Any, Protocol
+
+from workbench.core.errors import WorkbenchError
+from workbench.engines.explore.model import SlotVar
+
+if TYPE_CHECKING:
+    from workbench.engines.explore.space import Action, Projection, Space
+
+
+class IdState(Protocol):
+    """A state as value numbers by variable number; the whole state, or the part that is known."""
+
+    def __getitem__(self, index: int, /) -> int: ...
+
+
+def number_in(state: IdState, index: int) -> int:
+    """A variable's number in a state; 0 (its default) when the variable is younger than the state."""
+    try:
+        return state[index]
+    except IndexError:
+        return 0
+
+
+class View:
+    """One atomic look at a state. Reads see the state before the step and the writes made so far."""
+
+    __slots__ = ("_actor", "_parts", "_reads", "_seen", "_space", "_state", "_writes")
+
+    def __init__(self, space: Space, state: IdState, actor: str) -> None:
+        self._space = space
+        self._state = state
+        self._actor = actor
+        self._reads: list[tuple[int, Projection | None, Hashable]] = []
+        self._seen: set[tuple[int, Projection | None]] = set()
+        self._writes: dict[int, int] = {}
+        self._parts: list[Action] = []
+
+    def __getitem__(self, var: Hashable) -> Any:
+        index = self._space.variable(var, self._actor)
+        return self._space.domains[index].values[self._number(index)]
+
+    def __setitem__(self, var: Hashable, value: Hashable) -> None:
+        index = self._space.variable(var, self._actor)
+        try:
+            self._writes[index] = self._space.domains[index].number(value)
+        except TypeError as error:
+            raise WorkbenchError(f"{self._actor}: the value {value!r} of {var!r} is not hashable") from error
+
+    def get(self, var: Hashable, default: Any = None) -> Any:
+        """The value of a variable, `default` when the model neither declares it nor has a default for it."""
+        if not self._space.knows(var):
+            return default
+        return self[var]
+
+    def ask(self, var: Hashable, question: Callable[[Any], Hashable]) -> Any:
+        """`question(value)`: a narrower read than the value, so that fewer cases need to be told apart.
+
+        `question` must be a pure function and always the same object (a module-level one, say).
+        """
+        index = self._space.variable(var, self._actor)
+        domain = self._space.domains[index]
+        if index in self._writes:
+            return question(domain.values[self._writes[index]])
+        projection = self._space.projection(index, question)
+        number = number_in(self._state, index)
+        answer = projection.of(number)
+        if (index, None) not in self._seen and (index, projection) not in self._seen:
+            self._seen.add((index, projection))
+            self._reads.append((index, projection, answer))
+        return answer
+
+    def part(self, fn: Callable[..., None], *args: Hashable) -> None:
+        """Let `fn(view, *args)` happen in the same atomic step, on the state before the step.
+
+        A part is remembered by its own reads, so a step that touches many independent things stays
+        cheap when each of them is a part. Two parts, or a part and its caller, may not write the same
+        variable.
+        """
+        self._parts.append(self._space.part(fn, args, self._actor))
+
+    def start(self, slot: str, program: str) -> None:
+        """Let a slot run a program from its beginning, whatever it did before."""
+        index = self._space.variable(SlotVar(slot), self._actor)
+        self._writes[index] = self._space.domains[index].number(self._space.positions.start(program))
+
+    def stop(self, slot: str) -> None:
+        """Make a slot idle."""
+        index = self._space.variable(SlotVar(slot), self._actor)
+        self._writes[index] = self._space.domains[index].number(None)
+
+    def idle(self, slot: str) -> bool:
+        """Whether a slot runs no program."""
+        return self.ask(SlotVar(slot), _is_idle)
+
+    def position(self, slot: str) -> Hashable:
+        """Where a slot stands: equal values mean equal future behaviour; None when idle."""
+        return self[SlotVar(slot)]
+
+    def label(self, slot: str) -> Any:
+        """The pending step of a slot; None when idle."""
+        return self.ask(SlotVar(slot), self._space.step_at)
+
+    def program(self, slot: str) -> str | None:
+        """The name of the program that a slot runs; None when idle."""
+        return self.ask(SlotVar(slot), _program_of)
+
+    def _number(self, index: int) -> int:
+        if index in self._writes:
+            return self._writes[index]
+        number = number_in(self._state, index)
+        if (index, None) not in self._seen:
+            self._seen.add((index, None))
+            self._reads.append((index, None, number))
+        return number
+
+
+def _is_idle(position: Any) -> bool:
+    return position is None
+
+
+def _program_of(position: Any) -> str | None:
+    return None if position is None else position[0]
