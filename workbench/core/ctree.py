@@ -1,0 +1,124 @@
+"""What the parser found in C text: types and members before any ABI has laid them out.
+
+Rule: a tree says only what the text says. Sizes that depend on the ABI are pairs (x86-64, i386);
+offsets and alignments of structs are computed later, by `placement`.
+
+Source of the scalar types: include/uapi/linux/types.h, include/uapi/asm-generic/int-ll64.h and
+include/linux/types.h of Linux; C11 6.2.5 for the standard ones, with the sizes of the System V psABIs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+
+@dataclass(frozen=True, slots=True)
+class CScalar:
+    """An integer or a pointer; ``align`` is an exact alignment in bytes as set by a typedef, else 0."""
+
+    spelling: str
+    sizes: tuple[int, int]
+    signed: bool = False
+    big_endian: bool = False
+    align: int = 0
+    text: bool = False  # `char`: bytes to people, although signed on x86
+
+
+@dataclass(frozen=True, slots=True)
+class CArray:
+    """``count`` elements; None is the flexible array ``x[]`` or the older ``x[0]``, both of size 0."""
+
+    element: CType
+    count: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class CMember:
+    """One member. ``width`` is set for bit-fields; ``name`` is None for anonymous members."""
+
+    name: str | None
+    type: CType
+    width: int | None = None
+    packed: bool = False
+    align: int = 0
+    line: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class CStruct:
+    """A struct or union (``kind``); ``align`` is its explicit alignment in bytes, 0 when there is none."""
+
+    kind: str
+    tag: str
+    members: tuple[CMember, ...]
+    packed: bool = False
+    align: int = 0
+    line: int = field(default=0, compare=False)
+
+
+CType: TypeAlias = CScalar | CArray | CStruct
+
+
+def spelling(kind: CType) -> str:
+    """A type as C writes it, array sizes after it: ``__u8[3]``, ``struct foo[2][4]``."""
+    sizes = ""
+    while isinstance(kind, CArray):
+        sizes += "[]" if kind.count is None else f"[{kind.count}]"
+        kind = kind.element
+    return (kind.spelling if isinstance(kind, CScalar) else f"{kind.kind} {kind.tag}".rstrip()) + sizes
+
+
+POINTER_SIZES = (8, 4)
+BARE_ALIGNED = 16  # gcc's __BIGGEST_ALIGNMENT__ on both ABIs without AVX
+
+
+def _fixed_width() -> dict[str, CScalar]:
+    """__u8 .. uint64_t and the __le/__be types."""
+    table = {}
+    for bits in (8, 16, 32, 64):
+        sizes = (bits // 8, bits // 8)
+        for unsigned in (f"__u{bits}", f"u{bits}", f"uint{bits}_t", f"u_int{bits}_t"):
+            table[unsigned] = CScalar(unsigned, sizes)
+        for signed in (f"__s{bits}", f"s{bits}", f"int{bits}_t"):
+            table[signed] = CScalar(signed, sizes, signed=True)
+        if bits > 8:
+            table[f"__le{bits}"] = CScalar(f"__le{bits}", sizes)
+            table[f"__be{bits}"] = CScalar(f"__be{bits}", sizes, big_endian=True)
+    return table
+
+
+def _standard() -> dict[str, CScalar]:
+    """The C types, under the sorted words of their specifiers (``int long unsigned``)."""
+    table = {}
+    for name, sizes in (("short", (2, 2)), ("long", (8, 4)), ("long long", (8, 8)), ("int", (4, 4))):
+        words = name.split()
+        for extra in ([], ["int"]) if name != "int" else ([],):
+            for sign in ("", "signed", "unsigned"):
+                key = " ".join(sorted([*words, *extra, *([sign] if sign else [])]))
+                spelling = f"unsigned {name}" if sign == "unsigned" else name
+                table[key] = CScalar(spelling, sizes, signed=sign != "unsigned")
+    table["unsigned"] = table["int unsigned"]
+    table["signed"] = table["int signed"]
+    table["char"] = CScalar("char", (1, 1), signed=True, text=True)
+    table["char signed"] = CScalar("signed char", (1, 1), signed=True)
+    table["char unsigned"] = CScalar("unsigned char", (1, 1))
+    return table
+
+
+STANDARD_WORDS = frozenset({"unsigned", "signed", "char", "short", "int", "long"})
+STANDARD = _standard()
+ENUM = CScalar("enum", (4, 4))
+NAMED: dict[str, CScalar] = {
+    **_fixed_width(),
+    "bool": CScalar("bool", (1, 1)),
+    "_Bool": CScalar("_Bool", (1, 1)),
+    "__aligned_u64": CScalar("__aligned_u64", (8, 8), align=8),
+    "__aligned_s64": CScalar("__aligned_s64", (8, 8), signed=True, align=8),
+    "__aligned_le64": CScalar("__aligned_le64", (8, 8), align=8),
+    "__aligned_be64": CScalar("__aligned_be64", (8, 8), big_endian=True, align=8),
+    "size_t": CScalar("size_t", POINTER_SIZES),
+    "ssize_t": CScalar("ssize_t", POINTER_SIZES, signed=True),
+    "uintptr_t": CScalar("uintptr_t", POINTER_SIZES),
+    "intptr_t": CScalar("intptr_t", POINTER_SIZES, signed=True),
+}
