@@ -24,13 +24,15 @@ class Feature:
 
     name: ClassVar[str]
     title: ClassVar[str]  #: a few words for tables and pictures
-    payload: ClassVar[Struct | None] = None  #: None: the feature is a value, not memory
-    size: ClassVar[int] = 0  #: bytes of the area
+    payload: ClassVar[Struct]
+    size: ClassVar[int]  #: bytes of the area
     align: ClassVar[int] = 1  #: bytes; what the ABI document asks for
     scope: ClassVar[Literal["vcpu", "vm"]] = "vcpu"
     served_by: ClassVar[Literal["kernel", "user"]] = "kernel"  #: who understands it on the host
     update_when: ClassVar[Update] = "never"
     cpuid_bit: ClassVar[int | None] = None  #: bit of leaf 0x40000001 EAX that offers it
+    is_value: ClassVar[bool] = False  #: a value that memory merely carries; a register needs no memory for it
+    guest_value: ClassVar[int] = 0  #: of a value feature: what Linux writes
     linux_boot: ClassVar[int | None] = None  #: its place in Linux's order at boot; None: not at boot
     linux_teardown: ClassVar[int | None] = None  #: its place in Linux's order of revocation
     source: ClassVar[str] = ""
@@ -40,8 +42,8 @@ class Feature:
         return
         yield
 
-    def update(self, gpa: int, now: Moment) -> Program:
-        """Host: write the payload once, by the rules of its ABI."""
+    def update(self, cpu: int, gpa: int, now: Moment) -> Program:
+        """Host: write the payload of vCPU ``cpu`` once, by the rules of its ABI."""
         return
         yield
 
@@ -49,11 +51,6 @@ class Feature:
         """Guest: return the payload's fields as the ABI says to read them, or None while it must wait."""
         return None
         yield
-
-    @property
-    def in_memory(self) -> bool:
-        """Tell whether this feature is a piece of memory (and not merely a value)."""
-        return self.payload is not None
 
     def __repr__(self) -> str:
         return f"<feature {self.name}>"
@@ -135,9 +132,17 @@ class Protocol:
         owner = cpu.index if feature.scope == "vcpu" else VM
         gpa = yield Get(area(owner, feature.name))
         if gpa is not None:
-            yield from feature.update(gpa, (yield Now()))
+            yield from feature.update(cpu.index, gpa, (yield Now()))
         if feature.update_when == "request":
             yield Set(pending(cpu.index, feature.name), None)
+
+    def serving(self, entries: Mapping[Any, Any], owner: int, feature: Feature, gpa: int) -> int | None:
+        """Return where the host serves ``feature`` of ``owner``, by its ``entries``; None if it does not.
+
+        ``gpa`` is where the guest believes it to be; a design that keeps a value in a register and serves no
+        memory for it answers with that.
+        """
+        return entries.get(area(owner, feature.name))
 
     # -- live migration ----------------------------------------------------------------------------
 
@@ -151,7 +156,7 @@ class Protocol:
         return
         yield
 
-    def state(self, entries: Mapping[Key, Any]) -> list[StateEntry]:
+    def state(self, entries: Mapping[Key, Any], cpus: Sequence[Vcpu]) -> list[StateEntry]:
         """Say what of the host's ``entries`` is registration state, and how a migration carries it.
 
         Default: every entry that is not derived is 8 bytes that no existing interface carries.

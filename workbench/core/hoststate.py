@@ -7,6 +7,7 @@ migration must carry) from mappings that the host derives from it, and engines c
 * ``register(cpu, msr)``: the value of a register, as RDMSR returns it.
 * ``registry(cpu, type)``: one entry of a generic registry.
 * ``pending(cpu, feature)``: an update to be delivered when the vCPU next enters the guest.
+* ``baseline(cpu, feature)``: where a running count began on this host; it begins again on the next.
 
 ``cpu`` is the vCPU's index, or :data:`VM` for what belongs to the whole machine.
 """
@@ -16,7 +17,7 @@ from typing import NamedTuple
 #: Stands where a vCPU index would for VM-wide state.
 VM = -1
 
-DERIVED = frozenset({"area", "pending"})
+DERIVED = frozenset({"area", "pending", "baseline"})
 
 
 class Key(NamedTuple):
@@ -45,3 +46,8 @@ def registry(cpu: int, kind: int | str) -> Key:
 def pending(cpu: int, feature: str) -> Key:
     """A payload update that waits for the vCPU's next entry (value: True)."""
     return Key("pending", cpu, feature)
+
+
+def baseline(cpu: int, feature: str) -> Key:
+    """Where a running count stood when it was last added to the payload (value: int)."""
+    return Key("baseline", cpu, feature)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Hashable
 from typing import Any, Protocol
 
 from workbench.core.errors import WorkbenchError
-from workbench.core.layout import Layout, Scalar, Struct
+from workbench.core.layout import Abi, Layout, Scalar, Struct
 from workbench.core.outcome import HANDLED
 from workbench.core.steps import (
     GUEST,
@@ -46,7 +46,7 @@ class World(Protocol):
 
 def layout_of(what: Any) -> Layout | Scalar | int:
     """Return what a Load or Store addresses: a Struct stands for its x86-64 layout."""
-    return what.on() if isinstance(what, Struct) else what
+    return what.on(Abi.X86_64) if isinstance(what, Struct) else what
 
 
 def size_of(what: Any) -> int:

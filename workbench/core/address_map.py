@@ -1,0 +1,105 @@
+"""Where a guest kernel puts its descriptors and areas: one block of pages for the VM, one per vCPU.
+
+As in Linux, per-CPU areas live in a per-CPU section that an encrypted guest can share page by page
+(arch/x86/kernel/kvm.c, DEFINE_PER_CPU_DECRYPTED). Each kernel that runs in the same machine (after kexec)
+is a *generation* with addresses of its own: the pages of the one before are then anybody's memory.
+"""
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from workbench.core.contracts import Feature
+from workbench.core.hoststate import VM
+from workbench.core.memory import PAGE_SIZE
+
+#: RAM below 1 MiB is left to firmware and to tests; kernels live above.
+KERNEL_BASE = 0x10_0000
+
+DESCRIPTOR = "descriptor"
+
+
+class Unit(NamedTuple):
+    """A piece of guest memory with one purpose: a feature's area or a vCPU's descriptor."""
+
+    generation: int
+    cpu: int
+    what: str
+
+
+class AddressMap:
+    """Deterministic gpa of every unit, and the unit at every gpa."""
+
+    def __init__(self, features: Sequence[Feature], vcpus: int, descriptor_size: int = 0) -> None:
+        self.vcpus = vcpus
+        self._offsets: dict[str, tuple[int, int]] = {}  # what -> (offset in the page, size)
+        end = 0
+        if descriptor_size:
+            end = self._place(DESCRIPTOR, end, descriptor_size, 8)
+        for feature in features:
+            if feature.size:
+                end = self._place(feature.name, end, feature.size, feature.align)
+        self.block = max(-(-end // PAGE_SIZE), 1) * PAGE_SIZE
+        self.slot_size = (vcpus + 1) * self.block
+        self._starts = [offset for offset, _ in self._offsets.values()]
+        self._names = list(self._offsets)
+        self._vm_scope = {feature.name for feature in features if feature.scope == "vm"}
+
+    def _place(self, what: str, end: int, size: int, align: int) -> int:
+        offset = -(-end // align) * align
+        if size <= PAGE_SIZE and offset // PAGE_SIZE != (offset + size - 1) // PAGE_SIZE:
+            offset = -(-offset // PAGE_SIZE) * PAGE_SIZE
+        self._offsets[what] = (offset, size)
+        return offset + size
+
+    def slot(self, generation: int) -> int:
+        """Return the gpa at which the memslot of a kernel generation begins."""
+        return KERNEL_BASE + generation * self.slot_size
+
+    def block_of(self, generation: int, cpu: int) -> int:
+        """Return the gpa of the block of ``cpu`` (or of the VM) in this generation."""
+        return self.slot(generation) + (cpu + 1) * self.block
+
+    def gpa(self, unit: Unit) -> int:
+        """Return where ``unit`` begins."""
+        return self.block_of(unit.generation, unit.cpu) + self._offsets[unit.what][0]
+
+    def area(self, generation: int, cpu: int, feature: Feature) -> Unit:
+        """Return the unit of ``feature`` for ``cpu``: VM-wide features have one for all."""
+        return Unit(generation, VM if feature.scope == "vm" else cpu, feature.name)
+
+    def units(self, generation: int, cpu: int) -> tuple[Unit, ...]:
+        """Return the units in the block of ``cpu`` (or of the VM)."""
+        wide = cpu == VM
+        return tuple(
+            Unit(generation, cpu, what) for what in self._offsets if (what in self._vm_scope) == wide
+        )
+
+    def unit_at(self, gpa: int) -> Unit | None:
+        """Return the unit that holds ``gpa``, or None for memory with no purpose here."""
+        generation, rest = divmod(gpa - KERNEL_BASE, self.slot_size)
+        if generation < 0 or not self._starts:
+            return None
+        block, offset = divmod(rest, self.block)
+        index = bisect_right(self._starts, offset) - 1
+        if index < 0:
+            return None
+        what = self._names[index]
+        start, size = self._offsets[what]
+        if offset >= start + size or (what in self._vm_scope) != (block == 0):
+            return None
+        return Unit(generation, block - 1, what)
+
+    def size(self, what: str) -> int:
+        """Return the bytes of a unit called ``what``."""
+        return self._offsets[what][1]
+
+    def padding(self, wide: bool) -> int:
+        """Return the bytes lost to alignment between the units of one block (the VM's if ``wide``)."""
+        last = 0
+        lost = 0
+        for what, (offset, size) in self._offsets.items():
+            if (what in self._vm_scope) == wide:
+                lost += offset - last if last or not wide else 0
+                last = offset + size
+        return lost

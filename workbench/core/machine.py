@@ -1,0 +1,172 @@
+"""A concrete machine: guest memory, vCPUs, and what its host remembers, with every access recorded.
+
+The machine knows no protocol. It carries out steps (through ``workbench.core.transition``), keeps the
+records and the virtual clock, and answers questions about the result.
+
+An exit is counted when the vCPU leaves the guest, never for a Load or Store to RAM. Its class is
+``kernel`` when KVM handles it, ``user`` when the VMM must.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable
+from typing import Any, NamedTuple
+
+from workbench.core.errors import WorkbenchError
+from workbench.core.hoststate import Key
+from workbench.core.memory import GuestMemory
+from workbench.core.steps import GUEST, KERNEL, USER, Exit, Load, Moment, Program, Side, Store, ToUser
+from workbench.core.transition import perform, size_of
+from workbench.core.vcpu import Vcpu
+
+MAX_VCPUS = 4096
+
+#: One tick of virtual time per step, in nanoseconds; a TSC of 2 GHz.
+TICK_NS = 100
+TSC_PER_NS = 2
+
+
+class Access(NamedTuple):
+    """One recorded access: who did what to how many bytes, and what kind of exit it was part of."""
+
+    cpu: int
+    side: str  #: guest, kernel, user
+    cause: str  #: the step, e.g. "load", "store", "wrmsr 0x4b564d03"
+    exit: str  #: none, kernel, user
+    gpa: int | None
+    size: int  #: bytes of guest memory touched
+
+
+class Machine:
+    """Guest memory, vCPU records and host entries; a World for the transition function.
+
+    ``seed`` sets where the virtual clock starts; the same seed gives the same bytes.
+    """
+
+    def __init__(self, cpus: Iterable[Vcpu], *, encrypted: bool = False, seed: int = 0, trace: bool = False) -> None:
+        self.cpus = {cpu.index: cpu for cpu in cpus}
+        if not 1 <= len(self.cpus) <= MAX_VCPUS:
+            raise WorkbenchError(f"a machine of {len(self.cpus)} vCPUs: allowed are 1 to {MAX_VCPUS}")
+        self.memory = GuestMemory(encrypted=encrypted)
+        self.entries: dict[Hashable, Any] = {}
+        self.ever: dict[Hashable, Any] = {}  # the last value of every entry that was ever made
+        self.notes: dict[Hashable, Any] = {}
+        self.counts: Counter[str] = Counter()
+        self.trace: list[Access] | None = [] if trace else None
+        self.on_host_store: Callable[[int, int, Side], None] | None = None
+        self._start_ns = 1_000_000 + (seed * 7919) % 1_000_000
+        self._ticks = 0
+        self._cpu = 0
+
+    # -- running programs ---------------------------------------------------------------------------
+
+    def run(self, cpu: int, program: Program) -> Any:
+        """Run a stream of (side, step) to its end, one step after the other; return its result."""
+        answer: Any = None
+        send = program.send
+        counts = self.counts
+        trace = self.trace
+        ticks = 0
+        try:
+            while True:
+                side, step = send(answer)
+                ticks += 1
+                self._cpu = cpu
+                answer = perform(self, cpu, side, step)
+                kind = type(step)
+                if kind is Store or kind is Load:
+                    counts[_MEMORY[kind, side]] += 1
+                    if trace is not None:
+                        self._record_memory(cpu, side, step)
+        except StopIteration as stop:
+            return stop.value
+        finally:
+            self._ticks += ticks
+            counts["steps"] += ticks
+
+    # -- the World of the transition function --------------------------------------------------------
+
+    def peek(self, gpa: int, size: int, side: Side) -> bytes | None:
+        return self.memory.peek(gpa, size, side)
+
+    def poke(self, gpa: int, data: bytes, side: Side) -> bool:
+        done = self.memory.poke(gpa, data, side)
+        if side is not GUEST:
+            self.counts["host_writes_arrived" if done else "host_writes_failed"] += 1
+            if done and self.on_host_store is not None:
+                self.on_host_store(gpa, len(data), side)
+        return done
+
+    def backed(self, gpa: int, size: int, side: Side) -> bool:
+        return self.memory.reachable(gpa, size, side, write=True)
+
+    def share(self, gpa: int, size: int, shared: bool) -> int:
+        return self.memory.share(gpa, size, shared)
+
+    def get(self, key: Hashable) -> Any:
+        return self.entries.get(key)
+
+    def set(self, key: Hashable, value: Any) -> None:
+        if value is None:
+            self.entries.pop(key, None)
+        else:
+            self.entries[key] = self.ever[key] = value
+
+    def note(self, key: Hashable, value: Any) -> None:
+        if value is None:
+            self.notes.pop(key, None)
+        else:
+            self.notes[key] = value
+
+    def now(self) -> Moment:
+        ns = self._start_ns + self._ticks * TICK_NS
+        return Moment(ns, ns * TSC_PER_NS, ns // 10)
+
+    def leave(self, cpu: int, step: Exit) -> Vcpu:
+        counts = self.counts
+        counts["exits"] += 1
+        counts[step.cause + "_exits"] += 1
+        if step.cause == "mmio":
+            counts["user_exits"] += 1
+        else:
+            counts["kernel_exits"] += 1
+        if self.trace is not None:
+            kind = "user" if step.cause == "mmio" else "kernel"
+            self.trace.append(Access(cpu, "guest", f"{step.cause} {step.number:#x}", kind, None, 0))
+        return self.cpus[cpu]
+
+    def to_user(self, cpu: int, step: ToUser) -> None:
+        # The exit that KVM could not finish is the VMM's: it is counted once, in its final class.
+        self.counts["kernel_exits"] -= 1
+        self.counts["user_exits"] += 1
+        if self.trace is not None:
+            self.trace.append(Access(cpu, "kernel", f"to user: {step.reason}", "user", None, 0))
+
+    # -- questions -----------------------------------------------------------------------------------
+
+    def host_entries(self, kind: str) -> dict[Key, Any]:
+        """Return what the host remembers under ``kind`` (see ``workbench.core.hoststate``)."""
+        return {key: value for key, value in self.entries.items() if isinstance(key, Key) and key.kind == kind}
+
+    def _record_memory(self, cpu: int, side: Side, step: Load | Store) -> None:
+        assert self.trace is not None
+        if isinstance(step, Load):
+            cause, size = "load", size_of(step.what)
+        else:
+            cause, size = "store", _stored_size(step)
+        self.trace.append(Access(cpu, side.name.lower(), cause, "none", step.gpa, size))
+
+
+def _stored_size(step: Store) -> int:
+    if step.what is not None:
+        return size_of(step.what)
+    return len(step.value) if isinstance(step.value, bytes) else int(step.value.layout.size)
+
+
+_MEMORY = {
+    (Load, GUEST): "guest_loads",
+    (Load, KERNEL): "host_loads",
+    (Load, USER): "host_loads",
+    (Store, GUEST): "guest_stores",
+    (Store, KERNEL): "host_stores",
+    (Store, USER): "host_stores",
+}

@@ -1,0 +1,133 @@
+"""Where a protocol, features and a guest kernel meet: who is there, where the areas are, what became of them.
+
+A scenario holds no state of the run: engines run its programs, and hand back :class:`Evidence` for each
+area, from which :func:`fate_of` says in one word what happened.
+"""
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
+
+from workbench.core import contracts
+from workbench.core.address_map import DESCRIPTOR, AddressMap, Unit
+from workbench.core.contracts import Feature
+from workbench.core.hoststate import VM, Key
+from workbench.core.layout import Abi
+from workbench.core.outcome import REFUSED, Answer, Fate
+from workbench.core.steps import Note, Program
+from workbench.core.vcpu import Host, Vcpu
+
+
+class GuestKernel(Protocol):
+    """A guest operating system: the programs that its vCPUs run. ``generation`` says where its areas are."""
+
+    generation: int
+
+    def boot(self, cpu: Vcpu) -> Program: ...
+    def teardown(self, cpu: Vcpu) -> Program: ...
+
+
+def believes(owner: int, feature: str) -> Key:
+    """Ghost: where the guest believes ``feature`` of ``owner`` to be registered (value: gpa)."""
+    return Key("believes", owner, feature)
+
+
+def asked(owner: int, feature: str) -> Key:
+    """Ghost: what the guest concluded when it last asked (value: Answer)."""
+    return Key("asked", owner, feature)
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A protocol, its features, the vCPUs and their host; addresses follow from these."""
+
+    protocol: contracts.Protocol
+    features: tuple[Feature, ...]
+    vcpus: int = 1
+    host: Host = Host()
+    abi: Abi = Abi.X86_64
+    encrypted: bool = False
+    seed: int = 0
+    cpuid: frozenset[int] | None = None  #: None: what KVM supports
+    addresses: AddressMap = field(init=False, compare=False)
+
+    def __post_init__(self) -> None:
+        descriptor = self.protocol.descriptor
+        size = descriptor.on(self.abi).size if descriptor is not None else 0
+        supported = [feature for feature in self.features if self.protocol.supports(feature)]
+        object.__setattr__(self, "addresses", AddressMap(supported, self.vcpus, size))
+
+    def cpu(self, index: int, generation: int = 0) -> Vcpu:
+        """Return the record of vCPU ``index`` under the kernel of ``generation``."""
+        has_descriptor = self.protocol.descriptor is not None
+        at = self.addresses.gpa(Unit(generation, index, DESCRIPTOR)) if has_descriptor else 0
+        record = Vcpu(index, at, self.abi, host=self.host)
+        return record if self.cpuid is None else record.but(cpuid=self.cpuid)
+
+    @property
+    def cpus(self) -> tuple[Vcpu, ...]:
+        """The records of all vCPUs under the first kernel."""
+        return tuple(self.cpu(index) for index in range(self.vcpus))
+
+    def supported(self) -> tuple[Feature, ...]:
+        """The features that the protocol can express."""
+        return tuple(feature for feature in self.features if self.protocol.supports(feature))
+
+    def owners(self, feature: Feature) -> Sequence[int]:
+        """Who has an area of ``feature``: every vCPU, or the VM."""
+        return (VM,) if feature.scope == "vm" else range(self.vcpus)
+
+    # -- guest programs every kernel needs -------------------------------------------------------------
+
+    def enrol(self, cpu: Vcpu, feature: Feature, generation: int, gpa: int | None = None) -> Program:
+        """Guest: prepare an area, register it, and note what the guest now believes; return the Answer."""
+        unit = self.addresses.area(generation, cpu.index, feature)
+        if gpa is None:
+            gpa = self.addresses.gpa(unit)
+            yield from feature.prepare(gpa)
+        answer: Answer = yield from self.protocol.register(cpu, feature, gpa)
+        yield Note(asked(unit.cpu, feature.name), answer)
+        yield Note(believes(unit.cpu, feature.name), None if answer is REFUSED else gpa)
+        return answer
+
+    def revoke(self, cpu: Vcpu, feature: Feature, generation: int) -> Program:
+        """Guest: unregister ``feature`` and no longer believe in it."""
+        unit = self.addresses.area(generation, cpu.index, feature)
+        yield from self.protocol.unregister(cpu, feature, self.addresses.gpa(unit))
+        yield Note(believes(unit.cpu, feature.name), None)
+
+
+class Evidence(NamedTuple):
+    """What is known of one area after an event; every engine can find this out by its own means."""
+
+    supported: bool
+    asked: Answer | None  #: what the guest concluded, None if it never asked
+    believes: int | None  #: gpa at which the guest believes the area to be registered
+    live: int | None  #: gpa at which the host serves it
+    arrives: bool  #: the host's writes would arrive (or: the value is in force)
+    was_live: bool  #: it was served at some time
+    strays: bool  #: the host wrote, or would write, to memory that is somebody else's
+
+
+def fate_of(evidence: Evidence) -> Fate:
+    """Say in one word what became of an area."""
+    if not evidence.supported:
+        return Fate.UNSUPPORTED
+    if evidence.strays:
+        return Fate.STALE
+    if evidence.believes is None:
+        if evidence.live is not None:
+            return Fate.STALE
+        return Fate.REFUSED if evidence.asked is REFUSED else Fate.RELEASED
+    if evidence.arrives and evidence.live == evidence.believes:
+        return Fate.REGISTERED
+    return Fate.LOST if evidence.was_live else Fate.SILENT
+
+
+def beliefs(notes: Mapping[Hashable, object]) -> dict[tuple[int, str], int]:
+    """Return {(owner, feature): gpa} of all areas that the guest believes to be registered."""
+    return {
+        (key.cpu, str(key.name)): int(value)  # type: ignore[call-overload]
+        for key, value in notes.items()
+        if isinstance(key, Key) and key.kind == "believes"
+    }

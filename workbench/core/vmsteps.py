@@ -1,0 +1,117 @@
+"""The steps of lifecycle events: what happens to a whole virtual machine.
+
+An event's ``strike`` is a generator of these. The simulator carries them out after the guest has booted,
+one after the other; the explorer puts them at every point of the guest's own programs.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from workbench.core.steps import Program
+from workbench.core.vcpu import Vcpu
+
+#: A guest program that is not yet running: called with the vCPU's record it gives the generator.
+GuestProgram = Callable[[Vcpu], Program]
+
+
+class Invoke(NamedTuple):
+    """A guest program with arguments, comparable by value: ``Invoke(kernel.boot_as, (3,))``."""
+
+    function: Callable[..., Program]
+    arguments: tuple[Any, ...] = ()
+
+    def __call__(self, cpu: Vcpu) -> Program:
+        return self.function(cpu, *self.arguments)
+
+    @property
+    def __name__(self) -> str:
+        return self.function.__name__
+
+
+class Start(NamedTuple):
+    """vCPU ``cpu`` leaves whatever guest code it runs and starts ``program``, at privilege ``cpl``."""
+
+    cpu: int
+    program: GuestProgram
+    cpl: int = 0
+
+
+class Wait(NamedTuple):
+    """Go on when vCPU ``cpu`` has finished its program."""
+
+    cpu: int
+
+
+class Stop(NamedTuple):
+    """vCPU ``cpu`` runs no further guest code (unplugged, or halted by a crash)."""
+
+    cpu: int
+
+
+class Enter(NamedTuple):
+    """vCPU ``cpu`` enters the guest once: the payload updates that are due are delivered."""
+
+    cpu: int
+
+
+class Init(NamedTuple):
+    """vCPU ``cpu`` receives INIT; the host resets what its architecture and the protocol say."""
+
+    cpu: int
+
+
+class Pause(NamedTuple):
+    """All vCPUs stop at an instruction boundary, outside every host handler."""
+
+
+class Resume(NamedTuple):
+    """The vCPUs go on."""
+
+
+class NewHost(NamedTuple):
+    """The machine, with its memory, is now on another host, which remembers nothing.
+
+    ``changes`` are pairs of a Host field and its value there, e.g. ``(("knows_protocol", False),)``.
+    """
+
+    changes: tuple[tuple[str, Any], ...] = ()
+
+
+class OnHost(NamedTuple):
+    """The VMM runs a host program (save, restore); the answer is what it returns."""
+
+    cpu: int
+    program: Callable[[], Program]
+
+
+class AddSlot(NamedTuple):
+    """The VMM adds a memslot of fresh memory."""
+
+    gpa: int
+    size: int
+    readonly: bool = False
+
+
+class DeleteSlot(NamedTuple):
+    """The VMM deletes the memslot that begins at ``gpa`` (memory hot-unplug)."""
+
+    gpa: int
+
+
+class MoveSlot(NamedTuple):
+    """The VMM moves a memslot, content and all."""
+
+    gpa: int
+    to: int
+
+
+class Disown(NamedTuple):
+    """These units of guest memory now belong to somebody else (a new kernel, the page allocator)."""
+
+    units: tuple[Any, ...]
+
+
+class Forget(NamedTuple):
+    """The guest kernel that held beliefs about these vCPUs is gone: a ghost step."""
+
+    cpus: tuple[int, ...]

@@ -1,0 +1,223 @@
+"""One schedule of one event: the guest boots, the event strikes, and every access is counted.
+
+The schedule is the plainest there is: each program runs to its end before the next one starts. What can go
+wrong between two steps is the explorer's business; a protocol is never judged by this engine alone.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+from workbench.core.address_map import Unit
+from workbench.core.driver import guest_side, host_side
+from workbench.core.errors import WorkbenchError
+from workbench.core.hoststate import VM, Key
+from workbench.core.machine import Access, Machine
+from workbench.core.outcome import Fate
+from workbench.core.scenario import Evidence, Scenario, asked, beliefs, fate_of
+from workbench.core.steps import Program, Side
+from workbench.core.vmsteps import (
+    AddSlot,
+    DeleteSlot,
+    Disown,
+    Enter,
+    Forget,
+    Init,
+    MoveSlot,
+    NewHost,
+    OnHost,
+    Pause,
+    Resume,
+    Start,
+    Stop,
+    Wait,
+)
+
+#: Firmware and tests own the first MiB.
+LOW_RAM = 0x10_0000
+
+#: Payloads the host may write without being asked again, so that a wrong area is a danger at any time.
+WRITES_ANY_TIME = ("entry", "request", "event")
+
+
+class Event(Protocol):
+    """What the engine needs of a lifecycle event (``workbench.lifecycle.event.Event``)."""
+
+    name: str
+
+    def circumstances(self, scenario: Scenario) -> Scenario: ...
+    def setup(self, scenario: Scenario) -> Program: ...
+    def strike(self, scenario: Scenario) -> Program: ...
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one event came to: counts of the strike alone, fates of all areas, the machine as it is now."""
+
+    scenario: Scenario
+    event: str
+    counts: Counter[str]
+    boot_counts: Counter[str]
+    fates: dict[tuple[int, str], Fate]
+    strays: int  #: host writes that hit memory which is somebody else's
+    machine: Machine
+    trace: list[Access]
+
+
+class Simulation:
+    """A machine under one scenario, carrying out the steps of lifecycle events."""
+
+    def __init__(self, scenario: Scenario, *, trace: bool = False) -> None:
+        self.scenario = scenario
+        self.protocol = scenario.protocol
+        self.machine = Machine(scenario.cpus, encrypted=scenario.encrypted, seed=scenario.seed, trace=trace)
+        self.machine.memory.add(0, LOW_RAM)
+        for generation in (0, 1):
+            self.machine.memory.add(scenario.addresses.slot(generation), scenario.addresses.slot_size)
+        self.machine.on_host_store = self._watch
+        self.disowned: set[Unit] = set()
+        self.strayed: set[Unit] = set()
+        self.strays = 0
+
+    # -- steps of events -------------------------------------------------------------------------------
+
+    def play(self, event_program: Program) -> None:
+        """Carry out the steps of a lifecycle event, one after the other."""
+        answer: Any = None
+        while True:
+            try:
+                step = event_program.send(answer)
+            except StopIteration:
+                return
+            action = _VM_STEPS.get(type(step))
+            if action is None:
+                known = ", ".join(kind.__name__ for kind in _VM_STEPS)
+                raise WorkbenchError(f"a lifecycle event yielded {step!r}, which is not one of its steps: {known}")
+            answer = action(self, step)
+
+    def _start(self, step: Start) -> Any:
+        program = step.program(self.machine.cpus[step.cpu])
+        return self.machine.run(step.cpu, guest_side(self.protocol, program, cpl=step.cpl))
+
+    def _enter(self, step: Enter) -> None:
+        cpu = self.machine.cpus[step.cpu]
+        if cpu.host.knows_protocol:
+            self.machine.run(step.cpu, host_side(self.protocol.on_entry(cpu)))
+        self._look_for_danger(step.cpu)
+
+    def _init(self, step: Init) -> None:
+        cpu = self.machine.cpus[step.cpu]
+        if cpu.host.knows_protocol:
+            self.machine.run(step.cpu, host_side(self.protocol.on_init(cpu)))
+
+    def _new_host(self, step: NewHost) -> None:
+        self.machine.entries.clear()
+        for index, cpu in self.machine.cpus.items():
+            self.machine.cpus[index] = cpu.but(host=replace(cpu.host, **dict(step.changes)))
+
+    def _on_host(self, step: OnHost) -> Any:
+        return self.machine.run(step.cpu, step.program())
+
+    def _disown(self, step: Disown) -> None:
+        self.disowned.update(step.units)
+
+    def _forget(self, step: Forget) -> None:
+        gone = {*step.cpus, VM} if 0 in step.cpus else set(step.cpus)
+        notes = self.machine.notes
+        for key in [key for key in notes if isinstance(key, Key) and key.cpu in gone]:
+            del notes[key]
+
+    # -- what became of the areas ------------------------------------------------------------------------
+
+    def _watch(self, gpa: int, size: int, side: Side) -> None:
+        if self.disowned:
+            unit = self.scenario.addresses.unit_at(gpa)
+            if unit in self.disowned:
+                self.strays += 1
+                self.strayed.add(unit)
+
+    def _look_for_danger(self, cpu: int) -> None:
+        """Note areas of others' memory that the host holds and may write at any time."""
+        if not self.disowned:
+            return
+        for feature in self.scenario.supported():
+            if feature.update_when in WRITES_ANY_TIME:
+                gpa = self.protocol.serving(self.machine.entries, cpu, feature, 0)
+                unit = None if gpa is None else self.scenario.addresses.unit_at(gpa)
+                if unit in self.disowned:
+                    self.strayed.add(unit)
+
+    def evidence(self, owner: int, feature: Any) -> Evidence:
+        """Return what is known of one area now."""
+        if not self.protocol.supports(feature):
+            return Evidence(False, None, None, None, False, False, False)
+        machine = self.machine
+        believed = beliefs(machine.notes).get((owner, feature.name)) if self._beliefs is None else self._beliefs.get(
+            (owner, feature.name)
+        )
+        where = 0 if believed is None else believed
+        live = self.protocol.serving(machine.entries, owner, feature, where)
+        if feature.is_value and believed is None:
+            live = None  # a register at its default value is not a registration
+        backed = live is not None and machine.memory.reachable(live, feature.size, Side.KERNEL, write=True)
+        return Evidence(
+            True,
+            machine.notes.get(asked(owner, feature.name)),
+            believed,
+            live,
+            backed or (live is not None and feature.is_value),
+            self.protocol.serving(machine.ever, owner, feature, where) is not None,
+            any((unit.cpu, unit.what) == (owner, feature.name) for unit in self.strayed),
+        )
+
+    _beliefs: dict[tuple[int, str], int] | None = None
+
+    def fates(self) -> dict[tuple[int, str], Fate]:
+        """Return {(owner, feature): fate} for every area of the scenario."""
+        self._beliefs = beliefs(self.machine.notes)
+        found = {
+            (owner, feature.name): fate_of(self.evidence(owner, feature))
+            for feature in self.scenario.features
+            for owner in self.scenario.owners(feature)
+        }
+        self._beliefs = None
+        return found
+
+
+_VM_STEPS: dict[type, Callable[[Simulation, Any], Any]] = {
+    Start: Simulation._start,
+    Enter: Simulation._enter,
+    Init: Simulation._init,
+    NewHost: Simulation._new_host,
+    OnHost: Simulation._on_host,
+    Disown: Simulation._disown,
+    Forget: Simulation._forget,
+    AddSlot: lambda sim, step: sim.machine.memory.add(step.gpa, step.size, readonly=step.readonly),
+    DeleteSlot: lambda sim, step: sim.machine.memory.delete(step.gpa),
+    MoveSlot: lambda sim, step: sim.machine.memory.move(step.gpa, step.to),
+    # In a schedule without concurrency a program has ended by the time the next step is taken.
+    Wait: lambda sim, step: None,
+    Stop: lambda sim, step: None,
+    Pause: lambda sim, step: None,
+    Resume: lambda sim, step: None,
+}
+
+
+def simulate(scenario: Scenario, event: Event, *, trace: bool = False) -> Run:
+    """Let the guest of ``scenario`` boot, let ``event`` strike, and return what it came to."""
+    scenario = event.circumstances(scenario)
+    simulation = Simulation(scenario, trace=trace)
+    machine = simulation.machine
+    simulation.play(event.setup(scenario))
+    before = Counter(machine.counts)
+    if machine.trace is not None:
+        machine.trace.clear()
+    simulation.play(event.strike(scenario))
+    after = Counter(machine.counts)
+    after.subtract(before)
+    return Run(
+        scenario, event.name, after, before, simulation.fates(), simulation.strays, machine, machine.trace or []
+    )
+
+

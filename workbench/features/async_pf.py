@@ -1,0 +1,53 @@
+"""Asynchronous page fault: the host tells the guest that a page it touched is on its way.
+
+The host writes ``flags`` = 1 for "page not present" and a ``token`` for "page ready"; the guest clears the
+word when it has taken the event, and the host delivers no further one before that (Linux
+Documentation/virt/kvm/x86/msr.rst, MSR_KVM_ASYNC_PF_EN; arch/x86/kvm/x86.c, apf_put_user_notpresent).
+It needs more than an address: an interrupt vector, and control bits. No descriptor {base, size, type}
+has a place for them; where the vector goes is each protocol's numbered clause.
+"""
+
+from workbench.core.contracts import Feature
+from workbench.core.layout import U32
+from workbench.core.steps import Load, Moment, Program, Store
+from workbench.features.payloads import KVM_VCPU_PV_APF_DATA
+
+#: HYPERVISOR_CALLBACK_VECTOR, which Linux gives the host (arch/x86/include/asm/irq_vectors.h).
+VECTOR = 0xF3
+#: Where a protocol without a register for it finds the vector: the first reserved word of the area.
+VECTOR_OFFSET = 8
+TOKEN_OFFSET = 4
+PAGE_NOT_PRESENT = 1
+
+
+class AsyncPf(Feature):
+    """struct kvm_vcpu_pv_apf_data, one per vCPU."""
+
+    name = "async_pf"
+    title = "async page fault"
+    payload = KVM_VCPU_PV_APF_DATA
+    size = 64
+    align = 64
+    update_when = "event"
+    cpuid_bit = 4
+    linux_boot = 1
+    linux_teardown = 3
+    source = "Linux 6.12 arch/x86/include/uapi/asm/kvm_para.h"
+
+    def prepare(self, gpa: int) -> Program:
+        """Guest: no event pending; the vector stands where the protocol may need it."""
+        yield Store(gpa, self.payload(pad=VECTOR.to_bytes(4, "little") + bytes(52)))
+
+    def update(self, cpu: int, gpa: int, now: Moment) -> Program:
+        """Host: a page is ready. Put its token, unless the guest has not yet taken the last one."""
+        token = yield Load(gpa + TOKEN_OFFSET, U32)
+        if token == 0:
+            yield Store(gpa + TOKEN_OFFSET, now.ns & 0xFFFF_FFFF or 1, U32)
+
+    def read(self, gpa: int) -> Program:
+        """Guest: return the token of the page that is ready and take it, or None."""
+        token = yield Load(gpa + TOKEN_OFFSET, U32)
+        if token == 0:
+            return None
+        yield Store(gpa + TOKEN_OFFSET, 0, U32)
+        return token

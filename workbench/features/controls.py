@@ -1,0 +1,46 @@
+"""Features that are a value and not memory: host polling control, migration control.
+
+With a register of their own they need no memory at all; in a scheme that can only name memory the guest
+must keep the value in an area, and the host must read it there. Sources: Linux
+Documentation/virt/kvm/x86/msr.rst, MSR_KVM_POLL_CONTROL and MSR_KVM_MIGRATION_CONTROL.
+"""
+
+from workbench.core.contracts import Feature
+from workbench.core.layout import U64
+from workbench.core.steps import Program, Store
+from workbench.features.payloads import CONTROL_WORD
+
+
+class Control(Feature):
+    """One value that the guest sets: ``guest_value`` is what Linux writes."""
+
+    payload = CONTROL_WORD
+    is_value = True
+    size = 8
+    align = 8
+    source = "Linux 6.12 Documentation/virt/kvm/x86/msr.rst"
+
+    def prepare(self, gpa: int) -> Program:
+        """Guest: put the value where a protocol of areas lets the host find it."""
+        yield Store(gpa, self.guest_value, U64)
+
+
+class PollControl(Control):
+    """Bit 0: may the host poll before it lets a halted vCPU sleep? haltpoll in the guest writes 0."""
+
+    name = "poll_control"
+    title = "poll control"
+    cpuid_bit = 12
+    guest_value = 0
+
+
+class MigrationControl(Control):
+    """Bit 0: may an encrypted guest be migrated? Decided by the VMM; one per VM."""
+
+    name = "migration_control"
+    title = "migration control"
+    scope = "vm"
+    served_by = "user"
+    cpuid_bit = 17
+    guest_value = 1
+    linux_teardown = 2

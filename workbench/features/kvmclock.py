@@ -1,0 +1,81 @@
+"""kvmclock: the guest's clock, as a scale and an offset to its time stamp counter.
+
+Rules (Linux Documentation/virt/kvm/x86/msr.rst, MSR_KVM_SYSTEM_TIME_NEW; arch/x86/kvm/x86.c
+kvm_setup_guest_pvclock; arch/x86/include/asm/kvm_para.h):
+
+* The version is odd while the host updates; a reader takes nothing then, and tries again if it changed.
+* ``flags`` say what the guest may assume; the last 8 bits of the CPUID feature word say which of them are to
+  be read. If none of those bits is set, all flags are ignored.
+"""
+
+from workbench.core.contracts import Feature
+from workbench.core.layout import U64, Abi
+from workbench.core.steps import Moment, Program, Store
+from workbench.features import seqlock
+from workbench.features.payloads import PVCLOCK_VCPU_TIME_INFO
+
+PVCLOCK_TSC_STABLE_BIT = 1 << 0
+PVCLOCK_GUEST_STOPPED = 1 << 1
+
+#: 2 GHz TSC: ns = (tsc << shift) * mul >> 32 with shift 0 and mul 2^31.
+TSC_SHIFT = 0
+TSC_MUL = 1 << 31
+
+
+def readable_flags(flags: int, feature_word: int) -> int:
+    """Return the flags a guest may read, given EAX of CPUID leaf 0x40000001 (32 bits).
+
+    The header's rule: "The last 8 bits are used to indicate how to interpret the flags field in pvclock
+    structure. If no bits are set, all flags are ignored." Bit 24 + n of the word is bit n of the flags.
+    """
+    return flags & (feature_word >> 24) & 0xFF
+
+
+class Kvmclock(Feature):
+    """struct pvclock_vcpu_time_info, one per vCPU."""
+
+    name = "kvmclock"
+    title = "kvmclock"
+    payload = PVCLOCK_VCPU_TIME_INFO
+    size = 32
+    align = 4
+    update_when = "request"
+    cpuid_bit = 3
+    linux_boot = 0
+    linux_teardown = 5
+    source = "Linux 6.12 arch/x86/include/asm/pvclock-abi.h"
+
+    def prepare(self, gpa: int) -> Program:
+        """Guest: zero the structure, as the kernel's static array is."""
+        yield Store(gpa, self.payload())
+
+    def update(self, cpu: int, gpa: int, now: Moment) -> Program:
+        """Host: version odd, fields, version even."""
+        version = yield from seqlock.begin(gpa)
+        if version is None:
+            return
+        fields = PVCLOCK_VCPU_TIME_INFO(
+            version=version,
+            tsc_timestamp=now.tsc,
+            system_time=now.ns,
+            tsc_to_system_mul=TSC_MUL,
+            tsc_shift=TSC_SHIFT,
+            flags=PVCLOCK_TSC_STABLE_BIT,
+        )
+        # Two stores, because a reader of another vCPU may look between them: the version is its guard.
+        data = fields.pack()
+        yield Store(gpa + 8, int.from_bytes(data[8:16], "little"), U64)
+        yield Store(gpa + 16, data[16:32])
+        yield from seqlock.end(gpa, version)
+
+    def read(self, gpa: int) -> Program:
+        """Guest: return a consistent structure, or None."""
+        return (yield from seqlock.read(gpa, 0, PVCLOCK_VCPU_TIME_INFO.on(Abi.X86_64)))
+
+
+def nanoseconds(info: object, tsc: int) -> int:
+    """Return the guest's clock in ns for a consistent structure and a TSC reading (pvclock.h)."""
+    delta = tsc - info.tsc_timestamp  # type: ignore[attr-defined]
+    shift = info.tsc_shift  # type: ignore[attr-defined]
+    delta = delta << shift if shift >= 0 else delta >> -shift
+    return int(info.system_time + (delta * info.tsc_to_system_mul >> 32))  # type: ignore[attr-defined]

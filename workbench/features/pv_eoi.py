@@ -1,0 +1,42 @@
+"""PV EOI: the guest ends an interrupt by clearing a bit instead of by an exit.
+
+The host sets bit 0 when it injects an interrupt whose end needs no action; the guest clears it; the host
+reads it back at the next exit (Linux Documentation/virt/kvm/x86/msr.rst, MSR_KVM_EOI_EN;
+arch/x86/kvm/lapic.c, pv_eoi_put_user). Four bytes are documented; the host touches one.
+"""
+
+from workbench.core.contracts import Feature
+from workbench.core.layout import U8, U32
+from workbench.core.steps import Load, Moment, Program, Store
+from workbench.features.payloads import KVM_PV_EOI
+
+
+class PvEoi(Feature):
+    """One bit in four bytes, one area per vCPU; both sides write it."""
+
+    name = "pv_eoi"
+    title = "PV EOI"
+    payload = KVM_PV_EOI
+    size = 4
+    align = 4
+    update_when = "event"
+    cpuid_bit = 6
+    linux_boot = 2
+    linux_teardown = 1
+    source = "Linux 6.12 arch/x86/kvm/lapic.c"
+
+    def prepare(self, gpa: int) -> Program:
+        """Guest: nothing to skip (kvm_guest_cpu_init writes 0)."""
+        yield Store(gpa, 0, U32)
+
+    def update(self, cpu: int, gpa: int, now: Moment) -> Program:
+        """Host: an interrupt is injected whose end needs no exit."""
+        yield Store(gpa, 1, U8)
+
+    def read(self, gpa: int) -> Program:
+        """Guest: end of interrupt; return True if it needed no exit (test and clear)."""
+        pending = yield Load(gpa, U8)
+        if pending & 1:
+            yield Store(gpa, 0, U8)
+            return True
+        return None

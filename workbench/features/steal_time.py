@@ -1,0 +1,52 @@
+"""Steal time: how long the vCPU was ready to run and did not.
+
+Rules (Linux arch/x86/kvm/x86.c, record_steal_time; Documentation/virt/kvm/x86/msr.rst, MSR_KVM_STEAL_TIME):
+the guest zeroes the 64 bytes; the host *adds* to what it finds, under an odd version, at every entry;
+``flags`` and padding are not touched; ``preempted`` is cleared. The count begins anew on another host.
+"""
+
+from workbench.core.contracts import Feature
+from workbench.core.hoststate import baseline
+from workbench.core.layout import U8, U64, Abi
+from workbench.core.steps import Get, Load, Moment, Program, Set, Store
+from workbench.features import seqlock
+from workbench.features.payloads import KVM_STEAL_TIME
+
+VERSION = 8  # offset of the version in struct kvm_steal_time
+PREEMPTED = 16
+
+
+class StealTime(Feature):
+    """struct kvm_steal_time, one per vCPU."""
+
+    name = "steal_time"
+    title = "steal time"
+    payload = KVM_STEAL_TIME
+    size = 64
+    align = 64
+    update_when = "entry"
+    cpuid_bit = 5
+    linux_boot = 3
+    linux_teardown = 0
+    source = "Linux 6.12 arch/x86/include/uapi/asm/kvm_para.h"
+
+    def prepare(self, gpa: int) -> Program:
+        """Guest: zero the structure (kvm_register_steal_time)."""
+        yield Store(gpa, self.payload())
+
+    def update(self, cpu: int, gpa: int, now: Moment) -> Program:
+        """Host: clear ``preempted``, then add the time not scheduled since the last update."""
+        if not (yield Store(gpa + PREEMPTED, 0, U8)):
+            return
+        version = yield from seqlock.begin(gpa + VERSION)
+        if version is None:
+            return
+        steal = yield Load(gpa, U64)
+        last = (yield Get(baseline(cpu, self.name))) or 0
+        yield Store(gpa, (steal + now.run_delay - last) & 0xFFFF_FFFF_FFFF_FFFF, U64)
+        yield Set(baseline(cpu, self.name), now.run_delay)
+        yield from seqlock.end(gpa + VERSION, version)
+
+    def read(self, gpa: int) -> Program:
+        """Guest: return a consistent structure, or None."""
+        return (yield from seqlock.read(gpa, VERSION, KVM_STEAL_TIME.on(Abi.X86_64)))

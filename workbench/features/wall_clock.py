@@ -1,0 +1,43 @@
+"""Wall clock: the time of day at which the guest's clock read zero.
+
+Written once for each registration, at once, by the host that receives it (Linux arch/x86/kvm/x86.c,
+kvm_write_wall_clock; Documentation/virt/kvm/x86/msr.rst, MSR_KVM_WALL_CLOCK_NEW). One area for the VM.
+"""
+
+from workbench.core.contracts import Feature
+from workbench.core.layout import Abi
+from workbench.core.steps import Moment, Program, Store
+from workbench.features import seqlock
+from workbench.features.payloads import PVCLOCK_WALL_CLOCK
+
+#: Virtual hosts booted at this Unix time; any fixed number serves, this one is the mail's date.
+EPOCH_NS = 1_296_039_614 * 1_000_000_000
+
+
+class WallClock(Feature):
+    """struct pvclock_wall_clock, one per VM."""
+
+    name = "wall_clock"
+    title = "wall clock"
+    payload = PVCLOCK_WALL_CLOCK
+    size = 12
+    align = 4
+    scope = "vm"
+    update_when = "registration"
+    cpuid_bit = 3
+    linux_boot = 4
+    source = "Linux 6.12 arch/x86/include/asm/pvclock-abi.h"
+
+    def update(self, cpu: int, gpa: int, now: Moment) -> Program:
+        """Host: version odd, seconds and nanoseconds of the guest's boot, version even."""
+        version = yield from seqlock.begin(gpa)
+        if version is None:
+            return
+        seconds, nanoseconds = divmod(EPOCH_NS - now.ns, 1_000_000_000)
+        data = self.payload(version=version, sec=seconds & 0xFFFF_FFFF, nsec=nanoseconds).pack()
+        yield Store(gpa + 4, data[4:])
+        yield from seqlock.end(gpa, version)
+
+    def read(self, gpa: int) -> Program:
+        """Guest: return a consistent structure, or None."""
+        return (yield from seqlock.read(gpa, 0, PVCLOCK_WALL_CLOCK.on(Abi.X86_64)))

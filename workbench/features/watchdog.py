@@ -1,0 +1,28 @@
+"""The mail's own example of ordinary guest memory: the watchdog's last update time.
+
+"Hopefully normal guest memory - like last update time for the watchdog" (Glauber Costa, KVM-HDR, January
+2011). The kernel knows nothing of it; the VMM reads, at its leisure, when the guest last said that it is
+alive. No register was ever assigned to it, so one MSR per feature cannot express it.
+"""
+
+from workbench.core.contracts import Feature
+from workbench.core.steps import Program, Store
+from workbench.features.payloads import WATCHDOG
+
+
+class Watchdog(Feature):
+    """struct watchdog_update, one per VM, written by the guest and read by the VMM."""
+
+    name = "watchdog"
+    title = "watchdog time"
+    payload = WATCHDOG
+    size = 16
+    align = 8
+    scope = "vm"
+    served_by = "user"
+    linux_boot = 5
+    source = "KVM-HDR mail of 24 January 2011"
+
+    def prepare(self, gpa: int) -> Program:
+        """Guest: no update yet."""
+        yield Store(gpa, self.payload())

@@ -1,0 +1,60 @@
+"""What a lifecycle event is: a guest that has booted, and something that happens to it.
+
+``strike`` is a generator of the steps in ``workbench.core.vmsteps``. The simulator lets the guest boot first
+and measures what the strike costs and does; the explorer lets it strike at any time.
+"""
+
+from typing import ClassVar
+
+from workbench.core.scenario import Scenario
+from workbench.core.steps import Program
+from workbench.core.vmsteps import Enter, Start
+from workbench.lifecycle.linux import LinuxKernel
+
+
+class Event:
+    """One lifecycle event. Subclasses are small files in ``lifecycle/``."""
+
+    name: ClassVar[str]
+    title: ClassVar[str]  #: a few words for tables
+    min_vcpus: ClassVar[int] = 1
+
+    def circumstances(self, scenario: Scenario) -> Scenario:
+        """Return the scenario under which this event takes place (an older host, another ABI ...)."""
+        return scenario
+
+    def setup(self, scenario: Scenario) -> Program:
+        """What comes before and is not measured. Default: every vCPU boots."""
+        kernel = LinuxKernel(scenario)
+        for cpu in range(scenario.vcpus):
+            yield Start(cpu, kernel.boot)
+
+    def strike(self, scenario: Scenario) -> Program:
+        """What happens; measured."""
+        raise NotImplementedError(f"{type(self).__name__}.strike must be written")
+        yield
+
+    def __repr__(self) -> str:
+        return f"<event {self.name}>"
+
+
+class AtBoot(Event):
+    """An event that is a boot under other circumstances: nothing comes before."""
+
+    def setup(self, scenario: Scenario) -> Program:
+        """Nothing: the boot itself is measured."""
+        return
+        yield
+
+    def strike(self, scenario: Scenario) -> Program:
+        """Every vCPU boots and enters the guest."""
+        kernel = LinuxKernel(scenario)
+        for cpu in range(scenario.vcpus):
+            yield Start(cpu, kernel.boot)
+        yield from enter_all(scenario)
+
+
+def enter_all(scenario: Scenario) -> Program:
+    """Every vCPU enters the guest once: the host delivers what is due."""
+    for cpu in range(scenario.vcpus):
+        yield Enter(cpu)

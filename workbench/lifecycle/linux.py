@@ -1,0 +1,59 @@
+"""A Linux guest: in which order it registers, and in which it revokes.
+
+Boot (Linux 6.12): kvmclock_init -> kvm_register_clock; smp_prepare_boot_cpu -> kvm_guest_cpu_init (async page
+fault, PV EOI, steal time); timekeeping_init -> kvm_get_wallclock. Each application CPU: kvm_setup_secondary_clock,
+then kvm_guest_cpu_init (arch/x86/kernel/kvm.c, kvmclock.c; order of calls: init/main.c start_kernel).
+Teardown: kvm_guest_cpu_offline: steal time, PV EOI, migration control, async page fault, kvmclock.
+"""
+
+from collections.abc import Iterator
+
+from workbench.core.contracts import Feature
+from workbench.core.scenario import Scenario
+from workbench.core.steps import Program, Share
+from workbench.core.vcpu import Vcpu
+
+
+class LinuxKernel:
+    """One Linux kernel in the guest; a kernel started by kexec is the next ``generation``."""
+
+    def __init__(self, scenario: Scenario, generation: int = 0) -> None:
+        self.scenario = scenario
+        self.generation = generation
+
+    def here(self, cpu: Vcpu) -> Vcpu:
+        """Return the vCPU's record with this kernel's descriptor."""
+        return cpu.but(descriptor=self.scenario.cpu(cpu.index, self.generation).descriptor)
+
+    def at_boot(self, cpu: Vcpu) -> Iterator[Feature]:
+        """Features in the order in which this CPU registers them: VM-wide ones by the boot CPU."""
+        chosen = [f for f in self.scenario.supported() if f.linux_boot is not None]
+        for feature in sorted(chosen, key=lambda f: (f.linux_boot or 0, f.name)):
+            if feature.scope == "vcpu" or cpu.index == 0:
+                yield feature
+
+    def boot(self, cpu: Vcpu) -> Program:
+        """Guest: what one CPU registers when it comes up."""
+        cpu = self.here(cpu)
+        if self.scenario.encrypted:
+            yield from self.share(cpu)
+        for feature in tuple(self.at_boot(cpu)):
+            yield from self.scenario.enrol(cpu, feature, self.generation)
+
+    def share(self, cpu: Vcpu) -> Program:
+        """Guest: make the pages that hold areas and descriptors shared, before any is registered."""
+        addresses = self.scenario.addresses
+        yield Share(addresses.block_of(self.generation, cpu.index), addresses.block, True)
+        if cpu.index == 0:
+            yield Share(addresses.slot(self.generation), addresses.block, True)
+
+    def teardown(self, cpu: Vcpu) -> Program:
+        """Guest: kvm_guest_cpu_offline, on the CPU that goes (or on every CPU before kexec)."""
+        cpu = self.here(cpu)
+        chosen = [f for f in self.scenario.supported() if f.linux_boot is not None and f.linux_teardown is not None]
+        for feature in sorted(chosen, key=lambda f: f.linux_teardown or 0):
+            yield from self.scenario.revoke(cpu, feature, self.generation)
+
+    def set_value(self, cpu: Vcpu, feature: Feature) -> Program:
+        """Guest: register a feature that is not part of boot (haltpoll's poll control, migration control)."""
+        yield from self.scenario.enrol(self.here(cpu), feature, self.generation)

@@ -1,0 +1,68 @@
+"""Live migration: the machine goes on, on another host, with what was carried over.
+
+Order as in QEMU: the vCPUs stop, their state is read, memory and state go over, the state is written on the
+destination, the vCPUs go on (target/i386/kvm/kvm.c, kvm_arch_get_registers and kvm_arch_put_registers).
+"""
+
+from typing import Any
+
+from workbench.core.driver import host_side
+from workbench.core.scenario import Scenario
+from workbench.core.steps import Program
+from workbench.core.vcpu import Host
+from workbench.core.vmsteps import NewHost, OnHost, Pause, Resume
+from workbench.lifecycle.event import Event, enter_all
+
+
+def save_on(scenario: Scenario) -> Program:
+    """VMM: read what the interfaces give."""
+    return host_side(scenario.protocol.save(scenario.cpus))
+
+
+def restore_on(scenario: Scenario, saved: tuple[Any, ...]) -> Program:
+    """VMM: write it on the destination."""
+    return host_side(scenario.protocol.restore(scenario.cpus, saved))
+
+
+def move(scenario: Scenario, *, carry: bool = True, changes: tuple[tuple[str, Any], ...] = ()) -> Program:
+    """Stop, save, arrive on a host that remembers nothing, restore (if it can), go on."""
+    yield Pause()
+    saved = yield OnHost(0, lambda: save_on(scenario))
+    yield NewHost(changes)
+    knows = dict(changes).get("knows_protocol", Host.knows_protocol)
+    if carry and knows:
+        yield OnHost(0, lambda: restore_on(scenario, saved))
+    yield Resume()
+
+
+class Migrate(Event):
+    """Everything that existing interfaces carry is carried."""
+
+    name = "migrate"
+    title = "live migration"
+
+    def strike(self, scenario: Scenario) -> Program:
+        yield from move(scenario)
+        yield from enter_all(scenario)
+
+
+class MigrateWithoutState(Event):
+    """A VMM that does not know the protocol's state moves memory and nothing else."""
+
+    name = "migrate-no-state"
+    title = "migration, state not carried"
+
+    def strike(self, scenario: Scenario) -> Program:
+        yield from move(scenario, carry=False)
+        yield from enter_all(scenario)
+
+
+class MigrateToOldHost(Event):
+    """The destination's KVM has never heard of the protocol."""
+
+    name = "migrate-old-host"
+    title = "migration to a host without it"
+
+    def strike(self, scenario: Scenario) -> Program:
+        yield from move(scenario, changes=(("knows_protocol", False),))
+        yield from enter_all(scenario)

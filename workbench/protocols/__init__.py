@@ -1,0 +1,51 @@
+"""Registration designs, one small file each, with numbered clauses R1.. at the top."""
+
+import importlib.util
+import inspect
+from pathlib import Path
+
+from workbench.core.contracts import Protocol
+from workbench.core.errors import WorkbenchError
+from workbench.protocols.generic import Generic
+from workbench.protocols.null import Null
+from workbench.protocols.per_feature import PerFeature
+
+PROTOCOLS: dict[str, type[Protocol]] = {kind.name: kind for kind in (Generic, PerFeature, Null)}
+
+
+def find(name: str) -> type[Protocol]:
+    """Return a protocol class by its name, or from ``path/to/file.py:Class``.
+
+    Raises WorkbenchError if there is none, saying what is known or what is wrong with the file.
+    """
+    if ".py" in name:
+        return _from_file(name)
+    if name not in PROTOCOLS:
+        known = ", ".join(PROTOCOLS)
+        raise WorkbenchError(f"unknown protocol {name!r}; known: {known}, or path/to/file.py:Class")
+    return PROTOCOLS[name]
+
+
+def _from_file(name: str) -> type[Protocol]:
+    path_text, _, class_name = name.partition(":")
+    path = Path(path_text)
+    if not path.is_file():
+        raise WorkbenchError(f"protocol file {path_text!r} does not exist")
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise WorkbenchError(f"protocol file {path_text!r} does not load: {type(error).__name__}: {error}") from error
+    own = {
+        key: value
+        for key, value in vars(module).items()
+        if inspect.isclass(value) and issubclass(value, Protocol) and value.__module__ == module.__name__
+    }
+    if not class_name and len(own) == 1:
+        return next(iter(own.values()))
+    if class_name not in own:
+        wrong = f"has no protocol class {class_name!r}" if class_name else "names no class"
+        raise WorkbenchError(f"protocol file {path_text!r} {wrong}; it defines: {', '.join(own) or 'none'}")
+    return own[class_name]

@@ -1,0 +1,246 @@
+"""Generic registration: one call for any piece of shared memory, described in memory itself.
+
+Source: "[PATCH 01/16] KVM-HDR: register KVM basic header infrastructure" (Glauber Costa, 24 January 2011)
+and the review by Avi Kivity of 26 January 2011, who reconstructs the protocol in four steps.
+
+R1  The register is MSR_KVM_REGISTER_MEM_AREA, 0x4b564d03; its value is the gpa of a struct kvm_memory_area.
+R2  The guest fills base, size and type; it does not touch result.
+R3  The guest writes the descriptor's address to the register: one exit for each area.
+R4  The host registers the memory and then updates result.
+R5  The guest examines result.
+R6  A type that the kernel does not serve goes to user space, which serves it by the same descriptor.
+R7  The area is visible to the hypervisor and the guest kernel, but not to guest user space.
+R8  The host may change the contents of a registered area at will, at any time.
+
+What the patch leaves open, and what is assumed here (departures):
+
+R9  result is 0 for success and an errno otherwise, as everywhere in the kernel.
+R10 The dispatcher reads the descriptor to choose a server and to check it; the server reads it again, because
+    what an MSR exit hands on is the register's value only. Mitigation ``copy-once``: it is read once.
+R11 A descriptor the host cannot read is #GP: there is no place for a result.
+R12 base to base + size must not wrap and must be RAM the host can write (EFAULT); a known type needs at
+    least the size of its payload (EINVAL). Alignment, page crossing and overlap are not checked.
+R13 A vCPU holds one area for each type; registering the type again replaces it.
+R14 size 0 revokes the type. Nothing else does: not INIT, not a new kernel.
+R15 No existing interface reads the registry, so a migration loses it. Mitigation ``carry-registry``.
+R16 The host reads 24 bytes, the x86-64 layout, whoever wrote the descriptor (i386 has 20).
+R17 An interrupt vector (async page fault) has no place in the descriptor: it stands in the area.
+R18 Type numbers are those of TYPES; user space accepts every number it is given, without a limit.
+"""
+
+import zlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from workbench.core.contracts import Feature, Protocol, StateEntry
+from workbench.core.hoststate import VM, Key, area, pending, registry
+from workbench.core.layout import U8, Value, struct
+from workbench.core.outcome import ACCEPTED, FAULT, HANDLED, REFUSED, UNKNOWN
+from workbench.core.steps import Backed, Get, Load, Program, Set, Store, ToUser, Wrmsr
+from workbench.core.vcpu import Vcpu
+
+MSR_KVM_REGISTER_MEM_AREA = 0x4B56_4D03  # R1
+
+KVM_MEMORY_AREA = struct("""
+struct kvm_memory_area {
+    __u64 base;
+    __u32 size;
+    __u32 type;
+    __u8  result;
+    __u8  pad[3];
+};
+""")
+RESULT = 16  # offset of result on both ABIs
+OK, EFAULT, EINVAL, EBUSY, ENOSPC, PENDING = 0, 14, 22, 16, 28, 255
+
+TYPES = {  # R18
+    "kvmclock": 1,
+    "wall_clock": 2,
+    "async_pf": 3,
+    "pv_eoi": 4,
+    "steal_time": 5,
+    "poll_control": 6,
+    "migration_control": 7,
+    "watchdog": 8,
+}
+#: With ``bound-registry``: how many areas user space keeps for one vCPU.
+REGISTRY_LIMIT = 16
+
+
+def type_number(feature: Feature) -> int:
+    """Return the descriptor's type for ``feature``; a feature of the user's own gets a stable high number."""
+    return TYPES.get(feature.name) or zlib.crc32(feature.name.encode()) | 0x8000_0000
+
+
+class Generic(Protocol):
+    """MSR_KVM_REGISTER_MEM_AREA and struct kvm_memory_area, as proposed in January 2011."""
+
+    name = "generic"
+    title = "generic registration (2011)"
+    descriptor = KVM_MEMORY_AREA
+    msrs = frozenset({MSR_KVM_REGISTER_MEM_AREA})
+    deflected = msrs
+    mitigations_known = {
+        "copy-once": "the host copies the descriptor once and serves from the copy (R10)",
+        "pending-result": "the guest sets result to not-processed before the call (R2)",
+        "carry-registry": "a new ioctl reads and writes the registry, and a migration carries it (R15)",
+        "refuse-overlap": "an area that overlaps another is refused with EBUSY (R12)",
+        "revoke-all": "writing 0 to the register revokes everything, and a new kernel does so first (R14)",
+        "init-revokes": "INIT revokes the vCPU's areas (R14)",
+        "bound-registry": "user space keeps at most 16 areas for one vCPU and answers ENOSPC (R18)",
+    }
+
+    def __init__(self, features: Sequence[Feature], mitigations: Sequence[str] = ()) -> None:
+        super().__init__(features, mitigations)
+        self.by_type = {type_number(feature): feature for feature in self.features}
+
+    # -- the guest's side ----------------------------------------------------------------------------
+
+    def register(self, cpu: Vcpu, feature: Feature, gpa: int) -> Program:
+        return self._call(cpu, gpa, feature.size, type_number(feature))
+
+    def unregister(self, cpu: Vcpu, feature: Feature, gpa: int) -> Program:
+        return self._call(cpu, gpa, 0, type_number(feature))  # R14
+
+    def _call(self, cpu: Vcpu, base: int, size: int, kind: int) -> Program:
+        fields = KVM_MEMORY_AREA.on(cpu.abi)(base=base, size=size, type=kind, result=PENDING).pack()
+        filled = RESULT + 1 if "pending-result" in self.mitigations else RESULT  # R2
+        yield Store(cpu.descriptor, fields[:filled])
+        outcome = yield Wrmsr(MSR_KVM_REGISTER_MEM_AREA, cpu.descriptor)  # R3
+        if outcome is FAULT:
+            return REFUSED
+        result = yield Load(cpu.descriptor + RESULT, U8)  # R5
+        return ACCEPTED if result == OK else REFUSED
+
+    def revoke_all(self, cpu: Vcpu) -> Program:
+        """Guest: what a new kernel does first, with the mitigation ``revoke-all``."""
+        if "revoke-all" in self.mitigations:
+            yield Wrmsr(MSR_KVM_REGISTER_MEM_AREA, 0)
+
+    # -- the host's side -----------------------------------------------------------------------------
+
+    def on_wrmsr(self, cpu: Vcpu, msr: int, value: int, *, host_initiated: bool = False) -> Program:
+        if value == 0 and "revoke-all" in self.mitigations:
+            yield from self._forget(cpu)
+            return HANDLED
+        descriptor = yield Load(value, KVM_MEMORY_AREA)  # R16
+        if descriptor is None:
+            return FAULT  # R11
+        result = yield from self._check(cpu, descriptor)
+        feature = self.by_type.get(descriptor.type)
+        if feature is None or feature.served_by == "user":
+            yield ToUser("register_mem_area")  # R6
+        if "copy-once" not in self.mitigations:
+            descriptor = yield Load(value, KVM_MEMORY_AREA)  # R10
+        if descriptor is not None and result == OK:
+            result = yield from self._apply(cpu, descriptor)  # R4
+        yield Store(value + RESULT, result, U8)
+        return HANDLED
+
+    def on_rdmsr(self, cpu: Vcpu, msr: int, *, host_initiated: bool = False) -> Program:
+        return UNKNOWN  # R15: there is nothing to read back
+        yield
+
+    def on_init(self, cpu: Vcpu) -> Program:
+        if "init-revokes" in self.mitigations:  # R14
+            yield from self._forget(cpu)
+
+    def _check(self, cpu: Vcpu, descriptor: Value) -> Program:
+        """Return OK or the errno with which this descriptor is refused."""
+        base, size = descriptor.base, descriptor.size
+        if size == 0:
+            return OK
+        feature = self.by_type.get(descriptor.type)
+        if feature is not None and size < feature.size:
+            return EINVAL  # R12
+        if base + size > 1 << 64 or not (yield Backed(base, size)):
+            return EFAULT  # R12
+        if "refuse-overlap" in self.mitigations and (yield from self._overlaps(cpu, descriptor)):
+            return EBUSY
+        if "bound-registry" in self.mitigations and (yield from self._is_full(cpu, descriptor.type)):
+            return ENOSPC
+        return OK
+
+    def _apply(self, cpu: Vcpu, descriptor: Value) -> Program:
+        """Enter the area into the registry, replacing one of the same type; return OK."""
+        feature = self.by_type.get(descriptor.type)
+        owner = self._owner(cpu, feature)
+        entry = (descriptor.base, descriptor.size) if descriptor.size else None  # R14
+        held = (yield Get(registry(owner, "types"))) or ()
+        kinds = tuple(sorted({*held, descriptor.type} if entry else {*held} - {descriptor.type}))
+        yield Set(registry(owner, "types"), kinds or None)
+        yield Set(registry(owner, descriptor.type), entry)  # R13
+        if feature is not None:
+            yield Set(area(owner, feature.name), descriptor.base if entry else None)
+            if entry and feature.update_when == "request":
+                yield Set(pending(cpu.index, feature.name), True)
+            if entry and feature.update_when in ("request", "registration"):
+                yield from self.deliver(cpu, feature)  # R8
+        return OK
+
+    def _owner(self, cpu: Vcpu, feature: Feature | None) -> int:
+        return VM if feature is not None and feature.scope == "vm" else cpu.index
+
+    def _entries(self, owner: int) -> Program:
+        """Return the registry of one owner as a tuple of (type, base, size)."""
+        found = []
+        for kind in (yield Get(registry(owner, "types"))) or ():
+            entry = yield Get(registry(owner, kind))
+            if entry is not None:
+                found.append((kind, *entry))
+        return tuple(found)
+
+    def _overlaps(self, cpu: Vcpu, wanted: Value) -> Program:
+        for owner in (cpu.index, VM):
+            for kind, base, size in (yield from self._entries(owner)):
+                if kind != wanted.type and base < wanted.base + wanted.size and wanted.base < base + size:
+                    return True
+        return False
+
+    def _is_full(self, cpu: Vcpu, kind: int) -> Program:
+        held = (yield Get(registry(cpu.index, "types"))) or ()
+        return kind not in held and len(held) >= REGISTRY_LIMIT
+
+    def _forget(self, cpu: Vcpu) -> Program:
+        owners = (cpu.index, VM) if cpu.index == 0 else (cpu.index,)
+        for owner in owners:
+            for kind, _, _ in (yield from self._entries(owner)):
+                yield Set(registry(owner, kind), None)
+                if kind in self.by_type:
+                    yield Set(area(owner, self.by_type[kind].name), None)
+            yield Set(registry(owner, "types"), None)
+
+    # -- live migration (R15) --------------------------------------------------------------------------
+
+    def save(self, cpus: Sequence[Vcpu]) -> Program:
+        if "carry-registry" not in self.mitigations:
+            return ()
+        saved = []
+        for owner in (VM, *(cpu.index for cpu in cpus)):
+            for kind, base, size in (yield from self._entries(owner)):
+                saved.append((owner, kind, base, size))
+        return tuple(saved)
+
+    def restore(self, cpus: Sequence[Vcpu], saved: tuple[Any, ...]) -> Program:
+        by_index = {cpu.index: cpu for cpu in cpus}
+        for owner, kind, base, size in saved:
+            cpu = by_index.get(owner, cpus[0])
+            descriptor = KVM_MEMORY_AREA(base=base, size=size, type=kind)
+            if (yield from self._check(cpu, descriptor)) == OK:
+                yield from self._apply(cpu, descriptor)
+
+    def state(self, entries: Mapping[Key, Any], cpus: Sequence[Vcpu]) -> list[StateEntry]:
+        """Every area is {base, size, type}: 16 bytes that no register shows; and each owner's list has a length."""
+        carried = "carry-registry" in self.mitigations
+        interface = "new ioctl" if carried else "none"
+        found = []
+        for key in sorted((key for key in entries if key.kind == "registry"), key=lambda k: (k.cpu, str(k.name))):
+            if key.name == "types":
+                found.append(StateEntry(key.cpu, "number of areas", 4, 4, interface, False, carried))
+            else:
+                feature = self.by_type.get(int(key.name))
+                name = f"area {feature.name}" if feature else f"area of type {int(key.name):#x}"
+                found.append(StateEntry(key.cpu, name, 16, 16, interface, False, carried))
+        return found
+
+
