@@ -52,10 +52,10 @@ class Executor:
     """Executes stubs on one vCPU. ``on_msr_exit`` may be replaced between steps."""
 
     def __init__(
-        self, thread: VcpuThread, vcpu: Vcpu, cpus: int, own: Backing, irqchip: bool, on_msr_exit: OnMsrExit
+        self, thread: VcpuThread, vcpu: Vcpu, cpus: int, own: Backing, on_msr_exit: OnMsrExit
     ) -> None:
         self.thread, self.vcpu, self.on_msr_exit = thread, vcpu, on_msr_exit
-        self._cpu, self._cpus, self._own, self._irqchip = vcpu.number, cpus, own.bytes, irqchip
+        self._cpu, self._cpus, self._own = vcpu.number, cpus, own.bytes
         self._stack, self._bounce = longmode.stack_top(vcpu.number), longmode.bounce(vcpu.number)
         self._in_exit = False
         self._failure: BaseException | None = None
@@ -64,7 +64,7 @@ class Executor:
         """Put the vCPU into 64-bit mode at CPL 0, runnable, LAPIC enabled."""
         vcpu = self.vcpu
         vcpu.set_mp_state(MP_RUNNABLE)
-        if self._irqchip:
+        if vcpu.has_lapic:
             lapic = vcpu.get(KVM_GET_LAPIC)
             (spiv,) = struct.unpack_from("<I", lapic, _SPIV)
             struct.pack_into("<I", lapic, _SPIV, spiv | _SPIV_ENABLE)

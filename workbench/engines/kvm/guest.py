@@ -89,7 +89,7 @@ class Guest:
         vcpu.set_cpuid(cpuid.for_vcpu(self.cpuid_entries, cpu))
         if self._enforce:
             vcpu.enforce_pv_cpuid()
-        executor = Executor(thread, vcpu, self.cpus, self._own, self.vm.irqchip, self._on_msr_exit)
+        executor = Executor(thread, vcpu, self.cpus, self._own, self._on_msr_exit)
         executor.prepare()
         return executor
 

@@ -207,14 +207,17 @@ class GuestMemory:
         here = found.end - gpa
         return found.backing.bytes[start : start + here] + self.read(found.end, size - here)
 
-    def write(self, gpa: int, data: bytes) -> None:
-        """Write ``data`` at ``gpa``; GuestMemoryError, and no write, unless writable slots back it all."""
+    def write(self, gpa: int, data: bytes, *, through_readonly: bool = False) -> None:
+        """Write ``data`` at ``gpa``; GuestMemoryError, and no write, unless writable slots back it all.
+
+        ``through_readonly``: as a VMM that loads a ROM, write read-only slots as well.
+        """
         end = gpa + len(data)
         parts = []
         at = gpa
         while at < end:
             found = self._find(at)
-            if found.flags & READONLY:
+            if found.flags & READONLY and not through_readonly:
                 raise GuestMemoryError(f"write of {len(data)} bytes at {gpa:#x}: {found} is read-only")
             parts.append((found, at, min(end, found.end)))
             at = found.end

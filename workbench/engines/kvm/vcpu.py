@@ -77,8 +77,8 @@ class Regs(NamedTuple):
 class Vcpu:
     """A vCPU, made by :meth:`Vm.create_vcpu`. Its ioctls are fastest from the thread that runs it."""
 
-    def __init__(self, system_fd: int, vm_fd: int, number: int) -> None:
-        self.number = number
+    def __init__(self, system_fd: int, vm_fd: int, number: int, *, has_lapic: bool) -> None:
+        self.number, self.has_lapic = number, has_lapic
         self._stats: BinaryStats | None = None
         self.sync_regs = bool(check_extension(system_fd, CAP_SYNC_REGS) & _SYNC_X86_REGS)
         size = call(system_fd, KVM_GET_VCPU_MMAP_SIZE)

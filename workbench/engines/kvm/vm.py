@@ -147,7 +147,7 @@ class Vm:
 
     def create_vcpu(self, number: int) -> Vcpu:
         """Create vCPU ``number``. Raises KvmError (EEXIST: the number was used, even if closed since)."""
-        vcpu = Vcpu(self.system_fd, self.fd, number)
+        vcpu = Vcpu(self.system_fd, self.fd, number, has_lapic=self.irqchip)
         self.vcpus[number] = vcpu
         return vcpu
 

@@ -1,0 +1,222 @@
+"""State transfer between two VMs: saved and loaded through the ioctls QEMU uses, in QEMU's order.
+
+The rules kept here: MSRs that user space answers for (deflected ones) are in no list, because the MSR
+filter does not hold back KVM_SET_MSRS; the paravirtual MSRs go in one KVM_SET_MSRS in QEMU's order, which
+stops at the first one KVM rejects, and what was lost by that is reported; memory is copied in rounds.
+Source: QEMU, target/i386/kvm/kvm.c (kvm_arch_put_registers, kvm_put_msrs), hw/i386/kvm/clock.c.
+"""
+
+import struct
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from workbench.core.errors import WorkbenchError
+from workbench.engines.kvm.cpuid import CpuidEntry
+from workbench.engines.kvm.guest import Guest
+from workbench.engines.kvm.ioctl import (
+    KVM_GET_DEBUGREGS,
+    KVM_GET_LAPIC,
+    KVM_GET_MP_STATE,
+    KVM_GET_REGS,
+    KVM_GET_SREGS,
+    KVM_GET_VCPU_EVENTS,
+    KVM_GET_XCRS,
+    KVM_GET_XSAVE,
+    KVM_SET_DEBUGREGS,
+    KVM_SET_LAPIC,
+    KVM_SET_MP_STATE,
+    KVM_SET_REGS,
+    KVM_SET_SREGS,
+    KVM_SET_VCPU_EVENTS,
+    KVM_SET_XCRS,
+    KVM_SET_XSAVE,
+)
+from workbench.engines.kvm.longmode import STUB_SLOT
+from workbench.engines.kvm.memory import PAGE, GuestMemory
+from workbench.engines.kvm.vcpu import Vcpu
+from workbench.engines.kvm.vm import Clock, Vm
+
+#: KVM's paravirtual MSRs in the order of QEMU's kvm_put_msrs: SYSTEM_TIME, WALL_CLOCK, ASYNC_PF_INT,
+#: ASYNC_PF_EN, PV_EOI_EN, STEAL_TIME, POLL_CONTROL. The second names of the two clocks are not sent.
+PV_ORDER = (0x12, 0x11, 0x4B564D06, 0x4B564D02, 0x4B564D04, 0x4B564D03, 0x4B564D05)
+_PV_RANGE = range(0x4B564D00, 0x4B564E00)
+_APIC_BASE_MSR, _TSC_DEADLINE_MSR = 0x1B, 0x6E0
+
+Msrs = tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class VcpuState:
+    """Everything of one vCPU, in KVM's own layouts."""
+
+    cpuid: tuple[CpuidEntry, ...]
+    mp_state: bytes
+    regs: bytes
+    xsave: bytes
+    xcrs: bytes
+    sregs: bytes
+    machine_msrs: Msrs
+    pv_msrs: Msrs
+    lapic: bytes | None
+    events: bytes
+    debugregs: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class GuestState:
+    """What a migration carries besides memory."""
+
+    clock: Clock
+    vcpus: tuple[VcpuState, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """How loading one vCPU's MSRs went."""
+
+    refused: tuple[int, ...]  #: MSRs KVM rejected
+    lost: tuple[int, ...]  #: paravirtual MSRs never tried, because one before them was rejected
+
+
+def msr_lists(vm: Vm, excluded: Iterable[int]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Return the MSRs to save, machine's and paravirtual; the ``excluded`` (deflected) are in neither."""
+    out = set(excluded)
+    known = vm.msr_index_list()
+    machine = tuple(i for i in known if i not in out and i not in PV_ORDER and i not in _PV_RANGE)
+    return machine, tuple(i for i in PV_ORDER if i in known and i not in out)
+
+
+def save_vcpu(vcpu: Vcpu, machine: Sequence[int], pv: Sequence[int]) -> VcpuState:
+    """Read a vCPU's state; in its thread, while it does not run. MSRs that cannot be read are left out."""
+    vcpu.finish_exit()
+    return VcpuState(
+        cpuid=vcpu.get_cpuid(),
+        mp_state=bytes(vcpu.get(KVM_GET_MP_STATE)),
+        regs=bytes(vcpu.get(KVM_GET_REGS)),
+        xsave=bytes(vcpu.get(KVM_GET_XSAVE)),
+        xcrs=bytes(vcpu.get(KVM_GET_XCRS)),
+        sregs=bytes(vcpu.get(KVM_GET_SREGS)),
+        machine_msrs=_read_msrs(vcpu, machine),
+        pv_msrs=_read_msrs(vcpu, pv),
+        lapic=bytes(vcpu.get(KVM_GET_LAPIC)) if vcpu.has_lapic else None,
+        events=bytes(vcpu.get(KVM_GET_VCPU_EVENTS)),
+        debugregs=bytes(vcpu.get(KVM_GET_DEBUGREGS)),
+    )
+
+
+def load_vcpu(vcpu: Vcpu, state: VcpuState) -> Loaded:
+    """Write a vCPU's state in QEMU's order; in its thread. Memslots must exist already (PV EOI, async PF)."""
+    vcpu.set_cpuid(state.cpuid)
+    (apic_base,) = struct.unpack_from("<Q", state.sregs, 272)
+    vcpu.set_msrs({_APIC_BASE_MSR: apic_base})
+    if state.lapic is not None:
+        vcpu.set(KVM_SET_LAPIC, state.lapic)
+    vcpu.set(KVM_SET_SREGS, state.sregs)
+    vcpu.set(KVM_SET_REGS, state.regs)
+    vcpu.fetch_regs()
+    vcpu.set(KVM_SET_XSAVE, state.xsave)
+    vcpu.set(KVM_SET_XCRS, state.xcrs)
+    refused = _write_machine_msrs(vcpu, [pair for pair in state.machine_msrs if pair[0] != _TSC_DEADLINE_MSR])
+    taken = vcpu.set_msrs(state.pv_msrs)
+    rejected = [index for index, _ in state.pv_msrs[taken:]]
+    vcpu.set(KVM_SET_VCPU_EVENTS, state.events)
+    vcpu.set(KVM_SET_MP_STATE, state.mp_state)
+    refused += _write_machine_msrs(
+        vcpu, [pair for pair in state.machine_msrs if pair[0] == _TSC_DEADLINE_MSR]
+    )
+    vcpu.set(KVM_SET_DEBUGREGS, state.debugregs)
+    return Loaded((*refused, *rejected[:1]), tuple(rejected[1:]))
+
+
+def save(guest: Guest) -> GuestState:
+    """Read the state of a guest that executes no step meanwhile: the clock first, as QEMU does on stop."""
+    machine, pv = msr_lists(guest.vm, guest.deflected)
+    clock = guest.vm.get_clock()
+    vcpus = (guest.call(c, partial(save_vcpu, guest.vcpu(c), machine, pv)) for c in range(guest.cpus))
+    return GuestState(clock, tuple(vcpus))
+
+
+def load(
+    guest: Guest,
+    state: GuestState,
+    *,
+    clock_first: bool = True,
+    set_clock: bool = True,
+    tell_stopped: bool = True,
+) -> tuple[Loaded, ...]:
+    """Write a saved state into a guest with as many vCPUs whose memory has arrived already.
+
+    ``clock_first``: KVM_SET_CLOCK before the MSRs, so that the wall clock, which the MSR write computes, is
+    right; QEMU sets the clock last. ``tell_stopped``: KVM_KVMCLOCK_CTRL on each vCPU, as QEMU does.
+    """
+    if len(state.vcpus) != guest.cpus:
+        raise WorkbenchError(f"a state of {len(state.vcpus)} vCPUs does not fit a guest of {guest.cpus}")
+    if set_clock and clock_first:
+        guest.vm.set_clock(state.clock.clock)
+    loaded = tuple(
+        guest.call(cpu, partial(load_vcpu, guest.vcpu(cpu), one)) for cpu, one in enumerate(state.vcpus)
+    )
+    if set_clock and not clock_first:
+        guest.vm.set_clock(state.clock.clock)
+    if tell_stopped:
+        for cpu in range(guest.cpus):
+            guest.call(cpu, guest.vcpu(cpu).kvmclock_ctrl)
+    return loaded
+
+
+class MemoryCopy:
+    """Copies guest memory in rounds: everything once, then what became dirty since the round before."""
+
+    def __init__(self, source: GuestMemory, target: GuestMemory) -> None:
+        """Start dirty logging of every slot of ``source`` except the engine's own."""
+        self._source, self._target = source, target
+        self._slots = [slot.slot for slot in source.slots if slot.slot != STUB_SLOT]
+        for slot in self._slots:
+            source.log_dirty(slot, True)
+
+    def everything(self) -> int:
+        """Copy all pages; return how many."""
+        slots = [self._source.slot(number) for number in self._slots]
+        return sum(self._copy(range(slot.gpa // PAGE, slot.end // PAGE)) for slot in slots)
+
+    def dirty(self, *, host_writes: bool = True) -> int:
+        """Copy the pages written since the last round; return how many.
+
+        Without ``host_writes``, only those in KVM's log: what a VMM that forgets its own writes would copy.
+        """
+        copied = 0
+        for number in self._slots:
+            found = self._source.dirty(number)
+            copied += self._copy(sorted(found.all if host_writes else found.kvm))
+        return copied
+
+    def stop(self) -> None:
+        """Stop dirty logging."""
+        for slot in self._slots:
+            self._source.log_dirty(slot, False)
+
+    def _copy(self, pages: Sequence[int]) -> int:
+        for page in pages:
+            content = self._source.read(page * PAGE, PAGE)
+            self._target.write(page * PAGE, content, through_readonly=True)
+        return len(pages)
+
+
+def _read_msrs(vcpu: Vcpu, indices: Sequence[int]) -> Msrs:
+    found: list[tuple[int, int]] = []
+    left = list(indices)
+    while left:
+        values = vcpu.get_msrs(left)
+        found += zip(left, values, strict=False)
+        left = left[len(values) + 1 :]  # KVM stopped at one it cannot read: go on behind it
+    return tuple(found)
+
+
+def _write_machine_msrs(vcpu: Vcpu, pairs: Sequence[tuple[int, int]]) -> list[int]:
+    refused: list[int] = []
+    left = list(pairs)
+    while left and (taken := vcpu.set_msrs(left)) < len(left):
+        refused.append(left[taken][0])
+        left = left[taken + 1 :]
+    return refused
