@@ -28,6 +28,16 @@ class Invoke(NamedTuple):
         return self.function.__name__
 
 
+class Later(NamedTuple):
+    """A host program with its arguments, comparable by value: ``Later(save_on, (scenario,))``."""
+
+    function: Callable[..., Program]
+    arguments: tuple[Any, ...] = ()
+
+    def __call__(self) -> Program:
+        return self.function(*self.arguments)
+
+
 class Start(NamedTuple):
     """vCPU ``cpu`` leaves whatever guest code it runs and starts ``program``, at privilege ``cpl``."""
 
@@ -81,7 +91,7 @@ class OnHost(NamedTuple):
     """The VMM runs a host program (save, restore); the answer is what it returns."""
 
     cpu: int
-    program: Callable[[], Program]
+    program: Later
 
 
 class AddSlot(NamedTuple):

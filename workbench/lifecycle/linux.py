@@ -7,6 +7,7 @@ Teardown: kvm_guest_cpu_offline: steal time, PV EOI, migration control, async pa
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from workbench.core.contracts import Feature
 from workbench.core.scenario import Scenario
@@ -14,12 +15,15 @@ from workbench.core.steps import Program, Share
 from workbench.core.vcpu import Vcpu
 
 
+@dataclass(frozen=True)
 class LinuxKernel:
-    """One Linux kernel in the guest; a kernel started by kexec is the next ``generation``."""
+    """One Linux kernel in the guest; a kernel started by kexec is the next ``generation``.
 
-    def __init__(self, scenario: Scenario, generation: int = 0) -> None:
-        self.scenario = scenario
-        self.generation = generation
+    Kernels compare by value, so that the programs they hand out can be told apart by an explorer.
+    """
+
+    scenario: Scenario
+    generation: int = 0
 
     def here(self, cpu: Vcpu) -> Vcpu:
         """Return the vCPU's record with this kernel's descriptor."""

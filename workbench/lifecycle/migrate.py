@@ -10,7 +10,7 @@ from workbench.core.driver import host_side
 from workbench.core.scenario import Scenario
 from workbench.core.steps import Program
 from workbench.core.vcpu import Host
-from workbench.core.vmsteps import NewHost, OnHost, Pause, Resume
+from workbench.core.vmsteps import Later, NewHost, OnHost, Pause, Resume
 from workbench.lifecycle.event import Event, enter_all
 
 
@@ -27,11 +27,11 @@ def restore_on(scenario: Scenario, saved: tuple[Any, ...]) -> Program:
 def move(scenario: Scenario, *, carry: bool = True, changes: tuple[tuple[str, Any], ...] = ()) -> Program:
     """Stop, save, arrive on a host that remembers nothing, restore (if it can), go on."""
     yield Pause()
-    saved = yield OnHost(0, lambda: save_on(scenario))
+    saved = yield OnHost(0, Later(save_on, (scenario,)))
     yield NewHost(changes)
     knows = dict(changes).get("knows_protocol", Host.knows_protocol)
     if carry and knows:
-        yield OnHost(0, lambda: restore_on(scenario, saved))
+        yield OnHost(0, Later(restore_on, (scenario, saved)))
     yield Resume()
 
 

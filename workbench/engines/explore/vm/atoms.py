@@ -1,0 +1,82 @@
+"""Guest memory in the explorer: words at addresses, as coarse as the accesses allow.
+
+Aliasing is the point: two accesses that overlap must see each other, byte for byte. Memory is therefore cut
+into *atoms*, the coarsest pieces such that every access covers whole ones. An access that would cut an atom
+makes the search begin again with finer ones (:class:`Finer`); so does a host entry met for the first time,
+because a step that forgets everything must know all there is.
+"""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Hashable
+from typing import NamedTuple
+
+
+class Finer(Exception):
+    """The model has learnt something that changes its variables; the search must begin again."""
+
+
+class Atom(NamedTuple):
+    """A variable: ``size`` bytes of guest memory at ``gpa``; its value is a little-endian number."""
+
+    gpa: int
+    size: int
+
+    def __repr__(self) -> str:
+        return f"memory {self.gpa:#x}+{self.size}"
+
+
+class Atoms:
+    """The cuts made so far, and the host entries and notes known so far."""
+
+    def __init__(self) -> None:
+        self._cuts: list[int] = []
+        self._covered: list[tuple[int, int]] = []  # disjoint ranges that were ever accessed, sorted
+        self.names: dict[Hashable, None] = {}  # host entries and notes, in order of appearance
+        self._cache: dict[tuple[int, int], tuple[Atom, ...]] = {}
+
+    def of(self, gpa: int, size: int) -> tuple[Atom, ...]:
+        """Return the atoms of [gpa, gpa + size); raise Finer if the access cuts one or reaches new memory."""
+        found = self._cache.get((gpa, size))
+        if found is None:
+            if not self._known(gpa, size):
+                self._cut(gpa, size)
+                raise Finer
+            found = self._cache[gpa, size] = self._between(gpa, gpa + size)
+        return found
+
+    def within(self, gpa: int, size: int) -> tuple[Atom, ...]:
+        """Return the known atoms that lie in [gpa, gpa + size)."""
+        atoms: list[Atom] = []
+        for start, end in self._covered:
+            if gpa <= start and end <= gpa + size:
+                atoms += self._between(start, end)
+        return tuple(atoms)
+
+    def know(self, name: Hashable) -> None:
+        """Take note of a host entry or a ghost; raise Finer if it is new."""
+        if name not in self.names:
+            self.names[name] = None
+            raise Finer
+
+    def _known(self, gpa: int, size: int) -> bool:
+        has_cuts = all(
+            (index := bisect_left(self._cuts, at)) < len(self._cuts) and self._cuts[index] == at
+            for at in (gpa, gpa + size)
+        )
+        return has_cuts and any(start <= gpa and gpa + size <= end for start, end in self._covered)
+
+    def _cut(self, gpa: int, size: int) -> None:
+        self._cache.clear()
+        self._cuts = sorted({*self._cuts, gpa, gpa + size})
+        merged: list[tuple[int, int]] = []
+        for start, end in sorted([*self._covered, (gpa, gpa + size)]):
+            if merged and start <= merged[-1][1]:
+                merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+            else:
+                merged.append((start, end))
+        self._covered = merged
+
+    def _between(self, start: int, end: int) -> tuple[Atom, ...]:
+        inner = self._cuts[bisect_right(self._cuts, start) : bisect_left(self._cuts, end)]
+        edges = [start, *inner, end]
+        return tuple(Atom(a, b - a) for a, b in zip(edges, edges[1:], strict=False))

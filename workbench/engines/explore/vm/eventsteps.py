@@ -1,0 +1,159 @@
+"""What each step of a lifecycle event does to the explorer's model, and when it can be taken."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from workbench.core.hoststate import VM, Key
+from workbench.core.vmsteps import (
+    AddSlot,
+    DeleteSlot,
+    Disown,
+    Enter,
+    Forget,
+    Init,
+    MoveSlot,
+    NewHost,
+    OnHost,
+    Pause,
+    Resume,
+    Stop,
+    Wait,
+)
+from workbench.engines.explore.model import BLOCKED
+from workbench.engines.explore.view import View
+from workbench.engines.explore.vm.names import MEMSLOTS, PAUSED, Begin, Flag, OwnerOf, entry_slot, vcpu_slot
+
+if TYPE_CHECKING:
+    from workbench.engines.explore.vm.model import MachineModel
+
+
+def _start(machine: MachineModel, view: View, step: Begin) -> Any:
+    # An interrupt reaches a vCPU between two guest instructions, never inside the host's handler.
+    if not machine.may_enter(view, step.cpu) and not view[Flag("stopped", step.cpu)]:
+        return BLOCKED
+    view[Flag("stopped", step.cpu)] = False
+    view.start(vcpu_slot(step.cpu), step.program)
+    return None
+
+
+def _wait(machine: MachineModel, view: View, step: Wait) -> Any:
+    return None if view.idle(vcpu_slot(step.cpu)) else BLOCKED
+
+
+def _stop(machine: MachineModel, view: View, step: Stop) -> Any:
+    if not machine.may_enter(view, step.cpu):
+        return BLOCKED
+    view.stop(vcpu_slot(step.cpu))
+    view[Flag("stopped", step.cpu)] = True
+    return None
+
+
+def _enter(machine: MachineModel, view: View, step: Enter) -> Any:
+    if view[Flag("stopped", step.cpu)] or not view[Flag("record", step.cpu)].host.knows_protocol:
+        return None
+    if not machine.may_enter(view, step.cpu):
+        return BLOCKED
+    view.start(entry_slot(step.cpu), machine.entry_program(step.cpu))
+    return None
+
+
+def _init(machine: MachineModel, view: View, step: Init) -> Any:
+    if not machine.may_enter(view, step.cpu):
+        return BLOCKED
+    view.stop(vcpu_slot(step.cpu))
+    return None
+
+
+def _pause(machine: MachineModel, view: View, step: Pause) -> Any:
+    for cpu in range(machine.scenario.vcpus):
+        if not view[Flag("stopped", cpu)] and not machine.may_enter(view, cpu):
+            return BLOCKED
+    view[PAUSED] = True
+    return None
+
+
+def _resume(machine: MachineModel, view: View, step: Resume) -> Any:
+    view[PAUSED] = False
+    return None
+
+
+def _new_host(machine: MachineModel, view: View, step: NewHost) -> Any:
+    machine.changed_host(view, dict(step.changes))
+    return None
+
+
+def _add_slot(machine: MachineModel, view: View, step: AddSlot) -> Any:
+    view[MEMSLOTS] = tuple(sorted((*view[MEMSLOTS], (step.gpa, step.size, step.readonly))))
+    return None
+
+
+def _delete_slot(machine: MachineModel, view: View, step: DeleteSlot) -> Any:
+    slots = view[MEMSLOTS]
+    gone = [slot for slot in slots if slot[0] == step.gpa]
+    if not gone:
+        return BLOCKED
+    view[MEMSLOTS] = tuple(slot for slot in slots if slot[0] != step.gpa)
+    for atom in machine.memory_in(step.gpa, gone[0][1]):
+        view[atom] = 0
+    return None
+
+
+def _move_slot(machine: MachineModel, view: View, step: MoveSlot) -> Any:
+    slots = view[MEMSLOTS]
+    moved = next((slot for slot in slots if slot[0] == step.gpa), None)
+    if moved is None:
+        return BLOCKED
+    _, size, readonly = moved
+    others = tuple(slot for slot in slots if slot[0] != step.gpa)
+    view[MEMSLOTS] = tuple(sorted((*others, (step.to, size, readonly))))
+    atoms = machine.memory_in(step.gpa, size)
+    content = {atom: view[atom] for atom in atoms}
+    for atom in atoms:
+        view[atom] = 0
+    for atom, value in content.items():
+        (target,) = machine.atoms.of(atom.gpa - step.gpa + step.to, atom.size)
+        view[target] = value
+    return None
+
+
+def _disown(machine: MachineModel, view: View, step: Disown) -> Any:
+    for unit in step.units:
+        view[OwnerOf(unit)] = "other"
+    return None
+
+
+def _forget(machine: MachineModel, view: View, step: Forget) -> Any:
+    # With the kernel go the programs it runs, at an instruction boundary of each vCPU.
+    if not all(machine.may_enter(view, cpu) or view[Flag("stopped", cpu)] for cpu in step.cpus):
+        return BLOCKED
+    for cpu in step.cpus:
+        view.stop(vcpu_slot(cpu))
+    gone = {*step.cpus, VM} if 0 in step.cpus else set(step.cpus)
+    for name in machine.atoms.names:
+        if isinstance(name, Key) and name.cpu in gone and name.kind in ("believes", "asked"):
+            view[name] = None
+    return None
+
+
+def _on_host(machine: MachineModel, view: View, step: OnHost) -> Any:
+    return None  # the event's program goes on with the host's steps
+
+
+EVENT_STEPS: dict[type, Callable[[MachineModel, View, Any], Any]] = {
+    Begin: _start,
+    Wait: _wait,
+    Stop: _stop,
+    Enter: _enter,
+    Init: _init,
+    Pause: _pause,
+    Resume: _resume,
+    NewHost: _new_host,
+    OnHost: _on_host,
+    AddSlot: _add_slot,
+    DeleteSlot: _delete_slot,
+    MoveSlot: _move_slot,
+    Disown: _disown,
+    Forget: _forget,
+}
