@@ -261,9 +261,7 @@ def _properties(vcpus: int, features: int) -> list[Property]:
         return bool(view["stale"] or view["corrupt"] or any(lost(view, *area) for area in areas))
 
     return [
-        Property(
-            "STALE", "a result nobody wrote is taken for success", "always", lambda view: not view["stale"]
-        ),
+        Property("STALE", "a result nobody wrote is taken for success", "always", lambda view: not view["stale"]),
         Property(
             "CORRUPT",
             "the host writes to memory it was not given",
@@ -281,8 +279,6 @@ def _properties(vcpus: int, features: int) -> list[Property]:
             "DONE",
             "some vCPU gets all its areas",
             "sometimes",
-            lambda view: any(
-                all(view["host", cpu, feature] for feature in range(features)) for cpu in range(vcpus)
-            ),
+            lambda view: any(all(view["host", cpu, feature] for feature in range(features)) for cpu in range(vcpus)),
         ),
     ]

@@ -27,9 +27,7 @@ def per_feature(vcpus: int, features: int) -> Model:
             for name in ("believes", "msr", "page", "data"):
                 variables[name, cpu, feature] = 0
             for fn in (_disable, _free, _payload, _unplug):
-                rules.append(
-                    Rule(f"{fn.__name__[1:]} {cpu} {feature}", partial(fn, cpu=cpu, feature=feature))
-                )
+                rules.append(Rule(f"{fn.__name__[1:]} {cpu} {feature}", partial(fn, cpu=cpu, feature=feature)))
     variables |= dict.fromkeys(("kexec", "migrated", "unplugged", "corrupt"), 0)
     rules += [Rule("kexec", partial(_kexec, vcpus=vcpus, features=features)), Rule("migrate", _migrate)]
     return Model(
@@ -155,8 +153,6 @@ def _properties(vcpus: int, features: int) -> list[Property]:
             "DONE",
             "some vCPU gets all its areas",
             "sometimes",
-            lambda view: any(
-                all(view["msr", cpu, feature] for feature in range(features)) for cpu in range(vcpus)
-            ),
+            lambda view: any(all(view["msr", cpu, feature] for feature in range(features)) for cpu in range(vcpus)),
         ),
     ]

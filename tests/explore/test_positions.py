@@ -164,9 +164,7 @@ def test_a_program_that_never_ends_is_named_with_the_local_that_differs():
             number += 1
             yield ("read", "x")
 
-    with pytest.raises(
-        WorkbenchError, match=r"program p0 never ends: more than 50 positions.*'read'.*number"
-    ):
+    with pytest.raises(WorkbenchError, match=r"program p0 never ends: more than 50 positions.*'read'.*number"):
         explore_one(run, max_positions=50)
 
 
@@ -200,9 +198,7 @@ def test_an_unhashable_step_is_named():
     def run():
         yield ["write", "x", 1]
 
-    with pytest.raises(
-        WorkbenchError, match=r"program p0: the yielded step \['write', 'x', 1\] is not hashable"
-    ):
+    with pytest.raises(WorkbenchError, match=r"program p0: the yielded step \['write', 'x', 1\] is not hashable"):
         explore_one(run)
 
 
@@ -221,9 +217,7 @@ def test_a_program_that_raises_is_named_with_its_step():
         yield ("read", "x")
         raise ValueError("broken")
 
-    with pytest.raises(
-        WorkbenchError, match=r"program p0 raised ValueError\('broken'\) after step \('read', 'x'\)"
-    ):
+    with pytest.raises(WorkbenchError, match=r"program p0 raised ValueError\('broken'\) after step \('read', 'x'\)"):
         explore_one(run)
 
 

@@ -121,8 +121,7 @@ def _rename_messages(var, value, mapping):
     if not isinstance(value, frozenset):
         return value
     return frozenset(
-        ("prepared", mapping[item[1]]) if isinstance(item, tuple) else mapping.get(item, item)
-        for item in value
+        ("prepared", mapping[item[1]]) if isinstance(item, tuple) else mapping.get(item, item) for item in value
     )
 
 
@@ -199,6 +198,4 @@ def philosophers(count, left_handed=False):
 
         return run
 
-    return program_model(
-        [make(number) for number in range(count)], {f"fork{number}": None for number in range(count)}
-    )
+    return program_model([make(number) for number in range(count)], {f"fork{number}": None for number in range(count)})

@@ -10,12 +10,16 @@ from collections.abc import Callable
 
 from workbench.core.errors import WorkbenchError
 from workbench.engines.explore.model import Model, Property
+from workbench.engines.explore.packed import MAX_PROPERTIES
 from workbench.engines.explore.plain import PlainSearch
 from workbench.engines.explore.result import FAILS, Finding, Result, verdict_of
 from workbench.engines.explore.search import Hits, Limits, Outcome, Progress
 from workbench.engines.explore.space import Space
 from workbench.engines.explore.trace import Trace, trace_along
+from workbench.engines.explore.vector import VectorSearch
 
+PILOT = 2000  # states; below so many the tables cost more than they save
+SHORT_PILOT = 50  # enough to see what most actions read
 TABLES = ("auto", "python", "numpy", "numba")
 
 
@@ -45,7 +49,18 @@ def explore(
 
 
 def _search(space: Space, limits: Limits, tables: str, symmetry: bool) -> Outcome:
-    return PlainSearch(space, limits, symmetry).run()
+    """Begin plainly; go on with tables if the model is not finished by then and nothing forbids them."""
+    if tables == "python" or (tables == "auto" and len(space.predicates) > MAX_PROPERTIES):
+        return PlainSearch(space, limits, symmetry).run()
+    enough = PILOT if tables == "auto" else SHORT_PILOT
+    pilot_limits = Limits(enough, limits.max_bytes, limits.stop_at_first, None, limits.started)
+    if limits.max_states is not None:
+        pilot_limits.max_states = min(enough, limits.max_states)
+    pilot = PlainSearch(space, pilot_limits, symmetry).run()
+    handed_over = pilot.limit == f"limit of {enough} states" and enough != limits.max_states
+    if not handed_over and (tables == "auto" or pilot.limit == "interrupted"):
+        return pilot
+    return VectorSearch(space, limits, symmetry).run()
 
 
 def _result(space: Space, outcome: Outcome, symmetry: bool) -> Result:

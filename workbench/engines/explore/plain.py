@@ -25,9 +25,7 @@ def changes(effect: Effect, state: State) -> dict[int, int]:
     for part in effect.parts:
         for index, number in part.effect(state).writes:
             if index in merged:
-                raise WorkbenchError(
-                    f"{part.actor}: {part.space.names[index]!r} is written twice in one step"
-                )
+                raise WorkbenchError(f"{part.actor}: {part.space.names[index]!r} is written twice in one step")
             merged[index] = number
     return merged
 
@@ -138,9 +136,7 @@ class PlainSearch:
         def wide(state: State) -> State:
             return state + (0,) * (width - len(state))
 
-        self.parents = {
-            wide(state): None if parent is None else wide(parent) for state, parent in self.parents.items()
-        }
+        self.parents = {wide(state): None if parent is None else wide(parent) for state, parent in self.parents.items()}
         self.frontier = [wide(state) for state in self.frontier]
         self.initial = wide(self.initial)
         hits = [*self.outcome.hits, self.outcome.deadlocks]

@@ -121,8 +121,7 @@ class Positions:
         if ended != ended_too or step != step_too:
             shown, other = ("its end" if e else repr(s) for e, s in ((ended, step), (ended_too, step_too)))
             raise WorkbenchError(
-                f"program {program} is not deterministic: with the same answers it came to "
-                f"{shown} and to {other}"
+                f"program {program} is not deterministic: with the same answers it came to {shown} and to {other}"
             )
         if ended:
             return None

@@ -185,9 +185,7 @@ class Space:
         if found is not None:
             return found
         if isinstance(var, SlotVar):
-            raise WorkbenchError(
-                f"{actor}: no slot {var.name!r}; slots: {', '.join(self.model.slots) or 'none'}"
-            )
+            raise WorkbenchError(f"{actor}: no slot {var.name!r}; slots: {', '.join(self.model.slots) or 'none'}")
         if self.model.default is None:
             raise WorkbenchError(f"{actor}: no variable {var!r}, and the model has no default for new ones")
         return self._declare(var, self.model.default(var))

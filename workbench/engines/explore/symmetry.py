@@ -104,10 +104,7 @@ class Renamings:
 
     def __init__(self, space: Space) -> None:
         choices = [
-            [
-                (group, dict(zip(group.members, order, strict=True)))
-                for order in itertools.permutations(group.members)
-            ]
+            [(group, dict(zip(group.members, order, strict=True))) for order in itertools.permutations(group.members)]
             for group in space.model.symmetry
         ]
         combined = list(itertools.product(*choices))
@@ -136,8 +133,6 @@ class Renamings:
             renamed = renaming.apply(state)
             for prop, predicate in zip(space.model.properties, space.predicates, strict=True):
                 if predicate.effect(state).holds != predicate.effect(renamed).holds:
-                    raise WorkbenchError(
-                        f"not symmetric: property {prop.code} changes when slots are exchanged"
-                    )
+                    raise WorkbenchError(f"not symmetric: property {prop.code} changes when slots are exchanged")
             if successors(renamed) != expected:
                 raise WorkbenchError("not symmetric: exchanging slots changes what can happen next")

@@ -56,11 +56,12 @@ def _plain(value: Any) -> Any:
 
 
 def trace_along(space: Space, states: list[State], symmetry: bool) -> Trace:
-    """Replay the way through the given states (representatives, if `symmetry`) from the initial one."""
+    """Replay the way through the given states from the initial one; `symmetry`: or through renamed ones."""
     renamings = Renamings(space) if symmetry else None
     state, steps = space.initial(), []
     for wanted in states[1:]:
-        action, after = _towards(space, state, wanted, renamings)
+        goal = renamings.least(wanted) if renamings else wanted  # engines choose other representatives
+        action, after = _towards(space, state, goal, renamings)
         steps.append(_replayed(space, action, state, after))
         state = after
     return Trace(tuple(steps))
@@ -79,9 +80,7 @@ def _towards(space: Space, state: State, wanted: State, renamings: Renamings | N
 def _replayed(space: Space, action: Action, state: State, after: State) -> TraceStep:
     effect, _ = action.execute(state)
     if not effect.enabled or applied(space, effect, state) != after:
-        raise WorkbenchError(
-            f"{action.actor} is not deterministic: run again in the same state it did something else"
-        )
+        raise WorkbenchError(f"{action.actor} is not deterministic: run again in the same state it did something else")
     own = SlotVar(action.actor)
     is_slot = action in space.actions[: len(space.model.slots)]
     changes = {}

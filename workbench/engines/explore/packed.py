@@ -1,0 +1,168 @@
+"""What the table engines share: packing, tables, moving to a larger layout, counting, and the way back.
+
+Rule kept here: levels are kept as packed words and nothing else is needed for a counterexample: one walks
+back through them by asking, level by level, which state leads to the wanted one.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+
+import numpy as np
+
+from workbench.core.errors import EngineError, WorkbenchError
+from workbench.engines.explore.grouping import group_actions, placing_order
+from workbench.engines.explore.layout import Layout, Words
+from workbench.engines.explore.packed_symmetry import PackedSymmetry
+from workbench.engines.explore.search import Hits, Limits, Outcome, State
+from workbench.engines.explore.space import Space
+from workbench.engines.explore.tables import Outgrown, Tables
+from workbench.engines.explore.walk import Walker
+
+CHUNK = 1 << 16  # states expanded at once
+MAX_PROPERTIES = 64
+
+
+class PackedSearch(ABC):
+    """A breadth-first search over packed states; subclasses say how visited states are remembered."""
+
+    engine = ""
+
+    def __init__(self, space: Space, limits: Limits, symmetry: bool) -> None:
+        if len(space.predicates) > MAX_PROPERTIES:
+            raise EngineError(f"tables hold at most {MAX_PROPERTIES} properties; use the python engine")
+        self.space = space
+        self.limits = limits
+        self.symmetric = symmetry
+        self.outcome = Outcome(self.engine, [Hits() for _ in space.predicates], self.path)
+        self.wanted = [prop.kind == "sometimes" for prop in space.model.properties]
+        self.levels: list[Words] = []
+        self._new_layout()
+
+    def _new_layout(self) -> None:
+        groups = group_actions(self.space)
+        self.symmetry = PackedSymmetry(self.space) if self.symmetric else None
+        self.layout = Layout(self.space, placing_order(self.space, groups))
+        if self.symmetry is not None:
+            self.symmetry.use(self.layout)
+        self.tables = Tables(self.space, self.layout, groups)
+        self.walker = Walker(self.tables)
+
+    def run(self) -> Outcome:
+        """Search until nothing new appears, a limit is met or the user interrupts."""
+        outcome = self.outcome
+        try:
+            first = [np.array([word], np.uint64) for word in self.layout.pack(self.space.initial())]
+            self.begin(self.canonical(first))
+            while len(self.levels[-1][0]) and outcome.limit is None:
+                outcome.depth = len(self.levels) - 1
+                self.level()
+                if outcome.limit is None and self.limits.stop_at_first and self._violated():
+                    outcome.limit = "first finding"
+        except KeyboardInterrupt:
+            outcome.limit = "interrupted"
+        outcome.states = self.seen()
+        outcome.stored = max(outcome.stored, self.stored())
+        outcome.seconds = self.limits.seconds()
+        return outcome
+
+    @abstractmethod
+    def begin(self, first: Words) -> None:
+        """Take the initial state as the first level."""
+
+    @abstractmethod
+    def level(self) -> None:
+        """Expand the last level and append the next; set a limit when one is met."""
+
+    @abstractmethod
+    def seen(self) -> int:
+        """How many distinct states were found so far."""
+
+    @abstractmethod
+    def stored(self) -> int:
+        """Bytes kept for states."""
+
+    @abstractmethod
+    def moved(self, older: Layout) -> None:
+        """Bring everything remembered into the present layout."""
+
+    def _violated(self) -> bool:
+        return any(hit.count and not wanted for hit, wanted in zip(self.outcome.hits, self.wanted, strict=True))
+
+    def stop_here(self, more: bool) -> bool:
+        """Report progress; whether a limit ends the search here, given that there is more to do."""
+        states, stored = self.seen(), self.stored()
+        self.limits.report(states, len(self.levels[self.outcome.depth][0]), self.outcome.depth)
+        self.outcome.stored = max(self.outcome.stored, stored)
+        limit = self.limits.exceeded(states, stored)
+        if limit is not None and more:
+            self.outcome.limit = limit
+        return self.outcome.limit is not None
+
+    def relayout(self) -> None:
+        """Make room for values and variables that have appeared, and move every state there."""
+        older = self.layout
+        for _ in range(100):
+            try:
+                self._new_layout()
+                self.moved(older)
+                return
+            except Outgrown:
+                continue
+        raise WorkbenchError("the values of this model keep growing while it is packed; use the python engine")
+
+    def move(self, words: Words, older: Layout) -> Words:
+        """Packed states of an older layout in the present one."""
+        return self.canonical(self.layout.repack(words, older))
+
+    def canonical(self, words: Words) -> Words:
+        """Representatives under the model's symmetry, if that was asked for."""
+        return words if self.symmetry is None else self.symmetry.least(words)
+
+    def count(self, words: Words, enabled: np.ndarray, hits: np.ndarray) -> None:
+        """Add a chunk of expanded states to the outcome."""
+        self.outcome.transitions += int(enabled.sum(dtype=np.int64))
+        for number, found in enumerate(self.outcome.hits):
+            where = np.flatnonzero(hits >> np.uint64(number) & np.uint64(1))
+            if len(where):
+                self.add_hits(found, words, where)
+        stuck = np.flatnonzero(enabled == 0)
+        if len(stuck):
+            ending = self.walker.hits(self.tables.ending, [word[stuck] for word in words])
+            stuck = stuck[ending == 0]
+            if len(stuck):
+                self.add_hits(self.outcome.deadlocks, words, stuck)
+
+    def add_hits(self, found: Hits, words: Words, where: np.ndarray) -> None:
+        """Count some states of a chunk; the least of them stands for all in a counterexample."""
+        least = where[np.lexsort([word[where] for word in words])[0]] if found.state is None else where[0]
+        found.add(len(where), self.outcome.depth, self.layout.unpack([int(word[least]) for word in words]))
+
+    def path(self, depth: int, state: State) -> list[State]:
+        """The states from the initial one to `state`, one per level."""
+        wanted = [np.uint64(word) for word in self.layout.pack(state)]
+        states = [state]
+        for level in range(depth - 1, -1, -1):
+            wanted = self._before(self.levels[level], wanted)
+            states.append(self.layout.unpack([int(word) for word in wanted]))
+        return states[::-1]
+
+    def _before(self, level: Words, wanted: list[np.uint64]) -> list[np.uint64]:
+        """A state of a level that leads to the wanted state."""
+        for chunk in chunks(level):
+            found = self.walker.expand(chunk)
+            after = self.canonical(found.after)
+            same = after[0] == wanted[0]
+            for word, want in zip(after[1:], wanted[1:], strict=True):
+                same &= word == want
+            hit = np.flatnonzero(same)
+            if len(hit):
+                return [word[found.origin[hit[0]]] for word in chunk]
+        raise WorkbenchError("a counterexample could not be found back: no state leads to the next one")
+
+
+def chunks(words: Words, size: int = CHUNK) -> Iterator[Words]:
+    """Pieces of many states, in order."""
+    for start in range(0, len(words[0]), size):
+        yield [word[start : start + size] for word in words]

@@ -1,0 +1,128 @@
+"""Representatives of packed states: the least of all renamed ones, computed for many states at once.
+
+Rule kept here: the same renamings as the plain engine's, expressed as moved bit fields; a field whose values
+are renamed too goes through a small table.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from workbench.engines.explore.layout import Layout, Words
+from workbench.engines.explore.space import Space
+from workbench.engines.explore.symmetry import Renaming, Renamings
+from workbench.engines.explore.tables import Outgrown
+
+
+@dataclass
+class _Move:
+    """Bits `mask << shift` of word `source` go to bit `to` of word `target`, perhaps through a table."""
+
+    source: int
+    shift: int
+    mask: int
+    target: int
+    to: int
+    table: np.ndarray | None
+
+
+class PackedSymmetry:
+    """All renamings of a space in one layout."""
+
+    def __init__(self, space: Space) -> None:
+        self.space = space
+        self.renamings = Renamings(space)
+        self.layout: Layout | None = None
+        self.moves: list[list[_Move]] = []
+        self._close()
+
+    def _size(self) -> int:
+        return sum(len(domain.values) for domain in self.space.domains)
+
+    def _close(self) -> None:
+        """Rename every known value, until that gives no new ones."""
+        size = -1
+        while size != self._size():
+            size = self._size()
+            for renaming in self.renamings.all:
+                for index, domain in enumerate(self.space.domains):
+                    for number in range(len(domain.values)):
+                        renaming.number(index, number)
+
+    def use(self, layout: Layout) -> None:
+        """Express the renamings in a layout; raises Outgrown if a renamed value has no place in it."""
+        self._close()
+        self.layout = layout
+        self.known = self._size()
+        self.moves = [self._moves(layout, renaming) for renaming in self.renamings.all]
+
+    def _moves(self, layout: Layout, renaming: Renaming) -> list[_Move]:
+        moves: list[_Move] = []
+        for var in sorted(
+            range(len(self.space.names)),
+            key=lambda v: (layout.word[v], layout.shift[v]) if v < len(layout.word) else (0, 0),
+        ):
+            table = self._table(layout, renaming, var)
+            target, mask = renaming.target(var), (1 << layout.width[var]) - 1
+            move = _Move(layout.word[var], layout.shift[var], mask, layout.word[target], layout.shift[target], table)
+            if not mask:
+                continue
+            if moves and _adjacent(moves[-1], move):
+                moves[-1].mask |= mask << moves[-1].mask.bit_length()
+            else:
+                moves.append(move)
+        return moves
+
+    def _table(self, layout: Layout, renaming: Renaming, var: int) -> np.ndarray | None:
+        """What the numbers of a variable become; None when they stay the same."""
+        numbers = [renaming.number(var, number) for number in range(len(self.space.domains[var].values))]
+        if not all(layout.fits(var, number) for number in range(len(numbers))) or not all(
+            layout.fits(renaming.target(var), number) for number in numbers
+        ):
+            raise Outgrown
+        if numbers == list(range(len(numbers))):
+            return None
+        table = np.zeros(1 << layout.width[var], np.uint64)
+        table[: len(numbers)] = numbers
+        return table
+
+    def least(self, words: Words) -> Words:
+        """The representative of each state."""
+        if self.layout is None or self.known != self._size():
+            assert self.layout is not None
+            self.use(self.layout)
+        best = list(words)
+        for moves in self.moves:
+            renamed = [np.zeros(len(words[0]), np.uint64) for _ in words]
+            for move in moves:
+                piece = words[move.source] >> np.uint64(move.shift) & np.uint64(move.mask)
+                if move.table is not None:
+                    piece = move.table[piece.view(np.int64)]
+                renamed[move.target] |= piece << np.uint64(move.to)
+            best = _less(renamed, best)
+        return best
+
+
+def _adjacent(last: _Move, move: _Move) -> bool:
+    length = last.mask.bit_length()
+    return (
+        last.table is None
+        and move.table is None
+        and last.source == move.source
+        and last.target == move.target
+        and last.shift + length == move.shift
+        and last.to + length == move.to
+    )
+
+
+def _less(a: Words, b: Words) -> Words:
+    """The lexicographically smaller of each pair of states."""
+    if len(a) == 1:
+        return [np.minimum(a[0], b[0])]
+    smaller, equal = a[0] < b[0], a[0] == b[0]
+    for x, y in zip(a[1:], b[1:], strict=True):
+        smaller |= equal & (x < y)
+        equal &= x == y
+    return [np.where(smaller, x, y) for x, y in zip(a, b, strict=True)]
