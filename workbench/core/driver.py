@@ -6,15 +6,16 @@ here are those of the architecture and of KVM's dispatch, never a protocol's:
 
 * WRMSR and RDMSR above CPL 0 take #GP before the host hears of it (Intel SDM, WRMSR).
 * A register nobody claims is UNKNOWN: the VMM serves it if it asked for such exits
-  (KVM_CAP_X86_USER_SPACE_MSR); otherwise kvm.ignore_msrs swallows it, or the guest takes #GP
-  (Linux arch/x86/kvm/x86.c, kvm_msr_ignored_check).
+  (KVM_CAP_X86_USER_SPACE_MSR), and keeps its value in a variable of its own, one for the VM; otherwise
+  kvm.ignore_msrs swallows it, or the guest takes #GP (Linux arch/x86/kvm/x86.c, kvm_msr_ignored_check).
 """
 
 from typing import Any
 
 from workbench.core.contracts import Protocol
+from workbench.core.hoststate import VM, register
 from workbench.core.outcome import FAULT, HANDLED, UNKNOWN, Outcome
-from workbench.core.steps import GUEST, KERNEL, USER, Exit, Program, Rdmsr, Share, Side, ToUser, Wrmsr
+from workbench.core.steps import GUEST, KERNEL, USER, Exit, Get, Program, Rdmsr, Set, Share, Side, ToUser, Wrmsr
 from workbench.core.vcpu import Vcpu
 
 
@@ -49,17 +50,21 @@ def register_access(protocol: Protocol, step: Wrmsr | Rdmsr) -> Program:
     else:
         result = yield from host_side(protocol.on_rdmsr(cpu, step.msr))
     if result is UNKNOWN:
-        result = yield from unclaimed(cpu, step.msr)
-        return 0 if result is HANDLED and not writes else result
+        result = yield from unclaimed(cpu, step)
     return result
 
 
-def unclaimed(cpu: Vcpu, msr: int) -> Program:
-    """What becomes of an access that KVM does not know; returns HANDLED or FAULT."""
-    if msr in cpu.host.user_msrs:
+def unclaimed(cpu: Vcpu, step: Wrmsr | Rdmsr) -> Program:
+    """What becomes of an access that KVM does not know; returns what the guest's instruction answers."""
+    done = HANDLED if isinstance(step, Wrmsr) else 0
+    if step.msr in cpu.host.user_msrs:
         yield KERNEL, ToUser("unknown msr")
-        return HANDLED
-    return HANDLED if cpu.host.ignore_msrs else FAULT
+        if isinstance(step, Wrmsr):
+            yield USER, Set(register(VM, step.msr), step.value)
+            return done
+        value = yield USER, Get(register(VM, step.msr))
+        return done if value is None else value
+    return done if cpu.host.ignore_msrs else FAULT
 
 
 def host_side(handler: Program, side: Side = KERNEL) -> Program:

@@ -80,14 +80,18 @@ class Scenario:
     # -- guest programs every kernel needs -------------------------------------------------------------
 
     def enrol(self, cpu: Vcpu, feature: Feature, generation: int, gpa: int | None = None) -> Program:
-        """Guest: prepare an area, register it, and note what the guest now believes; return the Answer."""
+        """Guest: prepare an area, register it, and note what the guest now believes; return the Answer.
+
+        A guest that is told no goes on believing what it believed before: a refusal changes nothing.
+        """
         unit = self.addresses.area(generation, cpu.index, feature)
         if gpa is None:
             gpa = self.addresses.gpa(unit)
             yield from feature.prepare(gpa)
         answer: Answer = yield from self.protocol.register(cpu, feature, gpa)
         yield Note(asked(unit.cpu, feature.name), answer)
-        yield Note(believes(unit.cpu, feature.name), None if answer is REFUSED else gpa)
+        if answer is not REFUSED:
+            yield Note(believes(unit.cpu, feature.name), gpa)
         return answer
 
     def revoke(self, cpu: Vcpu, feature: Feature, generation: int) -> Program:
@@ -110,7 +114,11 @@ class Evidence(NamedTuple):
 
 
 def fate_of(evidence: Evidence) -> Fate:
-    """Say in one word what became of an area."""
+    """Say in one word what became of an area.
+
+    A guest that believes and a host that serves another place disagree: the host writes to an area that was
+    given up (stale). A host that serves the place and cannot write there has forgotten nothing: it is silent.
+    """
     if not evidence.supported:
         return Fate.UNSUPPORTED
     if evidence.strays:
@@ -119,9 +127,11 @@ def fate_of(evidence: Evidence) -> Fate:
         if evidence.live is not None:
             return Fate.STALE
         return Fate.REFUSED if evidence.asked is REFUSED else Fate.RELEASED
-    if evidence.arrives and evidence.live == evidence.believes:
-        return Fate.REGISTERED
-    return Fate.LOST if evidence.was_live else Fate.SILENT
+    if evidence.live is None:
+        return Fate.LOST if evidence.was_live else Fate.SILENT
+    if not evidence.arrives:
+        return Fate.SILENT
+    return Fate.REGISTERED if evidence.live == evidence.believes else Fate.STALE
 
 
 def beliefs(notes: Mapping[Hashable, object]) -> dict[tuple[int, str], int]:

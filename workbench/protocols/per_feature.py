@@ -25,7 +25,7 @@ R16 INIT clears all but WALL_CLOCK and POLL_CONTROL.
 R17 A write by the host (KVM_SET_MSRS) passes the same checks and registers again.
 R18 A migration carries each register's value; QEMU restores the clocks first, ASYNC_PF_INT before ASYNC_PF_EN.
 R19 The guest does not look at the outcome (a #GP is fixed up with a warning).
-R20 Writing 0 revokes. Linux never clears WALL_CLOCK and ASYNC_PF_INT.
+R20 Writing 0 revokes (POLL_CONTROL: 1). Linux never clears WALL_CLOCK and ASYNC_PF_INT.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -122,7 +122,8 @@ class PerFeature(Protocol):
 
     def unregister(self, cpu: Vcpu, feature: Feature, gpa: int) -> Program:
         if feature.name != "wall_clock":  # R20
-            yield Wrmsr(REGISTER_OF[feature.name], 0)
+            msr = REGISTER_OF[feature.name]
+            yield Wrmsr(msr, AFTER_CREATION.get(msr, 0))
         return ACCEPTED  # R19
 
     # -- the host's side -----------------------------------------------------------------------------

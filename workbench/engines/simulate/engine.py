@@ -77,7 +77,7 @@ class Simulation:
             self.machine.memory.add(scenario.addresses.slot(generation), scenario.addresses.slot_size)
         self.machine.on_host_store = self._watch
         self.disowned: set[Unit] = set()
-        self.strayed: set[Unit] = set()
+        self.strayed: set[tuple[int, str]] = set()  # (owner, feature) of areas in others' memory
         self.strays = 0
 
     # -- steps of events -------------------------------------------------------------------------------
@@ -133,9 +133,9 @@ class Simulation:
     def _watch(self, gpa: int, size: int, side: Side) -> None:
         if self.disowned:
             unit = self.scenario.addresses.unit_at(gpa)
-            if unit in self.disowned:
+            if unit is not None and unit in self.disowned:
                 self.strays += 1
-                self.strayed.add(unit)
+                self.strayed.add((unit.cpu, unit.what))
 
     def _look_for_danger(self, cpu: int) -> None:
         """Note areas of others' memory that the host holds and may write at any time."""
@@ -145,8 +145,8 @@ class Simulation:
             if feature.update_when in WRITES_ANY_TIME:
                 gpa = self.protocol.serving(self.machine.entries, cpu, feature, 0)
                 unit = None if gpa is None else self.scenario.addresses.unit_at(gpa)
-                if unit in self.disowned:
-                    self.strayed.add(unit)
+                if unit is not None and unit in self.disowned:
+                    self.strayed.add((unit.cpu, unit.what))
 
     def evidence(self, owner: int, feature: Any) -> Evidence:
         """Return what is known of one area now."""
@@ -168,7 +168,7 @@ class Simulation:
             live,
             backed or (live is not None and feature.is_value),
             self.protocol.serving(machine.ever, owner, feature, where) is not None,
-            any((unit.cpu, unit.what) == (owner, feature.name) for unit in self.strayed),
+            (owner, feature.name) in self.strayed,
         )
 
     _beliefs: dict[tuple[int, str], int] | None = None
