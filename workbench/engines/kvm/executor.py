@@ -19,7 +19,7 @@ from workbench.engines.kvm.vcpu import MP_RUNNABLE, Regs, Vcpu
 
 _ENTRY = {name: longmode.CODE + offset for name, offset in stubs.OFFSETS.items()}
 _LOW = 0xFFFFFFFF
-_RFLAGS_USER = 0x3002  # IOPL 3: the CPL 3 stubs end with OUT, too
+_RFLAGS_USER = 2
 _SPIV, _SPIV_ENABLE = 0xF0, 0x100
 
 
@@ -51,9 +51,7 @@ def refuse_msr(cpu: int, access: MsrExit) -> MsrAnswer:
 class Executor:
     """Executes stubs on one vCPU. ``on_msr_exit`` may be replaced between steps."""
 
-    def __init__(
-        self, thread: VcpuThread, vcpu: Vcpu, cpus: int, own: Backing, on_msr_exit: OnMsrExit
-    ) -> None:
+    def __init__(self, thread: VcpuThread, vcpu: Vcpu, cpus: int, own: Backing, on_msr_exit: OnMsrExit) -> None:
         self.thread, self.vcpu, self.on_msr_exit = thread, vcpu, on_msr_exit
         self._cpu, self._cpus, self._own = vcpu.number, cpus, own.bytes
         self._stack, self._bounce = longmode.stack_top(vcpu.number), longmode.bounce(vcpu.number)
@@ -149,7 +147,10 @@ class Executor:
         self._put(top - 40, struct.pack("<5Q", *frame))
         low, high = rax_rdx & _LOW, rax_rdx >> 32 & _LOW
         try:
-            return self._step("enter user", rcx=rcx, rax=low, rdx=high, rsp=top - 40)
+            result = self._step("enter user", rcx=rcx, rax=low, rdx=high, rsp=top - 40)
+            if result.outcome is FAULT and self._faulted_at() != (_ENTRY[stub], longmode.USER_CS):
+                raise EngineError(f"kvm: CPL 3 could not be entered (vCPU {self._cpu}, step {stub})")
+            return result
         finally:
             self.prepare()
 
@@ -166,6 +167,11 @@ class Executor:
     def _copy(self, source: int, target: int, size: int) -> tuple[Exit, ...]:
         unit = 1 if size % 8 else 8
         return self._step(f"copy {unit}", rsi=source, rdi=target, rcx=size // unit).exits
+
+    def _faulted_at(self) -> tuple[int, int]:
+        """Return rip and cs that the exception pushed on the CPL 0 stack."""
+        rip, cs = struct.unpack_from("<QQ", self._own, self._stack - longmode.STUB_GPA - 40)
+        return rip, cs
 
     def _put(self, gpa: int, data: bytes) -> None:
         at = gpa - longmode.STUB_GPA

@@ -29,6 +29,8 @@ USER_CS, USER_SS = _USER_CS | 3, _USER_DS | 3
 _TABLE, _LEAF = 0x27, 0xE7  # present, writable, user, accessed; leaf: also dirty and page size
 _CR0, _CR4, _EFER = 0x80050033, 0x620, 0x500  # PG AM WP NE ET MP PE; PAE OSFXSR OSXMMEXCPT; LME LMA
 _segment, _table = struct.Struct("<QIH9Bx"), struct.Struct("<QH6x")
+#: The 64-bit TSS: RSP0, and an I/O permission map that allows CPL 3 the ports 0 to 255 (and its end byte).
+_tss = struct.Struct("<4xQ90xH32sB")
 
 
 def slot_size(cpus: int) -> int:
@@ -58,7 +60,7 @@ def image(cpus: int) -> bytes:
     gdt = [0, 0x00AF9B000000FFFF, 0x00CF93000000FFFF, 0x00CFF3000000FFFF, 0x00AFFB000000FFFF]
     for cpu in range(cpus):
         gdt += _tss_descriptor(private(cpu))
-        struct.pack_into("<4xQ90xH", content, private(cpu) - STUB_GPA, stack_top(cpu), 104)
+        _tss.pack_into(content, private(cpu) - STUB_GPA, stack_top(cpu), 104, bytes(32), 0xFF)
     struct.pack_into(f"<{len(gdt)}Q", content, _GDT, *gdt)
     for vector in range(stubs.VECTORS):
         gate = _gate(CODE + stubs.handler_offset(vector))
@@ -69,7 +71,7 @@ def image(cpus: int) -> bytes:
 
 
 def _tss_descriptor(base: int) -> list[int]:
-    low = 103 | (base & 0xFFFFFF) << 16 | 0x8B << 40 | (base >> 24 & 0xFF) << 56  # present, busy 64-bit TSS
+    low = _tss.size - 1 | (base & 0xFFFFFF) << 16 | 0x8B << 40 | (base >> 24 & 0xFF) << 56  # present, busy 64-bit TSS
     return [low, base >> 32]
 
 
@@ -92,7 +94,7 @@ def enter(sregs: bytearray, cpu: int, cpus: int) -> bytearray:
     changed = bytearray(sregs)
     flat = _segment.pack(0, 0xFFFFFFFF, _DS, 3, 1, 0, 1, 1, 0, 1, 0, 0)
     code = _segment.pack(0, 0xFFFFFFFF, _CS, 11, 1, 0, 0, 1, 1, 1, 0, 0)
-    task = _segment.pack(private(cpu), 103, _TR + 16 * cpu, 11, 1, 0, 0, 0, 0, 0, 0, 0)
+    task = _segment.pack(private(cpu), _tss.size - 1, _TR + 16 * cpu, 11, 1, 0, 0, 0, 0, 0, 0, 0)
     ldt = _segment.pack(0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 1)
     changed[0 : 8 * _segment.size] = b"".join((code, flat, flat, flat, flat, flat, task, ldt))
     _table.pack_into(changed, 192, STUB_GPA + _GDT, _TR + 16 * cpus - 1)

@@ -187,7 +187,7 @@ class GuestMemory:
     def clear_dirty(self, slot: int, first: int = 0, pages: int | None = None) -> None:
         """Clear KVM's dirty bits of ``pages`` pages from page ``first`` of the slot (multiples of 64).
 
-        Needs a VM made with ``manual_clear``; without it :meth:`dirty` clears already.
+        For a VM made with ``manual_clear``; without it :meth:`dirty` clears already.
         """
         count = self.slot(slot).size // PAGE - first if pages is None else pages
         ones = bytearray(b"\xff" * ((count + 63) // 64 * 8))

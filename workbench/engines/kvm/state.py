@@ -122,9 +122,7 @@ def load_vcpu(vcpu: Vcpu, state: VcpuState) -> Loaded:
     rejected = [index for index, _ in state.pv_msrs[taken:]]
     vcpu.set(KVM_SET_VCPU_EVENTS, state.events)
     vcpu.set(KVM_SET_MP_STATE, state.mp_state)
-    refused += _write_machine_msrs(
-        vcpu, [pair for pair in state.machine_msrs if pair[0] == _TSC_DEADLINE_MSR]
-    )
+    refused += _write_machine_msrs(vcpu, [pair for pair in state.machine_msrs if pair[0] == _TSC_DEADLINE_MSR])
     vcpu.set(KVM_SET_DEBUGREGS, state.debugregs)
     return Loaded((*refused, *rejected[:1]), tuple(rejected[1:]))
 
@@ -154,9 +152,7 @@ def load(
         raise WorkbenchError(f"a state of {len(state.vcpus)} vCPUs does not fit a guest of {guest.cpus}")
     if set_clock and clock_first:
         guest.vm.set_clock(state.clock.clock)
-    loaded = tuple(
-        guest.call(cpu, partial(load_vcpu, guest.vcpu(cpu), one)) for cpu, one in enumerate(state.vcpus)
-    )
+    loaded = tuple(guest.call(cpu, partial(load_vcpu, guest.vcpu(cpu), one)) for cpu, one in enumerate(state.vcpus))
     if set_clock and not clock_first:
         guest.vm.set_clock(state.clock.clock)
     if tell_stopped:

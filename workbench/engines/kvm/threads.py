@@ -70,7 +70,7 @@ class VcpuThread:
     def submit(self, job: Callable[[], T]) -> Pending[T]:
         """Queue ``job`` for this thread. Raises EngineError once closed."""
         if self._closing:
-            raise EngineError(f"kvm: the guest is closed (vCPU {self.number})")
+            raise self._closed()
         pending = Pending(job)
         self._jobs.put(pending)
         return pending
@@ -124,7 +124,10 @@ class VcpuThread:
             raise EngineError(f"kvm: the thread of vCPU {self.number} does not end: its job hangs")
         while not self._jobs.empty():
             if left := self._jobs.get():
-                left.refuse(EngineError(f"kvm: the guest is closed (vCPU {self.number})"))
+                left.refuse(self._closed())
+
+    def _closed(self) -> EngineError:
+        return EngineError(f"kvm: the guest is closed (vCPU {self.number})")
 
     def _kick(self) -> None:
         with self._ending:  # a thread that has ended must not be signalled
@@ -138,7 +141,10 @@ class VcpuThread:
     def _work(self) -> None:
         signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
         while job := self._jobs.get():
-            job.run()
+            if self._closing:
+                job.refuse(self._closed())
+            else:
+                job.run()
         with self._ending:
             self._ended = True
 
