@@ -110,7 +110,7 @@ class _Parser:
     def _same(name: str, kind: CType) -> bool:
         """Does a typedef of a known name repeat its meaning? (`typedef unsigned int __u32;`)"""
         known = ctree.NAMED[name]
-        return isinstance(kind, CScalar) and replace(kind, spelling=name, text=False) == known
+        return isinstance(kind, CScalar) and replace(kind, spelling=name, kind=known.kind) == known
 
     # ---- types
 
@@ -201,8 +201,9 @@ class _Parser:
         members: list[CMember] = []
         while not cursor.accept("}"):
             if cursor.token.kind == "boundary":
-                why = "members may be missing" if cursor.token.text == HUNK else "it is not evaluated"
-                cursor.refuse(f"{cursor.token.text} inside {where}: {why}; paste the whole struct")
+                hunk = "members may be missing between hunks, paste the whole struct"
+                why = hunk if cursor.token.text == HUNK else "conditions are not evaluated, keep one branch"
+                cursor.refuse(f"{cursor.token.text} inside {where}: {why}")
             if cursor.token.kind == "end":
                 cursor.refuse(f"{where} of line {opened} is not closed (expected '}}')")
             if not cursor.accept(";"):
@@ -232,14 +233,16 @@ class _Parser:
         kind, pointed = specifiers.type, False
         while cursor.accept("*"):
             target = kind.spelling if isinstance(kind, _Incomplete) else ctree.spelling(kind)
-            kind, pointed = CScalar(f"{target} *".replace("* *", "**"), ctree.POINTER_SIZES), True
+            spelled = f"{target} *".replace("* *", "**")
+            kind, pointed = CScalar(spelled, ctree.POINTER_SIZES, kind="pointer"), True
             while cursor.accept(*INERT):
                 pass
         if cursor.token.text == "(":
             cursor.refuse("function or array pointer (allowed: write it as void *)")
         name = cursor.take().text if cursor.token.kind == "name" and not self._annotations.ahead() else None
         if isinstance(kind, _Incomplete):
-            refuse(line, f"{kind.spelling} is not in the text (only a pointer to it has a known size)")
+            why = "has no size" if kind.spelling == "void" else "is not in the text"
+            refuse(line, f"{kind.spelling} {why} (allowed: a pointer to it)")
         kind = self._dimensions(kind)
         width = self._width(kind, name) if cursor.accept(":") else None
         if name is None and width is None and (pointed or not isinstance(kind, CStruct) or kind.tag):
@@ -267,11 +270,11 @@ class _Parser:
     def _width(self, kind: CType, name: str | None) -> int:
         line = self._cursor.line
         width = constant(self._cursor, self._constants)
-        if not isinstance(kind, CScalar) or kind.spelling.endswith("*"):
+        if not isinstance(kind, CScalar) or kind.kind == "pointer":
             refuse(line, "bit-field that is not an integer")
         if kind.big_endian or kind.align:
             refuse(line, f"bit-field of type {kind.spelling} (allowed: plain integer types)")
-        most = 1 if kind.spelling in ("bool", "_Bool") else 8 * min(kind.sizes)
+        most = 1 if kind.kind == "bool" else 8 * min(kind.sizes)
         if not (0 if name is None else 1) <= width <= most:
             what = f"{kind.spelling} {name or '(unnamed)'}"
             refuse(line, f"bit-field width {width} of {what} (allowed: up to {most})")

@@ -15,14 +15,18 @@ from typing import TypeAlias
 
 @dataclass(frozen=True, slots=True)
 class CScalar:
-    """An integer or a pointer; ``align`` is an exact alignment in bytes as set by a typedef, else 0."""
+    """An integer or a pointer; ``align`` is an exact alignment in bytes as set by a typedef, else 0.
+
+    ``kind`` is int, char (signed on x86, but bytes to people), bool (a byte of any value: guest memory may
+    hold one that C would never store) or pointer.
+    """
 
     spelling: str
     sizes: tuple[int, int]
     signed: bool = False
     big_endian: bool = False
     align: int = 0
-    text: bool = False  # `char`: bytes to people, although signed on x86
+    kind: str = "int"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +104,7 @@ def _standard() -> dict[str, CScalar]:
                 table[key] = CScalar(spelling, sizes, signed=sign != "unsigned")
     table["unsigned"] = table["int unsigned"]
     table["signed"] = table["int signed"]
-    table["char"] = CScalar("char", (1, 1), signed=True, text=True)
+    table["char"] = CScalar("char", (1, 1), signed=True, kind="char")
     table["char signed"] = CScalar("signed char", (1, 1), signed=True)
     table["char unsigned"] = CScalar("unsigned char", (1, 1))
     return table
@@ -111,8 +115,8 @@ STANDARD = _standard()
 ENUM = CScalar("enum", (4, 4))
 NAMED: dict[str, CScalar] = {
     **_fixed_width(),
-    "bool": CScalar("bool", (1, 1)),
-    "_Bool": CScalar("_Bool", (1, 1)),
+    "bool": CScalar("bool", (1, 1), kind="bool"),
+    "_Bool": CScalar("_Bool", (1, 1), kind="bool"),
     "__aligned_u64": CScalar("__aligned_u64", (8, 8), align=8),
     "__aligned_s64": CScalar("__aligned_s64", (8, 8), signed=True, align=8),
     "__aligned_le64": CScalar("__aligned_le64", (8, 8), align=8),

@@ -1,7 +1,7 @@
 """A reader over C tokens, and the constant expressions (array sizes, widths, alignments) read with it.
 
 Rule: a constant is computed only from numbers, #defines and enumerators of the text; sizeof and casts
-depend on an ABI and are refused. Values are those of C's unlimited integers that fit 64 bits.
+depend on an ABI and are refused, and so is what depends on whether a number is signed.
 
 Source: C11 6.6 (constant expressions) and 6.5.3 to 6.5.12 (operators and their precedence).
 """
@@ -18,19 +18,13 @@ from workbench.core.ctext import MAX_DEPTH, Token, refuse
 _NUMBER = re.compile(r"(0[xX][0-9a-fA-F]+|[0-9]+)(?:[uU]?(?:ll|LL|[lL])?|(?:ll|LL|[lL])[uU])$")
 
 
-def _divide(left: int, right: int) -> int:
-    """Quotient truncated toward zero, as C does it."""
-    quotient = abs(left) // abs(right)
-    return quotient if (left < 0) == (right < 0) else -quotient
-
-
 _OPERATORS: tuple[dict[str, Callable[[int, int], int]], ...] = (
     {"|": lambda a, b: a | b},
     {"^": lambda a, b: a ^ b},
     {"&": lambda a, b: a & b},
     {"<<": lambda a, b: a << b, ">>": lambda a, b: a >> b},
     {"+": lambda a, b: a + b, "-": lambda a, b: a - b},
-    {"*": lambda a, b: a * b, "/": _divide, "%": lambda a, b: a - b * _divide(a, b)},
+    {"*": lambda a, b: a * b, "/": lambda a, b: a // b, "%": lambda a, b: a % b},
 )
 
 
@@ -95,6 +89,8 @@ def constant(cursor: Cursor, known: Mapping[str, int], level: int = 0) -> int:
             refuse(operator.line, "division by zero")
         if operator.text in ("<<", ">>") and not 0 <= right < 64:
             refuse(operator.line, f"shift by {right} (allowed: 0 to 63)")
+        if operator.text not in ("+", "-", "*") and min(value, right) < 0:
+            refuse(operator.line, f"'{operator.text}' with a negative number depends on its C type")
         value = _bounded(_OPERATORS[level][operator.text](value, right), operator.line)
     return value
 
@@ -122,8 +118,8 @@ def _atom(cursor: Cursor, known: Mapping[str, int]) -> int:
     if token.kind == "number":
         return _number(cursor.take())
     if token.kind != "name" or token.text not in known:
-        what = f"unknown constant {token.text}" if token.kind == "name" else f"no constant but {cursor.found()}"
-        cursor.refuse(f"{what} (allowed: numbers, and #defines and enumerators of the text)")
+        what = "unknown constant" if token.kind == "name" else "expected a constant, found"
+        cursor.refuse(f"{what} {cursor.found()} (allowed: numbers, #defines and enumerators of the text)")
     return known[cursor.take().text]
 
 

@@ -25,7 +25,12 @@ class Element(Protocol):
     def size(self) -> int: ...
     @property
     def covered(self) -> bytes:
-        """One bit set for every bit that holds a value, none for padding."""
+        """One bit set for every bit that belongs to a named member, so that a value can hold it."""
+        ...
+
+    @property
+    def declared(self) -> bytes:
+        """The same with unnamed bit-fields: what the compiler did not add."""
         ...
 
     def read_from(self, data: bytes, offset: int) -> Any: ...
@@ -75,6 +80,10 @@ class Scalar:
     @property
     def covered(self) -> bytes:
         return b"\xff" * self.size
+
+    @property
+    def declared(self) -> bytes:
+        return self.covered
 
     def pack(self, value: int) -> bytes:
         """The bytes of ``value``. Raises LayoutError outside of the type's range."""
@@ -127,6 +136,10 @@ class Array:
     @property
     def covered(self) -> bytes:
         return self.element.covered * self.count
+
+    @property
+    def declared(self) -> bytes:
+        return self.element.declared * self.count
 
     def read_from(self, data: bytes, offset: int) -> Any:
         if self.as_bytes:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import struct as codecs
 from collections.abc import Callable
 from itertools import groupby
+from typing import NamedTuple
 
 from workbench.core.ctree import CMember, CScalar, CStruct, CType, spelling
 from workbench.core.elements import Array, Element, Field, Hole, Scalar, is_plain, scalar
@@ -16,25 +17,37 @@ from workbench.core.placement import Abi, place, size_of
 LayoutOf = Callable[[CStruct, Abi], Element]
 
 
-def fields_and_mask(tree: CStruct, abi: Abi, layout_of: LayoutOf) -> tuple[tuple[Field, ...], int]:
-    """The named fields, and a number with a bit set for every bit that any member occupies.
+class Mapped(NamedTuple):
+    """Fields of a struct; the bits of its named members, and of all that were declared, as numbers."""
 
-    ``layout_of`` gives the type of fields that are structs themselves.
-    """
+    fields: tuple[Field, ...]
+    covered: int
+    declared: int
+
+
+def map_fields(tree: CStruct, abi: Abi, layout_of: LayoutOf) -> Mapped:
+    """The fields of a struct. ``layout_of`` gives the type of those that are structs themselves."""
     fields: list[Field] = []
-    mask = 0
+    covered = declared = 0
     for member, first in zip(tree.members, place(tree, abi).bits, strict=True):
-        if member.name is None and isinstance(member.type, CStruct):
-            inner, bits = fields_and_mask(member.type, abi, layout_of)
-            fields.extend(moved(field, first // 8, field.name) for field in inner)
-        elif member.width is not None:
-            bits = (1 << member.width) - 1
-        else:
-            bits = int.from_bytes(_element(member.type, abi, layout_of).covered, "little")
-        mask |= bits << first
-        if member.name is not None:
-            fields.append(_field(member, member.name, first, _element(member.type, abi, layout_of)))
-    return tuple(fields), mask
+        part = _map_member(member, first, abi, layout_of)
+        fields.extend(part.fields)
+        covered |= part.covered << first
+        declared |= part.declared << first
+    return Mapped(tuple(fields), covered, declared)
+
+
+def _map_member(member: CMember, first: int, abi: Abi, layout_of: LayoutOf) -> Mapped:
+    """One member whose first bit is ``first``: its field, or those of an anonymous struct; bits from 0."""
+    if member.name is None and isinstance(member.type, CStruct):
+        inner = map_fields(member.type, abi, layout_of)
+        return inner._replace(fields=tuple(moved(field, first // 8, field.name) for field in inner.fields))
+    element = _element(member.type, abi, layout_of)
+    fields = () if member.name is None else (_field(member, member.name, first, element),)
+    if member.width is not None:
+        bits = (1 << member.width) - 1
+        return Mapped(fields, bits if fields else 0, bits)
+    return Mapped(fields, int.from_bytes(element.covered, "little"), int.from_bytes(element.declared, "little"))
 
 
 def _element(kind: CType, abi: Abi, layout_of: LayoutOf) -> Element:
@@ -43,8 +56,8 @@ def _element(kind: CType, abi: Abi, layout_of: LayoutOf) -> Element:
     if isinstance(kind, CStruct):
         return layout_of(kind, abi)
     inner = kind.element
-    as_bytes = isinstance(inner, CScalar) and size_of(inner, abi) == 1 and (inner.text or not inner.signed)
-    return Array(_element(inner, abi, layout_of), kind.count or 0, as_bytes)
+    characters = isinstance(inner, CScalar) and (inner.kind == "char" or not inner.signed)
+    return Array(_element(inner, abi, layout_of), kind.count or 0, characters and size_of(inner, abi) == 1)
 
 
 def _field(member: CMember, name: str, first: int, element: Element) -> Field:
@@ -62,13 +75,13 @@ def moved(field: Field, by: int, name: str) -> Field:
     )
 
 
-def holes_of(covered: bytes) -> tuple[Hole, ...]:
-    """The runs of bytes without a single covered bit."""
+def holes_of(declared: bytes) -> tuple[Hole, ...]:
+    """The runs of bytes without a single declared bit."""
     holes = []
-    for empty, run in groupby(range(len(covered)), lambda i: covered[i] == 0):
+    for empty, run in groupby(range(len(declared)), lambda i: declared[i] == 0):
         offsets = list(run)
         if empty:
-            kind = "tail" if offsets[-1] == len(covered) - 1 else "hole"
+            kind = "tail" if offsets[-1] == len(declared) - 1 else "hole"
             holes.append(Hole(offsets[0], len(offsets), kind))
     return tuple(holes)
 
@@ -89,11 +102,14 @@ def any_overlap(fields: tuple[Field, ...]) -> bool:
 
 
 def codec_of(fields: tuple[Field, ...], size: int) -> codecs.Struct | None:
-    """One format for the whole struct, composite fields as bytes; None where there are bit-fields."""
-    if any(field.bit_width is not None for field in fields):
-        return None
+    """One format for the whole struct, composite fields as bytes; None where fields do not follow each other.
+
+    That is so for bit-fields and for the members of unions.
+    """
     parts, position = ["<"], 0
     for field in fields:
+        if field.bit_width is not None or field.offset < position:
+            return None
         code = field.type.code if isinstance(field.type, Scalar) and is_plain(field) else f"{field.size}s"
         parts.append(f"{field.offset - position}x{code}")
         position = field.offset + field.size

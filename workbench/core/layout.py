@@ -22,7 +22,7 @@ from workbench.core import cdecl, layout_text
 from workbench.core.ctree import CStruct
 from workbench.core.elements import S8, S16, S32, S64, U8, U16, U32, U64, Array, Field, Hole, Scalar, is_plain
 from workbench.core.errors import LayoutError
-from workbench.core.fieldmap import any_overlap, codec_of, fields_and_mask, holes_of, moved, share_bits
+from workbench.core.fieldmap import any_overlap, codec_of, holes_of, map_fields, moved, share_bits
 from workbench.core.placement import Abi, place
 from workbench.core.value import Value, value_class, value_of
 
@@ -41,7 +41,7 @@ class Layout:
 
     __slots__ = (
         "_class", "_codec", "_composite", "_defaults", "_index", "_mask", "_overlaps",
-        "abi", "align", "covered", "fields", "holes", "size", "struct_name", "tree",
+        "abi", "align", "covered", "declared", "fields", "holes", "size", "struct_name", "tree",
     )  # fmt: skip
     struct_name: str
     abi: Abi
@@ -51,6 +51,7 @@ class Layout:
     holes: tuple[Hole, ...]
     tree: CStruct
     covered: bytes
+    declared: bytes
     _index: dict[str, Field]
     _mask: int | None
     _codec: codecs.Struct | None
@@ -60,17 +61,15 @@ class Layout:
     _class: type[Value]
 
     def __init__(self, tree: CStruct, abi: Abi) -> None:
-        placed = place(tree, abi)
-        fields, mask = fields_and_mask(tree, abi, layout_of)
-        covered = mask.to_bytes(placed.size, "little")
+        placed, mapped = place(tree, abi), map_fields(tree, abi, layout_of)
+        fields = mapped.fields
+        covered, declared = (bits.to_bytes(placed.size, "little") for bits in (mapped.covered, mapped.declared))
         full = covered.count(0xFF) == placed.size
-        index = {field.name: field for field in fields}
-        overlaps = tree.kind == "union" or any_overlap(fields)
-        codec = None if overlaps else codec_of(fields, placed.size)
         self._set(
             struct_name=tree.tag or f"(anonymous {tree.kind})", abi=abi, size=placed.size, align=placed.align,
-            fields=fields, holes=holes_of(covered), tree=tree, covered=covered, _index=index,
-            _mask=None if full else mask, _codec=codec, _overlaps=overlaps,
+            fields=fields, holes=holes_of(declared), tree=tree, covered=covered, declared=declared,
+            _index={field.name: field for field in fields}, _mask=None if full else mapped.covered,
+            _codec=codec_of(fields, placed.size), _overlaps=any_overlap(fields),
             _defaults={f.name: 0 if is_plain(f) else b"" for f in fields},
             _composite=frozenset(f.name for f in fields if not is_plain(f)),
         )  # fmt: skip

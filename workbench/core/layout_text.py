@@ -35,11 +35,13 @@ _RULE = (
 
 def represent(value: Value) -> str:
     """Such as ``kvm_memory_area(base=0x1000, size=64)``; arrays of zeros are left out."""
-    layout = value.layout
-    shown = ((field.name, value[field.name]) for field in layout.fields)
-    parts = [f"{name}={_content(content)}" for name, content in shown if not _blank(content)]
-    abi = "" if layout.abi is Abi.X86_64 else f"@{layout.abi.label}"
-    return f"{layout.struct_name}{abi}({', '.join(parts)})"
+    abi = "" if value.layout.abi is Abi.X86_64 else f"@{value.layout.abi.label}"
+    return f"{value.layout.struct_name}{abi}({_fields(value)})"
+
+
+def _fields(value: Value) -> str:
+    shown = ((field.name, value[field.name]) for field in value.layout.fields)
+    return ", ".join(f"{name}={_content(content)}" for name, content in shown if not _blank(content))
 
 
 def _blank(content: Any) -> bool:
@@ -50,8 +52,8 @@ def _content(content: Any) -> str:
     if isinstance(content, int):
         return hex(content) if content >= 1024 else str(content)
     if isinstance(content, tuple):
-        return f"({', '.join(_content(item) for item in content)})"
-    return repr(content)
+        return f"[{', '.join(_content(item) for item in content)}]"
+    return repr(content) if isinstance(content, bytes) else f"({_fields(content)})"
 
 
 # ---- one layout
@@ -126,7 +128,7 @@ def _members(fields: tuple[Field, ...], start: int, prefix: str) -> Iterator[_Ro
             notes += f", from bit {field.bit_offset}"
         if len(field.bits) and field.bits.start < end:
             notes += " (shares bytes)"
-        if isinstance(field.type, Array) and (padding := field.type.covered.count(0)):
+        if isinstance(field.type, Array) and (padding := field.type.declared.count(0)):
             notes += f" ({padding} bytes of padding)"
         yield _Row(start + field.offset, size, field.ctype, name + notes, name)
         end = max(end, field.bits.stop)
@@ -175,17 +177,22 @@ def _difference(x86_64: Layout, i386: Layout) -> list[str]:
         sentences = [f"{x86_64.size} bytes on both."]
     if x86_64.align != i386.align:
         sentences.append(f"Aligned to {x86_64.align} on x86-64, to {i386.align} on i386.")
-    moved = [
-        f"{one.name} is at {_place(one)} on x86-64, at {_place(other)} on i386."
-        for one, other in zip(x86_64.fields, i386.fields, strict=True)
-        if (one.offset, one.size, one.bit_offset) != (other.offset, other.size, other.bit_offset)
+    pairs = list(zip(x86_64.fields, i386.fields, strict=True))
+    sentences += [
+        f"{one.name}: {one.size} bytes on x86-64, {other.size} on i386."
+        for one, other in pairs
+        if one.size != other.size and one.bit_width is None
     ]
-    return sentences + (moved or ["Every member has the same offset and size on both."])
+    moved = [
+        f"{one.name}: offset {_place(one)} on x86-64, {_place(other)} on i386."
+        for one, other in pairs
+        if one.bits.start != other.bits.start
+    ]
+    return sentences + (moved or ["Every member has the same offset on both."])
 
 
 def _place(field: Field) -> str:
-    bits = "" if field.bit_width is None else f" bit {field.bit_offset}"
-    return f"offset {field.offset}{bits} ({field.size} bytes)"
+    return str(field.offset) if field.bit_width is None else f"{field.offset} bit {field.bit_offset}"
 
 
 def _reasons(x86_64: Layout, i386: Layout) -> Iterator[str]:

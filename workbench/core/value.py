@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from workbench.core import layout_text
-from workbench.core.elements import Field, Scalar, is_plain
+from workbench.core.elements import Array, Field, Scalar, is_plain
 
 if TYPE_CHECKING:
     from workbench.core.layout import Layout
@@ -76,12 +76,14 @@ def value_of(kind: type[Value], data: bytes) -> Value:
 def value_class(layout: Layout) -> type[Value]:
     """A subclass of Value with a property per field; names that Value needs itself stay items only."""
     getters = {f.name: property(_getter(f)) for f in layout.fields if not hasattr(Value, f.name)}
-    return type(layout.struct_name, (Value,), {"__slots__": (), "layout": layout, **getters})
+    return type(layout.struct_name, (Value,), {**getters, "__slots__": (), "layout": layout})
 
 
 def _getter(field: Field) -> Callable[[Value], Any]:
     """Reads one field of a value; unsigned bytes and plain numbers without a detour."""
-    offset = field.offset
+    offset, end = field.offset, field.offset + field.size
+    if isinstance(field.type, Array) and field.type.as_bytes:
+        return lambda value: value._data[offset:end]
     if not is_plain(field):
         return lambda value: field.read_from(value._data)
     if field.size == 1 and not field.signed:
