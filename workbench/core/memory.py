@@ -78,16 +78,20 @@ class GuestMemory:
         return slot
 
     def delete(self, gpa: int) -> None:
-        """Delete the memslot that begins at ``gpa``; what it held is gone."""
+        """Delete the memslot that begins at ``gpa``; what it held is gone, and what was shared is private."""
         slot = self._remove(gpa)
-        for frame in self._frames(slot):
-            self._pages.pop(frame, None)
-            self._shared.discard(frame)
+        self._vmm_dirty -= _within(slot, self._vmm_dirty)
+        self._shared -= _within(slot, self._shared)
+        for frame in _within(slot, self._pages):
+            del self._pages[frame]
 
     def move(self, gpa: int, to: int) -> None:
-        """Move the memslot at ``gpa`` to begin at ``to``; its content moves along."""
+        """Move the memslot at ``gpa`` to begin at ``to``; its content and its logs move along.
+
+        What was shared is not: the guest has shared other addresses.
+        """
         slot = self._remove(gpa)
-        pages = {frame: self._pages.pop(frame) for frame in self._frames(slot)}
+        pages = {frame: self._pages.pop(frame) for frame in _within(slot, self._pages)}
         try:
             moved = self.add(to, slot.size, readonly=slot.readonly, log_dirty=slot.log_dirty)
         except GuestMemoryError:
@@ -97,6 +101,9 @@ class GuestMemory:
         shift = (to - gpa) >> PAGE_SHIFT
         self._pages.update({frame + shift: page for frame, page in pages.items()})
         moved.dirty = {frame + shift for frame in slot.dirty}
+        by_vmm = _within(slot, self._vmm_dirty)
+        self._vmm_dirty = (self._vmm_dirty - by_vmm) | {frame + shift for frame in by_vmm}
+        self._shared -= _within(slot, self._shared)
 
     def set_readonly(self, gpa: int, readonly: bool) -> None:
         """Make the memslot that begins at ``gpa`` read-only, or writable again."""
@@ -155,7 +162,7 @@ class GuestMemory:
     def reachable(self, gpa: int, size: int, side: Side, *, write: bool = False) -> bool:
         """Tell whether ``side`` can access all of [gpa, gpa + size) now."""
         end = gpa + max(size, 1)
-        if gpa < 0 or end > GPA_LIMIT:
+        if gpa < 0 or size < 0 or end > GPA_LIMIT:
             return False
         at = gpa
         while at < end:
@@ -219,10 +226,6 @@ class GuestMemory:
     def _names(self) -> str:
         return ", ".join(map(str, self._slots)) or "none"
 
-    def _frames(self, slot: Memslot) -> Iterable[int]:
-        first, last = slot.gpa >> PAGE_SHIFT, slot.end >> PAGE_SHIFT
-        return [frame for frame in self._pages if first <= frame < last]
-
     def _require(self, gpa: int, size: int, verb: str) -> None:
         if not self.reachable(gpa, size, GUEST):
             raise GuestMemoryError(
@@ -256,3 +259,9 @@ class GuestMemory:
         slot = self.find(gpa)
         if slot is not None and slot.log_dirty:
             slot.dirty.add(gpa >> PAGE_SHIFT)
+
+
+def _within(slot: Memslot, frames: Iterable[int]) -> set[int]:
+    """Return those of ``frames`` that lie in ``slot``."""
+    first, end = slot.gpa >> PAGE_SHIFT, slot.end >> PAGE_SHIFT
+    return {frame for frame in frames if first <= frame < end}
