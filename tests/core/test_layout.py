@@ -221,6 +221,9 @@ def test_equality_is_layout_and_content():
     assert again.on(Abi.X86_64) is MEMORY_AREA.on(Abi.X86_64)
     assert again(base=5) == MEMORY_AREA(base=5)
     assert len({again(base=5), MEMORY_AREA(base=5), MEMORY_AREA(base=6), MEMORY_AREA.on(Abi.I386)(base=5)}) == 3
+    twin = struct(text.replace("kvm_memory_area", "twin"))
+    assert twin(base=5).pack() == again(base=5).pack()
+    assert twin(base=5) != again(base=5)
     assert len({again, MEMORY_AREA, again.on(Abi.I386), MEMORY_AREA.on(Abi.I386)}) == 2
 
 
@@ -314,6 +317,23 @@ offset    size  type     name
     20       4  -        (tail padding)
 * x86-64: 24 bytes, align 8, 4 of them padding added by the compiler
   i386:   20 bytes, align 4"""
+
+
+def test_tables_put_holes_between_members_and_members_of_members_below_them():
+    found = struct("struct i { u8 k; u16 n; }; struct a { u8 x; struct i in[2]; union { u64 y; u8 z; }; u32 b : 3; };")
+    assert found.on(Abi.I386).describe() == """\
+struct a on i386
+offset    size  type         name
+     0       1  u8           x
+     1       1  -            (hole)
+     2       8  struct i[2]  in (2 bytes of padding)
+    10       2  -            (hole)
+    12       8  u64          y
+    12       1  u8           z (shares bytes)
+    20   3 bit  u32          b, from bit 0
+    21       3  -            (tail padding)
+  x86-64: 32 bytes, align 8, 16 of them padding added by the compiler
+* i386:   24 bytes, align 4, 8 of them padding added by the compiler"""
 
 
 def test_the_comparison_says_what_differs_and_what_would_help():
