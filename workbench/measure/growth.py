@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from workbench.core.contracts import Feature
 from workbench.core.machine import MAX_VCPUS
 from workbench.lifecycle.event import Event
+from workbench.measure.compare import rows_of
 from workbench.measure.metrics import METRICS
 from workbench.measure.runs import check_vcpus
 from workbench.measure.subjects import Subject
-from workbench.measure.compare import rows_of
 from workbench.measure.tidy import COLUMNS, Row, frame
 
 if TYPE_CHECKING:

@@ -7,7 +7,8 @@ import traceback
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
+from typing import Any
 
 from workbench.core.contracts import Feature, StateEntry
 from workbench.core.errors import WorkbenchError
@@ -16,7 +17,7 @@ from workbench.core.machine import MAX_VCPUS, Machine
 from workbench.core.outcome import Fate, worst
 from workbench.core.scenario import Scenario
 from workbench.core.steps import Program
-from workbench.core.vmsteps import Invoke, Start
+from workbench.core.vmsteps import Start
 from workbench.engines.simulate import Run, simulate
 from workbench.lifecycle.event import Event
 from workbench.lifecycle.linux import LinuxKernel
@@ -64,7 +65,7 @@ class WithValues(Event):
         for feature in scenario.supported():
             if feature.linux_boot is None:
                 for owner in scenario.owners(feature):
-                    yield Start(max(owner, 0), Invoke(kernel.set_value, (feature,)))
+                    yield Start(max(owner, 0), partial(kernel.set_value, feature=feature))
 
 
 def check_vcpus(vcpus: int) -> int:
@@ -90,13 +91,15 @@ def measured(
     check_vcpus(vcpus)
     if vcpus < event.min_vcpus:
         raise WorkbenchError(f"event {event.name!r} needs at least {event.min_vcpus} vCPUs; here are {vcpus}")
+    what_happens: Any = event  # the engine asks for a plain attribute where events have a class variable
     try:
-        run = simulate(Scenario(subject.protocol(features), features, vcpus=vcpus, seed=seed), event)
-        return _digest(run)
+        scenario = Scenario(subject.protocol(features), features, vcpus=vcpus, seed=seed)
+        return _digest(simulate(scenario, what_happens))
     except WorkbenchError:
         raise
     except Exception as error:
-        raise WorkbenchError(f"protocol {subject.label} breaks off under event {event.name}: {_where(error)}") from error
+        what = f"protocol {subject.label} breaks off under event {event.name}"
+        raise WorkbenchError(f"{what}: {_where(error)}") from error
 
 
 def _where(error: Exception) -> str:

@@ -44,7 +44,7 @@ class EntryKind(NamedTuple):
     interface: str
     architected: bool
     carried: bool
-    count: int
+    copies: int
 
 
 class Hidden(NamedTuple):
@@ -70,7 +70,12 @@ LEDGER = (
         "KVM_SET_CLOCK and a device section of the VMM",
         f"{_X86}, kvm_write_system_time, kvm_vm_ioctl_set_clock",
     ),
-    Hidden("wall_clock", "none (one value of the VM, sent for each vCPU)", "written again", f"{_X86}, kvm_write_wall_clock"),
+    Hidden(
+        "wall_clock",
+        "none (one value of the VM, sent for each vCPU)",
+        "written again",
+        f"{_X86}, kvm_write_wall_clock",
+    ),
     Hidden(
         "async_pf",
         "up to 64 outstanding faults for each vCPU, their hash, an id counter, pageready_pending",
@@ -84,7 +89,12 @@ LEDGER = (
         "Linux 6.12 arch/x86/kvm/lapic.c",
     ),
     Hidden("poll_control", "none", "the register is all there is", f"{_X86}, kvm_set_msr_common"),
-    Hidden("migration_control", "a variable of the VMM", "the VMM carries it", "Linux Documentation/virt/kvm/x86/msr.rst"),
+    Hidden(
+        "migration_control",
+        "a variable of the VMM",
+        "the VMM carries it",
+        "Linux Documentation/virt/kvm/x86/msr.rst",
+    ),
 )
 
 
@@ -135,8 +145,10 @@ def state_entries(
 
 def entry_kinds(entries: Iterable[StateEntry]) -> list[EntryKind]:
     """Put entries that differ in nothing but the vCPU together, with their count, in order of appearance."""
-    counts: dict[tuple[object, ...], int] = {}
+    kinds: dict[tuple[str, StateEntry], EntryKind] = {}
     for entry in entries:
-        key = ("VM" if entry.cpu == VM else "each vCPU", *entry[1:])
-        counts[key] = counts.get(key, 0) + 1
-    return [EntryKind(*key, count=count) for key, count in counts.items()]  # type: ignore[arg-type]
+        scope = "VM" if entry.cpu == VM else "each vCPU"
+        key = (scope, entry._replace(cpu=VM))
+        seen = kinds.get(key)
+        kinds[key] = EntryKind(scope, *entry[1:], 1) if seen is None else seen._replace(copies=seen.copies + 1)
+    return list(kinds.values())

@@ -46,12 +46,12 @@ def subject(text: str) -> Subject:
     if match is None:
         raise WorkbenchError(f"{text!r} does not name a protocol; known: {', '.join(protocols.PROTOCOLS)}")
     kind = _load(match["name"])
+    name = getattr(kind, "name", kind.__name__)
     mitigations = tuple(dict.fromkeys(match["mitigations"].split("+")[1:]))
     for mitigation in mitigations:
         if mitigation not in kind.mitigations_known:
             known = ", ".join(kind.mitigations_known) or "none"
-            raise WorkbenchError(f"protocol {kind.__name__} has no mitigation {mitigation!r}; known: {known}")
-    name = getattr(kind, "name", kind.__name__)
+            raise WorkbenchError(f"protocol {name!r} has no mitigation {mitigation!r}; known: {known}")
     return Subject("+".join((name, *mitigations)), kind, mitigations)
 
 

@@ -1,0 +1,111 @@
+"""Options that several commands share: which protocols, events, features, machine."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from workbench.core.errors import WorkbenchError
+from workbench.core.machine import MAX_VCPUS
+from workbench.measure.subjects import DEFAULT
+
+FORMATS = ("text", "json", "csv", "markdown")
+
+
+def whole_number(low: int, high: int | None = None) -> Any:
+    """Return a converter for argparse: a whole number from ``low`` on, at most ``high``."""
+
+    def convert(text: str) -> int:
+        allowed = f"{low} to {high}" if high is not None else f"{low} or more"
+        try:
+            number = int(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number; allowed: {allowed}") from None
+        if number < low or (high is not None and number > high):
+            raise argparse.ArgumentTypeError(f"{number} is out of range; allowed: {allowed}")
+        return number
+
+    return convert
+
+
+def names(text: str) -> list[str]:
+    """Converter for argparse: names separated by commas."""
+    found = [name.strip() for name in text.split(",") if name.strip()]
+    if not found:
+        raise argparse.ArgumentTypeError("no name given")
+    return found
+
+
+def add_names(parser: argparse.ArgumentParser, option: str, help_text: str) -> None:
+    """Add an option whose values are separated by commas, or repeated, or both."""
+    parser.add_argument(option, action="extend", type=names, metavar="NAME,...", help=help_text)
+
+
+def add_subject(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say what is measured."""
+    parser.add_argument(
+        "--vcpus",
+        type=whole_number(1, MAX_VCPUS),
+        default=64,
+        metavar="N",
+        help=f"vCPUs of the guest, 1 to {MAX_VCPUS} (default 64)",
+    )
+    add_names(
+        parser,
+        "--protocols",
+        f"protocols, by name or as path/to/file.py:Class; +MITIGATION switches one on (default {','.join(DEFAULT)})",
+    )
+    add_names(parser, "--features", "features (default all)")
+    add_names(parser, "--events", "lifecycle events (default all)")
+    parser.add_argument(
+        "--cost-model",
+        metavar="NAME",
+        help="also give costs, by a published model (see workbench list) or path/to/model.json",
+    )
+    parser.add_argument(
+        "--seed", type=whole_number(0), default=0, metavar="N", help="where the virtual clock starts (default 0)"
+    )
+
+
+def add_output(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say how a table is written, and where."""
+    parser.add_argument("--format", choices=FORMATS, default="text", help="default text")
+    parser.add_argument("--output", type=Path, metavar="FILE", help="write to FILE, whole or not at all")
+
+
+def describe(parser: argparse.ArgumentParser, example: str) -> None:
+    """Let the help text end with an example that keeps its line breaks."""
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.epilog = f"example:\n  {example}"
+
+
+#: The options that change a result, in the order in which a command line is written down again.
+_RESULT_OPTIONS = (
+    "vcpus", "protocols", "features", "events", "metrics", "cost_model", "seed", "format"
+)  # fmt: skip
+_DEFAULTS = {"vcpus": 64, "seed": 0, "format": "text"}
+
+
+def command_line(command: str, args: argparse.Namespace) -> tuple[str, ...]:
+    """Return the command line that gives this result again, in pieces; options at their default are left out."""
+    pieces = [f"workbench {command}"]
+    for option in _RESULT_OPTIONS:
+        value = getattr(args, option, None)
+        if value is not None and value != _DEFAULTS.get(option):
+            text = ",".join(value) if isinstance(value, list) else str(value)
+            pieces.append(f"--{option.replace('_', '-')} {shlex.quote(text)}")
+    return tuple(pieces)
+
+
+def unique(values: Iterable[str] | None) -> list[str] | None:
+    """Return the values each once, in order; None stays None."""
+    return None if values is None else list(dict.fromkeys(values))
+
+
+def require(condition: bool, message: str) -> None:
+    """Raise WorkbenchError(message) unless ``condition``."""
+    if not condition:
+        raise WorkbenchError(message)
