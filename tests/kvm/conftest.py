@@ -1,9 +1,12 @@
-"""Every test here leaves as many threads and descriptors behind as it found."""
+"""Tests skip where the probe says no, with its line; each leaves as many threads and descriptors behind as it found."""
 
 import threading
+from functools import cache
 from pathlib import Path
 
 import pytest
+
+from workbench.engines.kvm.probe import probe
 
 
 def descriptors() -> dict[str, str]:
@@ -14,6 +17,17 @@ def descriptors() -> dict[str, str]:
         except OSError:  # the descriptor of the listing itself
             continue
     return found
+
+
+@cache
+def why_not() -> str:
+    found = probe()
+    return "" if found.available else found.line
+
+
+def pytest_runtest_setup(item):
+    if item.get_closest_marker("kvm") and why_not():
+        pytest.skip(why_not())
 
 
 @pytest.fixture(autouse=True)

@@ -115,6 +115,40 @@ def test_process_that_forgets_to_close_ends_all_the_same():
     subprocess.run([sys.executable, "-c", program], cwd=top, check=True, timeout=30)
 
 
+INTERRUPTED = """
+import os, signal, threading
+from workbench.engines.kvm.guest import Guest
+
+try:
+    with Guest(limit=60) as guest:
+        def interrupt():
+            while not guest.executor(0).thread.entered:
+                pass
+            os.kill(os.getpid(), signal.SIGINT)
+        threading.Thread(target=interrupt).start()
+        guest.spin(0)
+except KeyboardInterrupt:
+    print("interrupted,", [thread.name for thread in threading.enumerate() if "vcpu" in thread.name])
+"""
+
+
+def test_ctrl_c_ends_a_running_guest():
+    top = Path(__file__).resolve().parents[2]
+    done = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED], check=False, cwd=top, capture_output=True, text=True, timeout=30
+    )
+    assert (done.stdout, done.stderr) == ("interrupted, []\n", "")
+
+
+def test_steal_time_is_the_waiting_of_the_vcpus_own_thread():
+    with Guest() as guest:
+        guest.wrmsr(0, STEAL_TIME, 0x3001)
+        guest.nop(0)
+        guest.nop(0)
+        steal = int.from_bytes(guest.memory.read(0x3000, 8), "little")
+        assert 0 < steal <= guest.executor(0).thread.run_delay()
+
+
 def test_statistics_by_name():
     with Guest() as guest:
         before = guest.vcpu(0).stats()

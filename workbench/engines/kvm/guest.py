@@ -55,21 +55,23 @@ class Guest:
         self._executors: dict[int, Executor] = {}
         self._open = ExitStack()
         try:
-            self.vm = Vm(irqchip=irqchip, manual_dirty_log=manual_dirty_log)
+            self.vm = Vm(manual_dirty_log=manual_dirty_log)
             self._open.callback(self.vm.close)
             self._watchdog = Watchdog()
             self._open.callback(self._watchdog.close)
-            self._set_up(ram, features)
+            self._set_up(ram, features, irqchip)
         except BaseException:
             self.close()
             raise
 
-    def _set_up(self, ram: Iterable[tuple[int, int]], features: int | None) -> None:
+    def _set_up(self, ram: Iterable[tuple[int, int]], features: int | None, irqchip: bool) -> None:
         size = longmode.slot_size(self.cpus)
         self._own = self.vm.memory.add(longmode.STUB_GPA, size, slot=longmode.STUB_SLOT).backing
         self._own.bytes[:] = longmode.image(self.cpus)
         for gpa, length in ram:
             self.vm.memory.add(gpa, length)
+        if irqchip:
+            self.vm.create_irqchip()
         if self.deflected:
             self.vm.deflect(self.deflected)
         offered = self.vm.supported_cpuid()

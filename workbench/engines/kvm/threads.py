@@ -11,6 +11,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Generic, TypeVar, cast
 
 from workbench.core.errors import EngineError
@@ -22,6 +23,12 @@ T = TypeVar("T")
 #: The signal that gets a vCPU out of KVM_RUN; blocked outside it.
 KICK = signal.SIGRTMIN + 6
 _CLOSE_SECONDS = 5.0
+
+
+def _block_signals() -> None:
+    """Leave all signals to the other threads, except those that tell of a crash of this one."""
+    crashes = {signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGABRT}
+    signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals() - crashes)
 
 
 class Pending(Generic[T]):
@@ -62,17 +69,18 @@ class VcpuThread:
         self._overdue = 0.0
         self._closing = False
         self._ended = False
-        self._ending = threading.Lock()
+        self._ending, self._gate = threading.Lock(), threading.Lock()
         self._jobs: queue.SimpleQueue[Pending[Any] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work, name=f"vcpu-{number}", daemon=True)
         self._thread.start()
 
     def submit(self, job: Callable[[], T]) -> Pending[T]:
         """Queue ``job`` for this thread. Raises EngineError once closed."""
-        if self._closing:
-            raise self._closed()
         pending = Pending(job)
-        self._jobs.put(pending)
+        with self._gate:
+            if self._closing:
+                raise self._closed()
+            self._jobs.put(pending)
         return pending
 
     def call(self, job: Callable[[], T]) -> T:
@@ -105,6 +113,11 @@ class VcpuThread:
             self.entered = 0.0
         return reason
 
+    def run_delay(self) -> int:
+        """Return how many ns this thread has waited for a CPU in its life; what KVM reports as steal."""
+        schedstat = Path(f"/proc/self/task/{self._thread.native_id}/schedstat").read_text()
+        return int(schedstat.split()[1])
+
     def check(self, now: float) -> None:
         """For the watchdog: kick the vCPU if its present run is overdue."""
         began = self.entered
@@ -114,17 +127,15 @@ class VcpuThread:
 
     def close(self) -> None:
         """Stop the guest and end the thread. Raises EngineError if a job does not end."""
-        self._closing = True
-        self._jobs.put(None)
+        with self._gate:  # the end is the last job there will ever be
+            self._closing = True
+            self._jobs.put(None)
         give_up = time.monotonic() + _CLOSE_SECONDS
         while self._thread.is_alive() and time.monotonic() < give_up:
             self._kick()
             self._thread.join(0.02)
         if self._thread.is_alive():
             raise EngineError(f"kvm: the thread of vCPU {self.number} does not end: its job hangs")
-        while not self._jobs.empty():
-            if left := self._jobs.get():
-                left.refuse(self._closed())
 
     def _closed(self) -> EngineError:
         return EngineError(f"kvm: the guest is closed (vCPU {self.number})")
@@ -139,7 +150,7 @@ class VcpuThread:
             pass
 
     def _work(self) -> None:
-        signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+        _block_signals()
         while job := self._jobs.get():
             if self._closing:
                 job.refuse(self._closed())
@@ -171,7 +182,7 @@ class Watchdog:
             self._thread.join()
 
     def _work(self) -> None:
-        signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+        _block_signals()
         while not self._stop.wait(min(0.1, min(thread.limit for thread in self._watched) / 4)):
             now = time.monotonic()
             for thread in self._watched:

@@ -65,27 +65,25 @@ class Clock:
 class Vm:
     """A virtual machine without threads. A context manager; :meth:`close` may be called twice."""
 
-    def __init__(self, *, irqchip: bool = True, manual_dirty_log: bool = False) -> None:
-        """Create the VM; with ``irqchip`` KVM emulates LAPIC, IOAPIC and PIC (async PF needs the LAPIC)."""
+    def __init__(self, *, manual_dirty_log: bool = False) -> None:
+        """Create the VM: no memory, no interrupt controller and no vCPU yet."""
         self.fd = -1
         self.vcpus: dict[int, Vcpu] = {}
-        self.irqchip = irqchip
+        self.irqchip = False
         self._stats: BinaryStats | None = None
         self._filtering = False
         self.system_fd = open_device()
         try:
             self.fd = call(self.system_fd, KVM_CREATE_VM)
             self.memory = GuestMemory(self.fd, manual_clear=manual_dirty_log)
-            self._set_up(irqchip, manual_dirty_log)
+            self._set_up(manual_dirty_log)
         except BaseException:
             self.close()
             raise
 
-    def _set_up(self, irqchip: bool, manual_dirty_log: bool) -> None:
+    def _set_up(self, manual_dirty_log: bool) -> None:
         call(self.fd, KVM_SET_IDENTITY_MAP_ADDR, bytearray(struct.pack("<Q", IDENTITY_MAP)))
         call(self.fd, KVM_SET_TSS_ADDR, TSS)
-        if irqchip:
-            call(self.fd, KVM_CREATE_IRQCHIP)
         if manual_dirty_log:
             self.enable_cap(CAP_MANUAL_DIRTY_LOG, 1)
 
@@ -144,6 +142,14 @@ class Vm:
     def supported_cpuid(self) -> tuple[cpuid.CpuidEntry, ...]:
         """Return what this KVM can offer a guest."""
         return cpuid.supported(self.system_fd)
+
+    def create_irqchip(self) -> None:
+        """Let KVM emulate LAPIC, IOAPIC and PIC; before the first vCPU. Async page faults need the LAPIC.
+
+        Best after the first memslots: a slot changed just behind it waits some milliseconds (SRCU).
+        """
+        call(self.fd, KVM_CREATE_IRQCHIP)
+        self.irqchip = True
 
     def create_vcpu(self, number: int) -> Vcpu:
         """Create vCPU ``number``. Raises KvmError (EEXIST: the number was used, even if closed since)."""
