@@ -133,14 +133,14 @@ FIRST_FIELD = {STEAL_TIME: (0, 8), ASYNC_PF_EN: (4,)}
 
 
 def first_touched(guest):
-    ram = guest.memory.read(0, RAM)
-    return RAM - len(ram.lstrip(b"\0")) if any(ram) else None
+    rest = guest.memory.read(0, RAM).lstrip(b"\0")
+    return RAM - len(rest) if rest else None
 
 
 @pytest.mark.parametrize("row", WITHOUT_LAPIC, ids=row_name)
 def test_policy_without_lapic(row):
     msr, value, outcome = row
-    with Guest(irqchip=False) as guest:
+    with Guest(lapic=False) as guest:
         assert guest.wrmsr(0, msr, value).outcome is outcome
 
 

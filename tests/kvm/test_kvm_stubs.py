@@ -126,7 +126,7 @@ def test_triple_fault_is_a_shutdown_and_the_vcpu_can_go_on(shared):
 
 
 def test_hlt_without_interrupt_controller_exits():
-    with Guest(irqchip=False) as guest:
+    with Guest(lapic=False) as guest:
         assert guest.halt(0).exits == (Hlt(),)
         assert guest.nop(0).outcome is HANDLED
 

@@ -38,7 +38,7 @@ class Guest:
         on_msr_exit: OnMsrExit = refuse_msr,
         features: int | None = None,
         enforce_cpuid: bool = False,
-        irqchip: bool = True,
+        lapic: bool = True,
         manual_dirty_log: bool = False,
         limit: float = 2.0,
     ) -> None:
@@ -59,19 +59,19 @@ class Guest:
             self._open.callback(self.vm.close)
             self._watchdog = Watchdog()
             self._open.callback(self._watchdog.close)
-            self._set_up(ram, features, irqchip)
+            self._set_up(ram, features, lapic)
         except BaseException:
             self.close()
             raise
 
-    def _set_up(self, ram: Iterable[tuple[int, int]], features: int | None, irqchip: bool) -> None:
+    def _set_up(self, ram: Iterable[tuple[int, int]], features: int | None, lapic: bool) -> None:
         size = longmode.slot_size(self.cpus)
         self._own = self.vm.memory.add(longmode.STUB_GPA, size, slot=longmode.STUB_SLOT).backing
         self._own.bytes[:] = longmode.image(self.cpus)
         for gpa, length in ram:
             self.vm.memory.add(gpa, length)
-        if irqchip:
-            self.vm.create_irqchip()
+        if lapic:
+            self.vm.create_lapics()
         if self.deflected:
             self.vm.deflect(self.deflected)
         offered = self.vm.supported_cpuid()
