@@ -5,6 +5,7 @@ stream, marked KERNEL or USER, so that an engine may put anything between any tw
 here are those of the architecture and of KVM's dispatch, never a protocol's:
 
 * WRMSR and RDMSR above CPL 0 take #GP before the host hears of it (Intel SDM, WRMSR).
+* A hypercall above CPL 0 leaves the guest and is refused by KVM (-KVM_EPERM; kvm_emulate_hypercall).
 * A register nobody claims is UNKNOWN: the VMM serves it if it asked for such exits
   (KVM_CAP_X86_USER_SPACE_MSR), and keeps its value in a variable of its own, one for the VM; otherwise
   kvm.ignore_msrs swallows it, or the guest takes #GP (Linux arch/x86/kvm/x86.c, kvm_msr_ignored_check).
@@ -33,6 +34,9 @@ def guest_side(protocol: Protocol, program: Program, *, cpl: int = 0) -> Program
         elif kind is Share:
             # KVM_HC_MAP_GPA_RANGE: the hypercall goes to the VMM, which changes the page attributes.
             yield GUEST, Exit("hypercall", 12)
+            if cpl:
+                answer = FAULT
+                continue
             yield KERNEL, ToUser("map_gpa_range")
             answer = yield USER, step
         else:

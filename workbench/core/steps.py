@@ -12,7 +12,7 @@ Load         guest program, host handler                 value; ``None`` if the 
 Store        guest program, host handler                 ``True``; ``False`` if the host cannot
 Wrmsr        guest program                               ``HANDLED`` or ``FAULT``
 Rdmsr        guest program                               int, or ``FAULT``
-Share        guest program (encrypted guest)             ``HANDLED``
+Share        guest program (encrypted guest)             ``HANDLED`` or ``FAULT``
 Get, Set     host handler                                value (``None`` if absent); ``None``
 Backed       host handler                                is the range RAM the host may write?
 ToUser       host handler: the rest runs in the VMM      ``None``
