@@ -55,7 +55,7 @@ class Machine:
         self.on_host_store: Callable[[int, int, Side], None] | None = None
         self._start_ns = 1_000_000 + (seed * 7919) % 1_000_000
         self._ticks = 0
-        self._cpu = 0
+        self._kernel_exit = False  # KVM is handling an exit that it may still give to user space
 
     # -- running programs ---------------------------------------------------------------------------
 
@@ -65,23 +65,22 @@ class Machine:
         send = program.send
         counts = self.counts
         trace = self.trace
-        ticks = 0
+        began = self._ticks
+        self._kernel_exit = False
         try:
             while True:
                 side, step = send(answer)
-                ticks += 1
-                self._cpu = cpu
+                self._ticks += 1
                 answer = perform(self, cpu, side, step)
                 kind = type(step)
                 if kind is Store or kind is Load:
                     counts[_MEMORY[kind, side]] += 1
                     if trace is not None:
-                        self._record_memory(cpu, side, step)
+                        self._record_memory(cpu, side, step, answer)
         except StopIteration as stop:
             return stop.value
         finally:
-            self._ticks += ticks
-            counts["steps"] += ticks
+            counts["steps"] += self._ticks - began
 
     # -- the World of the transition function --------------------------------------------------------
 
@@ -125,17 +124,19 @@ class Machine:
         counts = self.counts
         counts["exits"] += 1
         counts[step.cause + "_exits"] += 1
-        if step.cause == "mmio":
-            counts["user_exits"] += 1
-        else:
-            counts["kernel_exits"] += 1
+        self._kernel_exit = step.cause != "mmio"
+        counts["kernel_exits" if self._kernel_exit else "user_exits"] += 1
         if self.trace is not None:
-            kind = "user" if step.cause == "mmio" else "kernel"
+            kind = "kernel" if self._kernel_exit else "user"
             self.trace.append(Access(cpu, "guest", f"{step.cause} {step.number:#x}", kind, None, 0))
         return self.cpus[cpu]
 
     def to_user(self, cpu: int, step: ToUser) -> None:
-        # The exit that KVM could not finish is the VMM's: it is counted once, in its final class.
+        # The exit that KVM could not finish is the VMM's: it is counted once, in its final class. A handler that
+        # the VMM itself called (KVM_SET_MSRS) is part of no exit.
+        if not self._kernel_exit:
+            return
+        self._kernel_exit = False
         self.counts["kernel_exits"] -= 1
         self.counts["user_exits"] += 1
         if self.trace is not None:
@@ -147,12 +148,16 @@ class Machine:
         """Return what the host remembers under ``kind`` (see ``workbench.core.hoststate``)."""
         return {key: value for key, value in self.entries.items() if isinstance(key, Key) and key.kind == kind}
 
-    def _record_memory(self, cpu: int, side: Side, step: Load | Store) -> None:
+    def _record_memory(self, cpu: int, side: Side, step: Load | Store, answer: Any) -> None:
         assert self.trace is not None
+        if side is GUEST and self.trace and self.trace[-1].cause == f"mmio {step.gpa:#x}":
+            return  # recorded as the exit that it was; no guest memory was touched
         if isinstance(step, Load):
             cause, size = "load", size_of(step.what)
         else:
             cause, size = "store", _stored_size(step)
+        if answer is None or answer is False:
+            size = 0  # the host could not reach it
         self.trace.append(Access(cpu, side.name.lower(), cause, "none", step.gpa, size))
 
 
