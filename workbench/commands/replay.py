@@ -1,0 +1,63 @@
+"""``workbench replay FILE...``: carry out replay files and say where they are not met.
+
+Exit status: 0 if every expectation was met, 1 if one was not, 2 (by WorkbenchError) if a file is missing,
+malformed or impossible. Nothing is run when any file is malformed. The format is in docs/replay.md.
+"""
+
+import argparse
+import sys
+
+from workbench import replay
+from workbench.core import contracts
+from workbench.core.errors import WorkbenchError
+from workbench.features import choose
+from workbench.protocols import PROTOCOLS, find
+from workbench.replay.reading import ReplayFile, protocols_named
+
+FORMATS = {"text": replay.as_text, "json": replay.as_json}
+
+
+def add(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Declare ``replay`` and its arguments."""
+    parser = subparsers.add_parser(
+        "replay",
+        help="carry out replay files: operations on a machine and what must come back",
+        description="Carry out replay files (docs/replay.md) and print each expectation that is not met.",
+    )
+    parser.add_argument("files", nargs="+", metavar="FILE", help="one JSON object per line")
+    parser.add_argument("--engine", choices=tuple(replay.ENGINES), default="sim", help="default: %(default)s")
+    parser.add_argument(
+        "--protocol",
+        default="per_feature",
+        metavar="NAME",
+        help="for machines that name none: a name, or path/to/file.py:Class (default: %(default)s)",
+    )
+    parser.add_argument("--format", choices=tuple(FORMATS), default="text", help="default: %(default)s")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Read all files, then run them; return the exit status. Raises WorkbenchError as told above."""
+    chosen = find(args.protocol)
+    files = [replay.read(path) for path in args.files]
+    for file in files:
+        _check_protocols(file)
+    engine = replay.find_engine(args.engine)
+
+    def protocol_of(name: str | None) -> contracts.Protocol:
+        kind = chosen if name is None else PROTOCOLS[name]
+        return kind(choose())
+
+    results = list(replay.play(files, engine, protocol_of))
+    sys.stdout.write(FORMATS[args.format](results) + "\n")
+    return 1 if replay.totals(results).failed else 0
+
+
+def _check_protocols(file: ReplayFile) -> None:
+    """A file may name what the workbench knows; code of the user's own is for the command line to name."""
+    for line, name in protocols_named(file):
+        if name not in PROTOCOLS:
+            raise WorkbenchError(
+                f"{file.name}:{line}: machine: protocol: {replay.quote(name)} is not allowed; "
+                f"allowed: {', '.join(PROTOCOLS)}"
+            )

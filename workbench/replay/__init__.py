@@ -1,0 +1,29 @@
+"""Replay files: operations on a machine, one JSON object per line, and what must come back.
+
+``reading`` turns a file into operations (``grammar`` says what one may look like, ``values`` what may stand
+in it), ``runner`` carries them out on an engine, ``report`` says what came of it. The format is described
+in docs/replay.md.
+"""
+
+from workbench.replay.engines import ENGINES, find_engine
+from workbench.replay.grammar import Operation
+from workbench.replay.reading import ReplayFile, parse, read
+from workbench.replay.report import as_json, as_text
+from workbench.replay.runner import Result, Totals, play, totals
+from workbench.replay.values import quote
+
+__all__ = [
+    "ENGINES",
+    "Operation",
+    "ReplayFile",
+    "Result",
+    "Totals",
+    "as_json",
+    "as_text",
+    "find_engine",
+    "parse",
+    "play",
+    "quote",
+    "read",
+    "totals",
+]

@@ -1,0 +1,27 @@
+"""Which engines replay, and whether they can here.
+
+An engine is loaded when it is asked for, so that one that cannot run here costs nothing and breaks nothing.
+Its module ``target`` holds an ``Engine`` called ENGINE (``workbench.core.target``).
+"""
+
+from importlib import import_module
+from importlib.util import find_spec
+
+from workbench.core.errors import EngineError, WorkbenchError
+from workbench.core.target import Engine
+
+#: The name on the command line, and the module that serves it.
+ENGINES = {"sim": "workbench.engines.simulate.target", "kvm": "workbench.engines.kvm.target"}
+
+
+def find_engine(name: str) -> Engine:
+    """Return the engine called ``name``; raise EngineError, saying why, if it cannot replay here."""
+    if name not in ENGINES:
+        raise WorkbenchError(f"unknown engine {name!r}; known: {', '.join(ENGINES)}")
+    if find_spec(ENGINES[name]) is None:
+        raise EngineError(f"engine {name} cannot replay yet: this version has no {ENGINES[name]}; use --engine sim")
+    engine: Engine = import_module(ENGINES[name]).ENGINE
+    reason = engine.why_not()
+    if reason is not None:
+        raise EngineError(f"engine {name} cannot replay here: {reason}")
+    return engine

@@ -1,0 +1,146 @@
+"""The operations of a replay file: which keys each has, and what it can expect.
+
+The table OPERATIONS is the format; docs/replay.md explains it and a test compares the two. A key that an
+operation does not have is refused, because a misspelt one would silently test nothing.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple
+
+from workbench.core.vcpu import KVM_SUPPORTED
+from workbench.replay import values
+from workbench.replay.values import NotAllowedError, quote
+
+REQUIRED = object()
+
+
+class Field(NamedTuple):
+    """One key of an operation: how its value is read, and what it is when absent."""
+
+    parse: Callable[[object], Any]
+    default: Any = REQUIRED
+
+
+class Form(NamedTuple):
+    """One operation: its keys, and the expectations it can have."""
+
+    fields: Mapping[str, Field]
+    expects: tuple[str, ...] = ()
+
+
+class Operation(NamedTuple):
+    """One line of a replay file, understood: every argument is there, defaults included."""
+
+    line: int
+    op: str
+    arguments: Mapping[str, Any]
+    expect: Mapping[str, tuple[Any, ...]] = {}  #: allowed values (of ``not_hex``: forbidden ones) by key
+    written: Mapping[str, Any] = {}  #: ``expect`` as it stands in the file
+
+
+_CPU = Field(values.cpu_index, 0)
+_GPA, _MSR, _VALUE = Field(values.u64), Field(values.u32), Field(values.u64)
+
+#: Written as ``default`` of ``protocol``: the one the command line chose.
+CHOSEN = None
+
+OPERATIONS: Mapping[str, Form] = {
+    "machine": Form(
+        {
+            "vcpus": Field(values.vcpu_count, 1),
+            "irqchip": Field(values.boolean, True),
+            "protocol": Field(values.text, CHOSEN),
+        }
+    ),
+    "ram": Form({"gpa": _GPA, "size": Field(values.u64)}),
+    "unplug": Form({"gpa": _GPA}),
+    "store": Form({"gpa": _GPA, "hex": Field(values.data)}, ("outcome",)),
+    "load": Form({"gpa": _GPA, "size": Field(values.byte_count)}, ("outcome", "hex", "not_hex")),
+    "wrmsr": Form({"cpu": _CPU, "msr": _MSR, "value": _VALUE}, ("outcome",)),
+    "rdmsr": Form({"cpu": _CPU, "msr": _MSR}, ("outcome", "value")),
+    "host_set_msr": Form({"cpu": _CPU, "msr": _MSR, "value": _VALUE}, ("accepted",)),
+    "host_get_msr": Form({"cpu": _CPU, "msr": _MSR}, ("accepted", "value")),
+    "cpuid": Form(
+        {"cpu": _CPU, "enforce": Field(values.boolean, False), "features": Field(values.bits, KVM_SUPPORTED)}
+    ),
+    "run": Form({"cpu": _CPU}),
+    "init": Form({"cpu": _CPU}),
+    "migrate": Form({}),
+}
+
+_EXPECTATIONS: Mapping[str, Callable[[object], tuple[Any, ...]]] = {
+    "outcome": values.one_or_more(values.outcome),
+    "value": values.one_or_more(values.u64),
+    "hex": values.one_or_more(values.pattern),
+    "not_hex": values.one_or_more(values.pattern),
+    "accepted": lambda value: (values.boolean(value),),
+}
+
+
+def operation(line: int, record: Mapping[str, Any]) -> Operation:
+    """Return the operation that ``record`` spells; raise NotAllowedError, saying what is wrong and what is allowed."""
+    name = record.get("op")
+    form = OPERATIONS.get(name) if isinstance(name, str) else None
+    if form is None:
+        wrong = f"unknown operation {quote(name)}" if "op" in record else 'the key "op" is missing'
+        raise NotAllowedError(f"{wrong}; operations: {', '.join(OPERATIONS)}")
+    assert isinstance(name, str)
+    try:
+        arguments = _arguments(form, record)
+        expect = _expectations(name, form, record["expect"]) if "expect" in record else {}
+        _check_lengths(arguments, expect)
+    except NotAllowedError as error:
+        raise NotAllowedError(f"{name}: {error}") from None
+    return Operation(line, name, arguments, expect, record.get("expect", {}))
+
+
+def _arguments(form: Form, record: Mapping[str, Any]) -> dict[str, Any]:
+    allowed = ["op", *form.fields, *(["expect"] if form.expects else [])]
+    known = {*allowed, "expect"}  # an expectation of an operation that has none gets a message of its own
+    _refuse_unknown("key", (key for key in record if key not in known), f"keys: {', '.join(allowed)}")
+    arguments = {}
+    for key, field in form.fields.items():
+        if key in record:
+            arguments[key] = _parsed(key, field.parse, record[key])
+        elif field.default is REQUIRED:
+            needed = ", ".join(name for name, each in form.fields.items() if each.default is REQUIRED)
+            raise NotAllowedError(f'the key "{key}" is missing; needed: {needed}')
+        else:
+            arguments[key] = field.default
+    return arguments
+
+
+def _expectations(name: str, form: Form, expect: object) -> dict[str, tuple[Any, ...]]:
+    if not form.expects:
+        raise NotAllowedError(f"it returns nothing, so it can expect nothing; expectations: {_who_expects()}")
+    if not isinstance(expect, dict):
+        raise NotAllowedError(f"expect: {quote(expect)} is not allowed; allowed: an object")
+    allowed = f"{name} can expect: {', '.join(form.expects)}"
+    _refuse_unknown("expectation", (key for key in expect if key not in form.expects), allowed)
+    return {key: _parsed(f"expect: {key}", _EXPECTATIONS[key], value) for key, value in expect.items()}
+
+
+def _who_expects() -> str:
+    return "; ".join(f"{name}: {', '.join(form.expects)}" for name, form in OPERATIONS.items() if form.expects)
+
+
+def _check_lengths(arguments: Mapping[str, Any], expect: Mapping[str, tuple[Any, ...]]) -> None:
+    """A pattern of another length than what is loaded could never match, or would always differ."""
+    for key in ("hex", "not_hex"):
+        for pattern in expect.get(key, ()):
+            if len(pattern) != 2 * arguments["size"]:
+                raise NotAllowedError(
+                    f"expect: {key}: {len(pattern) // 2} bytes cannot be compared with a load of {arguments['size']}"
+                )
+
+
+def _refuse_unknown(kind: str, unknown: Iterable[str], allowed: str) -> None:
+    for key in unknown:
+        raise NotAllowedError(f"unknown {kind} {quote(key)}; {allowed}")
+
+
+def _parsed(key: str, parse: Callable[[object], Any], value: object) -> Any:
+    try:
+        return parse(value)
+    except NotAllowedError as error:
+        raise NotAllowedError(f"{key}: {error}") from None

@@ -1,0 +1,126 @@
+"""From the bytes of a replay file to operations that are possible, or one line that says why not.
+
+The rule kept here: everything that can be known without running is checked before anything runs: form and
+range of every value, that each vCPU exists, and that memslots fit (with the core's own memory, so that its
+message is the one shown). Blank lines and lines that begin with # are for the reader.
+"""
+
+import json
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from workbench.core.errors import GuestMemoryError, WorkbenchError
+from workbench.core.memory import GuestMemory
+from workbench.replay.grammar import CHOSEN, Operation, operation
+from workbench.replay.values import NotAllowedError, quote
+
+#: What a machine may have of RAM at one time, in bytes and memslots, and where RAM must end: hosts lay out
+#: tables for every page of a memslot, and x86-64 physical addresses have at most 52 bits (Intel SDM, MAXPHYADDR).
+RAM_LIMIT, SLOT_LIMIT, GPA_END = 16 << 30, 256, 1 << 52
+
+
+class ReplayFile(NamedTuple):
+    """A replay file, read and found possible."""
+
+    name: str
+    operations: Sequence[Operation]
+
+
+def read(path: str | os.PathLike[str]) -> ReplayFile:
+    """Read a replay file; raise WorkbenchError if it cannot be read, is malformed or asks the impossible."""
+    name = os.fsencode(path).decode("utf-8", "replace")
+    try:
+        content = Path(path).read_bytes()
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise WorkbenchError(f"replay file {name} cannot be read: {reason}") from None
+    return parse(name, content)
+
+
+def parse(name: str, content: bytes) -> ReplayFile:
+    """Return the operations in ``content``; raise WorkbenchError that names file, line and what is allowed."""
+    layout = _Layout()
+    operations = []
+    for line, text in enumerate(content.split(b"\n"), 1):
+        try:
+            record = _record(text)
+            if record is not None:
+                operations.append(operation(line, record))
+                layout.follow(operations[-1])
+        except (NotAllowedError, GuestMemoryError) as error:
+            raise WorkbenchError(f"{name}:{line}: {error}") from None
+    return ReplayFile(name, operations)
+
+
+def _record(line: bytes) -> dict[str, Any] | None:
+    """Return the JSON object on one line, or None for a line without one."""
+    try:
+        text = line.decode("utf-8").strip()
+    except UnicodeDecodeError as error:
+        raise NotAllowedError(f"byte {error.start + 1} of the line is not UTF-8") from None
+    if not text or text.startswith("#"):
+        return None
+    try:
+        record = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
+    except json.JSONDecodeError as error:
+        raise NotAllowedError(f"not JSON: {error.msg} (column {error.colno}); allowed: one object per line") from None
+    except RecursionError:
+        raise NotAllowedError("not a replay operation: nested too deeply; allowed: one object per line") from None
+    except ValueError as error:  # int() refuses numbers of thousands of digits
+        raise NotAllowedError(f"not JSON: {error}") from None
+    if not isinstance(record, dict):
+        raise NotAllowedError(f"{quote(record)} is not an operation; allowed: one object per line")
+    return record
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found:
+            raise NotAllowedError(f"the key {quote(key)} stands twice in one object")
+        found[key] = value
+    return found
+
+
+def _no_constant(word: str) -> Any:
+    raise NotAllowedError(f"{word} is not JSON; allowed: integers and strings")
+
+
+class _Layout:
+    """Follows which vCPUs and memslots the machine has at each line."""
+
+    def __init__(self) -> None:
+        self.vcpus = 1
+        self.memory = GuestMemory()
+
+    def follow(self, step: Operation) -> None:
+        """Take note of one operation; raise NotAllowedError or GuestMemoryError if it is not possible."""
+        arguments = step.arguments
+        if step.op == "machine":
+            self.vcpus, self.memory = arguments["vcpus"], GuestMemory()
+        elif step.op == "ram":
+            self._add(arguments["gpa"], arguments["size"])
+        elif step.op == "unplug":
+            self.memory.delete(arguments["gpa"])
+        elif arguments.get("cpu", 0) >= self.vcpus:
+            last = f"0 to {self.vcpus - 1}" if self.vcpus > 1 else "0 alone"
+            raise NotAllowedError(f"{step.op}: vCPU {arguments['cpu']} does not exist; this machine has {last}")
+
+    def _add(self, gpa: int, size: int) -> None:
+        slots = self.memory.slots
+        if gpa + size > GPA_END:
+            raise NotAllowedError(f"ram: it ends at {gpa + size:#x}; allowed: RAM below {GPA_END:#x}")
+        if sum(slot.size for slot in slots) + size > RAM_LIMIT:
+            raise NotAllowedError(f"ram: {size:#x} bytes are too many; allowed: {RAM_LIMIT:#x} bytes in all memslots")
+        if len(slots) == SLOT_LIMIT:
+            raise NotAllowedError(f"ram: one memslot too many; allowed: {SLOT_LIMIT} at a time")
+        self.memory.add(gpa, size)
+
+
+def protocols_named(file: ReplayFile) -> Iterator[tuple[int, str]]:
+    """Yield (line, protocol) wherever a ``machine`` names its protocol."""
+    for step in file.operations:
+        if step.op == "machine" and step.arguments["protocol"] is not CHOSEN:
+            yield step.line, step.arguments["protocol"]

@@ -1,0 +1,86 @@
+"""What a replay says of itself: a line for each mismatch and a count, or records for other programs.
+
+The rule kept here: the same results give the same text, one line for each mismatch, whatever a file contained.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from workbench.core.outcome import Outcome
+from workbench.replay.grammar import Operation
+from workbench.replay.runner import OBSERVED_AS, Result, totals
+
+_LONGEST_HEX = 128
+_MISSING = {"hex": "no bytes", "value": "no value"}
+
+
+def as_text(results: Sequence[Result]) -> str:
+    """Return a line for each mismatch (file, line, operation, expected, observed), then the count."""
+    lines = [line for result in results for line in mismatches(result)]
+    passed, failed = totals(results)
+    return "\n".join([*lines, f"{passed} passed, {failed} failed"])
+
+
+def mismatches(result: Result) -> Iterable[str]:
+    """Yield one line for each expectation that was not met."""
+    step = result.operation
+    for key in result.failed:
+        expected = " or ".join(_shown(word) for word in step.expect[key])
+        if key == "not_hex":
+            expected = f"not {expected}"
+        yield (
+            f"{result.file}:{step.line}: {describe(step)}: {key}: "
+            f"expected {expected}, observed {_seen(result.observed, OBSERVED_AS.get(key, key))}"
+        )
+
+
+def describe(step: Operation) -> str:
+    """Return an operation in one line: its name and arguments."""
+    arguments = (f"{key}={value if key == 'cpu' else _shown(value)}" for key, value in step.arguments.items())
+    return " ".join([step.op, *arguments])
+
+
+def as_json(results: Iterable[Result]) -> str:
+    """Return a JSON list with a record for each operation: file, line, op, expected, observed, ok.
+
+    ``expected`` is as the file has it; in ``observed`` values are hex strings, as JSON numbers end at 2^53.
+    """
+    records = [
+        {
+            "file": result.file,
+            "line": result.operation.line,
+            "op": result.operation.op,
+            "expected": result.operation.written,
+            "observed": {key: _plain(key, value) for key, value in result.observed.items()},
+            "ok": result.ok,
+        }
+        for result in results
+    ]
+    return "[\n" + ",\n".join(json.dumps(record) for record in records) + "\n]" if records else "[]"
+
+
+def _plain(key: str, value: Any) -> Any:
+    if isinstance(value, Outcome):
+        return value.name
+    return f"{value:#x}" if key == "value" else value
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, Outcome):
+        return value.name
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int):
+        return f"{value:#x}"
+    if isinstance(value, frozenset):
+        return "[" + ",".join(str(bit) for bit in sorted(value)) + "]"
+    text = value.hex() if isinstance(value, bytes) else str(value)
+    return text if len(text) <= _LONGEST_HEX else f"{text[:_LONGEST_HEX]}... ({len(text) // 2} bytes)"
+
+
+def _seen(observed: Mapping[str, Any], key: str) -> str:
+    if key in observed:
+        return _shown(observed[key])
+    why = observed.get("outcome")
+    return f"{_MISSING[key]} ({'not accepted' if why is None else why.name})"

@@ -1,0 +1,131 @@
+"""What may stand behind a key of a replay operation: each function returns the value or says what is allowed.
+
+The rule kept here: a value is taken as it is meant or refused with :class:`NotAllowedError`; nothing is rounded,
+clipped or guessed. Numbers are JSON integers or strings, because many languages' JSON ends at 2^53.
+"""
+
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+from workbench.core.machine import MAX_VCPUS
+from workbench.core.outcome import Outcome
+
+U64_MAX = (1 << 64) - 1
+U32_MAX = (1 << 32) - 1
+#: One load or store; a file of more bytes than this at once is not read by people, and costs a machine dear.
+MAX_BYTES = 1 << 20
+
+_NUMBER = re.compile(r"0[xX][0-9a-fA-F]+|[0-9]+")
+_BYTES = re.compile(r"(?:[0-9a-fA-F]{2})+")
+_PATTERN = re.compile(r"(?:[0-9a-fA-F?]{2})+")
+_LONGEST_QUOTE = 40
+#: Decimal digits of 2^64 - 1, or hex digits with 0x: a longer string is out of range, whatever it says.
+_LONGEST_NUMBER = 40
+
+
+class NotAllowedError(Exception):
+    """A value that an operation cannot take; the message says what is allowed."""
+
+
+def quote(value: object) -> str:
+    """Return ``value`` as JSON in plain ASCII, cut if it is long: fit for one line of a message."""
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) > U64_MAX:
+        return f"a number of {value.bit_length()} bits"
+    if isinstance(value, list | dict):
+        return "a list" if isinstance(value, list) else "an object"
+    text = json.dumps(value)
+    return text if len(text) <= _LONGEST_QUOTE else f"{text[:_LONGEST_QUOTE]}..."
+
+
+def number(low: int, high: int) -> Callable[[object], int]:
+    """Return a parser of numbers from ``low`` to ``high``."""
+
+    def parse(value: object) -> int:
+        found = _as_number(value)
+        if found is None or not low <= found <= high:
+            raise NotAllowedError(
+                f"{quote(value)} is not allowed; allowed: an integer or a string like \"0x1f\" or \"31\", "
+                f"from {low} to {high:#x}"
+            )
+        return found
+
+    return parse
+
+
+def _as_number(value: object) -> int | None:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    if isinstance(value, str) and len(value) <= _LONGEST_NUMBER and _NUMBER.fullmatch(value):
+        return int(value, 16 if value[:2] in ("0x", "0X") else 10)
+    return None
+
+
+u64 = number(0, U64_MAX)
+u32 = number(0, U32_MAX)
+cpu_index = number(0, MAX_VCPUS - 1)
+vcpu_count = number(1, MAX_VCPUS)
+byte_count = number(1, MAX_BYTES)
+_bit = number(0, 31)
+
+
+def boolean(value: object) -> bool:
+    """Parse true or false."""
+    if isinstance(value, bool):
+        return value
+    raise NotAllowedError(f"{quote(value)} is not allowed; allowed: true, false")
+
+
+def text(value: object) -> str:
+    """Parse a string."""
+    if isinstance(value, str):
+        return value
+    raise NotAllowedError(f"{quote(value)} is not allowed; allowed: a string")
+
+
+def bits(value: object) -> frozenset[int]:
+    """Parse a list of bit numbers of a 32-bit word."""
+    if not isinstance(value, list):
+        raise NotAllowedError(f"{quote(value)} is not allowed; allowed: a list of bit numbers from 0 to 31")
+    return frozenset(_bit(item) for item in value)
+
+
+def data(value: object) -> bytes:
+    """Parse bytes, two hex digits each; spaces are for the reader."""
+    digits = _digits(value)
+    if not _BYTES.fullmatch(digits) or len(digits) > 2 * MAX_BYTES:
+        raise NotAllowedError(
+            f"{quote(value)} is not allowed; allowed: two hex digits for each of 1 to {MAX_BYTES} bytes"
+        )
+    return bytes.fromhex(digits)
+
+
+def pattern(value: object) -> str:
+    """Parse bytes to compare with: hex digits, ``?`` for any; return them in lower case without spaces."""
+    digits = _digits(value)
+    if not _PATTERN.fullmatch(digits):
+        raise NotAllowedError(f"{quote(value)} is not allowed; allowed: two hex digits for each byte, ? for any digit")
+    return digits.lower()
+
+
+def _digits(value: object) -> str:
+    return value.replace(" ", "") if isinstance(value, str) else ""
+
+
+def outcome(value: object) -> Outcome:
+    """Parse the name of an outcome, in any case."""
+    if isinstance(value, str) and value.upper() in Outcome.__members__:
+        return Outcome[value.upper()]
+    raise NotAllowedError(f"{quote(value)} is not allowed; allowed: {', '.join(Outcome.__members__)}")
+
+
+def one_or_more(parse: Callable[[object], Any]) -> Callable[[object], tuple[Any, ...]]:
+    """Return a parser of one value, or of a list of at least one."""
+
+    def parse_all(value: object) -> tuple[Any, ...]:
+        if value == []:
+            raise NotAllowedError("a list of nothing is not allowed; allowed: a value, or a list of at least one")
+        return tuple(parse(item) for item in value) if isinstance(value, list) else (parse(value),)
+
+    return parse_all
