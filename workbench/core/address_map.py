@@ -93,13 +93,3 @@ class AddressMap:
     def size(self, what: str) -> int:
         """Return the bytes of a unit called ``what``."""
         return self._offsets[what][1]
-
-    def padding(self, wide: bool) -> int:
-        """Return the bytes lost to alignment between the units of one block (the VM's if ``wide``)."""
-        last = 0
-        lost = 0
-        for what, (offset, size) in self._offsets.items():
-            if (what in self._vm_scope) == wide:
-                lost += offset - last if last or not wide else 0
-                last = offset + size
-        return lost
