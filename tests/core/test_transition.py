@@ -1,0 +1,114 @@
+"""What each step does: its effect on the world and its answer, and what is no step."""
+
+import pytest
+
+from workbench.core.errors import LayoutError, WorkbenchError
+from workbench.core.layout import S8, U8, U16, U32, U64, Abi, struct
+from workbench.core.machine import Machine
+from workbench.core.steps import GUEST, KERNEL, USER, Backed, Exit, Get, Load, Moment, Note, Now, Set, Store, Wrmsr
+from workbench.core.transition import decode, encode, layout_of, perform, size_of
+from workbench.core.vcpu import Vcpu
+
+PAIR = struct("struct pair { __u64 left; __u32 right; };")
+END = 0x2000
+
+
+@pytest.fixture
+def world():
+    machine = Machine([Vcpu(0)])
+    machine.memory.add(0, END)
+    return machine
+
+
+def test_a_struct_stands_for_its_x86_64_layout():
+    assert layout_of(PAIR) is PAIR.on(Abi.X86_64)
+    assert (size_of(PAIR), size_of(PAIR.on(Abi.I386)), size_of(U16), size_of(5)) == (16, 12, 2, 5)
+
+
+@pytest.mark.parametrize(
+    ("step", "data"),
+    [
+        (Store(0, 0x1234, U16), b"\x34\x12"),
+        (Store(0, -1, S8), b"\xff"),
+        (Store(0, b"raw"), b"raw"),
+        (Store(0, PAIR(left=1, right=2)), b"\1" + bytes(7) + b"\2" + bytes(7)),
+        (Store(0, PAIR.on(Abi.I386)(left=1, right=2)), b"\1" + bytes(7) + b"\2" + bytes(3)),
+    ],
+)
+def test_a_store_writes_little_endian_bytes_of_the_width_it_names(step, data):
+    assert encode(step) == data
+
+
+def test_a_number_without_a_width_is_a_mistake():
+    with pytest.raises(WorkbenchError) as error:
+        encode(Store(0x40, 7))
+    assert str(error.value) == "Store of the number 0x7 at gpa 0x40: say how wide it is, e.g. U32"
+
+
+def test_a_number_that_does_not_fit_its_width_is_a_mistake():
+    with pytest.raises(LayoutError) as error:
+        encode(Store(0x40, 256, U8))
+    assert str(error.value) == "u8 = 0x100 does not fit 8 bits (allowed: 0 to 0xff)"
+
+
+def test_a_load_answers_in_the_form_it_asked_for():
+    data = PAIR(left=1, right=2).pack()
+    assert decode(PAIR, data).right == 2
+    assert decode(16, data) == data
+    assert decode(U64, data[:8]) == 1
+
+
+@pytest.mark.parametrize("side", [GUEST, KERNEL, USER])
+def test_what_one_side_stores_every_side_loads(world, side):
+    assert perform(world, 0, side, Store(END - 4, 0xDEAD_BEEF, U32)) is True
+    assert {perform(world, 0, reader, Load(END - 4, U32)) for reader in (GUEST, KERNEL, USER)} == {0xDEAD_BEEF}
+
+
+@pytest.mark.parametrize("side", [KERNEL, USER])
+def test_a_host_access_that_reaches_beyond_memory_fails_whole(world, side):
+    assert perform(world, 0, side, Load(END - 4, U64)) is None
+    assert perform(world, 0, side, Store(END - 4, 1, U64)) is False
+    assert world.memory.load(END - 4, 4) == bytes(4)
+
+
+def test_a_guest_access_that_reaches_beyond_memory_is_mmio_whole(world):
+    world.memory.store(END - 4, b"1234")
+    assert perform(world, 0, GUEST, Load(END - 4, U64)) == (1 << 64) - 1
+    assert perform(world, 0, GUEST, Store(END - 4, 0, U64)) is True
+    assert world.memory.load(END - 4, 4) == b"1234"
+    assert world.counts["mmio_exits"] == 2
+
+
+@pytest.mark.parametrize(
+    ("gpa", "size", "backed"), [(0, END, True), (END - 1, 1, True), (END - 1, 2, False), (END, 1, False)]
+)
+def test_backed_is_memory_the_host_could_write(world, gpa, size, backed):
+    assert perform(world, 0, KERNEL, Backed(gpa, size)) is backed
+
+
+def test_a_read_only_memslot_is_not_backed(world):
+    world.memory.set_readonly(0, True)
+    assert perform(world, 0, KERNEL, Backed(0, 8)) is False
+    assert perform(world, 0, KERNEL, Load(0, U64)) == 0
+
+
+def test_entries_notes_and_time(world):
+    assert perform(world, 0, KERNEL, Set("key", 3)) is None
+    assert perform(world, 0, KERNEL, Get("key")) == 3
+    assert perform(world, 0, GUEST, Note("belief", 1)) is None
+    assert isinstance(perform(world, 0, KERNEL, Now()), Moment)
+    assert (world.entries, world.notes) == ({"key": 3}, {"belief": 1})
+
+
+def test_an_exit_answers_with_the_vcpus_record(world):
+    assert perform(world, 0, GUEST, Exit("wrmsr", 1)) is world.cpus[0]
+
+
+@pytest.mark.parametrize("thing", ["text", None, 7, Wrmsr(1, 2)])
+def test_what_is_no_step_is_named_together_with_what_is(world, thing):
+    with pytest.raises(WorkbenchError) as error:
+        perform(world, 3, GUEST, thing)
+    assert str(error.value) == (
+        f"vCPU 3 yielded {thing!r}, which is not a step; steps are: Backed, Exit, Get, Load, Note, Now, Set, "
+        "Share, Store, ToUser, Wrmsr, Rdmsr"
+    )
