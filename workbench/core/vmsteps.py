@@ -10,9 +10,6 @@ from typing import Any, NamedTuple
 from workbench.core.steps import Program
 from workbench.core.vcpu import Vcpu
 
-#: A guest program that is not yet running: called with the vCPU's record it gives the generator.
-GuestProgram = Callable[[Vcpu], Program]
-
 
 class Invoke(NamedTuple):
     """A guest program with arguments, comparable by value: ``Invoke(kernel.boot_as, (3,))``."""
@@ -26,6 +23,11 @@ class Invoke(NamedTuple):
     @property
     def __name__(self) -> str:
         return self.function.__name__
+
+
+#: A guest program that is not yet running: called with the vCPU's record it gives the generator.
+#: Invoke is named because a type checker does not look for ``__call__`` on a tuple.
+GuestProgram = Callable[[Vcpu], Program] | Invoke
 
 
 class Later(NamedTuple):
