@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from workbench.core.scenario import Scenario
 from workbench.core.steps import Program
-from workbench.core.vmsteps import Enter, Start
+from workbench.core.vmsteps import Enter, GuestProgram, Start
 from workbench.lifecycle.linux import LinuxKernel
 
 
@@ -19,15 +19,17 @@ class Event:
     title: ClassVar[str]  #: a few words for tables
     min_vcpus: ClassVar[int] = 1
 
+    def applies(self, scenario: Scenario) -> bool:
+        """Tell whether this event can happen there; where it cannot, there is nothing to run."""
+        return scenario.vcpus >= self.min_vcpus
+
     def circumstances(self, scenario: Scenario) -> Scenario:
         """Return the scenario under which this event takes place (an older host, another ABI ...)."""
         return scenario
 
     def setup(self, scenario: Scenario) -> Program:
         """What comes before and is not measured. Default: every vCPU boots."""
-        kernel = LinuxKernel(scenario)
-        for cpu in range(scenario.vcpus):
-            yield Start(cpu, kernel.boot)
+        yield from boot_all(scenario)
 
     def strike(self, scenario: Scenario) -> Program:
         """What happens; measured."""
@@ -48,10 +50,21 @@ class AtBoot(Event):
 
     def strike(self, scenario: Scenario) -> Program:
         """Every vCPU boots and enters the guest."""
-        kernel = LinuxKernel(scenario)
         for cpu in range(scenario.vcpus):
-            yield Start(cpu, kernel.boot)
+            yield Start(cpu, self.coming_up(scenario, cpu))
         yield from enter_all(scenario)
+
+    def coming_up(self, scenario: Scenario, cpu: int) -> GuestProgram:
+        """Return what vCPU ``cpu`` runs when it comes up. Default: Linux."""
+        return LinuxKernel(scenario).boot
+
+
+def boot_all(scenario: Scenario, without: int | None = None) -> Program:
+    """Every vCPU boots, except one if it is named."""
+    kernel = LinuxKernel(scenario)
+    for cpu in range(scenario.vcpus):
+        if cpu != without:
+            yield Start(cpu, kernel.boot)
 
 
 def enter_all(scenario: Scenario) -> Program:

@@ -37,10 +37,14 @@ class LinuxKernel:
                 yield feature
 
     def boot(self, cpu: Vcpu) -> Program:
-        """Guest: what one CPU registers when it comes up."""
-        cpu = self.here(cpu)
+        """Guest: what one CPU does when it comes up for the first time: share its pages, then register."""
         if self.scenario.encrypted:
             yield from self.share(cpu)
+        yield from self.online(cpu)
+
+    def online(self, cpu: Vcpu) -> Program:
+        """Guest: what one CPU registers whenever it comes up (kvm_guest_cpu_init); its pages are shared already."""
+        cpu = self.here(cpu)
         for feature in tuple(self.at_boot(cpu)):
             yield from self.scenario.enrol(cpu, feature, self.generation)
 
@@ -57,6 +61,14 @@ class LinuxKernel:
         chosen = [f for f in self.scenario.supported() if f.linux_boot is not None and f.linux_teardown is not None]
         for feature in sorted(chosen, key=lambda f: f.linux_teardown or 0):
             yield from self.scenario.revoke(cpu, feature, self.generation)
+
+    def named(self, name: str) -> Feature | None:
+        """Return the feature called ``name``, or None if this scenario or its protocol has none."""
+        return next((feature for feature in self.scenario.supported() if feature.name == name), None)
+
+    def unset_value(self, cpu: Vcpu, feature: Feature) -> Program:
+        """Guest: take back what ``set_value`` registered."""
+        yield from self.scenario.revoke(self.here(cpu), feature, self.generation)
 
     def set_value(self, cpu: Vcpu, feature: Feature) -> Program:
         """Guest: register a feature that is not part of boot (haltpoll's poll control, migration control)."""

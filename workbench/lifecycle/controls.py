@@ -1,0 +1,79 @@
+"""Features that are set while the guest runs: host polling control, migration control.
+
+cpuidle-haltpoll polls in the guest before it halts, and tells the host, CPU by CPU, not to do so as well
+(drivers/cpuidle/cpuidle-haltpoll.c, arch/x86/kernel/kvm.c arch_haltpoll_enable; Linux 5.4). An encrypted guest
+says by MIGRATION_CONTROL that it may be migrated, once (arch/x86/kernel/kvm.c, kvm_init_platform and
+setup_efi_kvm_sev_migration, 73f1b4fece21). KVM has no code for that register: a VMM that wants it asks for the exit
+(KVM_CAP_X86_USER_SPACE_MSR), or the write is #GP, which Linux does not look at.
+"""
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from workbench.core.scenario import Scenario
+from workbench.core.steps import Program
+from workbench.core.vcpu import CPUID_BITS, KVM_SUPPORTED
+from workbench.core.vmsteps import Invoke, Start
+from workbench.lifecycle.event import Event, enter_all
+from workbench.lifecycle.linux import LinuxKernel
+
+#: Offered to a VMM to handle (Linux Documentation/virt/kvm/x86/msr.rst).
+MSR_KVM_MIGRATION_CONTROL = 0x4B56_4D08
+
+
+def take_polling(scenario: Scenario, cpus: Iterable[int]) -> Program:
+    """These vCPUs poll for themselves: the host shall not (arch_haltpoll_enable)."""
+    kernel = LinuxKernel(scenario)
+    poll_control = kernel.named("poll_control")
+    for cpu in cpus if poll_control else ():
+        yield Start(cpu, Invoke(kernel.set_value, (poll_control,)))
+
+
+def give_back_polling(scenario: Scenario, cpus: Iterable[int]) -> Program:
+    """These vCPUs poll no longer: the host may (arch_haltpoll_disable)."""
+    kernel = LinuxKernel(scenario)
+    poll_control = kernel.named("poll_control")
+    for cpu in cpus if poll_control else ():
+        yield Start(cpu, Invoke(kernel.unset_value, (poll_control,)))
+
+
+class Haltpoll(Event):
+    """cpuidle-haltpoll is loaded on every vCPU."""
+
+    name = "haltpoll"
+    title = "guest polls before it halts"
+
+    def strike(self, scenario: Scenario) -> Program:
+        yield from take_polling(scenario, range(scenario.vcpus))
+        yield from enter_all(scenario)
+
+
+class AllowMigration(Event):
+    """An encrypted guest says that it may be migrated; the VMM has asked to be told."""
+
+    name = "allow-migration"
+    title = "encrypted guest allows migration"
+    user_msrs = frozenset({MSR_KVM_MIGRATION_CONTROL})
+
+    def circumstances(self, scenario: Scenario) -> Scenario:
+        """An encrypted guest with the CPUID bit, which only user space can offer."""
+        known = KVM_SUPPORTED if scenario.cpuid is None else scenario.cpuid
+        host = replace(scenario.host, user_msrs=scenario.host.user_msrs | self.user_msrs)
+        return replace(
+            scenario, encrypted=True, host=host, cpuid=known | {CPUID_BITS["migration_control"]}
+        )
+
+    def strike(self, scenario: Scenario) -> Program:
+        kernel = LinuxKernel(scenario)
+        migration_control = kernel.named("migration_control")
+        if migration_control:
+            yield Start(0, Invoke(kernel.set_value, (migration_control,)))
+        yield from enter_all(scenario)
+
+
+class AllowMigrationUnserved(AllowMigration):
+    """The same guest, under a VMM that offers the CPUID bit and did not ask for the exit."""
+
+    name = "allow-migration-unserved"
+    title = "the same, VMM not listening"
+    user_msrs = frozenset()

@@ -1,0 +1,33 @@
+"""Crash: a panic starts the crash kernel on the crashing CPU; the others are stopped where they are.
+
+kvm_crash_shutdown (Linux 6.12 arch/x86/kernel/kvm.c; since "x86/kvm: Disable all PV features on crash",
+3d6b84132d2a, 5.13) revokes on the crashing CPU only, then native_machine_crash_shutdown stops the others by NMI.
+The crash kernel runs on one CPU in memory reserved at boot (crashkernel=), so the dead kernel's memory is
+nobody's: it is read for the dump and never handed out. What the host writes there strikes no owner, and no
+stray is counted; the areas of the stopped CPUs are stale all the same, for the kernel that registered
+them is dead, and the dump changes while it is read.
+"""
+
+from workbench.core.scenario import Scenario
+from workbench.core.steps import Program
+from workbench.core.vmsteps import Forget, Start, Stop, Wait
+from workbench.lifecycle.event import Event, enter_all
+from workbench.lifecycle.linux import LinuxKernel
+
+
+class Crash(Event):
+    """vCPU 0 panics, revokes its own areas, and runs the crash kernel."""
+
+    name = "crash"
+    title = "crash, kernel dump"
+
+    def strike(self, scenario: Scenario) -> Program:
+        dead, crash_kernel = LinuxKernel(scenario), LinuxKernel(scenario, 1)
+        yield Start(0, dead.teardown)
+        yield Wait(0)
+        for cpu in range(1, scenario.vcpus):
+            yield Stop(cpu)
+        yield Forget(tuple(range(scenario.vcpus)))
+        yield from enter_all(scenario)
+        yield Start(0, crash_kernel.boot)
+        yield from enter_all(scenario)

@@ -1,0 +1,35 @@
+"""An encrypted guest (AMD SEV): the host sees only what the guest shares with it.
+
+Linux shares the per-CPU areas of all CPUs before it registers any (arch/x86/kernel/kvm.c, sev_map_percpu_data;
+kvmclock.c, kvmclock_init_mem). A register's value reaches the host without shared memory; a descriptor in memory
+must be shared like the areas, and anybody who can write there can change it between fill and use.
+"""
+
+from dataclasses import replace
+
+from workbench.core.scenario import Scenario
+from workbench.core.vmsteps import GuestProgram
+from workbench.lifecycle.event import AtBoot
+from workbench.lifecycle.linux import LinuxKernel
+
+
+class Encrypted(AtBoot):
+    """The guest shares its areas and descriptors first."""
+
+    name = "encrypted"
+    title = "encrypted guest"
+
+    def circumstances(self, scenario: Scenario) -> Scenario:
+        """The same guest with encrypted memory."""
+        return replace(scenario, encrypted=True)
+
+
+class EncryptedUnshared(Encrypted):
+    """The guest forgets to: to the host its areas and descriptors are not there."""
+
+    name = "encrypted-unshared"
+    title = "encrypted guest, nothing shared"
+
+    def coming_up(self, scenario: Scenario, cpu: int) -> GuestProgram:
+        """Return Linux without the sharing."""
+        return LinuxKernel(scenario).online

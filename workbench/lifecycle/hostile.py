@@ -1,0 +1,202 @@
+"""A hostile guest: it uses the protocol's own guest side, with arguments that no kernel would choose.
+
+vCPU 0 is hostile from the start, the others boot as usual. The address is passed on by every protocol; the size only
+where the protocol has a place for it: elsewhere it is implied, and the call is an ordinary one. What went
+wrong in the field: CVE-2013-1796 (an area across a page end: the host had mapped one page and wrote past it),
+"kvm: Disallow wraparound in kvm_gfn_to_hva_cache_init" (f1b9dd5eb86c, 2018: gpa + len wrapped and skipped the
+check), afd67ee3cbbd (PV_EOI_EN kept an address it had refused).
+"""
+
+from collections.abc import Iterator
+from copy import copy
+from functools import cache
+from typing import ClassVar
+
+from workbench.core.contracts import Feature
+from workbench.core.memory import GPA_LIMIT, PAGE_SIZE
+from workbench.core.outcome import REFUSED
+from workbench.core.scenario import Scenario, asked
+from workbench.core.steps import Note, Program, Share
+from workbench.core.vcpu import Vcpu
+from workbench.core.vmsteps import Enter, Invoke, Start
+from workbench.lifecycle.event import Event, boot_all
+from workbench.lifecycle.linux import LinuxKernel
+from workbench.lifecycle.scratch import SCRATCH, TARGET_PAGES, crossing, target
+
+
+@cache
+def resized(feature: Feature, size: int) -> Feature:
+    """Return ``feature`` with another size in bytes; the same object each time, as programs compare by value."""
+    twin = copy(feature)
+    vars(twin)["size"] = size
+    return twin
+
+
+@cache
+def renamed(feature: Feature, name: str) -> Feature:
+    """Return ``feature`` under a name (and so of a type) of its own."""
+    twin = copy(feature)
+    vars(twin)["name"] = name
+    return twin
+
+
+class Hostile(Event):
+    """vCPU 0 registers each of its features at :meth:`place` with :meth:`size`."""
+
+    cpl: ClassVar[int] = 0
+
+    def setup(self, scenario: Scenario) -> Program:
+        """The other vCPUs boot."""
+        yield from boot_all(scenario, without=0)
+
+    def strike(self, scenario: Scenario) -> Program:
+        yield Start(0, Invoke(self.attack, (scenario,)), self.cpl)
+        yield Enter(0)
+
+    def place(self, scenario: Scenario, cpu: Vcpu, index: int, feature: Feature) -> int:
+        """Return the gpa at which the feature is to be registered; default: an ordinary one."""
+        return target(index)
+
+    def size(self, feature: Feature) -> int:
+        """Return the size in bytes to register; default: the right one."""
+        return feature.size
+
+    def targets(self, scenario: Scenario, cpu: Vcpu) -> Iterator[tuple[Feature, int]]:
+        """Yield what is registered, in order, and the gpa of each."""
+        for index, feature in enumerate(LinuxKernel(scenario).at_boot(cpu)):
+            size = self.size(feature)
+            changed = feature if size == feature.size else resized(feature, size)
+            yield changed, self.place(scenario, cpu, index, feature)
+
+    def attack(self, cpu: Vcpu, scenario: Scenario) -> Program:
+        """Guest: register what :meth:`targets` says."""
+        kernel = LinuxKernel(scenario)
+        if scenario.encrypted:  # or every answer would be due to the encryption
+            yield from kernel.share(cpu)
+            yield Share(SCRATCH, len(scenario.features) * TARGET_PAGES * PAGE_SIZE, True)
+        for feature, gpa in tuple(self.targets(scenario, cpu)):
+            yield from scenario.enrol(kernel.here(cpu), feature, 0, gpa)
+
+
+class HostileBadBase(Hostile):
+    """The areas begin where the last memslot ends."""
+
+    name = "hostile-bad-base"
+    title = "hostile: base outside RAM"
+
+    def place(self, scenario: Scenario, cpu: Vcpu, index: int, feature: Feature) -> int:
+        """Return a gpa behind all memory, aligned as the feature asks."""
+        return scenario.addresses.slot(2) + index * PAGE_SIZE
+
+
+class HostileSizeZero(Hostile):
+    """The areas have no size; for a design in which that means to revoke, the guest revokes and does not know."""
+
+    name = "hostile-size-zero"
+    title = "hostile: size 0"
+
+    def size(self, feature: Feature) -> int:
+        """Return 0."""
+        return 0
+
+
+class HostileWrap(Hostile):
+    """Base + size is more than 2^64."""
+
+    name = "hostile-wrap"
+    title = "hostile: base + size wraps"
+
+    def place(self, scenario: Scenario, cpu: Vcpu, index: int, feature: Feature) -> int:
+        """Return the last 64 bytes of the address space."""
+        return GPA_LIMIT - 64
+
+    def size(self, feature: Feature) -> int:
+        """Return a size that reaches round to low memory."""
+        return PAGE_SIZE
+
+
+class HostileHuge(Hostile):
+    """The areas are as large as a __u32 can say; the base is ordinary RAM."""
+
+    name = "hostile-huge"
+    title = "hostile: size 4 GiB - 1"
+
+    def size(self, feature: Feature) -> int:
+        """Return the largest 32-bit number."""
+        return 0xFFFF_FFFF
+
+
+class HostileUnaligned(Hostile):
+    """The base is 2 bytes off; in a register with control bits that is another request altogether."""
+
+    name = "hostile-unaligned"
+    title = "hostile: base unaligned"
+
+    def place(self, scenario: Scenario, cpu: Vcpu, index: int, feature: Feature) -> int:
+        """Return an even gpa that no feature's alignment allows."""
+        return target(index) + 2
+
+
+class HostilePageCrossing(Hostile):
+    """Half of each area lies on each of two pages; nothing was registered before."""
+
+    name = "hostile-page-crossing"
+    title = "hostile: area across a page"
+
+    def place(self, scenario: Scenario, cpu: Vcpu, index: int, feature: Feature) -> int:
+        """Return a gpa at which the area crosses a page."""
+        return crossing(index, feature)
+
+
+class HostileSelf(Hostile):
+    """Every area contains the descriptor that describes it; without a descriptor, an ordinary registration."""
+
+    name = "hostile-self"
+    title = "hostile: descriptor in its area"
+
+    def place(self, scenario: Scenario, cpu: Vcpu, index: int, feature: Feature) -> int:
+        """Return the descriptor's gpa."""
+        has_descriptor = scenario.protocol.descriptor is not None
+        return LinuxKernel(scenario).here(cpu).descriptor if has_descriptor else target(index)
+
+    def size(self, feature: Feature) -> int:
+        """Return a size that holds the payload and the descriptor."""
+        return max(feature.size, 64)
+
+
+class HostileEndless(Hostile):
+    """A booted guest registers again and again, each time a new type, or a new address where types are fixed."""
+
+    name = "hostile-endless"
+    title = "hostile: endless registrations"
+    registrations: ClassVar[int] = 256
+
+    def setup(self, scenario: Scenario) -> Program:
+        """Every vCPU boots."""
+        yield from boot_all(scenario)
+
+    def targets(self, scenario: Scenario, cpu: Vcpu) -> Iterator[tuple[Feature, int]]:
+        """Yield one feature under ever new names, as far as the protocol can say them, at ever new places."""
+        feature = next((f for f in LinuxKernel(scenario).at_boot(cpu) if f.scope == "vcpu"), None)
+        if feature is None:
+            return
+        step = -(-feature.size // 64) * 64
+        for number in range(self.registrations):
+            new = renamed(feature, f"{feature.name}-{number}")
+            yield (new if scenario.protocol.supports(new) else feature), SCRATCH + number * step
+
+
+class HostileUserMode(Hostile):
+    """A process at CPL 3 registers its own memory, before the kernel does."""
+
+    name = "hostile-user-mode"
+    title = "hostile: from user mode"
+    cpl = 3
+
+    def attack(self, cpu: Vcpu, scenario: Scenario) -> Program:
+        """Guest process: try; whatever a kernel would conclude, #GP in user mode ends the process."""
+        own = cpu.but(descriptor=target(0) + PAGE_SIZE)
+        for feature, gpa in tuple(self.targets(scenario, cpu)):
+            yield from scenario.protocol.register(own, feature, gpa)
+            owner = scenario.addresses.area(0, cpu.index, feature).cpu
+            yield Note(asked(owner, feature.name), REFUSED)

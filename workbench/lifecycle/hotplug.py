@@ -1,0 +1,66 @@
+"""CPU hotplug: a vCPU comes up in a running guest, or goes down, and its memory is used for something else.
+
+Linux registers in the cpuhp callback "x86/kvm:online" and revokes in kvm_cpu_down_prepare
+(arch/x86/kernel/kvm.c). An offline CPU halts, but its vCPU is still scheduled by the host now and then, and
+every such load writes steal time; before "x86/kvm: Teardown PV features on boot CPU as well" (8b79feffeca2)
+and its relatives of Linux 5.13 not every path revoked everything, and the host wrote into reused pages.
+"""
+
+from workbench.core.scenario import Scenario
+from workbench.core.steps import Program
+from workbench.core.vmsteps import Disown, Enter, Forget, Start, Stop, Wait
+from workbench.lifecycle.event import Event, boot_all, enter_all
+from workbench.lifecycle.linux import LinuxKernel
+
+
+def last(scenario: Scenario) -> int:
+    """Return the vCPU that comes and goes."""
+    return scenario.vcpus - 1
+
+
+class CpuHotplug(Event):
+    """The last vCPU comes up when the others have long been running."""
+
+    name = "cpu-hotplug"
+    title = "CPU hotplug"
+    min_vcpus = 2
+
+    def setup(self, scenario: Scenario) -> Program:
+        """All but the last boot."""
+        yield from boot_all(scenario, without=last(scenario))
+
+    def strike(self, scenario: Scenario) -> Program:
+        yield Start(last(scenario), LinuxKernel(scenario).boot)
+        yield from enter_all(scenario)
+
+
+def reuse_memory(scenario: Scenario, cpu: int) -> Program:
+    """The offline vCPU's per-CPU page belongs to somebody else, and the host still loads the vCPU."""
+    yield Stop(cpu)
+    yield Disown(scenario.addresses.units(0, cpu))
+    yield Enter(cpu)
+
+
+class CpuUnplug(Event):
+    """The last vCPU revokes and goes down; its page is used for something else."""
+
+    name = "cpu-unplug"
+    title = "CPU unplug with teardown"
+    min_vcpus = 2
+
+    def strike(self, scenario: Scenario) -> Program:
+        yield Start(last(scenario), LinuxKernel(scenario).teardown)
+        yield Wait(last(scenario))
+        yield from reuse_memory(scenario, last(scenario))
+
+
+class CpuUnplugWithoutTeardown(Event):
+    """The last vCPU goes down and revokes nothing."""
+
+    name = "cpu-unplug-no-teardown"
+    title = "CPU unplug without teardown"
+    min_vcpus = 2
+
+    def strike(self, scenario: Scenario) -> Program:
+        yield Forget((last(scenario),))
+        yield from reuse_memory(scenario, last(scenario))

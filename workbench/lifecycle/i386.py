@@ -1,0 +1,53 @@
+"""An i386 guest on an x86-64 host: struct kvm_memory_area has 20 bytes there and 24 here.
+
+u64 is aligned to 4 bytes on i386 and to 8 on x86-64 (System V ABI supplements), so the same C text has no hidden
+tail padding in a 32-bit kernel. A host that reads its own 24 bytes reads 4 that are not the guest's; where the
+memory ends with the descriptor, it cannot read it at all. Registers have no such difference.
+"""
+
+from dataclasses import replace
+
+from workbench.core.layout import Abi
+from workbench.core.scenario import Scenario
+from workbench.core.steps import Program, Share
+from workbench.core.vcpu import Vcpu
+from workbench.core.vmsteps import GuestProgram, Invoke
+from workbench.lifecycle.event import AtBoot
+from workbench.lifecycle.linux import LinuxKernel
+
+
+class I386Guest(AtBoot):
+    """The guest is 32-bit; its descriptors have memory behind them."""
+
+    name = "i386-guest"
+    title = "i386 guest"
+
+    def circumstances(self, scenario: Scenario) -> Scenario:
+        """The same guest, built for i386."""
+        return replace(scenario, abi=Abi.I386)
+
+
+class I386Edge(I386Guest):
+    """vCPU 0 keeps its descriptor in the last bytes of guest memory."""
+
+    name = "i386-edge"
+    title = "i386 guest, descriptor at the end"
+
+    def coming_up(self, scenario: Scenario, cpu: int) -> GuestProgram:
+        """Return Linux, for vCPU 0 with its descriptor at the end of the last memslot."""
+        if cpu == 0 and scenario.protocol.descriptor is not None:
+            return Invoke(boot_at_the_edge, (scenario,))
+        return super().coming_up(scenario, cpu)
+
+
+def boot_at_the_edge(cpu: Vcpu, scenario: Scenario) -> Program:
+    """Guest: register with a descriptor after which there is no memory."""
+    kernel, descriptor = LinuxKernel(scenario), scenario.protocol.descriptor
+    assert descriptor is not None
+    end = scenario.addresses.slot(1) + scenario.addresses.slot_size
+    at = cpu.but(descriptor=end - descriptor.on(scenario.abi).size)
+    if scenario.encrypted:
+        yield from kernel.share(cpu)
+        yield Share(end - 1, 1, True)
+    for feature in tuple(kernel.at_boot(cpu)):
+        yield from scenario.enrol(at, feature, 0)

@@ -1,0 +1,63 @@
+"""Areas that overlap: all features of one vCPU at one address, or two vCPUs at one address.
+
+No KVM register compares its address with another's, and the 2011 patch does not say that anybody should. All are
+registered and all are written: each update garbles the payloads of the others. The word stays ``registered``,
+because guest and host agree; that the contents are worthless is a property for the explorer.
+"""
+
+from workbench.core.scenario import Scenario
+from workbench.core.steps import Program, Share
+from workbench.core.vcpu import Vcpu
+from workbench.core.vmsteps import Enter, Invoke, Start
+from workbench.lifecycle.event import Event, boot_all, enter_all
+from workbench.lifecycle.hotplug import last
+from workbench.lifecycle.linux import LinuxKernel
+from workbench.lifecycle.scratch import target
+
+
+class Overlap(Event):
+    """vCPU 0 registers all its features at one address."""
+
+    name = "overlap"
+    title = "features at one address"
+
+    def setup(self, scenario: Scenario) -> Program:
+        """The other vCPUs boot."""
+        yield from boot_all(scenario, without=0)
+
+    def strike(self, scenario: Scenario) -> Program:
+        yield Start(0, Invoke(self.pile_up, (scenario,)))
+        yield Enter(0)
+
+    def pile_up(self, cpu: Vcpu, scenario: Scenario) -> Program:
+        """Guest: register every feature of this CPU at the same place."""
+        kernel = LinuxKernel(scenario)
+        if scenario.encrypted:
+            yield from kernel.share(cpu)
+            yield Share(target(0), 1, True)
+        for feature in tuple(kernel.at_boot(cpu)):
+            yield from scenario.enrol(kernel.here(cpu), feature, 0, target(0))
+
+
+class OverlapVcpus(Event):
+    """The last vCPU registers its features where vCPU 0 has them."""
+
+    name = "overlap-vcpus"
+    title = "two vCPUs at one address"
+    min_vcpus = 2
+
+    def setup(self, scenario: Scenario) -> Program:
+        """The other vCPUs boot."""
+        yield from boot_all(scenario, without=last(scenario))
+
+    def strike(self, scenario: Scenario) -> Program:
+        yield Start(last(scenario), Invoke(self.squat, (scenario,)))
+        yield from enter_all(scenario)
+
+    def squat(self, cpu: Vcpu, scenario: Scenario) -> Program:
+        """Guest: register every feature of this CPU in the area of vCPU 0."""
+        kernel, addresses = LinuxKernel(scenario), scenario.addresses
+        if scenario.encrypted:
+            yield from kernel.share(cpu)
+        for feature in tuple(kernel.at_boot(cpu)):
+            yield from scenario.enrol(kernel.here(cpu), feature, 0, addresses.gpa(addresses.area(0, 0, feature)))

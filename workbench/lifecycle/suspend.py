@@ -1,0 +1,44 @@
+"""Suspend to RAM and resume: everything is revoked, and registered again.
+
+Linux takes the application CPUs down (kvm_cpu_down_prepare), then the boot CPU revokes in its syscore callback
+(kvm_suspend). The wake-up begins at the reset vector. On resume the boot CPU registers kvmclock
+(kvm_restore_sched_clock_state), the rest (kvm_resume -> kvm_cpu_online), the wall clock (timekeeping_resume),
+and writes POLL_CONTROL 0 again if it was 0; then the application CPUs come up as at boot. cpuidle-haltpoll
+gives polling back to the host on each CPU that goes down, and takes it on each that comes up
+(drivers/cpuidle/cpuidle-haltpoll.c). Before Linux 5.13 the boot CPU revoked nothing and a hibernated guest was
+written to (8b79feffeca2). Not counted: the one RDMSR with which kvm_suspend asks for POLL_CONTROL. The reset
+is modelled as INIT; that QEMU also zeroes WALL_CLOCK and POLL_CONTROL then makes no difference to what follows.
+"""
+
+from workbench.core.scenario import Scenario
+from workbench.core.steps import Program
+from workbench.core.vmsteps import Init, Start, Stop, Wait
+from workbench.lifecycle.controls import give_back_polling, take_polling
+from workbench.lifecycle.event import Event, boot_all, enter_all
+from workbench.lifecycle.linux import LinuxKernel
+
+
+class SuspendResume(Event):
+    """S3 and back, of a guest in which cpuidle-haltpoll runs."""
+
+    name = "suspend-resume"
+    title = "suspend and resume"
+
+    def setup(self, scenario: Scenario) -> Program:
+        """Every vCPU boots and polls for itself."""
+        yield from boot_all(scenario)
+        yield from take_polling(scenario, range(scenario.vcpus))
+
+    def strike(self, scenario: Scenario) -> Program:
+        kernel = LinuxKernel(scenario)
+        everyone = range(scenario.vcpus)
+        yield from give_back_polling(scenario, everyone[1:])
+        for cpu in (*everyone[1:], 0):
+            yield Start(cpu, kernel.teardown)
+            yield Wait(cpu)
+            yield Stop(cpu)
+        for cpu in everyone:
+            yield Init(cpu)
+            yield Start(cpu, kernel.online)
+            yield from take_polling(scenario, (cpu,))
+        yield from enter_all(scenario)
