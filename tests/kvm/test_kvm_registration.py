@@ -1,6 +1,7 @@
 """Both protocols on real KVM: what user space sees, what INIT clears, what CPUID decides."""
 
 import struct
+from functools import partial
 
 import pytest
 from pv_msrs import (
@@ -60,6 +61,27 @@ def test_generic_registration_costs_one_user_exit_and_per_feature_none():
         for msr, value in PER_FEATURE:
             if msr != STEAL_TIME:
                 assert guest.wrmsr(0, msr, value) == (HANDLED, (), 0, b"")
+
+
+def test_four_vcpus_register_at_the_same_time_under_both_protocols():
+    registry = {}
+
+    def on_msr_exit(cpu, access):
+        registry[cpu] = access.data
+        return MsrAnswer()
+
+    def boot(cpu):
+        guest.store(cpu, 0x2000 + 24 * cpu, struct.pack("<QIIB7x", 0x10000 + 64 * cpu, 64, 1, 0))
+        generic = guest.wrmsr(cpu, REGISTER_MEM_AREA, 0x2000 + 24 * cpu)
+        clock = guest.wrmsr(cpu, SYSTEM_TIME_NEW, 0x20001 + 64 * cpu)
+        return len(generic.exits), len(clock.exits)
+
+    with Guest(4, deflect={REGISTER_MEM_AREA}, on_msr_exit=on_msr_exit) as guest:
+        boots = [guest.submit(cpu, partial(boot, cpu)) for cpu in range(4)]
+        assert [pending.result() for pending in boots] == [(1, 0)] * 4
+        assert registry == {cpu: 0x2000 + 24 * cpu for cpu in range(4)}
+        for cpu in range(4):
+            assert guest.memory.read(0x20000 + 64 * cpu, 32) != bytes(32)
 
 
 def test_per_feature_registration_never_leaves_the_kernel():
