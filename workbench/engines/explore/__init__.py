@@ -11,7 +11,7 @@ Usable for any model, not only for protocols:
     3
 """
 
-from workbench.engines.explore.explorer import explore
+from workbench.engines.explore.explorer import explore, explore_and_export, to_promela
 from workbench.engines.explore.model import (
     BLOCKED,
     Model,
@@ -23,6 +23,7 @@ from workbench.engines.explore.model import (
 )
 from workbench.engines.explore.result import BOUNDED, FAILS, HOLDS, Finding, Result
 from workbench.engines.explore.search import Progress
+from workbench.engines.explore.spin import SecondOpinion, SpinRun, crosscheck, run_spin
 from workbench.engines.explore.trace import Trace, TraceStep
 from workbench.engines.explore.view import View
 
@@ -38,10 +39,16 @@ __all__ = [
     "Property",
     "Result",
     "Rule",
+    "SecondOpinion",
     "SlotVar",
+    "SpinRun",
     "Symmetry",
     "Trace",
     "TraceStep",
     "View",
+    "crosscheck",
     "explore",
+    "explore_and_export",
+    "run_spin",
+    "to_promela",
 ]

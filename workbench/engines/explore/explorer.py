@@ -12,6 +12,7 @@ from workbench.core.errors import WorkbenchError
 from workbench.engines.explore.model import Model, Property
 from workbench.engines.explore.packed import MAX_PROPERTIES
 from workbench.engines.explore.plain import PlainSearch
+from workbench.engines.explore.promela import promela
 from workbench.engines.explore.result import FAILS, Finding, Result, verdict_of
 from workbench.engines.explore.search import Hits, Limits, Outcome, Progress
 from workbench.engines.explore.space import Space
@@ -46,6 +47,21 @@ def explore(
     space = Space(model)
     outcome = _search(space, limits, tables, symmetry)
     return _result(space, outcome, symmetry)
+
+
+def explore_and_export(model: Model, *, max_states: int | None = None) -> tuple[Result, str]:
+    """Explore a model completely and give it as a Promela text as well.
+
+    Raises WorkbenchError if `max_states` does not suffice: a part of a model is not a model.
+    """
+    space = Space(model)
+    outcome = _search(space, Limits(max_states), "auto", symmetry=False)
+    return _result(space, outcome, symmetry=False), promela(space, outcome.limit)
+
+
+def to_promela(model: Model, *, max_states: int | None = None) -> str:
+    """The model as a Promela text, see `workbench.engines.explore.promela`."""
+    return explore_and_export(model, max_states=max_states)[1]
 
 
 def _search(space: Space, limits: Limits, tables: str, symmetry: bool) -> Outcome:

@@ -24,6 +24,7 @@ class Group:
     head: int | None = None
     cases: dict[int, int] = field(default_factory=dict)  # value number of head -> variables read, as bits
     other: int = 0  # variables read whatever the head is
+    composite: bool = False  # one action whose steps have parts
 
     def members(self) -> list[Action]:
         """All actions and predicates."""
@@ -48,6 +49,13 @@ def reads_of(node: Node, known: dict[int, int] | None = None) -> list[int]:
     return list(found)
 
 
+def has_parts(node: Node) -> bool:
+    """Whether any effect below a node has parts."""
+    if isinstance(node, Branch):
+        return any(has_parts(after) for after in node.after.values())
+    return isinstance(node, Effect) and bool(node.parts)
+
+
 def _as_bits(variables: Iterable[int]) -> int:
     return sum(1 << var for var in variables)
 
@@ -59,9 +67,11 @@ def group_actions(space: Space) -> list[Group]:
     entries: list[tuple[Action, int | None]] = [(action, None) for action in space.actions]
     entries += [(action, index) for index, action in enumerate(space.predicates)]
     for action, predicate in entries:
-        single = _alone(action, predicate, len(space.domains))
+        single = _alone(action, predicate)
         best, growth = None, WORTH + _size(single, widths)
-        for group in groups:
+        for group in [] if single.composite else groups:
+            if group.composite:
+                continue
             larger = _size(_joined(group, single), widths) - _size(group, widths)
             if larger <= growth:
                 best, growth = group, larger
@@ -72,8 +82,9 @@ def group_actions(space: Space) -> list[Group]:
     return groups
 
 
-def _alone(action: Action, predicate: int | None, _variables: int) -> Group:
+def _alone(action: Action, predicate: int | None) -> Group:
     group = Group([action], []) if predicate is None else Group([], [(predicate, action)])
+    group.composite = has_parts(action.root)
     root = action.root
     if isinstance(root, Branch) and root.projection is None:
         group.head = root.var

@@ -55,11 +55,13 @@ class PackedSearch(ABC):
         try:
             first = [np.array([word], np.uint64) for word in self.layout.pack(self.space.initial())]
             self.begin(self.canonical(first))
-            while len(self.levels[-1][0]) and outcome.limit is None:
+            while len(self.levels[-1][0]):
                 outcome.depth = len(self.levels) - 1
                 self.level()
                 if outcome.limit is None and self.limits.stop_at_first and self._violated():
                     outcome.limit = "first finding"
+                if outcome.limit is not None:
+                    break
         except KeyboardInterrupt:
             outcome.limit = "interrupted"
         outcome.states = self.seen()
@@ -152,13 +154,14 @@ class PackedSearch(ABC):
         """A state of a level that leads to the wanted state."""
         for chunk in chunks(level):
             found = self.walker.expand(chunk)
-            after = self.canonical(found.after)
-            same = after[0] == wanted[0]
-            for word, want in zip(after[1:], wanted[1:], strict=True):
-                same &= word == want
-            hit = np.flatnonzero(same)
-            if len(hit):
-                return [word[found.origin[hit[0]]] for word in chunk]
+            for piece, counts in zip(found.pieces, found.counts, strict=True):
+                after = self.canonical(piece)
+                same = after[0] == wanted[0]
+                for word, want in zip(after[1:], wanted[1:], strict=True):
+                    same &= word == want
+                if same.any():
+                    origin = int(np.searchsorted(np.cumsum(counts), same.argmax(), side="right"))
+                    return [word[origin] for word in chunk]
         raise WorkbenchError("a counterexample could not be found back: no state leads to the next one")
 
 

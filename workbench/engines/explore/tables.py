@@ -11,11 +11,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from workbench.core.errors import WorkbenchError
 from workbench.engines.explore.grouping import Group, reads_of
 from workbench.engines.explore.layout import Layout, Segment, bits_for
 from workbench.engines.explore.space import Action, Space
 
-UNKNOWN = -1
+UNKNOWN = -(1 << 31)  # less than any other entry
 LEAF_BITS = 12  # a node with at most this many key bits leads to rows
 BRANCH_BITS = 4  # a node that only leads to others takes at least this many key bits, if there are
 
@@ -42,7 +43,7 @@ class Growing:
     """A numpy array that grows at its end."""
 
     def __init__(self, dtype: type) -> None:
-        self._data = np.zeros(1024, dtype)
+        self._data: np.ndarray = np.zeros(1024, dtype)
         self.length = 0
 
     def extend(self, values: list[int] | np.ndarray) -> int:
@@ -78,7 +79,7 @@ class TableNode:
     @property
     def code(self) -> int:
         """How a table entry refers to this node."""
-        return -2 - self.number
+        return -1 - self.number
 
 
 class Tables:
@@ -135,7 +136,8 @@ class Tables:
             for var in reads_of(member.root, node.known)[:1]:
                 asked[var] = asked.get(var, 0) + 1
         ordered = sorted(variables, key=lambda var: (-asked.get(var, 0), variables.index(var)))
-        chosen, bits = [], 0
+        chosen: list[int] = []
+        bits = 0
         for var in ordered:
             if bits >= BRANCH_BITS:
                 break
@@ -172,12 +174,24 @@ class Tables:
             self._part_roots[part] = self._new_node(len(self.groups) - 1, {}).number
         return self._part_roots[part]
 
+    def parts_of(self, successor: int) -> list[int]:
+        """The root nodes of the parts of a successor."""
+        start = int(self.parts_first.data[successor])
+        return self.parts.data[start : start + int(self.parts_count.data[successor])].tolist()
+
+    def clash(self, root: int) -> WorkbenchError:
+        """The error for a part that writes what its step has written."""
+        part = self.groups[self.nodes[root].group].actions[0]
+        return WorkbenchError(f"{part.actor}: a variable is written twice in one step")
+
     def _row(self, node: TableNode, known: _Partial) -> int:
         """The row of what a group does for known values; equal rows are stored once."""
         group = self.groups[node.group]
         successors, enabled, hits = [], 0, 0
         for action in group.actions:
             effect = action.effect(known)
+            if effect.parts and not group.composite:
+                raise Outgrown  # a step was first seen to have parts: group anew
             if effect.enabled:
                 enabled += 1
                 writes = self._checked(effect.writes)

@@ -12,6 +12,8 @@ from workbench.engines.explore.layout import Layout, Words
 from workbench.engines.explore.packed import CHUNK, PackedSearch, chunks
 from workbench.engines.explore.tables import Outgrown
 
+FILTER_BITS = 20  # recently seen keys that are recognised without a search
+SPREAD = np.uint64(0x9E3779B97F4A7C15)  # the golden ratio: Knuth's multiplicative hash
 HALF = np.uint64(32)
 
 
@@ -46,6 +48,7 @@ class VectorSearch(PackedSearch):
         self.visited = [self.keys(first)]
         self.total = 1
         self.found: list[tuple[np.ndarray, Words]] = []
+        self.recent = self._nothing_recent()
 
     def keys(self, words: Words) -> np.ndarray:
         """One 64-bit key per state; equal keys mean equal states."""
@@ -54,6 +57,12 @@ class VectorSearch(PackedSearch):
             high = self.dictionaries[2 * place].of(key)
             key = high << HALF | self.dictionaries[2 * place + 1].of(word)
         return key
+
+    def _nothing_recent(self) -> np.ndarray:
+        """An empty filter: each slot holds a key that belongs into another one."""
+        recent = np.zeros(1 << FILTER_BITS, np.uint64)
+        recent[0] = np.uint64(1) << np.uint64(63)
+        return recent
 
     def seen(self) -> int:
         """How many distinct states were found so far (in this level, perhaps counted twice)."""
@@ -73,7 +82,7 @@ class VectorSearch(PackedSearch):
             chunk = next(chunks([word[start:] for word in self.levels[-1]]))
             try:
                 expansion = self.walker.expand(chunk)
-                after = self.canonical(expansion.after)
+                after = [self.canonical(piece) for piece in expansion.pieces]
                 self.count(chunk, expansion.enabled, expansion.hits)
             except Outgrown:
                 self.relayout()
@@ -84,18 +93,30 @@ class VectorSearch(PackedSearch):
                 return
         self._finish()
 
-    def _keep_new(self, after: Words) -> None:
+    def _keep_new(self, pieces: list[Words]) -> None:
         """Remember the successors that no earlier level has."""
-        key, words = self._distinct(self.keys(after), after)
+        fresh = [self._not_recent(self.keys(words), words) for words in pieces if len(words[0])]
+        if not fresh:
+            return
+        joined = [np.concatenate(words) for words in zip(*(words for _, words in fresh), strict=True)]
+        key, words = self._distinct(np.concatenate([key for key, _ in fresh]), joined)
         for run in self.visited:
-            new = ~_contained(key, run)
-            key, words = key[new], [word[new] for word in words]
+            new = np.flatnonzero(~_contained(key, run))
+            key, words = key.take(new), [word.take(new) for word in words]
         if len(key):
             self.found.append((key, words if len(words) > 1 else [key]))
 
-    def _distinct(self, key: np.ndarray, words: Words) -> tuple[np.ndarray, Words]:
+    def _not_recent(self, key: np.ndarray, words: Words) -> tuple[np.ndarray, Words]:
+        """Leave out keys that were seen a short while ago; most successors are found again at once."""
+        slot = (key * SPREAD >> np.uint64(64 - FILTER_BITS)).view(np.int64)
+        other = np.flatnonzero(self.recent.take(slot) != key)
+        key, slot = key.take(other), slot.take(other)
+        self.recent[slot] = key
+        return key, [word.take(other) for word in words] if len(words) > 1 else [key]
+
+    def _distinct(self, key: np.ndarray, words: Words, merge: bool = False) -> tuple[np.ndarray, Words]:
         if len(words) == 1:
-            key = _sorted_distinct(key)
+            key = _sorted_distinct(key, merge)
             return key, [key]
         key, first = np.unique(key, return_index=True)
         return key, [word[first] for word in words]
@@ -105,17 +126,17 @@ class VectorSearch(PackedSearch):
         if not self.found:
             self.levels.append([np.empty(0, np.uint64) for _ in range(self.layout.words)])
             return
-        key = np.concatenate([key for key, _ in self.found])
-        words = [np.concatenate(pieces) for pieces in zip(*(words for _, words in self.found), strict=True)]
+        key, words = self.found[0]
         if len(self.found) > 1:
-            key, words = self._distinct(key, words)
+            joined = [np.concatenate(pieces) for pieces in zip(*(words for _, words in self.found), strict=True)]
+            key, words = self._distinct(np.concatenate([key for key, _ in self.found]), joined, merge=True)
         self.found = []
         self.levels.append(words)
         self.total += len(key)
         self.visited.append(key)
         while len(self.visited) > 1 and len(self.visited[-2]) < 2 * len(self.visited[-1]):
             last = self.visited.pop()
-            self.visited[-1] = np.sort(np.concatenate([self.visited[-1], last]))
+            self.visited[-1] = _merged([self.visited[-1], last])
 
     def moved(self, older: Layout) -> None:
         """Bring levels, visited states and findings of this level into the present layout."""
@@ -124,6 +145,7 @@ class VectorSearch(PackedSearch):
         self.visited = [np.sort(np.concatenate([self.keys(level) for level in self.levels]))]
         found = [self.move(words, older) for _, words in self.found]
         self.found = [self._distinct(self.keys(words), words) for words in found]
+        self.recent = self._nothing_recent()
 
 
 def _contained(values: np.ndarray, run: np.ndarray) -> np.ndarray:
@@ -135,8 +157,13 @@ def _contained(values: np.ndarray, run: np.ndarray) -> np.ndarray:
     return run[where] == values
 
 
-def _sorted_distinct(values: np.ndarray) -> np.ndarray:
-    values = np.sort(values)
+def _merged(runs: list[np.ndarray]) -> np.ndarray:
+    """Sorted runs as one; a stable sort finds the runs and only merges them."""
+    return np.sort(np.concatenate(runs), kind="stable")
+
+
+def _sorted_distinct(values: np.ndarray, merge: bool) -> np.ndarray:
+    values = np.sort(values, kind="stable" if merge else None)
     new = np.empty(len(values), bool)
     new[:1] = True
     np.not_equal(values[1:], values[:-1], out=new[1:])

@@ -7,11 +7,9 @@ distinct key, and looked up again.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
-from workbench.core.errors import WorkbenchError
 from workbench.engines.explore.layout import Words
 from workbench.engines.explore.tables import UNKNOWN, TableNode, Tables
 
@@ -22,16 +20,10 @@ FEW = 8  # up to so many children one comparison for each is faster than sorting
 class Expansion:
     """Successors of a chunk of states (unchanged states left out), and what was met in the states."""
 
-    after: Words
+    pieces: list[Words]  # one per group of actions
     counts: list[np.ndarray]
     enabled: np.ndarray
     hits: np.ndarray
-
-    @cached_property
-    def origin(self) -> np.ndarray:
-        """For each successor, the index of the state in the chunk that it comes from."""
-        states = np.arange(len(self.enabled))
-        return np.concatenate([np.repeat(states, counts) for counts in self.counts])
 
 
 class Walker:
@@ -49,19 +41,20 @@ class Walker:
         all_counts = []
         for root in tables.roots:
             rows = self.rows(root, words)
-            enabled += tables.enabled.data[rows]
-            if tables.groups[root.group].predicates:
-                hits |= tables.hits.data[rows]
-            counts = tables.count.data[rows]
-            all_counts.append(counts)
-            pieces.append(self._successors(words, rows, counts))
-        after = [np.concatenate([piece[word] for piece in pieces]) for word in range(len(words))]
-        return Expansion(after, all_counts, enabled, hits)
+            group = tables.groups[root.group]
+            if group.predicates:
+                hits |= tables.hits.data.take(rows)
+            if group.actions:
+                enabled += tables.enabled.data.take(rows)
+                counts = tables.count.data.take(rows)
+                all_counts.append(counts)
+                pieces.append(self._successors(words, rows, counts, root))
+        return Expansion(pieces, all_counts, enabled, hits)
 
     def hits(self, root: TableNode, words: Words) -> np.ndarray:
         """The predicate bits of one group for the given states."""
         rows = self.rows(root, words)
-        return self.tables.hits.data[rows]
+        return self.tables.hits.data.take(rows)
 
     def rows(self, node: TableNode, words: Words) -> np.ndarray:
         """The row of each state in the tables below a node."""
@@ -70,61 +63,66 @@ class Walker:
             return entries
         rows = np.empty(len(entries), np.int32)
         for child, chosen in _by_child(node, entries):
-            rows[chosen] = self.rows(child, [word[chosen] for word in words])
+            rows[chosen] = self.rows(child, [word.take(chosen) for word in words])
         return rows
 
     def _entries(self, node: TableNode, words: Words) -> np.ndarray:
         while True:
             key = _gathered(node, words)
-            entries = self.tables.table.data[node.base :][key]
-            unknown = entries == UNKNOWN
-            if not unknown.any():
+            entries = self.tables.table.data[node.base :].take(key)
+            if not len(entries) or entries.min() != UNKNOWN:
                 return entries
-            for value in np.unique(key[unknown]).tolist():
+            for value in np.unique(key[entries == UNKNOWN]).tolist():
                 if not self.tables.fill(node, value):
                     break
 
-    def _successors(self, words: Words, rows: np.ndarray, counts: np.ndarray) -> Words:
+    def _successors(self, words: Words, rows: np.ndarray, counts: np.ndarray, root: TableNode) -> Words:
+        """What follows from each state; a group whose steps have parts is a group of one action."""
         tables = self.tables
         ends = np.cumsum(counts, dtype=np.int64)
         total = int(ends[-1]) if len(ends) else 0
-        chosen = np.arange(total) + np.repeat(tables.first.data[rows] - (ends - counts), counts)
+        chosen = np.repeat(tables.first.data.take(rows) - (ends - counts), counts)
+        chosen += np.arange(total)
         before = [np.repeat(word, counts) for word in words]
-        keep = [tables.keep[word].data[chosen] for word in range(len(words))]
-        put = [tables.put[word].data[chosen] for word in range(len(words))]
-        with_parts = np.flatnonzero(tables.parts_count.data[chosen])
-        if len(with_parts):
-            self._add_parts(before, chosen, with_parts, keep, put)
-        return [word & kept | new for word, kept, new in zip(before, keep, put, strict=True)]
+        keep = [tables.keep[word].data.take(chosen) for word in range(len(words))]
+        put = [tables.put[word].data.take(chosen) for word in range(len(words))]
+        if tables.groups[root.group].composite:
+            self._add_parts(before, chosen, keep, put)
+        for word, kept, new in zip(before, keep, put, strict=True):
+            word &= kept
+            word |= new
+        return before
 
-    def _add_parts(self, before: Words, chosen: np.ndarray, with_parts: np.ndarray, keep: Words, put: Words) -> None:
-        """Merge the masks of the parts into the masks of the steps that have some."""
+    def _add_parts(self, before: Words, chosen: np.ndarray, keep: Words, put: Words) -> None:
+        """Merge the masks of the parts into the masks of the steps that have them."""
         tables = self.tables
-        for successor in np.unique(chosen[with_parts]).tolist():
-            where = with_parts[chosen[with_parts] == successor]
-            states = [word[where] for word in before]
-            start, length = int(tables.parts_first.data[successor]), int(tables.parts_count.data[successor])
-            for root in tables.parts.data[start : start + length].tolist():
+        for successor in np.flatnonzero(np.bincount(chosen, minlength=1)).tolist():
+            where = np.flatnonzero(chosen == successor)
+            states = [word.take(where) for word in before]
+            for root in tables.parts_of(successor):
                 rows = self.rows(tables.nodes[root], states)
-                masks = tables.first.data[rows]
+                masks = tables.first.data.take(rows)
                 for word in range(len(states)):
-                    kept = tables.keep[word].data[masks]
-                    if np.any(~kept & ~keep[word][where]):
-                        raise WorkbenchError(
-                            f"{tables.groups[tables.nodes[root].group].actions[0].actor}: "
-                            "a variable is written twice in one step"
-                        )
-                    keep[word][where] &= kept
-                    put[word][where] |= tables.put[word].data[masks]
+                    kept, earlier = tables.keep[word].data.take(masks), keep[word].take(where)
+                    if np.any(~(kept | earlier)):
+                        raise tables.clash(root)
+                    keep[word][where] = earlier & kept
+                    put[word][where] |= tables.put[word].data.take(masks)
 
 
 def _gathered(node: TableNode, words: Words) -> np.ndarray:
-    """The key of each state at a node, as table offsets."""
-    key = np.zeros(len(words[0]), np.uint64)
+    """The key of each state at a node."""
+    key = None
     for segment in node.segments:
-        piece = words[segment.word] >> np.uint64(segment.shift) & np.uint64(segment.mask)
-        key |= piece << np.uint64(segment.out)
-    return key.view(np.int64)
+        piece = words[segment.word] >> np.uint64(segment.shift)
+        piece &= np.uint64(segment.mask)
+        if segment.out:
+            piece <<= np.uint64(segment.out)
+        if key is None:
+            key = piece
+        else:
+            key |= piece
+    return np.zeros(len(words[0]), np.int64) if key is None else key.view(np.int64)
 
 
 def _by_child(node: TableNode, entries: np.ndarray) -> list[tuple[TableNode, np.ndarray]]:
@@ -132,7 +130,7 @@ def _by_child(node: TableNode, entries: np.ndarray) -> list[tuple[TableNode, np.
     if len(node.children) <= FEW:
         split = [(child, np.flatnonzero(entries == child.code)) for child in node.children]
         return [(child, chosen) for child, chosen in split if len(chosen)]
-    numbers = -2 - entries
+    numbers = -1 - entries
     order = np.argsort(numbers.astype(np.int16) if numbers.max() < 1 << 15 else numbers, kind="stable")
     ordered = numbers[order]
     ends = np.flatnonzero(np.diff(ordered)) + 1

@@ -1,0 +1,122 @@
+"""A second opinion: the exported model under the SPIN checker, and how its answers compare.
+
+Rule kept here: SPIN is run so that it counts what the explorer counts: `-o2` (no hidden variables), no
+partial-order reduction, no lossy compression, all errors counted. Needs the commands `spin` and `gcc`.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from workbench.core.errors import EngineError
+from workbench.engines.explore.model import Model
+from workbench.engines.explore.result import BOUNDED, FAILS, HOLDS
+
+DEPTH = 100_000
+
+
+@dataclass(frozen=True)
+class SpinRun:
+    """What one run of SPIN's verifier reported.
+
+    `seconds` is the search, `build_seconds` generating and compiling the verifier, `bytes` all memory used.
+    """
+
+    states: int
+    transitions: int
+    errors: int
+    seconds: float
+    build_seconds: float
+    bytes: float
+
+
+def run_spin(text: str, *, prop: int = 0, expected_states: int = 1 << 20) -> SpinRun:
+    """Verify a Promela text; `prop` switches on one property, `expected_states` sizes the hash table.
+
+    Raises EngineError if spin or gcc is absent or fails, or if the search was not complete.
+    """
+    for tool in ("spin", "gcc"):
+        if shutil.which(tool) is None:
+            raise EngineError(f"{tool} is not installed; the Debian package is {tool}")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "model.pml").write_text(text)
+        started = time.perf_counter()
+        _run(["spin", "-a", "-o2", f"-DPROP={prop}", "model.pml"], folder)
+        _run(["gcc", "-O2", "-w", "-DSAFETY", "-DNOREDUCE", "-DVECTORSZ=8192", "pan.c", "-o", "pan"], folder)
+        build = time.perf_counter() - started
+        bits = max(10, (expected_states - 1).bit_length())
+        depth = DEPTH
+        while True:
+            said = _run(["./pan", "-E", "-c0", "-n", f"-m{depth}", f"-w{bits}"], folder)
+            if "max search depth too small" not in said:
+                return _parsed(said, build)
+            depth *= 10
+
+
+def _run(command: list[str], folder: Path) -> str:
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    if done.returncode != 0 and command[0] != "./pan":
+        raise EngineError(f"{command[0]} failed: {(done.stderr or done.stdout).strip().splitlines()[-1:]}")
+    return done.stdout + done.stderr
+
+
+def _parsed(said: str, build: float) -> SpinRun:
+    def number(pattern: str) -> float:
+        found = re.search(pattern, said)
+        if found is None:
+            raise EngineError(f"SPIN did not finish: {' '.join(said.split())[:200]}")
+        return float(found.group(1))
+
+    elapsed = re.search(r"elapsed time ([\d.e+-]+) seconds", said)
+    if "Search not completed" in said:
+        raise EngineError("SPIN did not complete its search")
+    return SpinRun(
+        states=int(number(r"(\d+) states, stored")),
+        transitions=int(number(r"(\d+) transitions")) - 1,  # SPIN counts the initial state as one more
+        errors=int(number(r"errors: (\d+)")),
+        seconds=float(elapsed.group(1)) if elapsed else 0.0,
+        build_seconds=build,
+        bytes=number(r"([\d.]+)\s+total actual memory usage") * (1 << 20),
+    )
+
+
+@dataclass(frozen=True)
+class SecondOpinion:
+    """The explorer's answer and SPIN's, for the same model. `verdicts` has (ours, SPIN's) by code."""
+
+    states: int
+    spin_states: int
+    transitions: int
+    spin_transitions: int
+    verdicts: dict[str, tuple[str, str]]
+    hits: dict[str, tuple[int, int]]
+
+    @property
+    def agrees(self) -> bool:
+        """Equal numbers of states and transitions, equal verdicts and equal numbers of violating states."""
+        pairs = [*self.verdicts.values(), *self.hits.values()]
+        return (self.states, self.transitions) == (self.spin_states, self.spin_transitions) and all(
+            ours == spins for ours, spins in pairs
+        )
+
+
+def crosscheck(model: Model) -> SecondOpinion:
+    """Explore a model, export it, and let SPIN answer the same questions."""
+    from workbench.engines.explore.explorer import explore_and_export
+
+    result, text = explore_and_export(model)
+    run = run_spin(text, expected_states=result.states)
+    verdicts, hits = {}, {}
+    for number, prop in enumerate(model.properties, 1):
+        errors = run_spin(text, prop=number, expected_states=result.states).errors
+        spins = HOLDS if (errors > 0) == (prop.kind == "sometimes") else FAILS
+        verdicts[prop.code] = (result.verdicts.get(prop.code, BOUNDED), spins)
+        hits[prop.code] = (result.hits[prop.code], errors)
+    return SecondOpinion(result.states, run.states, result.transitions, run.transitions, verdicts, hits)
