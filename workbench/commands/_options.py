@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import argparse
 import shlex
+import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from workbench.core.errors import WorkbenchError
 from workbench.core.machine import MAX_VCPUS
 from workbench.measure.subjects import DEFAULT
+
+if TYPE_CHECKING:
+    from workbench.present.report_text import Parameters
 
 FORMATS = ("text", "json", "csv", "markdown")
 
@@ -66,7 +70,11 @@ def add_subject(parser: argparse.ArgumentParser) -> None:
         help="also give costs, by a published model (see workbench list) or path/to/model.json",
     )
     parser.add_argument(
-        "--seed", type=whole_number(0), default=0, metavar="N", help="where the virtual clock starts (default 0)"
+        "--seed",
+        type=whole_number(0),
+        default=0,
+        metavar="N",
+        help="where the virtual clock starts (default 0)",
     )
 
 
@@ -105,7 +113,40 @@ def unique(values: Iterable[str] | None) -> list[str] | None:
     return None if values is None else list(dict.fromkeys(values))
 
 
-def require(condition: bool, message: str) -> None:
-    """Raise WorkbenchError(message) unless ``condition``."""
-    if not condition:
-        raise WorkbenchError(message)
+def parameters(command: str, args: argparse.Namespace) -> Parameters:
+    """Return what ``args`` asks for, all names resolved; raise WorkbenchError for one that is unknown."""
+    from workbench import features, lifecycle
+    from workbench.measure import cost, metrics
+    from workbench.measure.runs import possible
+    from workbench.measure.subjects import DEFAULT, subjects
+    from workbench.present.report_text import Parameters
+
+    chosen = subjects(args.protocols or DEFAULT)
+    wanted = unique(args.metrics)
+    if wanted is not None and metrics.COST in wanted and args.cost_model is None:
+        raise WorkbenchError(
+            f"the metric {metrics.COST} needs a cost model; known: {', '.join(cost.known())}"
+        )
+    metrics.choose(wanted)
+    events = lifecycle.choose(unique(args.events))
+    happening = possible(events, args.vcpus) if args.events is None else events
+    return Parameters(
+        chosen,
+        features.choose(unique(args.features)),
+        happening,
+        args.vcpus,
+        args.seed,
+        cost.load(args.cost_model) if args.cost_model is not None else None,
+        command_line(command, args),
+        tuple(event for event in events if event not in happening),
+    )
+
+
+def write(args: argparse.Namespace, text: str) -> None:
+    """Write ``text`` to the file that was asked for, or to stdout."""
+    from workbench.present.files import write_file
+
+    if args.output is not None:
+        write_file(args.output, text)
+    else:
+        sys.stdout.write(text)

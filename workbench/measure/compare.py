@@ -33,7 +33,8 @@ def rows_of(
     run = measured(subject, features, vcpus, event, seed)
     last = (ENGINE, vcpus, features_text(features))
     rows = [
-        Row(subject.label, event.name, metric.name, metric.read(run), metric.unit, *last) for metric in metrics
+        Row(subject.label, event.name, metric.name, metric.read(run), metric.unit, *last)
+        for metric in metrics
     ]
     if cost_model is not None:
         rows.append(Row(subject.label, event.name, COST, cost_model.cost(run), cost_model.unit, *last))

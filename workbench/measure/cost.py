@@ -63,7 +63,9 @@ def load(name: str) -> CostModel:
     """Return a model by its name or from a path ending in .json; raise WorkbenchError saying what is wrong."""
     path = Path(name) if name.endswith(".json") else MODELS / f"{name}.json"
     if not name.endswith(".json") and name not in known():
-        raise WorkbenchError(f"unknown cost model {name!r}; known: {', '.join(known())}, or path/to/model.json")
+        raise WorkbenchError(
+            f"unknown cost model {name!r}; known: {', '.join(known())}, or path/to/model.json"
+        )
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -79,7 +81,9 @@ def _checked(name: str, data: Any) -> CostModel:
         raise WorkbenchError(f"cost model {name!r} is not a JSON object with the keys {', '.join(wanted)}")
     for wrong, keys in (("lacks", set(wanted) - set(data)), ("has the unknown key", set(data) - set(wanted))):
         if keys:
-            raise WorkbenchError(f"cost model {name!r} {wrong} {sorted(keys)[0]!r}; its keys are {', '.join(wanted)}")
+            raise WorkbenchError(
+                f"cost model {name!r} {wrong} {sorted(keys)[0]!r}; its keys are {', '.join(wanted)}"
+            )
     for key in wanted:
         _check_value(name, key, data[key])
     return CostModel(**data)
@@ -88,7 +92,9 @@ def _checked(name: str, data: Any) -> CostModel:
 def _check_value(name: str, key: str, value: Any) -> None:
     if key not in _CYCLES:
         if not isinstance(value, str) or not value.strip():
-            raise WorkbenchError(f"cost model {name!r}: {key} must be a text that says something, not {value!r}")
+            raise WorkbenchError(
+                f"cost model {name!r}: {key} must be a text that says something, not {value!r}"
+            )
         return
     optional = key != "kernel_exit_cycles"
     is_count = isinstance(value, int) and not isinstance(value, bool) and value >= 0

@@ -22,7 +22,7 @@ POINTS = tuple(4**power for power in range(7))
 assert POINTS[-1] == MAX_VCPUS
 
 #: What is worth a curve: the other metrics are sums or parts of these.
-CURVES = ("exits", "user_exits", "areas", "state_bytes", "guest_memory_bytes")
+CURVES = ("exits", "user_exits", "areas", "state_bytes", "state_carried_bytes", "guest_memory_bytes")
 
 #: Called with what has been done and what there is to do, so that a caller can show progress.
 Progress = Callable[[int, int], None]

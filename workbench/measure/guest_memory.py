@@ -31,12 +31,15 @@ class GuestMemoryUse(NamedTuple):
 
 
 def held_areas(scenario: Scenario, machine: Machine) -> dict[tuple[int, str], int]:
-    """Return {(owner, feature): gpa} of the areas for which the guest holds memory."""
+    """Return {(owner, feature): gpa} of the areas for which the guest holds memory.
+
+    What a guest claims under a name that is no feature of the scenario (a hostile one may) is not counted.
+    """
     is_value = {feature.name: feature.is_value for feature in scenario.features}
     return {
         (owner, name): gpa
         for (owner, name), gpa in beliefs(machine.notes).items()
-        if not is_value.get(name, False) or area(owner, name) in machine.ever
+        if name in is_value and (not is_value[name] or area(owner, name) in machine.ever)
     }
 
 
@@ -60,7 +63,11 @@ def guest_memory_use(scenario: Scenario, machine: Machine) -> GuestMemoryUse:
     pieces = [(gpa, scenario.addresses.size(name)) for (_, name), gpa in held.items()]
     generation = _generation(scenario, held.values())
     pieces += [(scenario.addresses.gpa(Unit(generation, cpu, DESCRIPTOR)), descriptor) for cpu in cpus]
-    pages = {page for gpa, size in pieces for page in range(gpa >> PAGE_SHIFT, ((gpa + size - 1) >> PAGE_SHIFT) + 1)}
+    pages = {
+        page
+        for gpa, size in pieces
+        for page in range(gpa >> PAGE_SHIFT, ((gpa + size - 1) >> PAGE_SHIFT) + 1)
+    }
 
     held_by: dict[int, list[Feature]] = {cpu: [] for cpu in cpus}
     for feature in scenario.features:

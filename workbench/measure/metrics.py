@@ -48,7 +48,7 @@ EXITS = (
     _count("wrmsr_exits", "exits", "for a WRMSR"),
     _count("rdmsr_exits", "exits", "for an RDMSR"),
     _count("hypercall_exits", "exits", "for a hypercall"),
-    _count("mmio_exits", "exits", "for an access to memory that is not there"),
+    _count("mmio_exits", "exits", "for an access to no memory"),
     _count("kernel_exits", "exits", "handled by KVM"),
     _count("user_exits", "exits", "handled by the VMM"),
 )
@@ -62,14 +62,14 @@ FATES = (
     Metric("fate", "word", "the worst that became of any area", lambda run: run.fate.value),
     Metric("areas", "areas", "areas in force", lambda run: run.fates[Fate.REGISTERED]),
     *(_fate(fate) for fate in Fate),
-    Metric("stray_writes", "accesses", "host writes to somebody else's memory", lambda run: run.stray_writes),
+    Metric("stray_writes", "accesses", "host writes to others' memory", lambda run: run.stray_writes),
 )
 STATE = (
     Metric("state_entries", "entries", "things the host must carry", lambda run: len(run.state)),
-    _bytes("state_bytes", "the same on the wire", _wire),
+    _bytes("state_bytes", "on the wire", _wire),
     _bytes(
         "state_entry_bytes",
-        "the same in the interface that reads it",
+        "in the interface that reads them",
         lambda run: sum(e.entry_bytes for e in run.state),
     ),
     Metric(
@@ -81,7 +81,7 @@ STATE = (
     Metric(
         "state_new_interfaces",
         "interfaces",
-        "interfaces that would have to be made",
+        "interfaces that must be made",
         lambda run: len({entry.interface for entry in run.state if is_new(entry)}),
     ),
     _bytes(
@@ -99,14 +99,14 @@ GUEST_MEMORY = (
     Metric(
         "shared_pages",
         "pages",
-        "pages an encrypted guest must share",
+        "an encrypted guest must share",
         lambda run: run.guest_memory.shared_pages,
     ),
     Metric("dirty_pages_logged", "pages", "dirty in KVM's log, boot included", lambda run: run.dirty_logged),
     Metric(
         "dirty_pages_unlogged",
         "pages",
-        "written by the VMM, not in KVM's log",
+        "written by the VMM, not logged",
         lambda run: run.dirty_unlogged,
     ),
 )

@@ -107,7 +107,13 @@ def ledger(features: Iterable[Feature]) -> pandas.DataFrame:
 
 
 def state_of_run(
-    subject: Subject, features: tuple[Feature, ...], vcpus: int, event: Event, seed: int = 0, *, values: bool = False
+    subject: Subject,
+    features: tuple[Feature, ...],
+    vcpus: int,
+    event: Event,
+    seed: int = 0,
+    *,
+    values: bool = False,
 ) -> tuple[StateEntry, ...]:
     """Return the entries after ``event``; with ``values`` also those of features that are no part of boot."""
     if values:
@@ -150,5 +156,7 @@ def entry_kinds(entries: Iterable[StateEntry]) -> list[EntryKind]:
         scope = "VM" if entry.cpu == VM else "each vCPU"
         key = (scope, entry._replace(cpu=VM))
         seen = kinds.get(key)
-        kinds[key] = EntryKind(scope, *entry[1:], 1) if seen is None else seen._replace(copies=seen.copies + 1)
+        kinds[key] = (
+            EntryKind(scope, *entry[1:], 1) if seen is None else seen._replace(copies=seen.copies + 1)
+        )
     return list(kinds.values())

@@ -63,7 +63,9 @@ def subjects(named: Iterable[str | Subject]) -> tuple[Subject, ...]:
         if found.setdefault(one.label, one).kind is not one.kind:
             raise WorkbenchError(f"two different protocols are called {one.label!r}; give one another name")
     if not found:
-        raise WorkbenchError(f"no protocol named; known: {', '.join(protocols.PROTOCOLS)}, or path/to/file.py:Class")
+        raise WorkbenchError(
+            f"no protocol named; known: {', '.join(protocols.PROTOCOLS)}, or path/to/file.py:Class"
+        )
     return tuple(found.values())
 
 

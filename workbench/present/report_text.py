@@ -85,9 +85,7 @@ def _parameter_lines(parameters: Parameters) -> list[str]:
         f"version: workbench {workbench.__version__}",
         f"engine: simulate ({DISCLAIMER})",
     ]
-    lines += [
-        f"left out, needs {event.min_vcpus} vCPUs: {event.name}" for event in parameters.left_out
-    ]
+    lines += [f"left out, needs {event.min_vcpus} vCPUs: {event.name}" for event in parameters.left_out]
     return lines
 
 

@@ -126,12 +126,21 @@ def _blocks(table: Table, width: int) -> list[list[list[int]]]:
 
 
 def _block(table: Table, groups: list[list[int]]) -> str:
-    above = _group_lines(table, groups)
-    heads = _line(table, groups, [column.name for column in table.columns])
+    heads = _heads(table, groups)
     rows = [_line(table, groups, [cell_text(cell) for cell in row]) if row else "" for row in table.rows]
-    rule = "-" * max(len(line) for line in (*above, heads, *rows))
-    lines = [*above, *([heads] if heads.strip() else []), rule, *rows]
-    return "\n".join(line.rstrip() for line in lines)
+    rule = "-" * max(len(line.rstrip()) for line in (*heads, *rows))
+    return "\n".join(line.rstrip() for line in (*heads, rule, *rows))
+
+
+def _heads(table: Table, groups: list[list[int]]) -> list[str]:
+    """Return the heading lines: the groups' names, and below them the columns' where these have any."""
+    names = [column.name for column in table.columns]
+    above = _group_lines(table, groups)
+    if above and not any(names[table.labels :]):
+        # Nothing stands under the groups: the labels' names may stand beside them.
+        labels = _line(table, groups, names).rstrip()
+        return [*above[:-1], labels + above[-1][len(labels) :]]
+    return [*above, _line(table, groups, names)]
 
 
 def _group_lines(table: Table, groups: list[list[int]]) -> list[str]:
@@ -141,7 +150,8 @@ def _group_lines(table: Table, groups: list[list[int]]) -> list[str]:
     for level in range(height):
         cells = []
         for group, pieces in zip(groups, names, strict=True):
-            piece = pieces[level] if level < len(pieces) else ""
+            from_below = level - height + len(pieces)
+            piece = pieces[from_below] if from_below >= 0 else ""
             to_right = len(group) == 1 and _is_number(table, group[0])
             wide = _group_width(table, group)
             cells.append(piece.rjust(wide) if to_right else piece.ljust(wide))

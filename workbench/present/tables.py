@@ -82,7 +82,9 @@ def state_table(
     ]
     if more != entries:
         notes.append(f"When the guest asks for {' and '.join(extra)} too: {_total(entry_kinds(more))}")
-    columns = [Column(name) for name in ("entry", "of", "count", "bytes", "wire", "interface", "shown", "moves")]
+    columns = [
+        Column(name) for name in ("entry", "of", "count", "bytes", "wire", "interface", "shown", "moves")
+    ]
     rows = [
         [
             kind.name,
@@ -129,7 +131,9 @@ def growth_table(table: pandas.DataFrame, metric: str) -> Table:
     laws = [f"{protocol}: {_law(line(chosen, protocol, metric))}" for protocol in protocols]
     unit = chosen["unit"].iloc[0]
     columns = [Column("vCPUs"), *(Column("", protocol) for protocol in protocols)]
-    return Table(f"{metric} ({unit}) by vCPUs", columns, rows, notes=["Every line is a run. " + "; ".join(laws) + "."])
+    return Table(
+        f"{metric} ({unit}) by vCPUs", columns, rows, notes=["Every line is a run. " + "; ".join(laws) + "."]
+    )
 
 
 def _law(straight: tuple[int, int] | None) -> str:
@@ -143,7 +147,8 @@ def feature_growth_table(table: pandas.DataFrame, metric: str) -> Table:
     values = {(row.feature_count, row.protocol): row.value for row in chosen.itertuples()}
     last = chosen.groupby("feature_count")["features"].first().to_dict()
     rows = [
-        [count, _newest(last, count), *(values[count, protocol] for protocol in protocols)] for count in sorted(last)
+        [count, _newest(last, count), *(values[count, protocol] for protocol in protocols)]
+        for count in sorted(last)
     ]
     unit = chosen["unit"].iloc[0]
     columns = [Column("features"), Column("added"), *(Column("", protocol) for protocol in protocols)]
@@ -159,7 +164,8 @@ def cost_model_notes(model: CostModel) -> list[str]:
     return [
         f"Cost model {model.name}: {model.title}. Kernel exit {model.kernel_exit_cycles} cycles, user exit "
         f"{'unknown' if model.user_exit_cycles is None else f'{model.user_exit_cycles} cycles'}. "
+        f"Host accesses to guest memory: "
+        f"{'unknown, counted as nothing' if model.memory_access_cycles is None else model.memory_access_cycles}. "
         f"Hardware: {model.hardware}; date: {model.date}. Stands for: {model.stands_for}. "
         f"Source: {model.source}. Confidence: {model.confidence}."
     ]
-

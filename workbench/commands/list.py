@@ -1,0 +1,127 @@
+"""``workbench list``: what there is to choose from: protocols, features, events, metrics, cost models."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import inspect
+import io
+import json
+import re
+from typing import Any
+
+from workbench.commands import _options
+
+Lists = dict[str, list[dict[str, Any]]]
+
+#: A numbered clause at the beginning of a line of a protocol's docstring.
+_CLAUSE = re.compile(r"^\s*R\d+\b", re.MULTILINE)
+
+
+def add(subparsers: Any) -> None:
+    """Declare the command."""
+    parser = subparsers.add_parser(
+        "list",
+        help="list protocols, features, events, metrics, cost models",
+        description=__doc__,
+        allow_abbrev=False,
+    )
+    _options.describe(parser, "workbench list --format json")
+    _options.add_names(
+        parser, "--protocols", "protocols to list, also path/to/file.py:Class (default: those known)"
+    )
+    _options.add_output(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Write the lists."""
+    _options.write(args, _render(args.format, _lists(args.protocols)))
+    return 0
+
+
+def _lists(chosen: list[str] | None) -> Lists:
+    from workbench.features import FEATURES
+    from workbench.lifecycle import EVENTS
+    from workbench.measure import cost
+    from workbench.measure.metrics import COST, METRICS
+
+    models = [cost.load(name) for name in cost.known()]
+    return {
+        "protocol": _protocols(chosen),
+        "feature": [
+            {"name": f.name, "title": f.title, "bytes": f.size, "scope": f.scope, "served by": f.served_by}
+            for f in FEATURES.values()
+        ],
+        "event": [{"name": e.name, "vcpus": e.min_vcpus, "title": e.title} for e in EVENTS.values()],
+        "metric": [
+            *({"name": m.name, "unit": m.unit, "title": m.title} for m in METRICS.values()),
+            {"name": COST, "unit": "cycles", "title": "of the exits, by --cost-model"},
+        ],
+        "cost model": [
+            {
+                "name": m.name,
+                "date": m.date,
+                "kernel": m.kernel_exit_cycles,
+                "user": m.user_exit_cycles,
+                "title": m.title,
+            }
+            for m in models
+        ],
+    }
+
+
+def _protocols(chosen: list[str] | None) -> list[dict[str, Any]]:
+    from workbench.measure.subjects import subjects
+    from workbench.protocols import PROTOCOLS
+
+    return [
+        {
+            "name": one.label,
+            "title": one.kind.title,
+            "clauses": len(_CLAUSE.findall(inspect.getdoc(inspect.getmodule(one.kind)) or "")),
+            "mitigations": " ".join(one.kind.mitigations_known) or "none",
+        }
+        for one in subjects(chosen or PROTOCOLS)
+    ]
+
+
+def _render(form: str, lists: Lists) -> str:
+    if form == "json":
+        records = [{"kind": kind, **one} for kind, found in lists.items() for one in found]
+        return json.dumps(records, indent=1) + "\n"
+    if form == "csv":
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(("kind", "name", "title"))
+        writer.writerows((kind, one["name"], one["title"]) for kind, found in lists.items() for one in found)
+        return text.getvalue()
+    return _as_tables(lists, markdown=form == "markdown")
+
+
+#: What a reader must know to read a list.
+_NOTES = {
+    "event": ["vcpus: the least number of vCPUs to which the event can happen."],
+    "cost model": [
+        "kernel, user: cycles of an exit handled by KVM or by the VMM; hardware and source of each stand in "
+        "its file and below every table that uses it."
+    ],
+}
+
+
+def _as_tables(lists: Lists, *, markdown: bool) -> str:
+    from workbench.present.table import Column, Table, as_markdown, as_text
+
+    parts = []
+    for kind, found in lists.items():
+        details = [{key: value for key, value in one.items() if key != "mitigations"} for one in found]
+        notes = [
+            f"{one['name']}+...: {one['mitigations']}"
+            for one in found
+            if one.get("mitigations", "none") != "none"
+        ]
+        notes += _NOTES.get(kind, ())
+        columns = [Column(key) for key in details[0]]
+        table = Table(f"{kind}s", columns, [list(one.values()) for one in details], labels=1, notes=notes)
+        parts.append(as_markdown(table) if markdown else as_text(table))
+    return "\n".join(parts)

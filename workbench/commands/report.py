@@ -1,0 +1,44 @@
+"""``workbench report``: text, tables, figures and executed notebooks, written into a directory."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from workbench.commands import _options
+
+#: Where the notebooks are: beside the package in a checkout.
+NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
+
+
+def add(subparsers: Any) -> None:
+    """Declare the command."""
+    parser = subparsers.add_parser(
+        "report", help="write text, tables, figures and notebooks into a directory", description=__doc__,
+        allow_abbrev=False,
+    )  # fmt: skip
+    _options.describe(parser, "workbench report report/ --vcpus 64")
+    parser.add_argument("directory", type=Path, metavar="DIR", help="made if need be; other files in it stay")
+    _options.add_subject(parser)
+    parser.add_argument("--no-notebooks", action="store_true", help="do not execute the notebooks")
+    parser.set_defaults(run=run, metrics=None)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Measure and write; what was in the directory stays until everything new is there."""
+    from workbench.present import files, notebooks, report
+    from workbench.present.progress import Progress
+
+    parameters = _options.parameters(f"report {args.directory}", args)
+    say = Progress()
+    with files.whole_directory(args.directory) as folder:
+        found = report.measure(parameters, say)
+        say("writing tables and figures")
+        report.write(folder, found, parameters, say)
+        if not args.no_notebooks:
+            notebooks.write_all(NOTEBOOKS, folder, say)
+        count = sum(1 for _ in folder.iterdir())
+    sys.stdout.write(f"{count} files in {args.directory}; begin with {args.directory / 'report.txt'}\n")
+    return 0

@@ -1,0 +1,90 @@
+"""The report: one text, every table as CSV, every figure as PNG and SVG, in one directory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from workbench.lifecycle import EVENTS
+from workbench.measure import compare, over_features, over_vcpus, state_entries
+from workbench.measure.growth import POINTS
+from workbench.measure.state import ledger
+from workbench.present import export, figures, images, report_text, tables
+
+if TYPE_CHECKING:
+    import pandas
+    from matplotlib.figure import Figure
+
+    from workbench.present.report_text import Parameters
+
+#: Curves of the report: metric, words for the axis.
+GROWTH = (("exits", "exits"), ("state_bytes", "migration state"), ("guest_memory_bytes", "guest memory"))
+
+Say = Callable[[str], None]
+
+
+def measure(parameters: Parameters, say: Say, points: Iterable[int] = POINTS) -> dict[str, pandas.DataFrame]:
+    """Return all tables of the report by their names."""
+    subjects, features = parameters.subjects, parameters.features
+    first = parameters.events[0]
+    say(f"{len(parameters.events)} events under {len(subjects)} protocols, {parameters.vcpus} vCPUs")
+    found = {
+        "comparison": compare(
+            subjects,
+            [event.name for event in parameters.events],
+            [feature.name for feature in features],
+            parameters.vcpus,
+            cost_model=parameters.cost_model,
+            seed=parameters.seed,
+        )
+    }
+    found["growth_vcpus"] = over_vcpus(
+        subjects,
+        features,
+        EVENTS["boot"],
+        points,
+        seed=parameters.seed,
+        progress=lambda done, of: say(f"growth over vCPUs: {done} of {of} machines"),
+    )
+    say("growth over features")
+    found["growth_features"] = over_features(
+        subjects, features, parameters.vcpus, EVENTS["boot"], seed=parameters.seed
+    )
+    found["state_entries"] = state_entries(subjects, features, parameters.vcpus, first, parameters.seed)
+    found["hidden_state"] = ledger(features)
+    return found
+
+
+def text(found: dict[str, pandas.DataFrame], parameters: Parameters) -> str:
+    """Return the text of the report."""
+    growth = found["growth_vcpus"]
+    parts = report_text.comparison(found["comparison"], parameters)
+    parts.append(tables.hidden_state(parameters.features))
+    parts += [tables.growth_table(growth, metric) for metric, _ in GROWTH]
+    parts += [tables.feature_growth_table(found["growth_features"], metric) for metric, _ in GROWTH]
+    return report_text.as_plain_text(parts, parameters)
+
+
+def pictures(found: dict[str, pandas.DataFrame], parameters: Parameters) -> Iterable[tuple[str, Figure]]:
+    """Yield (name, figure) of every figure of the report, made when asked for."""
+    growth, comparison = found["growth_vcpus"], found["comparison"]
+    names = [feature.name for feature in parameters.features]
+    for metric, what in GROWTH:
+        note = figures.carried(growth) if metric == "state_bytes" else ""
+        yield f"{metric}_by_vcpus", figures.growth(growth, metric, what, note=note)
+        yield f"{metric}_by_features", figures.feature_growth(found["growth_features"], metric, what, names)
+    yield "guest_memory", figures.guest_memory(comparison, parameters.events[0].name)
+    yield "fates", figures.fates(comparison)
+    yield "exits_by_class", figures.exits_by_class(comparison)
+
+
+def write(folder: Path, found: dict[str, pandas.DataFrame], parameters: Parameters, say: Say) -> None:
+    """Write text, tables and figures into ``folder``, which exists."""
+    (folder / "report.txt").write_text(text(found, parameters), encoding="ascii", newline="\n")
+    for name, table in found.items():
+        (folder / f"{name}.csv").write_text(export.as_csv(table), encoding="utf-8", newline="\n")
+    for name, figure in pictures(found, parameters):
+        say(f"figure {name}")
+        (folder / f"{name}.png").write_bytes(images.png(figure))
+        (folder / f"{name}.svg").write_bytes(images.svg(figure))
