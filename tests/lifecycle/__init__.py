@@ -1,0 +1,1 @@
+"""Lifecycle events: every event under every protocol, the words, and their reasons."""

@@ -1,0 +1,47 @@
+"""The golden table of fates: what becomes of every area in every event under every protocol, at 4 vCPUs.
+
+``python -m tests.lifecycle.fates`` writes tests/golden/fates.csv again; look at the difference before you commit it.
+"""
+
+import csv
+import io
+from collections import Counter
+from pathlib import Path
+
+from workbench.core.scenario import Scenario
+from workbench.engines.simulate import simulate
+from workbench.features import choose
+from workbench.lifecycle import EVENTS
+from workbench.protocols import PROTOCOLS
+
+GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "fates.csv"
+VCPUS = 4
+COLUMNS = ("protocol", "event", "feature", "fate", "areas")
+
+Row = tuple[str, str, str, str, int]
+
+
+def rows() -> list[Row]:
+    """Return one row for each protocol, event, feature and word, in the order of the registries."""
+    features = choose()
+    found: list[Row] = []
+    for protocol, kind in PROTOCOLS.items():
+        for event in EVENTS.values():
+            run = simulate(Scenario(kind(features), features, vcpus=VCPUS), event)
+            counted = Counter((feature, fate.value) for (_, feature), fate in run.fates.items())
+            found += [(protocol, event.name, feature, fate, areas) for (feature, fate), areas in counted.items()]
+    return found
+
+
+def as_csv(table: list[Row]) -> str:
+    """Return the table as CSV text with a header line."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    writer.writerows(table)
+    return text.getvalue()
+
+
+if __name__ == "__main__":
+    GOLDEN.write_text(as_csv(rows()))
+    print(f"wrote {GOLDEN}")
