@@ -43,7 +43,10 @@ class Feature:
         yield
 
     def update(self, cpu: int, gpa: int, now: Moment) -> Program:
-        """Host: write the payload of vCPU ``cpu`` once, by the rules of its ABI."""
+        """Host: write the payload of vCPU ``cpu`` once, by the rules of its ABI.
+
+        Return False if the area could not be reached: a requested update then stays due.
+        """
         return
         yield
 
@@ -128,12 +131,15 @@ class Protocol:
                 yield from self.deliver(cpu, feature)
 
     def deliver(self, cpu: Vcpu, feature: Feature) -> Program:
-        """Host: write the payload of ``feature`` once, wherever the host believes the area to be."""
+        """Host: write the payload of ``feature`` once, wherever the host believes the area to be.
+
+        A requested update is due until it arrives: an area in no memslot is written when one appears (Linux:
+        with the next update of any kind, virt/kvm/pfncache.c kvm_gpc_refresh).
+        """
         owner = cpu.index if feature.scope == "vcpu" else VM
         gpa = yield Get(area(owner, feature.name))
-        if gpa is not None:
-            yield from feature.update(cpu.index, gpa, (yield Now()))
-        if feature.update_when == "request":
+        failed = gpa is not None and (yield from feature.update(cpu.index, gpa, (yield Now()))) is False
+        if feature.update_when == "request" and not failed:
             yield Set(pending(cpu.index, feature.name), None)
 
     def serving(self, entries: Mapping[Any, Any], owner: int, feature: Feature, gpa: int) -> int | None:

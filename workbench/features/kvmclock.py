@@ -4,18 +4,20 @@ Rules (Linux Documentation/virt/kvm/x86/msr.rst, MSR_KVM_SYSTEM_TIME_NEW; arch/x
 kvm_setup_guest_pvclock; arch/x86/include/asm/kvm_para.h):
 
 * The version is odd while the host updates; a reader takes nothing then, and tries again if it changed.
+* The host keeps GUEST_STOPPED as it finds it: the guest takes it back when it has seen it.
 * ``flags`` say what the guest may assume; the last 8 bits of the CPUID feature word say which of them are to
   be read. If none of those bits is set, all flags are ignored.
 """
 
 from workbench.core.contracts import Feature
-from workbench.core.layout import U64, Abi
-from workbench.core.steps import Moment, Program, Store
+from workbench.core.layout import U8, U64, Abi
+from workbench.core.steps import Load, Moment, Program, Store
 from workbench.features import seqlock
 from workbench.features.payloads import PVCLOCK_VCPU_TIME_INFO
 
 PVCLOCK_TSC_STABLE_BIT = 1 << 0
 PVCLOCK_GUEST_STOPPED = 1 << 1
+FLAGS = 29  # offset of the flags in struct pvclock_vcpu_time_info
 
 #: 2 GHz TSC: ns = (tsc << shift) * mul >> 32 with shift 0 and mul 2^31.
 TSC_SHIFT = 0
@@ -53,20 +55,22 @@ class Kvmclock(Feature):
         """Host: version odd, fields, version even."""
         version = yield from seqlock.begin(gpa)
         if version is None:
-            return
+            return False
+        found = (yield Load(gpa + FLAGS, U8)) or 0
         fields = PVCLOCK_VCPU_TIME_INFO(
             version=version,
             tsc_timestamp=now.tsc,
             system_time=now.ns,
             tsc_to_system_mul=TSC_MUL,
             tsc_shift=TSC_SHIFT,
-            flags=PVCLOCK_TSC_STABLE_BIT,
+            flags=PVCLOCK_TSC_STABLE_BIT | found & PVCLOCK_GUEST_STOPPED,
         )
         # Two stores, because a reader of another vCPU may look between them: the version is its guard.
         data = fields.pack()
         yield Store(gpa + 8, int.from_bytes(data[8:16], "little"), U64)
         yield Store(gpa + 16, data[16:32])
         yield from seqlock.end(gpa, version)
+        return True
 
     def read(self, gpa: int) -> Program:
         """Guest: return a consistent structure, or None."""
