@@ -7,8 +7,9 @@ tables when the model turns out to be larger than a few thousand states.
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib.util import find_spec
 
-from workbench.core.errors import WorkbenchError
+from workbench.core.errors import EngineError, WorkbenchError
 from workbench.engines.explore.model import Model, Property
 from workbench.engines.explore.packed import MAX_PROPERTIES
 from workbench.engines.explore.plain import PlainSearch
@@ -76,7 +77,23 @@ def _search(space: Space, limits: Limits, tables: str, symmetry: bool) -> Outcom
     handed_over = pilot.limit == f"limit of {enough} states" and enough != limits.max_states
     if not handed_over and (tables == "auto" or pilot.limit == "interrupted"):
         return pilot
+    if tables == "numba" or (tables == "auto" and find_spec("numba") is not None):
+        compiled = _compiled(space, limits, symmetry)
+        if compiled is not None:
+            return compiled
     return VectorSearch(space, limits, symmetry).run()
+
+
+def _compiled(space: Space, limits: Limits, symmetry: bool) -> Outcome | None:
+    """Search with numba; None if the states turn out to be too wide for it."""
+    if find_spec("numba") is None:
+        raise EngineError("tables: numba is not installed; pip install numba, or use numpy")
+    from workbench.engines.explore.compiled import CompiledSearch, TooWide
+
+    try:
+        return CompiledSearch(space, limits, symmetry).run()
+    except TooWide:
+        return None
 
 
 def _result(space: Space, outcome: Outcome, symmetry: bool) -> Result:

@@ -36,6 +36,8 @@ class PackedSymmetry:
         self.renamings = Renamings(space)
         self.layout: Layout | None = None
         self.moves: list[list[_Move]] = []
+        self.known = 0
+        self._flat: tuple[np.ndarray, ...] = ()
         self._close()
 
     def _size(self) -> int:
@@ -56,6 +58,7 @@ class PackedSymmetry:
         self._close()
         self.layout = layout
         self.known = self._size()
+        self._flat = ()
         self.moves = [self._moves(layout, renaming) for renaming in self.renamings.all]
 
     def _moves(self, layout: Layout, renaming: Renaming) -> list[_Move]:
@@ -88,11 +91,31 @@ class PackedSymmetry:
         table[: len(numbers)] = numbers
         return table
 
+    def flat(self) -> tuple[np.ndarray, ...]:
+        """The moves of one-word layouts as arrays: first move of each renaming, then what each move does."""
+        self._refresh()
+        if not self._flat:
+            joined = [move for moves in self.moves for move in moves]
+            starts = np.cumsum([0] + [len(moves) for moves in self.moves])
+            offsets, values, used = [], [np.zeros(0, np.uint64)], 0
+            for move in joined:
+                offsets.append(-1 if move.table is None else used)
+                if move.table is not None:
+                    values.append(move.table)
+                    used += len(move.table)
+            bits = [np.array([getattr(move, name) for move in joined], np.uint64) for name in ("shift", "mask", "to")]
+            self._flat = (starts.astype(np.int64), *bits, np.array(offsets, np.int64), np.concatenate(values))
+        return self._flat
+
+    def _refresh(self) -> None:
+        """Take account of values that have appeared since the renamings were expressed in the layout."""
+        assert self.layout is not None
+        if self.known != self._size():
+            self.use(self.layout)
+
     def least(self, words: Words) -> Words:
         """The representative of each state."""
-        if self.layout is None or self.known != self._size():
-            assert self.layout is not None
-            self.use(self.layout)
+        self._refresh()
         best = list(words)
         for moves in self.moves:
             renamed = [np.zeros(len(words[0]), np.uint64) for _ in words]

@@ -17,6 +17,7 @@ from workbench.engines.explore.layout import Layout, Segment, bits_for
 from workbench.engines.explore.space import Action, Space
 
 UNKNOWN = -(1 << 31)  # less than any other entry
+PENDING = UNKNOWN + 1  # unknown, and somebody has already noted that
 LEAF_BITS = 12  # a node with at most this many key bits leads to rows
 BRANCH_BITS = 4  # a node that only leads to others takes at least this many key bits, if there are
 
@@ -97,7 +98,11 @@ class Tables:
         self.put = [Growing(np.uint64) for _ in range(layout.words)]
         self.parts_first, self.parts_count = Growing(np.int32), Growing(np.int32)  # per successor
         self.parts = Growing(np.int32)  # root nodes of parts
-        self.version = 0  # changes whenever a table does
+        # The nodes as arrays, for compiled lookups: where their segments and their table entries begin.
+        self.node_base, self.node_leaf = Growing(np.int64), Growing(np.int64)
+        self.node_first, self.node_count = Growing(np.int64), Growing(np.int64)
+        self.segment_shift, self.segment_mask = Growing(np.uint64), Growing(np.uint64)
+        self.segment_out = Growing(np.uint64)
         self._rows: dict[tuple, int] = {}
         self._part_roots: dict[Action, int] = {}
         self._part_groups: set[int] = set()
@@ -127,7 +132,20 @@ class Tables:
         node.segments, node.places = self.layout.segments(variables)
         bits = sum(self.layout.width[var] for var in variables)
         node.base = self.table.extend(np.full(1 << bits, UNKNOWN, np.int32))
-        self.version += 1
+        self._describe(node)
+
+    def _describe(self, node: TableNode) -> None:
+        """Keep the array form of a node up to date."""
+        self.segment_mask.extend([segment.mask for segment in node.segments])
+        self.segment_out.extend([segment.out for segment in node.segments])
+        first = self.segment_shift.extend([segment.shift for segment in node.segments])
+        values = (node.base, int(node.leaf), first, len(node.segments))
+        arrays = (self.node_base, self.node_leaf, self.node_first, self.node_count)
+        for array, value in zip(arrays, values, strict=True):
+            if node.number == array.length:
+                array.extend([value])
+            else:
+                array.data[node.number] = value
 
     def _first_of(self, node: TableNode, variables: list[int]) -> list[int]:
         """The variables that most members read next, until there are enough bits."""
@@ -159,7 +177,6 @@ class Tables:
             self._shape(node, [*node.variables, unknown.var])
             return False
         self.table.data[node.base + key] = entry
-        self.version += 1
         return True
 
     def _child(self, node: TableNode, known: dict[int, int]) -> TableNode:

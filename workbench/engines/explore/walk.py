@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from workbench.engines.explore.layout import Words
-from workbench.engines.explore.tables import UNKNOWN, TableNode, Tables
+from workbench.engines.explore.tables import PENDING, TableNode, Tables
 
 FEW = 8  # up to so many children one comparison for each is faster than sorting
 
@@ -70,9 +70,9 @@ class Walker:
         while True:
             key = _gathered(node, words)
             entries = self.tables.table.data[node.base :].take(key)
-            if not len(entries) or entries.min() != UNKNOWN:
+            if not len(entries) or entries.min() > PENDING:
                 return entries
-            for value in np.unique(key[entries == UNKNOWN]).tolist():
+            for value in np.unique(key[entries <= PENDING]).tolist():
                 if not self.tables.fill(node, value):
                     break
 
