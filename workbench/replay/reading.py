@@ -49,7 +49,7 @@ def parse(name: str, content: bytes) -> ReplayFile:
             if record is not None:
                 operations.append(operation(line, record))
                 layout.follow(operations[-1])
-        except (NotAllowedError, GuestMemoryError) as error:
+        except NotAllowedError as error:
             raise WorkbenchError(f"{name}:{line}: {error}") from None
     return ReplayFile(name, operations)
 
@@ -96,7 +96,13 @@ class _Layout:
         self.memory = GuestMemory()
 
     def follow(self, step: Operation) -> None:
-        """Take note of one operation; raise NotAllowedError or GuestMemoryError if it is not possible."""
+        """Take note of one operation; raise NotAllowedError if it is not possible."""
+        try:
+            self._follow(step)
+        except (NotAllowedError, GuestMemoryError) as error:
+            raise NotAllowedError(f"{step.op}: {error}") from None
+
+    def _follow(self, step: Operation) -> None:
         arguments = step.arguments
         if step.op == "machine":
             self.vcpus, self.memory = arguments["vcpus"], GuestMemory()
@@ -106,16 +112,16 @@ class _Layout:
             self.memory.delete(arguments["gpa"])
         elif arguments.get("cpu", 0) >= self.vcpus:
             last = f"0 to {self.vcpus - 1}" if self.vcpus > 1 else "0 alone"
-            raise NotAllowedError(f"{step.op}: vCPU {arguments['cpu']} does not exist; this machine has {last}")
+            raise NotAllowedError(f"vCPU {arguments['cpu']} does not exist; this machine has {last}")
 
     def _add(self, gpa: int, size: int) -> None:
         slots = self.memory.slots
         if gpa + size > GPA_END:
-            raise NotAllowedError(f"ram: it ends at {gpa + size:#x}; allowed: RAM below {GPA_END:#x}")
+            raise NotAllowedError(f"it ends at {gpa + size:#x}; allowed: RAM below {GPA_END:#x}")
         if sum(slot.size for slot in slots) + size > RAM_LIMIT:
-            raise NotAllowedError(f"ram: {size:#x} bytes are too many; allowed: {RAM_LIMIT:#x} bytes in all memslots")
+            raise NotAllowedError(f"{size:#x} bytes are too many; allowed: {RAM_LIMIT:#x} bytes in all memslots")
         if len(slots) == SLOT_LIMIT:
-            raise NotAllowedError(f"ram: one memslot too many; allowed: {SLOT_LIMIT} at a time")
+            raise NotAllowedError(f"one memslot too many; allowed: {SLOT_LIMIT} at a time")
         self.memory.add(gpa, size)
 
 

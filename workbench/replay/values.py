@@ -46,7 +46,7 @@ def number(low: int, high: int) -> Callable[[object], int]:
         found = _as_number(value)
         if found is None or not low <= found <= high:
             raise NotAllowedError(
-                f"{quote(value)} is not allowed; allowed: an integer or a string like \"0x1f\" or \"31\", "
+                f'{quote(value)} is not allowed; allowed: an integer or a string like "0x1f" or "31", '
                 f"from {low} to {high:#x}"
             )
         return found
