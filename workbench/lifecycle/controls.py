@@ -7,7 +7,6 @@ setup_efi_kvm_sev_migration, 73f1b4fece21). KVM has no code for that register: a
 (KVM_CAP_X86_USER_SPACE_MSR), or the write is #GP, which Linux does not look at.
 """
 
-from collections.abc import Iterable
 from dataclasses import replace
 
 from workbench.core.scenario import Scenario
@@ -21,22 +20,6 @@ from workbench.lifecycle.linux import LinuxKernel
 MSR_KVM_MIGRATION_CONTROL = 0x4B56_4D08
 
 
-def take_polling(scenario: Scenario, cpus: Iterable[int]) -> Program:
-    """These vCPUs poll for themselves: the host shall not (arch_haltpoll_enable)."""
-    kernel = LinuxKernel(scenario)
-    poll_control = kernel.named("poll_control")
-    for cpu in cpus if poll_control else ():
-        yield Start(cpu, Invoke(kernel.set_value, (poll_control,)))
-
-
-def give_back_polling(scenario: Scenario, cpus: Iterable[int]) -> Program:
-    """These vCPUs poll no longer: the host may (arch_haltpoll_disable)."""
-    kernel = LinuxKernel(scenario)
-    poll_control = kernel.named("poll_control")
-    for cpu in cpus if poll_control else ():
-        yield Start(cpu, Invoke(kernel.unset_value, (poll_control,)))
-
-
 class Haltpoll(Event):
     """cpuidle-haltpoll is loaded on every vCPU."""
 
@@ -44,7 +27,9 @@ class Haltpoll(Event):
     title = "guest polls before it halts"
 
     def strike(self, scenario: Scenario) -> Program:
-        yield from take_polling(scenario, range(scenario.vcpus))
+        kernel = LinuxKernel(scenario)
+        for cpu in range(scenario.vcpus):
+            yield Start(cpu, kernel.take_polling)
         yield from enter_all(scenario)
 
 
@@ -65,9 +50,9 @@ class AllowMigration(Event):
 
     def strike(self, scenario: Scenario) -> Program:
         kernel = LinuxKernel(scenario)
-        migration_control = kernel.named("migration_control")
-        if migration_control:
-            yield Start(0, Invoke(kernel.set_value, (migration_control,)))
+        feature = kernel.named("migration_control")
+        if feature is not None:
+            yield Start(0, Invoke(kernel.set_value, (feature,)))
         yield from enter_all(scenario)
 
 

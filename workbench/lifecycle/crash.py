@@ -10,7 +10,7 @@ them is dead, and the dump changes while it is read.
 
 from workbench.core.scenario import Scenario
 from workbench.core.steps import Program
-from workbench.core.vmsteps import Forget, Start, Stop, Wait
+from workbench.core.vmsteps import Forget, Start, Wait
 from workbench.lifecycle.event import Event, enter_all
 from workbench.lifecycle.linux import LinuxKernel
 
@@ -26,7 +26,7 @@ class Crash(Event):
         yield Start(0, dead.teardown)
         yield Wait(0)
         for cpu in range(1, scenario.vcpus):
-            yield Stop(cpu)
+            yield Start(cpu, dead.play_dead)
         yield Forget(tuple(range(scenario.vcpus)))
         yield from enter_all(scenario)
         yield Start(0, crash_kernel.boot)

@@ -8,12 +8,14 @@ area mapped before stays live (virt/kvm/pfncache.c, __kvm_gpc_activate).
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
 
 from workbench.core.contracts import Feature
 from workbench.core.scenario import Scenario
 from workbench.core.steps import Program, Share
 from workbench.core.vcpu import Vcpu
-from workbench.core.vmsteps import Disown, Enter, Invoke, Start
+from workbench.core.vmsteps import Disown, Enter, Start, Wait
 from workbench.lifecycle.event import Event, enter_all
 from workbench.lifecycle.linux import LinuxKernel
 from workbench.lifecycle.scratch import crossing
@@ -32,32 +34,47 @@ class DoubleRegistration(Event):
         yield from enter_all(scenario)
 
 
+@dataclass(frozen=True)
+class MovingKernel(LinuxKernel):
+    """A kernel that registers its areas a second time, at other places."""
+
+    def move(self, cpu: Vcpu) -> Program:
+        """Guest: register every area of this CPU at its new place."""
+        for feature, gpa in tuple(self.places(cpu)):
+            if self.scenario.encrypted:
+                yield Share(gpa, feature.size, True)
+            yield from self.scenario.enrol(self.here(cpu), feature, self.generation, gpa)
+
+    def places(self, cpu: Vcpu) -> Iterator[tuple[Feature, int]]:
+        """Yield each feature with its new gpa: where the next kernel would put it."""
+        addresses = self.scenario.addresses
+        for feature in self.at_boot(cpu):
+            yield feature, addresses.gpa(addresses.area(self.generation + 1, cpu.index, feature))
+
+
+@dataclass(frozen=True)
+class CrossingKernel(MovingKernel):
+    """A kernel whose second places cross a page."""
+
+    def places(self, cpu: Vcpu) -> Iterator[tuple[Feature, int]]:
+        """Yield each feature with a gpa at which its area crosses a page."""
+        for index, feature in enumerate(self.at_boot(cpu)):
+            yield feature, crossing(index, feature)
+
+
 class DoubleRegistrationMoved(Event):
     """vCPU 0 registers all its areas elsewhere, and gives back the memory of the first ones."""
 
     name = "double-registration-moved"
     title = "registered again elsewhere"
+    kernel: ClassVar[type[MovingKernel]] = MovingKernel
 
     def strike(self, scenario: Scenario) -> Program:
-        yield Start(0, Invoke(self.move, (scenario,)))
-        addresses = scenario.addresses
-        moved = tuple(addresses.area(0, 0, feature) for feature in LinuxKernel(scenario).at_boot(scenario.cpu(0)))
-        yield Disown(moved)
+        kernel, addresses = self.kernel(scenario), scenario.addresses
+        yield Start(0, kernel.move)
+        yield Wait(0)
+        yield Disown(tuple(addresses.area(0, 0, feature) for feature in kernel.at_boot(scenario.cpu(0))))
         yield Enter(0)
-
-    def move(self, cpu: Vcpu, scenario: Scenario) -> Program:
-        """Guest: register every area of this CPU at its new place."""
-        kernel = LinuxKernel(scenario)
-        for feature, gpa in tuple(self.places(scenario, cpu)):
-            if scenario.encrypted:
-                yield Share(gpa, feature.size, True)
-            yield from scenario.enrol(kernel.here(cpu), feature, 0, gpa)
-
-    def places(self, scenario: Scenario, cpu: Vcpu) -> Iterator[tuple[Feature, int]]:
-        """Yield each feature with its new gpa: where a second kernel would put it."""
-        addresses = scenario.addresses
-        for feature in LinuxKernel(scenario).at_boot(cpu):
-            yield feature, addresses.gpa(addresses.area(1, cpu.index, feature))
 
 
 class DoubleRegistrationCrossing(DoubleRegistrationMoved):
@@ -65,8 +82,4 @@ class DoubleRegistrationCrossing(DoubleRegistrationMoved):
 
     name = "double-registration-crossing"
     title = "registered again across a page"
-
-    def places(self, scenario: Scenario, cpu: Vcpu) -> Iterator[tuple[Feature, int]]:
-        """Yield each feature with a gpa at which its area crosses a page."""
-        for index, feature in enumerate(LinuxKernel(scenario).at_boot(cpu)):
-            yield feature, crossing(index, feature)
+    kernel = CrossingKernel

@@ -9,6 +9,7 @@ check), afd67ee3cbbd (PV_EOI_EN kept an address it had refused).
 
 from collections.abc import Iterator
 from copy import copy
+from dataclasses import dataclass
 from functools import cache
 from typing import ClassVar
 
@@ -18,7 +19,7 @@ from workbench.core.outcome import REFUSED
 from workbench.core.scenario import Scenario, asked
 from workbench.core.steps import Note, Program, Share
 from workbench.core.vcpu import Vcpu
-from workbench.core.vmsteps import Enter, Invoke, Start
+from workbench.core.vmsteps import Enter, Start
 from workbench.lifecycle.event import Event, boot_all
 from workbench.lifecycle.linux import LinuxKernel
 from workbench.lifecycle.scratch import SCRATCH, TARGET_PAGES, crossing, target
@@ -43,14 +44,12 @@ def renamed(feature: Feature, name: str) -> Feature:
 class Hostile(Event):
     """vCPU 0 registers each of its features at :meth:`place` with :meth:`size`."""
 
-    cpl: ClassVar[int] = 0
-
     def setup(self, scenario: Scenario) -> Program:
         """The other vCPUs boot."""
         yield from boot_all(scenario, without=0)
 
     def strike(self, scenario: Scenario) -> Program:
-        yield Start(0, Invoke(self.attack, (scenario,)), self.cpl)
+        yield Start(0, HostileKernel(scenario, event=self).attack)
         yield Enter(0)
 
     def place(self, scenario: Scenario, cpu: Vcpu, index: int, feature: Feature) -> int:
@@ -68,14 +67,28 @@ class Hostile(Event):
             changed = feature if size == feature.size else resized(feature, size)
             yield changed, self.place(scenario, cpu, index, feature)
 
-    def attack(self, cpu: Vcpu, scenario: Scenario) -> Program:
-        """Guest: register what :meth:`targets` says."""
-        kernel = LinuxKernel(scenario)
-        if scenario.encrypted:  # or every answer would be due to the encryption
-            yield from kernel.share(cpu)
-            yield Share(SCRATCH, len(scenario.features) * TARGET_PAGES * PAGE_SIZE, True)
-        for feature, gpa in tuple(self.targets(scenario, cpu)):
-            yield from scenario.enrol(kernel.here(cpu), feature, 0, gpa)
+
+@dataclass(frozen=True, kw_only=True)
+class HostileKernel(LinuxKernel):
+    """What runs on vCPU 0: it registers what the event says."""
+
+    event: Hostile
+
+    def attack(self, cpu: Vcpu) -> Program:
+        """Guest: register every target."""
+        if self.scenario.encrypted:  # or every answer would be due to the encryption
+            yield from self.share(cpu)
+            yield Share(SCRATCH, len(self.scenario.features) * TARGET_PAGES * PAGE_SIZE, True)
+        for feature, gpa in tuple(self.event.targets(self.scenario, cpu)):
+            yield from self.scenario.enrol(self.here(cpu), feature, self.generation, gpa)
+
+    def process(self, cpu: Vcpu) -> Program:
+        """Guest process: try; whatever a kernel would conclude, #GP in user mode ends the process."""
+        own = cpu.but(descriptor=target(0) + PAGE_SIZE)
+        for feature, gpa in tuple(self.event.targets(self.scenario, cpu)):
+            yield from self.scenario.protocol.register(own, feature, gpa)
+            owner = self.scenario.addresses.area(self.generation, cpu.index, feature).cpu
+            yield Note(asked(owner, feature.name), REFUSED)
 
 
 class HostileBadBase(Hostile):
@@ -191,12 +204,7 @@ class HostileUserMode(Hostile):
 
     name = "hostile-user-mode"
     title = "hostile: from user mode"
-    cpl = 3
 
-    def attack(self, cpu: Vcpu, scenario: Scenario) -> Program:
-        """Guest process: try; whatever a kernel would conclude, #GP in user mode ends the process."""
-        own = cpu.but(descriptor=target(0) + PAGE_SIZE)
-        for feature, gpa in tuple(self.targets(scenario, cpu)):
-            yield from scenario.protocol.register(own, feature, gpa)
-            owner = scenario.addresses.area(0, cpu.index, feature).cpu
-            yield Note(asked(owner, feature.name), REFUSED)
+    def strike(self, scenario: Scenario) -> Program:
+        yield Start(0, HostileKernel(scenario, event=self).process, cpl=3)
+        yield Enter(0)

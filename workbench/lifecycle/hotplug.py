@@ -8,7 +8,7 @@ and its relatives of Linux 5.13 not every path revoked everything, and the host 
 
 from workbench.core.scenario import Scenario
 from workbench.core.steps import Program
-from workbench.core.vmsteps import Disown, Enter, Forget, Start, Stop, Wait
+from workbench.core.vmsteps import Disown, Enter, Forget, Start, Wait
 from workbench.lifecycle.event import Event, boot_all, enter_all
 from workbench.lifecycle.linux import LinuxKernel
 
@@ -36,7 +36,7 @@ class CpuHotplug(Event):
 
 def reuse_memory(scenario: Scenario, cpu: int) -> Program:
     """The offline vCPU's per-CPU page belongs to somebody else, and the host still loads the vCPU."""
-    yield Stop(cpu)
+    yield Wait(cpu)
     yield Disown(scenario.addresses.units(0, cpu))
     yield Enter(cpu)
 
@@ -50,7 +50,6 @@ class CpuUnplug(Event):
 
     def strike(self, scenario: Scenario) -> Program:
         yield Start(last(scenario), LinuxKernel(scenario).teardown)
-        yield Wait(last(scenario))
         yield from reuse_memory(scenario, last(scenario))
 
 
@@ -62,5 +61,6 @@ class CpuUnplugWithoutTeardown(Event):
     min_vcpus = 2
 
     def strike(self, scenario: Scenario) -> Program:
+        yield Start(last(scenario), LinuxKernel(scenario).play_dead)
         yield Forget((last(scenario),))
         yield from reuse_memory(scenario, last(scenario))

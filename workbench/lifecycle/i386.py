@@ -5,13 +5,13 @@ tail padding in a 32-bit kernel. A host that reads its own 24 bytes reads 4 that
 memory ends with the descriptor, it cannot read it at all. Registers have no such difference.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from workbench.core.layout import Abi
 from workbench.core.scenario import Scenario
 from workbench.core.steps import Program, Share
 from workbench.core.vcpu import Vcpu
-from workbench.core.vmsteps import GuestProgram, Invoke
+from workbench.core.vmsteps import GuestProgram
 from workbench.lifecycle.event import AtBoot
 from workbench.lifecycle.linux import LinuxKernel
 
@@ -35,19 +35,22 @@ class I386Edge(I386Guest):
 
     def coming_up(self, scenario: Scenario, cpu: int) -> GuestProgram:
         """Return Linux, for vCPU 0 with its descriptor at the end of the last memslot."""
-        if cpu == 0 and scenario.protocol.descriptor is not None:
-            return Invoke(boot_at_the_edge, (scenario,))
-        return super().coming_up(scenario, cpu)
+        return EdgeKernel(scenario).boot if cpu == 0 else super().coming_up(scenario, cpu)
 
 
-def boot_at_the_edge(cpu: Vcpu, scenario: Scenario) -> Program:
-    """Guest: register with a descriptor after which there is no memory."""
-    kernel, descriptor = LinuxKernel(scenario), scenario.protocol.descriptor
-    assert descriptor is not None
-    end = scenario.addresses.slot(1) + scenario.addresses.slot_size
-    at = cpu.but(descriptor=end - descriptor.on(scenario.abi).size)
-    if scenario.encrypted:
-        yield from kernel.share(cpu)
-        yield Share(end - 1, 1, True)
-    for feature in tuple(kernel.at_boot(cpu)):
-        yield from scenario.enrol(at, feature, 0)
+@dataclass(frozen=True)
+class EdgeKernel(LinuxKernel):
+    """Linux with a descriptor after which there is no memory."""
+
+    def here(self, cpu: Vcpu) -> Vcpu:
+        """Return the vCPU's record with its descriptor at the edge, if the protocol has one."""
+        descriptor, addresses = self.scenario.protocol.descriptor, self.scenario.addresses
+        if descriptor is None:
+            return super().here(cpu)
+        end = addresses.slot(1) + addresses.slot_size
+        return cpu.but(descriptor=end - descriptor.on(self.scenario.abi).size)
+
+    def share(self, cpu: Vcpu) -> Program:
+        """Guest: share that page too."""
+        yield from super().share(cpu)
+        yield Share(self.here(cpu).descriptor, 1, True)

@@ -62,14 +62,27 @@ class LinuxKernel:
         for feature in sorted(chosen, key=lambda f: f.linux_teardown or 0):
             yield from self.scenario.revoke(cpu, feature, self.generation)
 
+    def play_dead(self, cpu: Vcpu) -> Program:
+        """Guest: nothing more; the CPU halts. Its vCPU is still there, and the host still loads it now and then."""
+        return
+        yield
+
     def named(self, name: str) -> Feature | None:
         """Return the feature called ``name``, or None if this scenario or its protocol has none."""
         return next((feature for feature in self.scenario.supported() if feature.name == name), None)
 
-    def unset_value(self, cpu: Vcpu, feature: Feature) -> Program:
-        """Guest: take back what ``set_value`` registered."""
-        yield from self.scenario.revoke(self.here(cpu), feature, self.generation)
-
     def set_value(self, cpu: Vcpu, feature: Feature) -> Program:
         """Guest: register a feature that is not part of boot (haltpoll's poll control, migration control)."""
         yield from self.scenario.enrol(self.here(cpu), feature, self.generation)
+
+    def take_polling(self, cpu: Vcpu) -> Program:
+        """Guest: arch_haltpoll_enable, if there is a poll control: this CPU polls, the host shall not."""
+        feature = self.named("poll_control")
+        if feature is not None:
+            yield from self.set_value(cpu, feature)
+
+    def give_back_polling(self, cpu: Vcpu) -> Program:
+        """Guest: arch_haltpoll_disable: this CPU polls no longer, the host may."""
+        feature = self.named("poll_control")
+        if feature is not None:
+            yield from self.scenario.revoke(self.here(cpu), feature, self.generation)

@@ -5,14 +5,38 @@ registered and all are written: each update garbles the payloads of the others. 
 because guest and host agree; that the contents are worthless is a property for the explorer.
 """
 
+from dataclasses import dataclass
+
 from workbench.core.scenario import Scenario
 from workbench.core.steps import Program, Share
 from workbench.core.vcpu import Vcpu
-from workbench.core.vmsteps import Enter, Invoke, Start
+from workbench.core.vmsteps import Enter, Start
 from workbench.lifecycle.event import Event, boot_all, enter_all
 from workbench.lifecycle.hotplug import last
 from workbench.lifecycle.linux import LinuxKernel
 from workbench.lifecycle.scratch import target
+
+
+@dataclass(frozen=True)
+class OverlappingKernel(LinuxKernel):
+    """A kernel that does not care what else lies at an address."""
+
+    def pile_up(self, cpu: Vcpu) -> Program:
+        """Guest: register every feature of this CPU at the same place."""
+        if self.scenario.encrypted:
+            yield from self.share(cpu)
+            yield Share(target(0), 1, True)
+        for feature in tuple(self.at_boot(cpu)):
+            yield from self.scenario.enrol(self.here(cpu), feature, self.generation, target(0))
+
+    def squat(self, cpu: Vcpu) -> Program:
+        """Guest: register every feature of this CPU in the area of vCPU 0."""
+        addresses = self.scenario.addresses
+        if self.scenario.encrypted:
+            yield from self.share(cpu)
+        for feature in tuple(self.at_boot(cpu)):
+            gpa = addresses.gpa(addresses.area(self.generation, 0, feature))
+            yield from self.scenario.enrol(self.here(cpu), feature, self.generation, gpa)
 
 
 class Overlap(Event):
@@ -26,17 +50,8 @@ class Overlap(Event):
         yield from boot_all(scenario, without=0)
 
     def strike(self, scenario: Scenario) -> Program:
-        yield Start(0, Invoke(self.pile_up, (scenario,)))
+        yield Start(0, OverlappingKernel(scenario).pile_up)
         yield Enter(0)
-
-    def pile_up(self, cpu: Vcpu, scenario: Scenario) -> Program:
-        """Guest: register every feature of this CPU at the same place."""
-        kernel = LinuxKernel(scenario)
-        if scenario.encrypted:
-            yield from kernel.share(cpu)
-            yield Share(target(0), 1, True)
-        for feature in tuple(kernel.at_boot(cpu)):
-            yield from scenario.enrol(kernel.here(cpu), feature, 0, target(0))
 
 
 class OverlapVcpus(Event):
@@ -51,13 +66,5 @@ class OverlapVcpus(Event):
         yield from boot_all(scenario, without=last(scenario))
 
     def strike(self, scenario: Scenario) -> Program:
-        yield Start(last(scenario), Invoke(self.squat, (scenario,)))
+        yield Start(last(scenario), OverlappingKernel(scenario).squat)
         yield from enter_all(scenario)
-
-    def squat(self, cpu: Vcpu, scenario: Scenario) -> Program:
-        """Guest: register every feature of this CPU in the area of vCPU 0."""
-        kernel, addresses = LinuxKernel(scenario), scenario.addresses
-        if scenario.encrypted:
-            yield from kernel.share(cpu)
-        for feature in tuple(kernel.at_boot(cpu)):
-            yield from scenario.enrol(kernel.here(cpu), feature, 0, addresses.gpa(addresses.area(0, 0, feature)))

@@ -10,12 +10,29 @@ written to (8b79feffeca2). Not counted: the one RDMSR with which kvm_suspend ask
 is modelled as INIT; that QEMU also zeroes WALL_CLOCK and POLL_CONTROL then makes no difference to what follows.
 """
 
+from dataclasses import dataclass
+
 from workbench.core.scenario import Scenario
 from workbench.core.steps import Program
+from workbench.core.vcpu import Vcpu
 from workbench.core.vmsteps import Init, Start, Stop, Wait
-from workbench.lifecycle.controls import give_back_polling, take_polling
-from workbench.lifecycle.event import Event, boot_all, enter_all
+from workbench.lifecycle.event import Event, enter_all
 from workbench.lifecycle.linux import LinuxKernel
+
+
+@dataclass(frozen=True)
+class PollingKernel(LinuxKernel):
+    """Linux with cpuidle-haltpoll: it takes polling after it has registered, and gives it back before it revokes."""
+
+    def online(self, cpu: Vcpu) -> Program:
+        """Guest: register, then poll."""
+        yield from super().online(cpu)
+        yield from self.take_polling(cpu)
+
+    def offline(self, cpu: Vcpu) -> Program:
+        """Guest: poll no longer, then revoke."""
+        yield from self.give_back_polling(cpu)
+        yield from self.teardown(cpu)
 
 
 class SuspendResume(Event):
@@ -26,19 +43,18 @@ class SuspendResume(Event):
 
     def setup(self, scenario: Scenario) -> Program:
         """Every vCPU boots and polls for itself."""
-        yield from boot_all(scenario)
-        yield from take_polling(scenario, range(scenario.vcpus))
+        kernel = PollingKernel(scenario)
+        for cpu in range(scenario.vcpus):
+            yield Start(cpu, kernel.boot)
 
     def strike(self, scenario: Scenario) -> Program:
-        kernel = LinuxKernel(scenario)
+        kernel = PollingKernel(scenario)
         everyone = range(scenario.vcpus)
-        yield from give_back_polling(scenario, everyone[1:])
         for cpu in (*everyone[1:], 0):
-            yield Start(cpu, kernel.teardown)
+            yield Start(cpu, kernel.offline if cpu else kernel.teardown)
             yield Wait(cpu)
             yield Stop(cpu)
         for cpu in everyone:
             yield Init(cpu)
             yield Start(cpu, kernel.online)
-            yield from take_polling(scenario, (cpu,))
         yield from enter_all(scenario)
