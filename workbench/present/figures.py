@@ -7,19 +7,21 @@ run of the simulator and the figure says so. The same table gives the same bytes
 from __future__ import annotations
 
 from collections.abc import Sequence
+from textwrap import fill
 from typing import TYPE_CHECKING
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullLocator
 
-from workbench.present.style import DARK_FATES, FATE_COLOUR, PARTS, looks
+from workbench.present.style import DARK_FATES, FATE_COLOUR, PARTS, Look, looks
 
 if TYPE_CHECKING:
     import pandas
 
 SOURCE = "simulated, not measured on hardware"
 WIDTH = 7.0  # inches
+LETTERS_PER_INCH = 17  # of the note below a figure
 
 
 def growth(table: pandas.DataFrame, metric: str, what: str, event: str = "boot", note: str = "") -> Figure:
@@ -49,7 +51,7 @@ def carried(table: pandas.DataFrame, event: str = "boot") -> str:
         for protocol in largest["protocol"].unique()
         if values[protocol, "state_bytes"]
     ]
-    return "carried by a migration, with the interfaces that exist: " + ", ".join(shares)
+    return "of this a migration carries: " + ", ".join(shares)
 
 
 def feature_growth(table: pandas.DataFrame, metric: str, what: str, names: Sequence[str]) -> Figure:
@@ -61,7 +63,9 @@ def feature_growth(table: pandas.DataFrame, metric: str, what: str, names: Seque
     _curves(axes, chosen, "feature_count")
     counts = sorted(int(count) for count in chosen["feature_count"].unique())
     axes.set_xticks(counts, [f"{count}: +{name}" for count, name in zip(counts, names, strict=True)])
-    axes.tick_params(axis="x", rotation=30)
+    axes.tick_params(axis="x", rotation=25)
+    for label in axes.get_xticklabels():
+        label.set_horizontalalignment("right")
     axes.set_xlabel("features (number: the one that was added)")
     axes.set_ylabel(f"{what} ({_unit(chosen, what)})")
     axes.set_ylim(bottom=0)
@@ -122,57 +126,53 @@ def fates(table: pandas.DataFrame) -> Figure:
 
 
 def exits_by_class(table: pandas.DataFrame) -> Figure:
-    """Return the exits of each event, one bar for each protocol, those that end in the VMM marked."""
-    chosen = table[table["metric"].isin(("kernel_exits", "user_exits"))]
-    events, protocols = list(chosen["event"].unique()), list(chosen["protocol"].unique())
-    values = {(row.event, row.protocol, row.metric): row.value for row in chosen.itertuples()}
-    vcpus = int(chosen["vcpus"].iloc[0])
-    figure, axes = _figure(f"Exits in each event ({vcpus} vCPUs)", "black: exits to the VMM")
-    thick = 0.8 / len(protocols)
+    """Return the exits of each event that has any, one bar for each protocol, those that end in the VMM black."""
+    chosen = table[table["metric"].isin(("exits", "user_exits"))]
+    values = {(row.event, row.protocol, row.metric): int(row.value) for row in chosen.itertuples()}
+    protocols = list(chosen["protocol"].unique())
+    everything = list(chosen["event"].unique())
+    events = [event for event in everything if any(values[event, one, "exits"] for one in protocols)]
+    without = ", ".join(event for event in everything if event not in events)
+    note = _joined("black: exits to the VMM", f"no exits in {without}" if without else "")
     look = looks(protocols)
-    widest = max(
-        (
-            *(
-                sum(values[e, p, m] for m in ("kernel_exits", "user_exits"))
-                for e in events
-                for p in protocols
-            ),
-            1,
-        )
-    )
+    figure, axes = _figure(f"Exits in each event ({int(chosen['vcpus'].iloc[0])} vCPUs)", note)
     for index, protocol in enumerate(protocols):
-        places = [y - 0.4 + thick * (index + 0.5) for y in range(len(events))]
-        user = [values[event, protocol, "user_exits"] for event in events]
-        total = [
-            values[event, protocol, "kernel_exits"] + at_user
-            for event, at_user in zip(events, user, strict=True)
-        ]
-        axes.barh(
-            places, total, thick * 0.9, color=look[protocol].colour, hatch=look[protocol].hatch,
-            edgecolor="black", linewidth=0.6, label=protocol,
-        )  # fmt: skip
-        axes.barh(
-            places, user, thick * 0.9, left=[t - u for t, u in zip(total, user, strict=True)], color="black"
-        )
-        for y, count, at_user in zip(places, total, user, strict=True):
-            text = f"{count} ({at_user} to the VMM)" if at_user else str(count)
-            axes.text(count + widest * 0.01, y, text, va="center", fontsize=6.5)
+        bars = [(values[event, protocol, "exits"], values[event, protocol, "user_exits"]) for event in events]
+        _bars(axes, protocol, bars, 0.8 / len(protocols), index, look[protocol])
     axes.set_yticks(range(len(events)), events)
     axes.set_ylim(len(events) - 0.5, -0.5)
-    axes.set_xlim(0, widest * 1.18)
+    axes.set_xlim(0, max((*values.values(), 1)) * 1.25)
     axes.set_xlabel("exits (number)")
     axes.set_ylabel("event (name)")
     axes.grid(visible=False, axis="y")
     axes.legend(loc="lower right", frameon=True)
-    _height(figure, 1.6 + 0.22 * len(protocols) * len(events))
+    _height(figure, 1.8 + (0.12 + 0.13 * len(protocols)) * len(events))
     return figure
+
+
+def _bars(
+    axes: Axes, protocol: str, bars: Sequence[tuple[int, int]], thick: float, index: int, look: Look
+) -> None:
+    """Draw one protocol's bars, (exits, of these to the VMM) for each event, ``index`` places below its middle."""
+    places = [y - 0.4 + thick * (index + 0.5) for y in range(len(bars))]
+    total, user = [exits for exits, _ in bars], [to_vmm for _, to_vmm in bars]
+    kernel = [exits - to_vmm for exits, to_vmm in bars]
+    axes.barh(
+        places, total, thick * 0.9, color=look.colour, hatch=look.hatch, edgecolor="black", linewidth=0.6,
+        label=protocol,
+    )  # fmt: skip
+    axes.barh(places, user, thick * 0.9, left=kernel, color="black")
+    for y, (exits, to_vmm) in zip(places, bars, strict=True):
+        text = f" {exits} ({to_vmm} to the VMM)" if to_vmm else f" {exits}"
+        axes.text(exits, y, text, va="center", fontsize=6.5)
 
 
 def _figure(title: str, note: str, width: float = WIDTH) -> tuple[Figure, Axes]:
     figure = Figure(figsize=(width, 4.2), dpi=120, layout="constrained")
     axes = figure.subplots()
     axes.set_title(title, fontsize=11, loc="left")
-    figure.supxlabel(f"{SOURCE}; {note}" if note else SOURCE, fontsize=7, color="#444444", x=0.01, ha="left")
+    text = fill(_joined(SOURCE, note), int(width * LETTERS_PER_INCH))
+    figure.supxlabel(text, fontsize=7, color="#444444", x=0.01, ha="left")
     axes.grid(visible=True, color="#dddddd", linewidth=0.6)
     axes.set_axisbelow(True)
     return figure, axes
@@ -184,12 +184,14 @@ def _height(figure: Figure, inches: float) -> None:
 
 def _curves(axes: Axes, chosen: pandas.DataFrame, x: str) -> None:
     look = looks(chosen["protocol"].unique())
-    for protocol, rows in chosen.groupby("protocol", sort=False):
+    groups = list(chosen.groupby("protocol", sort=False))
+    for index, (protocol, rows) in enumerate(groups):
         rows = rows.sort_values(x)
         style = look[str(protocol)]
+        thin = index / len(groups)  # later curves are thinner, so that none hides another
         axes.plot(
             rows[x].astype(int), rows["value"].astype(int), color=style.colour, linestyle=style.dashes,
-            marker=style.marker, markersize=5, linewidth=1.8, label=str(protocol),
+            marker=style.marker, markersize=7 - 3 * thin, linewidth=3 - 2 * thin, label=str(protocol),
         )  # fmt: skip
     axes.legend(frameon=False)
 
@@ -200,10 +202,8 @@ def _log_values(axes: Axes, chosen: pandas.DataFrame, label: str) -> None:
         axes.set_yscale("log")
     else:
         axes.set_yscale("symlog", linthresh=1)  # a curve of zeros is a result, and log has no place for it
-        axes.set_ylim(bottom=-0.2)
-    axes.yaxis.set_major_formatter(
-        FuncFormatter(lambda value, _: f"{value:g}" if value < 1e6 else f"{value:.0e}")
-    )
+        axes.set_ylim(bottom=-0.2, top=max(*values, 1) * 2)
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.0f}"))
     axes.yaxis.set_minor_locator(NullLocator())
     axes.set_ylabel(f"{label}, log scale)")
 

@@ -76,10 +76,12 @@ def state_table(
     entries = state_of_run(subject, features, vcpus, event, seed)
     more = state_of_run(subject, features, vcpus, event, seed, values=True)
     extra = [feature.name for feature in features if feature.linux_boot is None]
-    notes = [
-        f"{_total(entry_kinds(entries))} shown: a register that the guest can read shows it. "
-        "moves: a migration carries it with the interfaces that exist."
-    ]
+    notes = [_total(entry_kinds(entries))]
+    if entries:
+        notes[0] += (
+            " interface: what reads and writes it (none: nothing does). shown: a register that the guest can "
+            "read shows it. moves: a migration carries it."
+        )
     if more != entries:
         notes.append(f"When the guest asks for {' and '.join(extra)} too: {_total(entry_kinds(more))}")
     columns = [
@@ -98,7 +100,7 @@ def state_table(
         ]
         for kind in entry_kinds(entries)
     ]
-    return Table(f"State after {event.name}: {subject.label}", columns, rows, notes=notes)
+    return Table(f"State after {event.name}: {subject.label}", columns if rows else [], rows, notes=notes)
 
 
 def _total(kinds: Sequence[EntryKind]) -> str:
@@ -115,7 +117,10 @@ def hidden_state(features: Sequence[Feature]) -> Table:
     """Return what Linux keeps beside the registers, and how a migration does without it (read, not measured)."""
     names = {feature.name for feature in features}
     lines = [entry for entry in LEDGER if entry.feature in names]
-    notes = [f"{entry.feature}: {entry.state}. {entry.avoided}. ({entry.source})" for entry in lines]
+    notes = [
+        f"{entry.feature}: {entry.state}. In a migration: {entry.avoided}. ({entry.source})"
+        for entry in lines
+    ]
     return Table("Hidden state of Linux beside the registers (read in the source)", [], [], notes=notes)
 
 
@@ -132,7 +137,10 @@ def growth_table(table: pandas.DataFrame, metric: str) -> Table:
     unit = chosen["unit"].iloc[0]
     columns = [Column("vCPUs"), *(Column("", protocol) for protocol in protocols)]
     return Table(
-        f"{metric} ({unit}) by vCPUs", columns, rows, notes=["Every line is a run. " + "; ".join(laws) + "."]
+        f"{metric} by vCPUs, in {unit}",
+        columns,
+        rows,
+        notes=["Every line is a run. " + "; ".join(laws) + "."],
     )
 
 
@@ -152,7 +160,7 @@ def feature_growth_table(table: pandas.DataFrame, metric: str) -> Table:
     ]
     unit = chosen["unit"].iloc[0]
     columns = [Column("features"), Column("added"), *(Column("", protocol) for protocol in protocols)]
-    return Table(f"{metric} ({unit}) by features", columns, rows, labels=2)
+    return Table(f"{metric} by features, in {unit}", columns, rows, labels=2)
 
 
 def _newest(features: dict[int, str], count: int) -> str:
