@@ -12,8 +12,8 @@ from dataclasses import replace
 from workbench.core.scenario import Scenario
 from workbench.core.steps import Program
 from workbench.core.vcpu import CPUID_BITS, KVM_SUPPORTED
-from workbench.core.vmsteps import Invoke, Start
-from workbench.lifecycle.event import Event, enter_all
+from workbench.core.vmsteps import Invoke
+from workbench.lifecycle.event import Event, enter_all, of_its_own
 from workbench.lifecycle.linux import LinuxKernel
 
 #: Offered to a VMM to handle (Linux Documentation/virt/kvm/x86/msr.rst).
@@ -29,7 +29,7 @@ class Haltpoll(Event):
     def strike(self, scenario: Scenario) -> Program:
         kernel = LinuxKernel(scenario)
         for cpu in range(scenario.vcpus):
-            yield Start(cpu, kernel.take_polling)
+            yield from of_its_own(cpu, kernel.take_polling)
         yield from enter_all(scenario)
 
 
@@ -52,7 +52,7 @@ class AllowMigration(Event):
         kernel = LinuxKernel(scenario)
         feature = kernel.named("migration_control")
         if feature is not None:
-            yield Start(0, Invoke(kernel.set_value, (feature,)))
+            yield from of_its_own(0, Invoke(kernel.set_value, (feature,)))
         yield from enter_all(scenario)
 
 

@@ -15,8 +15,8 @@ from workbench.core.contracts import Feature
 from workbench.core.scenario import Scenario
 from workbench.core.steps import Program, Share
 from workbench.core.vcpu import Vcpu
-from workbench.core.vmsteps import Disown, Enter, Start, Wait
-from workbench.lifecycle.event import Event, enter_all
+from workbench.core.vmsteps import Disown, Enter, Wait
+from workbench.lifecycle.event import Event, enter_all, of_its_own
 from workbench.lifecycle.linux import LinuxKernel
 from workbench.lifecycle.scratch import crossing
 
@@ -30,7 +30,7 @@ class DoubleRegistration(Event):
     def strike(self, scenario: Scenario) -> Program:
         kernel = LinuxKernel(scenario)
         for cpu in range(scenario.vcpus):
-            yield Start(cpu, kernel.online)
+            yield from of_its_own(cpu, kernel.online)
         yield from enter_all(scenario)
 
 
@@ -71,7 +71,7 @@ class DoubleRegistrationMoved(Event):
 
     def strike(self, scenario: Scenario) -> Program:
         kernel, addresses = self.kernel(scenario), scenario.addresses
-        yield Start(0, kernel.move)
+        yield from of_its_own(0, kernel.move)
         yield Wait(0)
         yield Disown(tuple(addresses.area(0, 0, feature) for feature in kernel.at_boot(scenario.cpu(0))))
         yield Enter(0)

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from workbench.core.scenario import Scenario
 from workbench.core.steps import Program
-from workbench.core.vmsteps import Enter, GuestProgram, Start
+from workbench.core.vmsteps import Enter, GuestProgram, Start, Wait
 from workbench.lifecycle.linux import LinuxKernel
 
 
@@ -65,6 +65,12 @@ def boot_all(scenario: Scenario, without: int | None = None) -> Program:
     for cpu in range(scenario.vcpus):
         if cpu != without:
             yield Start(cpu, kernel.boot)
+
+
+def of_its_own(cpu: int, program: GuestProgram) -> Program:
+    """vCPU ``cpu`` runs ``program`` when it has finished what it does: not interrupted, as by a crash or INIT."""
+    yield Wait(cpu)
+    yield Start(cpu, program)
 
 
 def enter_all(scenario: Scenario) -> Program:

@@ -9,7 +9,7 @@ and its relatives of Linux 5.13 not every path revoked everything, and the host 
 from workbench.core.scenario import Scenario
 from workbench.core.steps import Program
 from workbench.core.vmsteps import Disown, Enter, Forget, Start, Wait
-from workbench.lifecycle.event import Event, boot_all, enter_all
+from workbench.lifecycle.event import Event, boot_all, enter_all, of_its_own
 from workbench.lifecycle.linux import LinuxKernel
 
 
@@ -49,7 +49,7 @@ class CpuUnplug(Event):
     min_vcpus = 2
 
     def strike(self, scenario: Scenario) -> Program:
-        yield Start(last(scenario), LinuxKernel(scenario).teardown)
+        yield from of_its_own(last(scenario), LinuxKernel(scenario).teardown)
         yield from reuse_memory(scenario, last(scenario))
 
 

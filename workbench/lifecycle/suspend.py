@@ -16,7 +16,7 @@ from workbench.core.scenario import Scenario
 from workbench.core.steps import Program
 from workbench.core.vcpu import Vcpu
 from workbench.core.vmsteps import Init, Start, Stop, Wait
-from workbench.lifecycle.event import Event, enter_all
+from workbench.lifecycle.event import Event, enter_all, of_its_own
 from workbench.lifecycle.linux import LinuxKernel
 
 
@@ -51,7 +51,7 @@ class SuspendResume(Event):
         kernel = PollingKernel(scenario)
         everyone = range(scenario.vcpus)
         for cpu in (*everyone[1:], 0):
-            yield Start(cpu, kernel.offline if cpu else kernel.teardown)
+            yield from of_its_own(cpu, kernel.offline if cpu else kernel.teardown)
             yield Wait(cpu)
             yield Stop(cpu)
         for cpu in everyone:
