@@ -28,8 +28,11 @@ ALLOWED = {
     "lifecycle": {"core"},
     "engines": {"core"},
     "measure": {"engines", "core"} | MODELS,
+    "replay": {"engines", "core"} | MODELS,
+    "fuzz": {"replay", "engines", "core"} | MODELS,
     "present": {"measure", "engines", "core"} | MODELS,
-    "cli": {"present", "measure", "engines", "core"} | MODELS,
+    "commands": {"present", "measure", "replay", "fuzz", "engines", "core"} | MODELS,
+    "cli": {"commands", "core"},
     "__main__": {"cli"},
 }
 
@@ -136,7 +139,7 @@ def test_wrong_directions_are_objected_to(importer, target):
         ("workbench.engines.kvm.ioctl", "fcntl"),
         ("workbench.measure.exits", "workbench.engines.simulate"),
         ("workbench.present.tables", "workbench.measure.exits"),
-        ("workbench.cli", "workbench.present.tables"),
+        ("workbench.commands.compare", "workbench.present.tables"),
         ("workbench.cli", "workbench"),
     ],
 )

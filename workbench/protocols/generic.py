@@ -24,7 +24,8 @@ R13 A vCPU holds one area for each type; registering the type again replaces it.
 R14 size 0 revokes the type. Nothing else does: not INIT, not a new kernel.
 R15 No existing interface reads the registry, so a migration loses it. Mitigation ``carry-registry``.
 R16 The host reads 24 bytes, the x86-64 layout, whoever wrote the descriptor (i386 has 20).
-R17 An interrupt vector (async page fault) has no place in the descriptor: it stands in the area.
+R17 An interrupt vector (async page fault) has no place in the descriptor: it stands in the area, where the host
+    reads it at every event.
 R18 Type numbers are those of TYPES; user space accepts every number it is given, without a limit.
 """
 
@@ -51,12 +52,12 @@ struct kvm_memory_area {
 };
 """)
 RESULT = 16  # offset of result on both ABIs
-OK, EFAULT, EINVAL, EBUSY, ENOSPC, PENDING = 0, 14, 22, 16, 28, 255
+OK, EFAULT, EINVAL, EBUSY, ENOSPC, PENDING = 0, 14, 22, 16, 28, 255  # R9
 
 TYPES = {  # R18
     "kvmclock": 1,
     "wall_clock": 2,
-    "async_pf": 3,
+    "async_pf": 3,  # R17: with its vector in the area
     "pv_eoi": 4,
     "steal_time": 5,
     "poll_control": 6,
@@ -78,7 +79,7 @@ class Generic(Protocol):
     name = "generic"
     title = "generic registration (2011)"
     descriptor = KVM_MEMORY_AREA
-    msrs = frozenset({MSR_KVM_REGISTER_MEM_AREA})
+    msrs = frozenset({MSR_KVM_REGISTER_MEM_AREA})  # R7: a register, so that only CPL 0 can ask
     deflected = msrs
     mitigations_known = {
         "copy-once": "the host copies the descriptor once and serves from the copy (R10)",
