@@ -19,8 +19,9 @@ R11 ASYNC_PF_INT: bits 8 to 63 must be 0 and the LAPIC in the kernel, else #GP, 
 R12 ASYNC_PF_ACK: never refused; reads 0.
 R13 POLL_CONTROL: bits 1 to 63 must be 0 (#GP); 1 after creation.
 R14 MIGRATION_CONTROL is not KVM's: nobody claims it unless the VMM asked for the exit.
-R15 Without the feature's CPUID bit, and only if enforcement is on: the guest gets #GP; the host may read (0)
-    and write 0, nothing else. Bits 2 and 3 of ASYNC_PF_EN need bits of their own.
+R15 Without the feature's CPUID bit, and only if enforcement is on: the register is unknown to the guest, which
+    gets #GP by default; the host may read (0) and write 0, nothing else (as since commit 5bb9ac186512). Bits 2
+    and 3 of ASYNC_PF_EN need bits of their own (#GP).
 R16 INIT clears all but WALL_CLOCK and POLL_CONTROL.
 R17 A write by the host (KVM_SET_MSRS) passes the same checks and registers again.
 R18 A migration carries each register's value; QEMU restores the clocks first, ASYNC_PF_INT before ASYNC_PF_EN.
@@ -34,7 +35,7 @@ from typing import Any
 from workbench.core.contracts import Feature, Protocol, StateEntry
 from workbench.core.hoststate import VM, Key, area, pending, register
 from workbench.core.memory import PAGE_SIZE
-from workbench.core.outcome import ACCEPTED, FAULT, HANDLED, Outcome
+from workbench.core.outcome import ACCEPTED, FAULT, HANDLED, UNKNOWN, Outcome
 from workbench.core.steps import Backed, Get, Program, Set, Wrmsr
 from workbench.core.vcpu import Vcpu
 
@@ -96,6 +97,7 @@ class PerFeature(Protocol):
     name = "per_feature"
     title = "one MSR per feature (KVM)"
     msrs = frozenset(CPUID_BIT)
+    native = REGISTER_OF  # of which R14 is not claimed
     mitigations_known = {
         "revoke-on-crossing": "a page-crossing SYSTEM_TIME first drops the area mapped before (R5)",
         "commit-after-check": "ASYNC_PF_EN keeps its old value when the new one is refused (R10)",
@@ -130,14 +132,14 @@ class PerFeature(Protocol):
 
     def on_wrmsr(self, cpu: Vcpu, msr: int, value: int, *, host_initiated: bool = False) -> Program:
         if not cpu.may_use(CPUID_BIT[msr]):  # R15
-            return HANDLED if host_initiated and value == 0 else FAULT
+            return HANDLED if host_initiated and value == 0 else UNKNOWN
         cell = ALIAS.get(msr, msr)
         outcome: Outcome = yield from self._WRITE[cell](self, cpu, value, host_initiated)  # R17
         return outcome
 
     def on_rdmsr(self, cpu: Vcpu, msr: int, *, host_initiated: bool = False) -> Program:
         if not cpu.may_use(CPUID_BIT[msr]):  # R15
-            return 0 if host_initiated else FAULT
+            return 0 if host_initiated else UNKNOWN
         cell = ALIAS.get(msr, msr)
         value = yield Get(register(self._owner(cpu, cell), cell))
         return AFTER_CREATION.get(cell, 0) if value is None else value

@@ -1,0 +1,1 @@
+"""Tests of the registration designs: one for each numbered clause."""
