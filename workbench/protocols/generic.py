@@ -85,7 +85,7 @@ class Generic(Protocol):
         "copy-once": "the host copies the descriptor once and serves from the copy (R10)",
         "pending-result": "the guest sets result to not-processed before the call (R2)",
         "carry-registry": "a new ioctl reads and writes the registry, and a migration carries it (R15)",
-        "refuse-overlap": "an area that overlaps another is refused with EBUSY (R12)",
+        "refuse-overlap": "an area that overlaps another of its vCPU or of the VM is refused with EBUSY (R12)",
         "revoke-all": "writing 0 to the register revokes everything, and a new kernel does so first (R14)",
         "init-revokes": "INIT revokes the vCPU's areas (R14)",
         "bound-registry": "user space keeps at most 16 areas for one vCPU and answers ENOSPC (R18)",
