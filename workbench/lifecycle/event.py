@@ -68,7 +68,7 @@ def boot_all(scenario: Scenario, without: int | None = None) -> Program:
 
 
 def of_its_own(cpu: int, program: GuestProgram) -> Program:
-    """vCPU ``cpu`` runs ``program`` when it has finished what it does: not interrupted, as by a crash or INIT."""
+    """Run ``program`` on vCPU ``cpu`` when that has finished what it does: not interrupted, as by a crash or INIT."""
     yield Wait(cpu)
     yield Start(cpu, program)
 
