@@ -25,7 +25,9 @@ MODEL = {
 
 def written(tmp_path, **changes):
     path = tmp_path / "model.json"
-    path.write_text(json.dumps({key: value for key, value in (MODEL | changes).items() if value != "left out"}))
+    path.write_text(
+        json.dumps({key: value for key, value in (MODEL | changes).items() if value != "left out"})
+    )
     return str(path)
 
 
@@ -78,8 +80,14 @@ def test_what_a_model_does_not_know_it_does_not_guess(tmp_path):
     [
         ({"source": "left out"}, "lacks 'source'"),
         ({"wrmsr": 3}, "has the unknown key 'wrmsr'"),
-        ({"kernel_exit_cycles": -1}, "kernel_exit_cycles is -1; allowed: cycles as a whole number, 0 or more$"),
-        ({"kernel_exit_cycles": None}, "kernel_exit_cycles is None; allowed: cycles as a whole number, 0 or more$"),
+        (
+            {"kernel_exit_cycles": -1},
+            "kernel_exit_cycles is -1; allowed: cycles as a whole number, 0 or more$",
+        ),
+        (
+            {"kernel_exit_cycles": None},
+            "kernel_exit_cycles is None; allowed: cycles as a whole number, 0 or more$",
+        ),
         ({"user_exit_cycles": 1.5}, "user_exit_cycles is 1.5; allowed: .*, or null for unknown$"),
         ({"user_exit_cycles": True}, "user_exit_cycles is True"),
         ({"source": " "}, "source must be a text that says something"),
@@ -99,5 +107,5 @@ def test_files_that_are_no_model(tmp_path):
     (tmp_path / "list.json").write_text("[]")
     with pytest.raises(WorkbenchError, match="is not a JSON object"):
         cost.load(str(tmp_path / "list.json"))
-    with pytest.raises(WorkbenchError, match="^unknown cost model 'none'; known: .*kvm-unit-tests-2012"):
+    with pytest.raises(WorkbenchError, match=r"^unknown cost model 'none'; known: .*kvm-unit-tests-2012"):
         cost.load("none")

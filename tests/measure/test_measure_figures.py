@@ -14,9 +14,7 @@ BOOT = EVENTS["boot"]
 
 
 def value(table, protocol, metric, event="boot"):
-    chosen = table[
-        (table["protocol"] == protocol) & (table["metric"] == metric) & (table["event"] == event)
-    ]
+    chosen = table[(table["protocol"] == protocol) & (table["metric"] == metric) & (table["event"] == event)]
     return chosen["value"].item()
 
 
@@ -129,6 +127,6 @@ def test_impossible_machines_are_refused(vcpus):
 
 
 def test_an_event_that_needs_more_vcpus():
-    with pytest.raises(WorkbenchError, match="^event 'cpu-hotplug' needs at least 2 vCPUs; here are 1$"):
+    with pytest.raises(WorkbenchError, match=r"^event 'cpu-hotplug' needs at least 2 vCPUs; here are 1$"):
         compare(vcpus=1, events=["cpu-hotplug"])
     assert "cpu-hotplug" not in set(compare(vcpus=1)["event"])

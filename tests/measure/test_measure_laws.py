@@ -12,7 +12,9 @@ from workbench.measure.growth import line
 from workbench.protocols import PROTOCOLS
 
 EVERYTHING = tuple(FEATURES.values())
-chosen_features = st.sets(st.sampled_from(sorted(FEATURES)), min_size=1).map(lambda names: choose(list(names)))
+chosen_features = st.sets(st.sampled_from(sorted(FEATURES)), min_size=1).map(
+    lambda names: choose(list(names))
+)
 
 
 def values_of(name, event, features=EVERYTHING, vcpus=4, seed=0):

@@ -34,7 +34,11 @@ def test_a_long_name_is_broken_before_a_plus():
 @given(st.lists(words, min_size=1, max_size=12, unique=True), st.integers(0, 10**12))
 def test_every_cell_is_there_and_no_line_is_too_long(names, number):
     columns = [Column("metric"), Column("unit"), *(Column("", name) for name in names)]
-    rows = [["exits", "exits", *(number + index for index in range(len(names)))], [], ["fate", "word", *names]]
+    rows = [
+        ["exits", "exits", *(number + index for index in range(len(names)))],
+        [],
+        ["fate", "word", *names],
+    ]
     lines = as_text(Table("title", columns, rows, labels=2)).splitlines()
     assert all(len(line) <= WIDTH and line.isascii() and line == line.rstrip() for line in lines)
     found = " ".join(lines).split()

@@ -97,9 +97,11 @@ _RESULT_OPTIONS = (
 _DEFAULTS = {"vcpus": 64, "seed": 0, "format": "text"}
 
 
-def command_line(command: str, args: argparse.Namespace) -> tuple[str, ...]:
+def command_line(
+    command: str, args: argparse.Namespace, positional: Iterable[object] = ()
+) -> tuple[str, ...]:
     """Return the command line that gives this result again, in pieces; options at their default are left out."""
-    pieces = [f"workbench {command}"]
+    pieces = [f"workbench {command}", *(shlex.quote(str(text)) for text in positional)]
     for option in _RESULT_OPTIONS:
         value = getattr(args, option, None)
         if value is not None and value != _DEFAULTS.get(option):
@@ -113,7 +115,7 @@ def unique(values: Iterable[str] | None) -> list[str] | None:
     return None if values is None else list(dict.fromkeys(values))
 
 
-def parameters(command: str, args: argparse.Namespace) -> Parameters:
+def parameters(command: str, args: argparse.Namespace, *positional: object) -> Parameters:
     """Return what ``args`` asks for, all names resolved; raise WorkbenchError for one that is unknown."""
     from workbench import features, lifecycle
     from workbench.measure import cost, metrics
@@ -137,7 +139,7 @@ def parameters(command: str, args: argparse.Namespace) -> Parameters:
         args.vcpus,
         args.seed,
         cost.load(args.cost_model) if args.cost_model is not None else None,
-        command_line(command, args),
+        command_line(command, args, positional),
         tuple(event for event in events if event not in happening),
     )
 

@@ -31,6 +31,7 @@ def add(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Measure, and write the table."""
     from workbench.measure import compare
+    from workbench.present.progress import Progress
 
     parameters = _options.parameters("compare", args)
     table = compare(
@@ -41,6 +42,7 @@ def run(args: argparse.Namespace) -> int:
         _options.unique(args.metrics),
         parameters.cost_model,
         args.seed,
+        Progress().counting("events"),
     )
     _options.write(args, _render(args.format, table, parameters))
     return 0

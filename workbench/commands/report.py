@@ -31,7 +31,7 @@ def run(args: argparse.Namespace) -> int:
     from workbench.present import files, notebooks, report
     from workbench.present.progress import Progress
 
-    parameters = _options.parameters(f"report {args.directory}", args)
+    parameters = _options.parameters("report", args, args.directory)
     say = Progress()
     with files.whole_directory(args.directory) as folder:
         found = report.measure(parameters, say)

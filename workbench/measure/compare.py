@@ -14,7 +14,7 @@ from workbench.measure.metrics import COST, Metric
 from workbench.measure.metrics import choose as choose_metrics
 from workbench.measure.runs import check_vcpus, measured, possible
 from workbench.measure.subjects import DEFAULT, Subject, features_text, subjects
-from workbench.measure.tidy import ENGINE, Row, frame
+from workbench.measure.tidy import ENGINE, Progress, Row, frame
 
 if TYPE_CHECKING:
     import pandas
@@ -49,6 +49,7 @@ def compare(
     metrics: Sequence[str] | None = None,
     cost_model: CostModel | None = None,
     seed: int = 0,
+    progress: Progress | None = None,
 ) -> pandas.DataFrame:
     """Return the tidy comparison (columns of ``tidy.Row``); None means all.
 
@@ -62,10 +63,10 @@ def compare(
     if events is None:
         chosen_events = possible(chosen_events, vcpus)
     chosen_metrics = choose_metrics(metrics)
-    rows = [
-        row
-        for one in chosen
-        for event in chosen_events
-        for row in rows_of(one, chosen_features, vcpus, event, chosen_metrics, seed, cost_model)
-    ]
+    runs = [(one, event) for one in chosen for event in chosen_events]
+    rows: list[Row] = []
+    for done, (one, event) in enumerate(runs):
+        rows += rows_of(one, chosen_features, vcpus, event, chosen_metrics, seed, cost_model)
+        if progress is not None:
+            progress(done + 1, len(runs))
     return frame(rows)

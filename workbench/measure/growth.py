@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from workbench.core.contracts import Feature
@@ -12,7 +12,7 @@ from workbench.measure.compare import rows_of
 from workbench.measure.metrics import METRICS
 from workbench.measure.runs import check_vcpus
 from workbench.measure.subjects import Subject
-from workbench.measure.tidy import COLUMNS, Row, frame
+from workbench.measure.tidy import COLUMNS, Progress, Row, frame
 
 if TYPE_CHECKING:
     import pandas
@@ -23,9 +23,6 @@ assert POINTS[-1] == MAX_VCPUS
 
 #: What is worth a curve: the other metrics are sums or parts of these.
 CURVES = ("exits", "user_exits", "areas", "state_bytes", "state_carried_bytes", "guest_memory_bytes")
-
-#: Called with what has been done and what there is to do, so that a caller can show progress.
-Progress = Callable[[int, int], None]
 
 
 def over_vcpus(

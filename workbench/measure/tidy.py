@@ -6,13 +6,16 @@ different runs, engines and protocols can be put into one table and taken apart 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     import pandas
 
 ENGINE = "simulate"
+
+#: Called with how many runs are done and how many there are, so that a caller can show progress.
+Progress = Callable[[int, int], None]
 
 
 class Row(NamedTuple):

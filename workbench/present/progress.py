@@ -2,6 +2,7 @@
 
 import sys
 import time
+from collections.abc import Callable
 from typing import TextIO
 
 PATIENCE = 2.0  # seconds
@@ -14,6 +15,10 @@ class Progress:
         self.stream = sys.stderr if stream is None else stream
         self.patience = patience
         self._spoke = time.monotonic()
+
+    def counting(self, what: str) -> Callable[[int, int], None]:
+        """Return a function of (done, of how many) that says so of ``what``."""
+        return lambda done, of: self(f"{what}: {done} of {of}")
 
     def __call__(self, what: str) -> None:
         """Say ``what`` is being done now."""

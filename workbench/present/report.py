@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,7 @@ from workbench.measure import compare, over_features, over_vcpus, state_entries
 from workbench.measure.growth import POINTS
 from workbench.measure.state import ledger
 from workbench.present import export, figures, images, report_text, tables
+from workbench.present.progress import Progress
 
 if TYPE_CHECKING:
     import pandas
@@ -21,14 +22,13 @@ if TYPE_CHECKING:
 #: Curves of the report: metric, words for the axis.
 GROWTH = (("exits", "exits"), ("state_bytes", "migration state"), ("guest_memory_bytes", "guest memory"))
 
-Say = Callable[[str], None]
 
-
-def measure(parameters: Parameters, say: Say, points: Iterable[int] = POINTS) -> dict[str, pandas.DataFrame]:
+def measure(
+    parameters: Parameters, say: Progress, points: Iterable[int] = POINTS
+) -> dict[str, pandas.DataFrame]:
     """Return all tables of the report by their names."""
     subjects, features = parameters.subjects, parameters.features
     first = parameters.events[0]
-    say(f"{len(parameters.events)} events under {len(subjects)} protocols, {parameters.vcpus} vCPUs")
     found = {
         "comparison": compare(
             subjects,
@@ -37,6 +37,7 @@ def measure(parameters: Parameters, say: Say, points: Iterable[int] = POINTS) ->
             parameters.vcpus,
             cost_model=parameters.cost_model,
             seed=parameters.seed,
+            progress=say.counting("events"),
         )
     }
     found["growth_vcpus"] = over_vcpus(
@@ -45,7 +46,7 @@ def measure(parameters: Parameters, say: Say, points: Iterable[int] = POINTS) ->
         EVENTS["boot"],
         points,
         seed=parameters.seed,
-        progress=lambda done, of: say(f"growth over vCPUs: {done} of {of} machines"),
+        progress=say.counting("growth over vCPUs, machines"),
     )
     say("growth over features")
     found["growth_features"] = over_features(
@@ -79,7 +80,7 @@ def pictures(found: dict[str, pandas.DataFrame], parameters: Parameters) -> Iter
     yield "exits_by_class", figures.exits_by_class(comparison)
 
 
-def write(folder: Path, found: dict[str, pandas.DataFrame], parameters: Parameters, say: Say) -> None:
+def write(folder: Path, found: dict[str, pandas.DataFrame], parameters: Parameters, say: Progress) -> None:
     """Write text, tables and figures into ``folder``, which exists."""
     (folder / "report.txt").write_text(text(found, parameters), encoding="ascii", newline="\n")
     for name, table in found.items():

@@ -1,0 +1,114 @@
+"""A mistake of the user is one line on stderr and status 2; nothing is printed, nothing written."""
+
+import pytest
+
+from workbench.cli import main
+from workbench.features import FEATURES
+from workbench.lifecycle import EVENTS
+from workbench.measure import METRICS, cost
+from workbench.protocols import PROTOCOLS
+
+BROKEN = '''"""R1 it does not work."""
+from workbench.core.contracts import Protocol
+
+
+class Broken(Protocol):
+    name = "broken"
+
+    def register(self, cpu, feature, gpa):
+        yield gpa.nothing
+'''
+
+
+def complaint(capsys, *arguments):
+    assert main(arguments) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("workbench: ")
+    assert captured.err.count("\n") == 1
+    return captured.err.removeprefix("workbench: ").rstrip("\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("compare --vcpus 0", "argument --vcpus: 0 is out of range; allowed: 1 to 4096"),
+        ("compare --vcpus -5", "argument --vcpus: -5 is out of range; allowed: 1 to 4096"),
+        ("compare --vcpus 4097", "argument --vcpus: 4097 is out of range; allowed: 1 to 4096"),
+        ("compare --vcpus many", "argument --vcpus: 'many' is not a whole number; allowed: 1 to 4096"),
+        ("compare --seed -1", "argument --seed: -1 is out of range; allowed: 0 or more"),
+        ("compare --events ,", "argument --events: no name given"),
+        (
+            "compare --protocols nobody",
+            f"unknown protocol 'nobody'; known: {', '.join(PROTOCOLS)}, or path/to/file.py:Class",
+        ),
+        ("compare --protocols none.py:X", "protocol file 'none.py' does not exist"),
+        ("compare --protocols null+x", "protocol 'null' has no mitigation 'x'; known: none"),
+        ("compare --events noon", f"unknown event 'noon'; known: {', '.join(EVENTS)}"),
+        ("compare --features x", f"unknown feature 'x'; known: {', '.join(FEATURES)}"),
+        ("compare --metrics x", f"unknown metric 'x'; known: {', '.join(METRICS)}, cost_cycles"),
+        (
+            "compare --cost-model x",
+            f"unknown cost model 'x'; known: {', '.join(cost.known())}, or path/to/model.json",
+        ),
+        (
+            "compare --metrics cost_cycles",
+            f"the metric cost_cycles needs a cost model; known: {', '.join(cost.known())}",
+        ),
+        (
+            "compare --vcpus 1 --events cpu-hotplug",
+            "event 'cpu-hotplug' needs at least 2 vCPUs; here are 1",
+        ),
+        ("compare --output no/folder/x.txt", "cannot write 'no/folder/x.txt': No such file or directory"),
+        ("compare --vcpu 3", "unrecognized arguments: --vcpu 3"),
+        ("list --format xml", "argument --format: invalid choice: 'xml'"),
+        ("", "the following arguments are required: COMMAND"),
+        ("report", "the following arguments are required: DIR"),
+    ],
+)
+def test_one_line(capsys, monkeypatch, tmp_path, arguments, message):
+    monkeypatch.chdir(tmp_path)
+    said = complaint(capsys, *arguments.split())
+    # Python 3.12 and 3.14 write the choices in other ways: there the beginning must do.
+    assert said.startswith(message) if "invalid choice" in message else said == message
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_unknown_command_names_those_that_are_known(capsys):
+    said = complaint(capsys, "nothing")
+    assert "'nothing'" in said
+    assert all(command in said for command in ("compare", "list", "replay", "report"))
+
+
+def test_a_protocol_that_breaks_off_is_named_with_its_line(capsys, tmp_path):
+    path = tmp_path / "broken.py"
+    path.write_text(BROKEN)
+    said = complaint(capsys, "compare", "--vcpus", "2", "--events", "boot", "--protocols", f"{path}:Broken")
+    assert said == (
+        "protocol broken breaks off under event boot: AttributeError: 'int' object has no attribute 'nothing' "
+        f"({path}:9)"
+    )
+
+
+def test_two_protocols_of_one_name(capsys, tmp_path):
+    path = tmp_path / "again.py"
+    path.write_text(BROKEN.replace('"broken"', '"generic"'))
+    said = complaint(capsys, "compare", "--protocols", f"generic,{path}")
+    assert said == "two different protocols are called 'generic'; give one another name"
+
+
+def test_an_interruption_is_one_line(capsys, monkeypatch):
+    def interrupt(*arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("workbench.measure.runs.simulate", interrupt)
+    assert main(["compare", "--vcpus", "11"]) == 130
+    assert capsys.readouterr().err == "workbench: interrupted\n"
+
+
+@pytest.mark.parametrize("command", ["compare", "list", "report"])
+def test_help_has_an_example(capsys, command):
+    with pytest.raises(SystemExit) as end:
+        main([command, "--help"])
+    assert end.value.code == 0
+    assert f"workbench {command}" in capsys.readouterr().out.partition("example")[2]

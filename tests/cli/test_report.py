@@ -1,0 +1,120 @@
+"""``workbench report``: everything in one directory, whole or not at all, the same bytes each time."""
+
+import csv
+import io
+
+import nbformat
+import pytest
+
+from workbench.cli import main
+from workbench.commands import report as command
+from workbench.core.errors import WorkbenchError
+from workbench.measure import growth
+from workbench.present import notebooks, report
+from workbench.present.progress import Progress
+
+
+@pytest.fixture(autouse=True)
+def _few_machines(monkeypatch):
+    """Run the growth curves up to 4 vCPUs: their length is not what is tested here."""
+    original = report.over_vcpus
+    monkeypatch.setattr(
+        report,
+        "over_vcpus",
+        lambda one, two, three, points, **more: original(one, two, three, (1, 4), **more),
+    )
+
+
+def write(folder, *options):
+    return main(
+        ["report", str(folder), "--vcpus", "2", "--events", "boot,migrate", "--no-notebooks", *options]
+    )
+
+
+def contents(folder):
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_text_tables_and_figures(tmp_path, capsys):
+    folder = tmp_path / "new"
+    assert write(folder) == 0
+    found = contents(folder)
+    assert capsys.readouterr().out == f"{len(found)} files in {folder}; begin with {folder}/report.txt\n"
+    tables = {"comparison", "growth_vcpus", "growth_features", "state_entries", "hidden_state"}
+    assert {name.removesuffix(".csv") for name in found if name.endswith(".csv")} == tables
+    pictures = {name.removesuffix(".png") for name in found if name.endswith(".png")}
+    assert pictures == {name.removesuffix(".svg") for name in found if name.endswith(".svg")}
+    assert {"exits_by_vcpus", "state_bytes_by_vcpus", "guest_memory", "fates", "exits_by_class"} <= pictures
+    assert all(found[f"{name}.png"].startswith(b"\x89PNG") for name in pictures)
+    text = found["report.txt"].decode("ascii")
+    assert all(len(line) <= 72 for line in text.splitlines() if str(folder) not in line)
+    assert "simulated, not measured on hardware" in text
+    assert "per_feature: 0 + 146 for each vCPU" in " ".join(text.split())
+    rows = list(csv.DictReader(io.StringIO(found["comparison.csv"].decode())))
+    assert {row["event"] for row in rows} == {"boot", "migrate"}
+
+
+def test_the_same_command_gives_the_same_bytes(tmp_path):
+    folder = tmp_path / "r"
+    assert write(folder) == 0
+    first = contents(folder)
+    assert write(folder) == 0
+    assert contents(folder) == first
+
+
+def test_ctrl_c_leaves_earlier_results(tmp_path, monkeypatch, capsys):
+    assert write(tmp_path / "r") == 0
+    before = contents(tmp_path / "r")
+
+    def interrupt(figure):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("workbench.present.images.svg", interrupt)
+    assert write(tmp_path / "r", "--seed", "3") == 130
+    assert contents(tmp_path / "r") == before
+    assert write(tmp_path / "never") == 130
+    assert not (tmp_path / "never").exists()
+
+
+def test_a_directory_that_cannot_be_written(tmp_path, capsys):
+    (tmp_path / "file").write_text("mine")
+    assert write(tmp_path / "file") == 2
+    captured = capsys.readouterr()
+    assert captured.err == f"workbench: cannot write into directory '{tmp_path}/file': File exists\n"
+    assert captured.out == ""
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+def notebook(folder, source):
+    folder.mkdir()
+    cells = [nbformat.v4.new_markdown_cell("# A page"), nbformat.v4.new_code_cell(source)]
+    document = nbformat.v4.new_notebook(cells=cells)
+    document.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    nbformat.write(document, folder / "00-start.ipynb")
+
+
+def test_notebooks_are_executed(tmp_path, monkeypatch):
+    notebook(tmp_path / "notebooks", "print('executed:', 6 * 7)")
+    monkeypatch.setattr(command, "NOTEBOOKS", tmp_path / "notebooks")
+    assert main(["report", str(tmp_path / "r"), "--vcpus", "2", "--events", "boot"]) == 0
+    assert "executed: 42" in (tmp_path / "r" / "00-start.html").read_text()
+
+
+def test_a_notebook_that_fails_is_named(tmp_path):
+    notebook(tmp_path / "notebooks", "raise ValueError('no such page')")
+    with pytest.raises(WorkbenchError, match=r"^notebook 00-start.ipynb fails: ValueError: no such page$"):
+        notebooks.as_html(tmp_path / "notebooks" / "00-start.ipynb")
+
+
+def test_the_growth_curves_reach_4096():
+    assert growth.POINTS[0] == 1
+    assert growth.POINTS[-1] == 4096
+
+
+def test_progress_speaks_only_of_what_takes_long(capsys):
+    quick, slow = Progress(patience=1e9), Progress(patience=0)
+    quick("quick")
+    slow("slow")
+    captured = capsys.readouterr()
+    assert captured.err == "workbench: slow\n"
+    assert captured.out == ""
