@@ -42,6 +42,8 @@ class StealTime(Feature):
         if version is None:
             return
         steal = yield Load(gpa, U64)
+        if steal is None:
+            return  # the memory went away since the version was written
         last = (yield Get(baseline(cpu, self.name))) or 0
         yield Store(gpa, (steal + now.run_delay - last) & 0xFFFF_FFFF_FFFF_FFFF, U64)
         yield Set(baseline(cpu, self.name), now.run_delay)
