@@ -1,5 +1,7 @@
 """A whole virtual machine as a model for the explorer: protocol, features, event, every interleaving."""
 
-from workbench.engines.explore.vm.model import Bounds, MachineModel, explore_machine
+from workbench.engines.explore.vm.facts import ViewFacts, asking
+from workbench.engines.explore.vm.learn import explore_machine
+from workbench.engines.explore.vm.model import Bounds, MachineModel
 
-__all__ = ["Bounds", "MachineModel", "explore_machine"]
+__all__ = ["Bounds", "MachineModel", "ViewFacts", "asking", "explore_machine"]

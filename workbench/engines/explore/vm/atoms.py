@@ -7,11 +7,13 @@ because a step that forgets everything must know all there is.
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
+from contextlib import contextmanager
+from itertools import pairwise
 from typing import NamedTuple
 
 
-class Finer(Exception):
+class Finer(Exception):  # noqa: N818  (no error: the search begins again)
     """The model has learnt something that changes its variables; the search must begin again."""
 
 
@@ -33,6 +35,16 @@ class Atoms:
         self._covered: list[tuple[int, int]] = []  # disjoint ranges that were ever accessed, sorted
         self.names: dict[Hashable, None] = {}  # host entries and notes, in order of appearance
         self._cache: dict[tuple[int, int], tuple[Atom, ...]] = {}
+        self._is_learning = False
+
+    @contextmanager
+    def learning(self) -> Iterator[None]:
+        """Meanwhile what is new is noted and nothing is raised; the states seen are then worth nothing."""
+        self._is_learning = True
+        try:
+            yield
+        finally:
+            self._is_learning = False
 
     def of(self, gpa: int, size: int) -> tuple[Atom, ...]:
         """Return the atoms of [gpa, gpa + size); raise Finer if the access cuts one or reaches new memory."""
@@ -40,7 +52,8 @@ class Atoms:
         if found is None:
             if not self._known(gpa, size):
                 self._cut(gpa, size)
-                raise Finer
+                if not self._is_learning:
+                    raise Finer
             found = self._cache[gpa, size] = self._between(gpa, gpa + size)
         return found
 
@@ -56,7 +69,8 @@ class Atoms:
         """Take note of a host entry or a ghost; raise Finer if it is new."""
         if name not in self.names:
             self.names[name] = None
-            raise Finer
+            if not self._is_learning:
+                raise Finer
 
     def _known(self, gpa: int, size: int) -> bool:
         has_cuts = all(
@@ -79,4 +93,4 @@ class Atoms:
     def _between(self, start: int, end: int) -> tuple[Atom, ...]:
         inner = self._cuts[bisect_right(self._cuts, start) : bisect_left(self._cuts, end)]
         edges = [start, *inner, end]
-        return tuple(Atom(a, b - a) for a, b in zip(edges, edges[1:], strict=False))
+        return tuple(Atom(a, b - a) for a, b in pairwise(edges))

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from workbench.core.ghosts import GHOST_KINDS, OwnerOf
 from workbench.core.hoststate import VM, Key
+from workbench.core.spontaneous import Begin, entry_slot, vcpu_slot
 from workbench.core.vmsteps import (
     AddSlot,
     DeleteSlot,
@@ -23,7 +25,8 @@ from workbench.core.vmsteps import (
 )
 from workbench.engines.explore.model import BLOCKED
 from workbench.engines.explore.view import View
-from workbench.engines.explore.vm.names import MEMSLOTS, PAUSED, Begin, Flag, OwnerOf, entry_slot, vcpu_slot
+from workbench.engines.explore.vm.names import MEMSLOTS, PAUSED, record, stopped
+from workbench.engines.explore.vm.world import watch_of
 
 if TYPE_CHECKING:
     from workbench.engines.explore.vm.model import MachineModel
@@ -31,9 +34,9 @@ if TYPE_CHECKING:
 
 def _start(machine: MachineModel, view: View, step: Begin) -> Any:
     # An interrupt reaches a vCPU between two guest instructions, never inside the host's handler.
-    if not machine.may_enter(view, step.cpu) and not view[Flag("stopped", step.cpu)]:
+    if not machine.may_enter(view, step.cpu):
         return BLOCKED
-    view[Flag("stopped", step.cpu)] = False
+    view[stopped(step.cpu)] = False
     view.start(vcpu_slot(step.cpu), step.program)
     return None
 
@@ -46,12 +49,12 @@ def _stop(machine: MachineModel, view: View, step: Stop) -> Any:
     if not machine.may_enter(view, step.cpu):
         return BLOCKED
     view.stop(vcpu_slot(step.cpu))
-    view[Flag("stopped", step.cpu)] = True
+    view[stopped(step.cpu)] = True
     return None
 
 
 def _enter(machine: MachineModel, view: View, step: Enter) -> Any:
-    if view[Flag("stopped", step.cpu)] or not view[Flag("record", step.cpu)].host.knows_protocol:
+    if not view[record(step.cpu)].host.knows_protocol:
         return None
     if not machine.may_enter(view, step.cpu):
         return BLOCKED
@@ -63,12 +66,12 @@ def _init(machine: MachineModel, view: View, step: Init) -> Any:
     if not machine.may_enter(view, step.cpu):
         return BLOCKED
     view.stop(vcpu_slot(step.cpu))
-    return None
+    return view[record(step.cpu)].host.knows_protocol  # then the protocol's own part of INIT follows
 
 
 def _pause(machine: MachineModel, view: View, step: Pause) -> Any:
     for cpu in range(machine.scenario.vcpus):
-        if not view[Flag("stopped", cpu)] and not machine.may_enter(view, cpu):
+        if not machine.may_enter(view, cpu):
             return BLOCKED
     view[PAUSED] = True
     return None
@@ -76,10 +79,12 @@ def _pause(machine: MachineModel, view: View, step: Pause) -> Any:
 
 def _resume(machine: MachineModel, view: View, step: Resume) -> Any:
     view[PAUSED] = False
+    watch_of(machine.scenario, machine.atoms, view).goes_on(machine.held(view))
     return None
 
 
 def _new_host(machine: MachineModel, view: View, step: NewHost) -> Any:
+    watch_of(machine.scenario, machine.atoms, view).left_host(machine.held(view))
     machine.changed_host(view, dict(step.changes))
     return None
 
@@ -126,13 +131,13 @@ def _disown(machine: MachineModel, view: View, step: Disown) -> Any:
 
 def _forget(machine: MachineModel, view: View, step: Forget) -> Any:
     # With the kernel go the programs it runs, at an instruction boundary of each vCPU.
-    if not all(machine.may_enter(view, cpu) or view[Flag("stopped", cpu)] for cpu in step.cpus):
+    if not all(machine.may_enter(view, cpu) for cpu in step.cpus):
         return BLOCKED
     for cpu in step.cpus:
         view.stop(vcpu_slot(cpu))
     gone = {*step.cpus, VM} if 0 in step.cpus else set(step.cpus)
     for name in machine.atoms.names:
-        if isinstance(name, Key) and name.cpu in gone and name.kind in ("believes", "asked"):
+        if isinstance(name, Key) and name.cpu in gone and name.kind in GHOST_KINDS:
             view[name] = None
     return None
 

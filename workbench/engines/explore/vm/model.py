@@ -1,41 +1,50 @@
 """From a scenario and an event to a model: slots for vCPUs, entries and the event; properties on top.
 
-* ``vcpuN`` runs guest programs and the handlers of their exits.
-* ``entryN`` delivers payload updates. A rule starts it whenever vCPU N could enter the guest, as often as
-  :class:`Bounds` allows; the vCPU's own guest code waits meanwhile, everybody else goes on.
-* ``event`` runs the event's strike, at any time: it does not wait until the guest has booted.
+The event strikes at any time: it does not wait until the guest has booted. What happens by itself
+(``workbench.core.spontaneous``) is a rule for each happening, taken as often as :class:`Bounds` allows: an update
+stops the vCPU's own guest code meanwhile, everybody else goes on.
 """
 
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from workbench.core.driver import guest_side, host_side
+from workbench.core.driver import host_side
 from workbench.core.errors import WorkbenchError
-from workbench.core.hoststate import VM, Key, area
-from workbench.core.scenario import Scenario
+from workbench.core.ghosts import GHOST_KINDS, GHOSTS, LEFT_BEHIND, OwnerOf, fetched, was_area
+from workbench.core.hoststate import Key, area
+from workbench.core.scenario import Scenario, asked, believes
+from workbench.core.spontaneous import (
+    EVENT,
+    Begin,
+    Happening,
+    cpu_of,
+    deliveries,
+    entry,
+    entry_slot,
+    guest_program,
+    program_name,
+    readings,
+    vcpu_slot,
+)
 from workbench.core.steps import GUEST
 from workbench.core.steps import Program as Steps
 from workbench.core.transition import perform
-from workbench.core.vmsteps import GuestProgram, Init, OnHost, Start
-from workbench.engines.explore.explorer import explore
+from workbench.core.vmsteps import Init, OnHost, Start
 from workbench.engines.explore.model import BLOCKED, Model, Program, Property, Rule
-from workbench.engines.explore.result import Result
 from workbench.engines.explore.view import View
-from workbench.engines.explore.vm.atoms import Atom, Atoms, Finer
+from workbench.engines.explore.vm.atoms import Atom, Atoms
 from workbench.engines.explore.vm.eventsteps import EVENT_STEPS
 from workbench.engines.explore.vm.names import (
-    EVENT,
     MEMSLOTS,
     PAUSED,
-    Begin,
-    Flag,
-    OwnerOf,
-    entry_slot,
+    READS_LEFT,
     in_guest,
-    vcpu_slot,
+    record,
+    stopped,
+    updates_left,
 )
-from workbench.engines.explore.vm.world import ViewWorld, fetched
+from workbench.engines.explore.vm.world import ViewWorld
 
 LOW_RAM = (0, 0x10_0000, False)
 
@@ -52,9 +61,14 @@ class Event(Protocol):
 
 @dataclass(frozen=True)
 class Bounds:
-    """How often things may happen that could happen for ever: payload updates of one vCPU."""
+    """How often things may happen that could happen for ever.
 
-    entries: int = 1
+    ``updates``: payload deliveries for each vCPU, beyond those the event asks for; ``reads``: payloads read
+    by another vCPU, all together.
+    """
+
+    updates: int = 1
+    reads: int = 0
 
 
 class MachineModel:
@@ -73,9 +87,12 @@ class MachineModel:
         self.bounds = bounds
         self.atoms = Atoms()
         self.programs: dict[str, Program] = {}
+        self._starts: dict[str, Any] = {}
         self._properties = properties
         for owner, feature in self.areas():
-            self.atoms.names[area(owner, feature.name)] = None
+            served = area(owner, feature.name)
+            names = (served, was_area(served), believes(owner, feature.name), asked(owner, feature.name))
+            self.atoms.names.update(dict.fromkeys(names))
 
     def areas(self) -> Iterator[tuple[int, Any]]:
         """Every (owner, feature) that the protocol can express."""
@@ -87,21 +104,21 @@ class MachineModel:
 
     def guest_program(self, start: Start) -> str:
         """Return the name of the program that a Start step means, making it known if it is new."""
-        name = f"{_name(start.program)} on vCPU {start.cpu}" + (f" at CPL {start.cpl}" if start.cpl else "")
-
-        def make() -> Steps:
-            record = self.scenario.cpu(start.cpu)
-            return guest_side(self.protocol, start.program(record), cpl=start.cpl)
-
-        self.programs.setdefault(name, Program(name, make))
+        name = program_name(start)
+        known = self._starts.setdefault(name, _identity(start))
+        if known != _identity(start):
+            raise WorkbenchError(f"event {self.event.name} starts two different programs called {name!r}")
+        self.programs.setdefault(name, Program(name, lambda: guest_program(self.scenario, start)))
         return name
+
+    def happening(self, happening: Happening) -> str:
+        """Return the name of the program of something that happens by itself, making it known if it is new."""
+        self.programs.setdefault(happening.name, Program(happening.name, happening.program))
+        return happening.name
 
     def entry_program(self, cpu: int) -> str:
         """Return the name of the program that delivers what is due when ``cpu`` enters the guest."""
-        name = f"entry of vCPU {cpu}"
-        record = self.scenario.cpu(cpu)
-        self.programs.setdefault(name, Program(name, lambda: host_side(self.protocol.on_entry(record))))
-        return name
+        return self.happening(entry(self.scenario, cpu))
 
     def _event_program(self) -> Steps:
         """The strike, with host programs that it asks for in line."""
@@ -113,12 +130,12 @@ class MachineModel:
             except StopIteration:
                 return
             if isinstance(step, Start):
-                # By its name, because bound methods of equal kernels are not equal.
-                step = Begin(step.cpu, self.guest_program(step))
+                answer = yield Begin(step.cpu, self.guest_program(step))
+                continue
             answer = yield step
             if isinstance(step, OnHost):
                 answer = yield from step.program()
-            elif isinstance(step, Init):
+            elif isinstance(step, Init) and answer:
                 answer = yield from host_side(self.protocol.on_init(self.scenario.cpu(step.cpu)))
 
     # -- the model ---------------------------------------------------------------------------------------
@@ -129,18 +146,21 @@ class MachineModel:
         for step in self.event.setup(self.scenario):
             if not isinstance(step, Start):
                 raise WorkbenchError(f"event {self.event.name}: setup yielded {step!r}; the explorer allows only Start")
+            # A vCPU that is to start twice before the event starts the later program, as if the first was done.
             slots[vcpu_slot(step.cpu)] = self.guest_program(step)
         for cpu in range(self.scenario.vcpus):
             self.entry_program(cpu)
             slots[entry_slot(cpu)] = None
         self.programs[EVENT] = Program(EVENT, self._event_program)
         slots[EVENT] = EVENT
+        rules = [self._delivery(happening) for happening in deliveries(self.scenario)] if self.bounds.updates else []
+        rules += [self._reading(happening) for happening in readings(self.scenario)] if self.bounds.reads else []
         return Model(
             variables=self._variables(),
             slots=slots,
             programs=self.programs,
             semantics=self._step,
-            rules=[self._entry_rule(cpu) for cpu in range(self.scenario.vcpus)],
+            rules=rules,
             properties=tuple(self._properties(self)),
             default=_initial,
         )
@@ -148,65 +168,83 @@ class MachineModel:
     def _variables(self) -> dict[Hashable, Hashable]:
         addresses = self.scenario.addresses
         slots = (LOW_RAM, *((addresses.slot(g), addresses.slot_size, False) for g in (0, 1)))
-        variables: dict[Hashable, Hashable] = {MEMSLOTS: slots, PAUSED: False}
+        variables: dict[Hashable, Hashable] = {MEMSLOTS: slots, PAUSED: False, READS_LEFT: self.bounds.reads}
         for cpu in range(self.scenario.vcpus):
-            variables[Flag("record", cpu)] = self.scenario.cpu(cpu)
-            variables[Flag("entries", cpu)] = self.bounds.entries
-            variables[Flag("stopped", cpu)] = False
+            variables[record(cpu)] = self.scenario.cpu(cpu)
+            variables[updates_left(cpu)] = self.bounds.updates
+            variables[stopped(cpu)] = False
             variables[fetched(cpu)] = ()
+        variables.update(dict.fromkeys(GHOSTS, False))
+        variables[LEFT_BEHIND] = ()
         variables.update(dict.fromkeys(self.atoms.names))
         return variables
 
     # -- what a step does ----------------------------------------------------------------------------------
 
     def _step(self, slot: str, step: Any, view: View) -> Any:
-        if slot == EVENT and not _is_sided(step):
+        if type(step) is not tuple:
             return EVENT_STEPS[type(step)](self, view, step)
         side, inner = step
-        cpu = 0 if slot == EVENT else int(slot.removeprefix("vcpu").removeprefix("entry"))
+        cpu = cpu_of(slot)
+        world = ViewWorld(self.scenario, self.atoms, view, cpu, slot == EVENT and view[PAUSED])
         if side is GUEST and slot != EVENT:
             if view[PAUSED] or not view.idle(entry_slot(cpu)):
                 return BLOCKED
-            view[fetched(cpu)] = ()
-        return perform(ViewWorld(self.scenario, self.atoms, view, cpu), cpu, side, inner)
+            world.watch.in_guest(cpu)
+        return perform(world, cpu, side, inner)
 
-    def _entry_rule(self, cpu: int) -> Rule:
-        served = [
-            area(cpu if feature.scope == "vcpu" else VM, feature.name)
-            for feature in self.scenario.supported()
-            if feature.update_when in ("entry", "request")
-        ]
+    def _delivery(self, happening: Happening) -> Rule:
+        cpu, name = happening.cpu, self.happening(happening)
+        left, needs, slot = updates_left(cpu), happening.needs, happening.slot
 
-        def enters(view: View) -> bool | None:
-            if not self.may_enter(view, cpu) or view[PAUSED]:
+        def starts(view: View) -> bool | None:
+            if not view[left] or view[PAUSED] or all(view.ask(key, _is_absent) for key in needs):
                 return False
-            left = view[Flag("entries", cpu)]
-            if not left or all(view[key] is None for key in served):
+            if not self.may_enter(view, cpu):
                 return False
-            view[Flag("entries", cpu)] = left - 1
-            view.start(entry_slot(cpu), self.entry_program(cpu))
+            view[left] = view[left] - 1
+            view.start(slot, name)
             return None
 
-        return Rule(f"vCPU {cpu} enters the guest", enters)
+        return Rule(name, starts)
+
+    def _reading(self, happening: Happening) -> Rule:
+        cpu, name, (belief,) = happening.cpu, self.happening(happening), happening.needs
+
+        def starts(view: View) -> bool | None:
+            left = view[READS_LEFT]
+            if not left or view[PAUSED] or view[belief] != happening.gpa:
+                return False
+            if view[stopped(cpu)] or not view.idle(happening.slot) or not view.idle(entry_slot(cpu)):
+                return False
+            view[READS_LEFT] = left - 1
+            view.start(happening.slot, name)
+            return None
+
+        return Rule(name, starts)
 
     def may_enter(self, view: View, cpu: int) -> bool:
-        """Tell whether vCPU ``cpu`` stands at an instruction boundary of its guest."""
-        if view[Flag("stopped", cpu)] or not view.idle(entry_slot(cpu)):
-            return False
-        return in_guest(view.label(vcpu_slot(cpu)))
+        """Tell whether vCPU ``cpu`` stands at an instruction boundary of its guest, or is halted (and still loaded)."""
+        return view.idle(entry_slot(cpu)) and in_guest(view.label(vcpu_slot(cpu)))
 
     def at_rest(self, view: View) -> bool:
         """Tell whether nothing is going on: no program runs, no update is on its way."""
+        if not view.idle(EVENT) or view[PAUSED]:
+            return False
         cpus = range(self.scenario.vcpus)
-        return (
-            view.idle(EVENT)
-            and not view[PAUSED]
-            and all(view.idle(vcpu_slot(cpu)) and view.idle(entry_slot(cpu)) for cpu in cpus)
-        )
+        return all(view.idle(vcpu_slot(cpu)) and view.idle(entry_slot(cpu)) for cpu in cpus)
 
     def memory_in(self, gpa: int, size: int) -> tuple[Atom, ...]:
         """Return the known pieces of memory in a range."""
         return self.atoms.within(gpa, size)
+
+    def held(self, view: View) -> Iterator[tuple[Key, Any]]:
+        """Yield what the host remembers, derived entries included."""
+        for name in self.atoms.names:
+            if isinstance(name, Key) and name.kind not in GHOST_KINDS:
+                value = view[name]
+                if value is not None:
+                    yield name, value
 
     def changed_host(self, view: View, changes: Mapping[str, Any]) -> None:
         """Let the host forget everything and be another one."""
@@ -214,37 +252,22 @@ class MachineModel:
             if isinstance(name, Key) and name.kind not in GHOST_KINDS:
                 view[name] = None
         for cpu in range(self.scenario.vcpus):
-            record = view[Flag("record", cpu)]
-            view[Flag("record", cpu)] = record.but(host=replace(record.host, **changes))
+            before = view[record(cpu)]
+            view[record(cpu)] = before.but(host=replace(before.host, **changes))
 
 
-#: Kinds of Key that are not the host's memory but notes about guest and history.
-GHOST_KINDS = frozenset({"believes", "asked", "was area"})
-
-
-def _is_sided(step: Any) -> bool:
-    return type(step) is tuple
+def _is_absent(value: Any) -> bool:
+    return value is None
 
 
 def _initial(var: Hashable) -> Hashable:
     if isinstance(var, Atom):
         return 0
-    return None if isinstance(var, (Key, OwnerOf)) else False
+    return None if isinstance(var, Key | OwnerOf) else False
 
 
-def _name(program: GuestProgram) -> str:
-    function = getattr(program, "function", program)
+def _identity(start: Start) -> Any:
+    """What a program is, comparable by value: bound methods of equal objects are the same program."""
+    function: Any = getattr(start.program, "function", start.program)
     owner = getattr(function, "__self__", None)
-    generation = getattr(owner, "generation", None)
-    kernel = "" if generation is None else f" (kernel {generation})"
-    arguments = getattr(program, "arguments", ())
-    return getattr(program, "__name__", repr(program)) + (repr(arguments) if arguments else "") + kernel
-
-
-def explore_machine(machine: MachineModel, **options: Any) -> Result:
-    """Explore, beginning again whenever the model learns that its variables must be finer."""
-    while True:
-        try:
-            return explore(machine.model(), **options)
-        except Finer:
-            continue
+    return getattr(function, "__func__", function), owner, getattr(start.program, "arguments", ())

@@ -1,4 +1,4 @@
-"""The variables of a machine's model besides memory, host entries and notes; and its slots."""
+"""The variables of a machine's model besides memory, host entries, notes and ghosts."""
 
 from typing import Any, NamedTuple
 
@@ -15,48 +15,33 @@ class Flag(NamedTuple):
         return self.name if self.cpu < 0 else f"{self.name} of vCPU {self.cpu}"
 
 
-class OwnerOf(NamedTuple):
-    """To whom a unit of guest memory belongs: None for the kernel that made it, else "other"."""
-
-    unit: Any
-
-    def __repr__(self) -> str:
-        return f"owner of {self.unit.what} of vCPU {self.unit.cpu} (kernel {self.unit.generation})"
-
-
 class Shared(NamedTuple):
     """Whether an encrypted guest has shared this page."""
 
     frame: int
 
-
-class Begin(NamedTuple):
-    """The event's Start step, with the program by its name in the model."""
-
-    cpu: int
-    program: str
+    def __repr__(self) -> str:
+        return f"page {self.frame << 12:#x} is shared"
 
 
 MEMSLOTS = Flag("memslots")
 PAUSED = Flag("paused")
-
-# Ghosts: what a property asks about and no program can see.
-STRAY = Flag("host wrote memory that is somebody else's")
-BEYOND = Flag("host touched bytes beyond the unit it was given")
-REFETCHED = Flag("host fetched the same bytes twice and saw them differ")
-TORN = Flag("guest accepted a payload that was never whole")
-
-EVENT = "event"
+READS_LEFT = Flag("readings left")
 
 
-def vcpu_slot(cpu: int) -> str:
-    """The slot in which vCPU ``cpu`` runs guest code and the handlers of its exits."""
-    return f"vcpu{cpu}"
+def record(cpu: int) -> Flag:
+    """The vCPU's record, which every exit hands to its handler."""
+    return Flag("record", cpu)
 
 
-def entry_slot(cpu: int) -> str:
-    """The slot in which the host delivers updates when vCPU ``cpu`` enters the guest."""
-    return f"entry{cpu}"
+def stopped(cpu: int) -> Flag:
+    """Whether the vCPU runs no further guest code."""
+    return Flag("stopped", cpu)
+
+
+def updates_left(cpu: int) -> Flag:
+    """How often the host may still write payloads of this vCPU by itself."""
+    return Flag("updates left", cpu)
 
 
 def in_guest(step: Any) -> bool:

@@ -1,48 +1,43 @@
-"""A World for the transition function, over the traced variables of one atomic step.
-
-The ghosts are kept here, where the accesses are seen: what the host writes to memory that is somebody
-else's, what it reads twice, and where it reaches beyond the unit it was given.
-"""
+"""A World for the transition function, over the traced variables of one atomic step; it keeps the ghosts."""
 
 from collections.abc import Callable, Hashable
 from functools import cache
 from typing import Any
 
-from workbench.core.address_map import DESCRIPTOR, Unit
+from workbench.core.ghosts import Watch, was_area
 from workbench.core.hoststate import Key
-from workbench.core.memory import PAGE_SHIFT
+from workbench.core.memory import GPA_LIMIT, PAGE_SHIFT
 from workbench.core.scenario import Scenario
+from workbench.core.spontaneous import MOMENT
 from workbench.core.steps import GUEST, USER, Exit, Moment, Side, ToUser
 from workbench.core.vcpu import Vcpu
 from workbench.engines.explore.view import View
 from workbench.engines.explore.vm.atoms import Atoms
-from workbench.engines.explore.vm.names import BEYOND, MEMSLOTS, REFETCHED, STRAY, Flag, OwnerOf, Shared
+from workbench.engines.explore.vm.names import MEMSLOTS, Shared, record
 
 Slots = tuple[tuple[int, int, bool], ...]  # (gpa, size, read-only)
 
-#: The explorer's clock stands still: a payload is fresh or it is not.
-MOMENT = Moment(ns=3, tsc=5, run_delay=1)
-
 
 class ViewWorld:
-    """What one step of vCPU ``cpu`` acts on."""
+    """What one step of vCPU ``cpu`` acts on; ``restoring``: it is a step of the event's, while all are paused."""
 
-    def __init__(self, scenario: Scenario, atoms: Atoms, view: View, cpu: int) -> None:
+    def __init__(self, scenario: Scenario, atoms: Atoms, view: View, cpu: int, restoring: bool = False) -> None:
         self.scenario = scenario
         self.atoms = atoms
         self.view = view
         self.cpu = cpu
+        self.restoring = restoring
+        self.watch = watch_of(scenario, atoms, view)
 
     # -- guest memory ----------------------------------------------------------------------------------
 
     def peek(self, gpa: int, size: int, side: Side) -> bytes | None:
-        if not self.backed(gpa, size, side, write=False):
-            return None
-        view = self.view
-        data = b"".join(view[atom].to_bytes(atom.size, "little") for atom in self.atoms.of(gpa, size))
+        data = None
+        present = self._present(gpa, size, write=False)
+        if present and self._visible(gpa, size, side):
+            data = b"".join(self.view[atom].to_bytes(atom.size, "little") for atom in self.atoms.of(gpa, size))
         if side is not GUEST:
-            self._watch_reach(gpa, size)
-            self._watch_refetch(gpa, data)
+            self.watch.host_read(self.cpu, gpa, size, data, private=present and data is None)
         return data
 
     def poke(self, gpa: int, data: bytes, side: Side) -> bool:
@@ -53,23 +48,26 @@ class ViewWorld:
             self.view[atom] = int.from_bytes(data[at : at + atom.size], "little")
             at += atom.size
         if side is not GUEST:
-            self._watch_reach(gpa, len(data))
-            self._watch_owner(gpa)
+            self.watch.host_wrote(gpa, len(data), self.restoring)
         return True
 
-    def backed(self, gpa: int, size: int, side: Side, *, write: bool = True) -> bool:
-        if not self.view.ask(MEMSLOTS, reaches(gpa, size, write and side is not USER)):
-            return False
-        if not self.scenario.encrypted or side is GUEST:
-            return True
-        frames = range(gpa >> PAGE_SHIFT, ((gpa + max(size, 1) - 1) >> PAGE_SHIFT) + 1)
-        return all(self.view[Shared(frame)] for frame in frames)
+    def backed(self, gpa: int, size: int, side: Side) -> bool:
+        return self._present(gpa, size, write=side is not USER) and self._visible(gpa, size, side)
 
     def share(self, gpa: int, size: int, shared: bool) -> int:
-        frames = range(gpa >> PAGE_SHIFT, ((gpa + max(size, 1) - 1) >> PAGE_SHIFT) + 1)
+        frames = pages(gpa, size)
         for frame in frames:
             self.view[Shared(frame)] = shared
         return len(frames)
+
+    def _present(self, gpa: int, size: int, *, write: bool) -> bool:
+        found: bool = self.view.ask(MEMSLOTS, reaches(gpa, size, write))
+        return found
+
+    def _visible(self, gpa: int, size: int, side: Side) -> bool:
+        if not self.scenario.encrypted or side is GUEST:
+            return True
+        return all(self.view[Shared(frame)] for frame in pages(gpa, size))
 
     # -- what the host remembers, what the guest notes ---------------------------------------------------
 
@@ -78,10 +76,9 @@ class ViewWorld:
         return self.view[key]
 
     def set(self, key: Hashable, value: Any) -> None:
-        self.atoms.know(key)
-        self.view[key] = value
+        self.note(key, value)
         if isinstance(key, Key) and key.kind == "area" and value is not None:
-            self.note(key._replace(kind="was area"), True)
+            self.note(was_area(key), value)
 
     def note(self, key: Hashable, value: Any) -> None:
         self.atoms.know(key)
@@ -93,43 +90,26 @@ class ViewWorld:
     # -- exits -----------------------------------------------------------------------------------------
 
     def leave(self, cpu: int, step: Exit) -> Vcpu:
-        self.view[fetched(cpu)] = ()
-        record: Vcpu = self.view[Flag("record", cpu)]
-        return record
+        self.watch.exited(cpu, step.number)
+        found: Vcpu = self.view[record(cpu)]
+        return found
 
     def to_user(self, cpu: int, step: ToUser) -> None:
         return None
 
-    # -- ghosts ----------------------------------------------------------------------------------------
 
-    def _watch_owner(self, gpa: int) -> None:
-        unit = self.scenario.addresses.unit_at(gpa)
-        if unit is not None and self.view[OwnerOf(unit)] is not None:
-            self.view[STRAY] = True
+def watch_of(scenario: Scenario, atoms: Atoms, view: View) -> Watch:
+    """Return the keeper of ghosts for one atomic step."""
 
-    def _watch_reach(self, gpa: int, size: int) -> None:
-        unit = self.scenario.addresses.unit_at(gpa)
-        if unit is not None and gpa + size > self.scenario.addresses.gpa(unit) + self._size(unit):
-            self.view[BEYOND] = True
+    def put(name: Hashable, value: Any) -> None:
+        view[name] = value
 
-    def _size(self, unit: Unit) -> int:
-        return self.scenario.addresses.size(unit.what)
-
-    def _watch_refetch(self, gpa: int, data: bytes) -> None:
-        unit = self.scenario.addresses.unit_at(gpa)
-        if unit is None or unit.what != DESCRIPTOR:
-            return
-        seen = self.view[fetched(self.cpu)]
-        before = dict(seen).get((gpa, len(data)))
-        if before is not None and before != data:
-            self.view[REFETCHED] = True
-        elif before is None:
-            self.view[fetched(self.cpu)] = (*seen, ((gpa, len(data)), data))
+    return Watch(scenario, view.__getitem__, put)
 
 
-def fetched(cpu: int) -> Flag:
-    """Ghost: what the handler of vCPU ``cpu``'s exit has read of descriptors so far."""
-    return Flag("fetched", cpu)
+def pages(gpa: int, size: int) -> range:
+    """Return the frame numbers of [gpa, gpa+size)."""
+    return range(gpa >> PAGE_SHIFT, ((gpa + max(size, 1) - 1) >> PAGE_SHIFT) + 1)
 
 
 @cache
@@ -143,6 +123,6 @@ def reaches(gpa: int, size: int, write: bool) -> Callable[[Slots], bool]:
             if hit is None or (write and hit[2]):
                 return False
             at = hit[0] + hit[1]
-        return end <= 1 << 64
+        return end <= GPA_LIMIT
 
     return question

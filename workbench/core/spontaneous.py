@@ -1,0 +1,143 @@
+"""What may happen to a running machine at any time, whatever its lifecycle event: and where it happens.
+
+A vCPU enters the guest and what is due is delivered; a page becomes ready or an interrupt is injected and the host
+writes that feature's payload; another vCPU reads a payload. Engines that interleave steps start these programs in
+*slots*: ``vcpuN`` runs guest code of vCPU N and the handlers of its exits, ``entryN`` what the host does while
+vCPU N is outside the guest, ``event`` the strike.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
+
+from workbench.core.contracts import Feature
+from workbench.core.driver import guest_side, host_side
+from workbench.core.ghosts import noting_refusals, reading
+from workbench.core.hoststate import VM, Key, area
+from workbench.core.scenario import Scenario, believes
+from workbench.core.steps import Moment, Note, Program
+from workbench.core.vmsteps import GuestProgram, Start
+
+EVENT = "event"
+
+#: The clock of engines that interleave stands still: a payload is fresh or it is not.
+MOMENT = Moment(ns=3, tsc=5, run_delay=1)
+
+
+def vcpu_slot(cpu: int) -> str:
+    """The slot in which vCPU ``cpu`` runs guest code and the handlers of its exits."""
+    return f"vcpu{cpu}"
+
+
+def entry_slot(cpu: int) -> str:
+    """The slot in which the host delivers updates while vCPU ``cpu`` is outside the guest."""
+    return f"entry{cpu}"
+
+
+def cpu_of(slot: str) -> int:
+    """The vCPU that a slot belongs to; what the event does on the host counts as vCPU 0's."""
+    return 0 if slot == EVENT else int(slot.removeprefix("vcpu").removeprefix("entry"))
+
+
+class Begin(NamedTuple):
+    """The event's Start step, with the program by its name: bound methods of equal kernels are not equal."""
+
+    cpu: int
+    program: str
+
+
+@dataclass(frozen=True)
+class Happening:
+    """A program that may start by itself: its name, its slot, the state it needs."""
+
+    scenario: Scenario
+    name: str
+    slot: str
+    cpu: int
+    feature: Feature | None = None
+    owner: int = VM
+    gpa: int | None = None  #: of a reading: where the guest believes the area to be
+
+    @cached_property
+    def needs(self) -> tuple[Key, ...]:
+        """Keys of which at least one must have a value (a reading: this very ``gpa``)."""
+        if self.gpa is not None and self.feature is not None:
+            return (believes(self.owner, self.feature.name),)
+        if self.feature is not None:
+            return (area(self.owner, self.feature.name),)
+        return tuple(area(owner_of(self.cpu, feature), feature.name) for feature in _at_entry(self.scenario))
+
+    def program(self) -> Program:
+        """Return a fresh generator of (side, step)."""
+        protocol, cpu = self.scenario.protocol, self.scenario.cpu(self.cpu)
+        if self.feature is None:
+            return host_side(protocol.on_entry(cpu))
+        if self.gpa is None:
+            return host_side(protocol.deliver(cpu, self.feature))
+        return guest_side(protocol, look(self.owner, self.feature, self.gpa))
+
+
+def owner_of(cpu: int, feature: Feature) -> int:
+    """Whose area a delivery for ``cpu`` writes: its own, or the VM's."""
+    return VM if feature.scope == "vm" else cpu
+
+
+def look(owner: int, feature: Feature, gpa: int) -> Program:
+    """Guest: read a payload as its ABI says, and note what was accepted."""
+    payload = yield from feature.read(gpa)
+    if payload is not None:
+        yield Note(reading(owner, feature.name), payload)
+
+
+def entry(scenario: Scenario, cpu: int) -> Happening:
+    """Return what happens when vCPU ``cpu`` enters the guest."""
+    return Happening(scenario, f"entry of vCPU {cpu}", entry_slot(cpu), cpu)
+
+
+def _at_entry(scenario: Scenario) -> Iterator[Feature]:
+    return (feature for feature in scenario.supported() if feature.update_when in ("entry", "request"))
+
+
+def deliveries(scenario: Scenario) -> Iterator[Happening]:
+    """All that the host may do by itself: an entry of each vCPU, and an event of each feature that has events."""
+    for cpu in range(scenario.vcpus):
+        if any(_at_entry(scenario)):
+            yield entry(scenario, cpu)
+        for feature in scenario.supported():
+            if feature.update_when == "event":
+                name = f"{feature.name} event on vCPU {cpu}"
+                yield Happening(scenario, name, entry_slot(cpu), cpu, feature, owner_of(cpu, feature))
+
+
+def readings(scenario: Scenario) -> Iterator[Happening]:
+    """Every vCPU reads the payload of every other one, and the VM's, in the place of either kernel."""
+    for feature in scenario.supported():
+        for owner in scenario.owners(feature):
+            for cpu in range(scenario.vcpus):
+                for generation in (0, 1) if cpu != owner else ():
+                    gpa = scenario.addresses.gpa(scenario.addresses.area(generation, owner, feature))
+                    whose = "the VM" if owner == VM else f"vCPU {owner}"
+                    name = f"vCPU {cpu} reads {feature.name} of {whose} (kernel {generation})"
+                    yield Happening(scenario, name, vcpu_slot(cpu), cpu, feature, owner, gpa)
+
+
+def guest_program(scenario: Scenario, start: Start) -> Program:
+    """Return the stream of (side, step) that a Start step begins."""
+    program = noting_refusals(start.cpu, start.program(scenario.cpu(start.cpu)))
+    return guest_side(scenario.protocol, program, cpl=start.cpl)
+
+
+def program_name(start: Start) -> str:
+    """Return what the program of a Start step is called."""
+    return f"{_name(start.program)} on vCPU {start.cpu}" + (f" at CPL {start.cpl}" if start.cpl else "")
+
+
+def _name(program: GuestProgram) -> str:
+    function: Any = getattr(program, "function", program)
+    owner = getattr(function, "__self__", None)
+    generation = getattr(owner, "generation", None)
+    kernel = "" if generation is None else f" (kernel {generation})"
+    arguments = getattr(program, "arguments", ())
+    told = [argument for argument in arguments if not isinstance(argument, Scenario)]
+    return getattr(program, "__name__", repr(program)) + (repr(tuple(told)) if told else "") + kernel

@@ -1,0 +1,60 @@
+"""Exploring a machine: first some walks to learn which memory and entries there are, then the search itself.
+
+Every variable must be there from the beginning, because a step that forgets everything must know all there is, and
+memory must be cut as finely as any access asks. The walks find nearly all of it in a few thousand steps;
+what they miss ends the search, which begins again (:class:`Finer`).
+"""
+
+import random
+from collections.abc import Sequence
+from typing import Any
+
+from workbench.core.errors import WorkbenchError
+from workbench.engines.explore.explorer import explore
+from workbench.engines.explore.plain import applied
+from workbench.engines.explore.result import Result
+from workbench.engines.explore.space import Action, Space
+from workbench.engines.explore.vm.atoms import Finer
+from workbench.engines.explore.vm.model import MachineModel
+
+WALKS = 6
+LONGEST_WALK = 20_000
+MOST_RESTARTS = 1000
+
+
+def explore_machine(machine: MachineModel, **options: Any) -> Result:
+    """Explore, beginning again whenever the model learns that its variables must be finer."""
+    learn(machine)
+    for _ in range(MOST_RESTARTS):
+        try:
+            return explore(machine.model(), **options)
+        except Finer:
+            continue
+    raise WorkbenchError(f"the memory under event {machine.event.name} cannot be cut finely enough")
+
+
+def learn(machine: MachineModel) -> None:
+    """Walk through the model along different schedules and note the memory and the entries that are met."""
+    with machine.atoms.learning():
+        for number in range(WALKS):
+            walk(machine, number)
+
+
+def walk(machine: MachineModel, seed: int) -> None:
+    """Take one schedule to its end: seeds 0 and 1 prefer one actor over the next, the others draw lots."""
+    model = machine.model()
+    model.properties = ()
+    space = Space(model)
+    choice = random.Random(seed)
+    state = space.initial()
+    order: Sequence[Action] = space.actions if seed != 1 else space.actions[::-1]
+    for _ in range(LONGEST_WALK):
+        if seed > 1:
+            order = choice.sample(space.actions, len(space.actions))
+        for action in order:
+            effect = action.effect(state)
+            if effect.enabled:
+                state = applied(space, effect, state)
+                break
+        else:
+            return
