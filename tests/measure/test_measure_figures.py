@@ -3,10 +3,12 @@
 import pytest
 
 from workbench.core.errors import WorkbenchError
+from workbench.core.scenario import Scenario
+from workbench.engines.simulate import simulate
 from workbench.features import FEATURES, choose
 from workbench.lifecycle import EVENTS
 from workbench.measure import compare, ledger, measured, pivot, state_entries, subject, subjects
-from workbench.measure.guest_memory import padding
+from workbench.measure.guest_memory import guest_memory_use, padding
 from workbench.measure.state import entry_kinds, state_of_run
 
 EVERYTHING = tuple(FEATURES.values())
@@ -130,3 +132,10 @@ def test_an_event_that_needs_more_vcpus():
     with pytest.raises(WorkbenchError, match=r"^event 'cpu-hotplug' needs at least 2 vCPUs; here are 1$"):
         compare(vcpus=1, events=["cpu-hotplug"])
     assert "cpu-hotplug" not in set(compare(vcpus=1)["event"])
+
+
+@pytest.mark.parametrize("name", ["generic", "per_feature"])
+def test_the_pages_that_must_be_shared_are_those_an_encrypted_guest_shares(name):
+    one = subject(name)
+    run = simulate(Scenario(one.protocol(EVERYTHING), EVERYTHING, vcpus=5), EVENTS["encrypted"])
+    assert guest_memory_use(run.scenario, run.machine).shared_pages == run.machine.memory.shared_pages == 6
