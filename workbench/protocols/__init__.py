@@ -2,6 +2,7 @@
 
 import importlib.util
 import inspect
+import sys
 from pathlib import Path
 
 from workbench.core.contracts import Protocol
@@ -31,13 +32,17 @@ def _from_file(name: str) -> type[Protocol]:
     path = Path(path_text)
     if not path.is_file():
         raise WorkbenchError(f"protocol file {path_text!r} does not exist")
-    spec = importlib.util.spec_from_file_location(path.stem, path)
+    # Its full path is its module's name, so that it hides no other module; dataclasses look for it there.
+    spec = importlib.util.spec_from_file_location(str(path.resolve()), path)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
+    sys.modules[module.__name__] = module
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
-        raise WorkbenchError(f"protocol file {path_text!r} does not load: {type(error).__name__}: {error}") from error
+    except (Exception, SystemExit) as error:
+        del sys.modules[module.__name__]
+        why = " ".join(f"{type(error).__name__}: {error}".split())
+        raise WorkbenchError(f"protocol file {path_text!r} does not load: {why}") from error
     own = {
         key: value
         for key, value in vars(module).items()
