@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from workbench.core.errors import LayoutError
+from workbench.core.symbolic import SymbolicBytes, SymbolicNumber
 
 _CODES = {(1, False): "B", (2, False): "H", (4, False): "I", (8, False): "Q"}
 _CODES.update({(size, True): code.lower() for (size, _), code in list(_CODES.items())})
@@ -87,6 +88,8 @@ class Scalar:
 
     def pack(self, value: int) -> bytes:
         """The bytes of ``value``. Raises LayoutError outside of the type's range."""
+        if isinstance(value, SymbolicNumber):
+            return value.packed(self)  # type: ignore[no-any-return]
         try:
             return self._codec.pack(value)
         except codecs.error:
@@ -95,6 +98,8 @@ class Scalar:
 
     def unpack(self, data: bytes) -> int:
         """The value of ``data``. Raises LayoutError if it is not exactly ``size`` bytes."""
+        if isinstance(data, SymbolicBytes):
+            return data.unpacked(self)  # type: ignore[no-any-return]
         try:
             return int(self._codec.unpack(data)[0])
         except codecs.error:

@@ -24,6 +24,7 @@ from workbench.core.elements import S8, S16, S32, S64, U8, U16, U32, U64, Array,
 from workbench.core.errors import LayoutError
 from workbench.core.fieldmap import any_overlap, codec_of, holes_of, map_fields, moved, share_bits
 from workbench.core.placement import Abi, place
+from workbench.core.symbolic import SymbolicBytes, SymbolicNumber
 from workbench.core.value import Value, value_class, value_of
 
 __all__ = [
@@ -109,6 +110,9 @@ class Layout:
         Raises LayoutError for a name that is no field, for a value that does not fit its field, and for two
         members of a union that share bytes.
         """
+        for content in fields.values():
+            if isinstance(content, SymbolicNumber):
+                return content.filled(self, fields)  # type: ignore[no-any-return]
         codec = self._codec
         if codec is not None and self._composite.isdisjoint(fields):
             merged = self._defaults | fields
@@ -140,6 +144,8 @@ class Layout:
 
     def unpack(self, data: bytes) -> Value:
         """The Value of exactly ``size`` bytes, whatever their padding holds."""
+        if isinstance(data, SymbolicBytes):
+            return data.unpacked(self)  # type: ignore[no-any-return]
         data = bytes(data)
         if len(data) != self.size:
             raise LayoutError(f"{self.title} takes {self.size} bytes on {self.abi.label}, not {len(data)}")

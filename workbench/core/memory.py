@@ -202,6 +202,32 @@ class GuestMemory:
         self._vmm_dirty.clear()
         return pages
 
+    # -- many pages at once, for engines that have looked where these are -------------------------------
+
+    def open(self, frames: range) -> list[bytearray]:
+        """Return the pages themselves; who writes in them must :meth:`mark` them."""
+        return [self._page(frame) for frame in frames]
+
+    def rows(self, frames: range, offset: int, size: int) -> list[bytes]:
+        """Return the same few bytes of each page."""
+        if self._pages.keys().isdisjoint(frames):
+            return [bytes(size)] * len(frames)
+        blank, end = bytes(PAGE_SIZE), offset + size
+        return [bytes(self._pages.get(frame, blank)[offset:end]) for frame in frames]
+
+    def shared_among(self, frames: range) -> int:
+        """Return how many of these pages are shared with the host."""
+        return len(self._shared.intersection(frames))
+
+    def mark(self, frames: range, side: Side) -> None:
+        """Log pages, all of one memslot, as written by ``side``."""
+        if side is USER:
+            self._vmm_dirty.update(frames)
+            return
+        slot = self.find(frames[0] << PAGE_SHIFT)
+        if slot is not None and slot.log_dirty:
+            slot.dirty.update(frames)
+
     # -- inside ------------------------------------------------------------------------------------
 
     def _insert(self, slot: Memslot) -> None:

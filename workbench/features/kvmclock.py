@@ -66,9 +66,8 @@ class Kvmclock(Feature):
             flags=PVCLOCK_TSC_STABLE_BIT | found & PVCLOCK_GUEST_STOPPED,
         )
         # Two stores, because a reader of another vCPU may look between them: the version is its guard.
-        data = fields.pack()
-        yield Store(gpa + 8, int.from_bytes(data[8:16], "little"), U64)
-        yield Store(gpa + 16, data[16:32])
+        yield Store(gpa + 8, now.tsc, U64)
+        yield Store(gpa + 16, fields.pack()[16:])
         yield from seqlock.end(gpa, version)
         return True
 

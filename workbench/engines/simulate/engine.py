@@ -7,10 +7,10 @@ wrong between two steps is the explorer's business; a protocol is never judged b
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Protocol
 
 from workbench.core.address_map import Unit
-from workbench.core.driver import guest_side, host_side
 from workbench.core.errors import WorkbenchError
 from workbench.core.hoststate import VM, Key
 from workbench.core.machine import Access, Machine
@@ -23,22 +23,22 @@ from workbench.core.vmsteps import (
     Disown,
     Enter,
     Forget,
-    Init,
     MoveSlot,
     NewHost,
     OnHost,
     Pause,
     Resume,
-    Start,
-    Stop,
-    Wait,
 )
+from workbench.engines.simulate.turns import VCPU_STEPS, Turn, alike, read_ahead
 
 #: Firmware and tests own the first MiB.
 LOW_RAM = 0x10_0000
 
 #: Payloads the host may write without being asked again, so that a wrong area is a danger at any time.
 WRITES_ANY_TIME = ("entry", "request", "event")
+
+#: So many vCPUs that take the same turn are worth the trouble of running them at once.
+FEWEST_LANES = 16
 
 
 class Event(Protocol):
@@ -68,14 +68,14 @@ class Run:
 class Simulation:
     """A machine under one scenario, carrying out the steps of lifecycle events."""
 
-    def __init__(self, scenario: Scenario, *, trace: bool = False) -> None:
+    def __init__(self, scenario: Scenario, *, trace: bool = False, lanes: bool = True) -> None:
+        self.lanes = lanes and not trace  # a trace shows each access of each vCPU, in turn
         self.scenario = scenario
         self.protocol = scenario.protocol
         self.machine = Machine(scenario.cpus, encrypted=scenario.encrypted, seed=scenario.seed, trace=trace)
         self.machine.memory.add(0, LOW_RAM)
         for generation in (0, 1):
             self.machine.memory.add(scenario.addresses.slot(generation), scenario.addresses.slot_size)
-        self.machine.on_host_store = self._watch
         self.disowned: set[Unit] = set()
         self.strayed: set[tuple[int, str]] = set()  # (owner, feature) of areas in others' memory
         self.strays = 0
@@ -83,33 +83,62 @@ class Simulation:
     # -- steps of events -------------------------------------------------------------------------------
 
     def play(self, event_program: Program) -> None:
-        """Carry out the steps of a lifecycle event, one after the other."""
-        answer: Any = None
-        while True:
-            try:
-                step = event_program.send(answer)
-            except StopIteration:
+        """Carry out the steps of a lifecycle event, one after the other.
+
+        The steps of vCPUs answer nothing, so a run of them is read ahead: alike ones may be carried out at once.
+        """
+        step = next(event_program, None)
+        while step is not None:
+            if type(step) in VCPU_STEPS:
+                run, step = read_ahead(event_program, step)
+                for group in alike(run):
+                    self._on_vcpus(group)
+            else:
+                answer = self._act(step)
+                try:
+                    step = event_program.send(answer)
+                except StopIteration:
+                    return
+
+    def _act(self, step: Any) -> Any:
+        action = _VM_STEPS.get(type(step))
+        if action is None:
+            known = ", ".join(kind.__name__ for kind in (*_VM_STEPS, *VCPU_STEPS))
+            raise WorkbenchError(f"a lifecycle event yielded {step!r}, which is not one of its steps: {known}")
+        return action(self, step)
+
+    def _on_vcpus(self, turns: list[Turn]) -> None:
+        """Carry out the turns of consecutive vCPUs, which differ in nothing but the vCPU."""
+        rest = turns
+        if self.lanes and len(turns) >= FEWEST_LANES and not self._may_differ(turns[0]):
+            from workbench.engines.simulate.lanes_machine import keeps_state, run_as_lanes
+
+            # The first may be the boot CPU; the second shows how many steps a turn takes.
+            machine, changed = self.machine, keeps_state(self.protocol)
+            self._take_turn(turns[0])
+            before = machine.counts["steps"]
+            self._take_turn(turns[1])
+            steps, rest = machine.counts["steps"] - before, turns[2:]
+            if not changed() and run_as_lanes(
+                machine, rest[0][0].cpu, len(rest), steps, partial(self._programs, rest[0])
+            ):
                 return
-            action = _VM_STEPS.get(type(step))
-            if action is None:
-                known = ", ".join(kind.__name__ for kind in _VM_STEPS)
-                raise WorkbenchError(f"a lifecycle event yielded {step!r}, which is not one of its steps: {known}")
-            answer = action(self, step)
+        for turn in rest:
+            self._take_turn(turn)
 
-    def _start(self, step: Start) -> Any:
-        program = step.program(self.machine.cpus[step.cpu])
-        return self.machine.run(step.cpu, guest_side(self.protocol, program, cpl=step.cpl))
+    def _may_differ(self, turn: Turn) -> bool:
+        """Tell whether more than the vCPU's own programs are to be looked at after each of these steps."""
+        return bool(self.disowned) and any(type(step) is Enter for step in turn)
 
-    def _enter(self, step: Enter) -> None:
-        cpu = self.machine.cpus[step.cpu]
-        if cpu.host.knows_protocol:
-            self.machine.run(step.cpu, host_side(self.protocol.on_entry(cpu)))
-        self._look_for_danger(step.cpu)
+    def _take_turn(self, turn: Turn) -> None:
+        for step in turn:
+            VCPU_STEPS[type(step)](self.machine, self.protocol, step)
+            if type(step) is Enter:
+                self._look_for_danger(step.cpu)
 
-    def _init(self, step: Init) -> None:
-        cpu = self.machine.cpus[step.cpu]
-        if cpu.host.knows_protocol:
-            self.machine.run(step.cpu, host_side(self.protocol.on_init(cpu)))
+    def _programs(self, turn: Turn, machine: Machine) -> None:
+        for step in turn:
+            VCPU_STEPS[type(step)](machine, self.protocol, step)
 
     def _new_host(self, step: NewHost) -> None:
         self.machine.entries.clear()
@@ -121,6 +150,7 @@ class Simulation:
 
     def _disown(self, step: Disown) -> None:
         self.disowned.update(step.units)
+        self.machine.on_host_store = self._watch if self.disowned else None
 
     def _forget(self, step: Forget) -> None:
         gone = {*step.cpus, VM} if 0 in step.cpus else set(step.cpus)
@@ -131,11 +161,10 @@ class Simulation:
     # -- what became of the areas ------------------------------------------------------------------------
 
     def _watch(self, gpa: int, size: int, side: Side) -> None:
-        if self.disowned:
-            unit = self.scenario.addresses.unit_at(gpa)
-            if unit is not None and unit in self.disowned:
-                self.strays += 1
-                self.strayed.add((unit.cpu, unit.what))
+        unit = self.scenario.addresses.unit_at(gpa)
+        if unit is not None and unit in self.disowned:
+            self.strays += 1
+            self.strayed.add((unit.cpu, unit.what))
 
     def _look_for_danger(self, cpu: int) -> None:
         """Note areas of others' memory that the host holds and may write at any time."""
@@ -186,9 +215,6 @@ class Simulation:
 
 
 _VM_STEPS: dict[type, Callable[[Simulation, Any], Any]] = {
-    Start: Simulation._start,
-    Enter: Simulation._enter,
-    Init: Simulation._init,
     NewHost: Simulation._new_host,
     OnHost: Simulation._on_host,
     Disown: Simulation._disown,
@@ -196,18 +222,18 @@ _VM_STEPS: dict[type, Callable[[Simulation, Any], Any]] = {
     AddSlot: lambda sim, step: sim.machine.memory.add(step.gpa, step.size, readonly=step.readonly),
     DeleteSlot: lambda sim, step: sim.machine.memory.delete(step.gpa),
     MoveSlot: lambda sim, step: sim.machine.memory.move(step.gpa, step.to),
-    # In a schedule without concurrency a program has ended by the time the next step is taken.
-    Wait: lambda sim, step: None,
-    Stop: lambda sim, step: None,
     Pause: lambda sim, step: None,
     Resume: lambda sim, step: None,
 }
 
 
-def simulate(scenario: Scenario, event: Event, *, trace: bool = False) -> Run:
-    """Let the guest of ``scenario`` boot, let ``event`` strike, and return what it came to."""
+def simulate(scenario: Scenario, event: Event, *, trace: bool = False, lanes: bool = True) -> Run:
+    """Let the guest of ``scenario`` boot, let ``event`` strike, and return what it came to.
+
+    ``lanes=False`` runs every vCPU by itself; the result is the same, only later (``lanes.py`` says why).
+    """
     scenario = event.circumstances(scenario)
-    simulation = Simulation(scenario, trace=trace)
+    simulation = Simulation(scenario, trace=trace, lanes=lanes)
     machine = simulation.machine
     simulation.play(event.setup(scenario))
     before = Counter(machine.counts)

@@ -1,0 +1,130 @@
+"""Many vCPUs at once: the simulator's machine, seen from all lanes of a batch.
+
+Vcpu records, addresses and the time are Lanes; the author's programs, the driver, the transition function and the
+machine's own bookkeeping run unchanged, once. Only when the last program has ended, in as many steps as the vCPU
+before the batch took, is anything written to the real machine. Before that it is untouched, so whoever meets
+:class:`Diverged` runs the vCPUs one by one instead.
+
+The time of lane ``i`` begins ``i`` times the steps of one lane after that of the first, as it would in turn.
+"""
+
+import pickle
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import fields, replace
+from functools import partial
+from itertools import repeat
+from operator import attrgetter
+from typing import Any
+
+from workbench.core.contracts import Protocol
+from workbench.core.hoststate import Key
+from workbench.core.machine import Machine
+from workbench.core.steps import Side
+from workbench.core.vcpu import Vcpu
+from workbench.engines.simulate.lanes import Batch, Diverged, Lane
+from workbench.engines.simulate.lanes_state import LaneEntries, LaneMemory, lifted
+
+_SHARED = attrgetter(*(field.name for field in fields(Vcpu) if field.name not in ("index", "descriptor")))
+
+
+class LaneMachine(Machine):
+    """``count`` vCPUs from ``first`` on, each of which will take ``steps`` steps.
+
+    A machine like any other, but for what it holds: entries, notes and memory are views of the real ones.
+    """
+
+    def __init__(self, real: Machine, first: int, count: int, steps: int) -> None:
+        self.real = real
+        self.batch = Batch(count)
+        self.steps = steps
+        self.index: Any = self.batch.lane(first, 1)
+        self.cpus = {first: self._record()}
+        keys = _KeyColumns(self.index)
+        self.entries: Any = LaneEntries(real.entries, self.index, keys)
+        self.ever: Any = LaneEntries(real.ever, self.index, keys)
+        self.notes: Any = LaneEntries(real.notes, self.index, keys)
+        self.memory: Any = LaneMemory(real.memory, self.batch)
+        self.counts = Counter()
+        self.trace = None
+        self.host_stores: list[tuple[Any, int, Side]] = []
+        self.on_host_store = lambda *store: self.host_stores.append(store)
+        self._start_ns = real._start_ns
+        self._ticks = self.batch.lane(real._ticks, steps)
+        self._kernel_exit = False
+
+    def _record(self) -> Vcpu:
+        """Return the record that stands for all; Diverged if they differ in more than index and descriptor."""
+        records = [self.real.cpus[index] for index in self.index.values]
+        if not all(map(_SHARED(records[0]).__eq__, map(_SHARED, records))):
+            self.batch.refuse("vCPUs under different circumstances")
+        descriptor = lifted(self.batch, [record.descriptor for record in records])
+        return replace(records[0], index=self.index, descriptor=descriptor)
+
+    def check(self) -> None:
+        """Raise Diverged if anything was refused on the way, or the time of the lanes was wrong."""
+        if self.batch.refused or self.counts["steps"] != self.steps:
+            self.batch.refuse("not the steps that the vCPU before took")
+
+    def commit(self) -> None:
+        """Do to the real machine what every lane did."""
+        real, count = self.real, self.batch.count
+        for part in (self.memory, self.entries, self.ever, self.notes):
+            part.commit()
+        for name, number in self.counts.items():
+            real.counts[name] += number * count
+        real._ticks += self.steps * count
+        real._kernel_exit = self._kernel_exit
+        if real.on_host_store is not None:
+            for gpa, size, side in self.host_stores:
+                for one in gpa.values:
+                    real.on_host_store(one, size, side)
+
+
+class _KeyColumns(dict[tuple[str, Any], list[Key]]):
+    """The keys of all lanes under a kind and a name, made once."""
+
+    def __init__(self, index: Lane) -> None:
+        self.index = index
+
+    def __call__(self, kind: str, name: Any) -> list[Key]:
+        return self[kind, name]
+
+    def __missing__(self, which: tuple[str, Any]) -> list[Key]:
+        kind, name = which
+        make = partial(tuple.__new__, Key)
+        keys: list[Any] = list(map(make, zip(repeat(kind), self.index.values, repeat(name), strict=False)))
+        self[which] = keys
+        return keys
+
+
+def keeps_state(protocol: Protocol) -> Callable[[], bool]:
+    """Return a question to be asked later: may ``protocol`` or a feature have changed in between?
+
+    A program that remembers in Python attributes is told apart neither by the machine nor by the explorer; it must
+    be run once for each vCPU.
+    """
+    before = _attributes(protocol)
+    return lambda: before is None or _attributes(protocol) != before
+
+
+def _attributes(protocol: Protocol) -> bytes | None:
+    try:
+        return pickle.dumps([vars(protocol), *map(vars, protocol.features)])
+    except (pickle.PicklingError, AttributeError, TypeError):
+        return None
+
+
+def run_as_lanes(machine: Machine, first: int, count: int, steps: int, act: Callable[[Machine], None]) -> bool:
+    """Let ``act`` run its programs on a machine that stands for all lanes; tell whether that was sound.
+
+    If it was not, ``machine`` is as it was. An error that a program meets is met again, by the vCPU whose it is.
+    """
+    try:
+        lanes = LaneMachine(machine, first, count, steps)
+        act(lanes)
+        lanes.check()
+    except (Diverged, Exception):  # noqa: BLE001
+        return False
+    lanes.commit()
+    return True
