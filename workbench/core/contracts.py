@@ -83,8 +83,21 @@ class Protocol:
     title: ClassVar[str] = ""
     descriptor: ClassVar[Struct | None] = None  #: what the guest's scratch at ``cpu.descriptor`` holds
     msrs: ClassVar[frozenset[int]] = frozenset()  #: the registers this protocol claims
-    deflected: ClassVar[frozenset[int]] = frozenset()  #: of these, those a real KVM must leave to us
+    native: ClassVar[Mapping[str, int]] = {}  #: feature -> the register of KVM's own that serves it
+    deflected: ClassVar[frozenset[int]] = frozenset()  #: of ``msrs``, those a real KVM must leave to us
     mitigations_known: ClassVar[Mapping[str, str]] = {}  #: name -> one line of what it changes
+
+    def __init_subclass__(cls, **arguments: Any) -> None:
+        """Where a class says nothing else, a real KVM leaves all its registers to the host side written here.
+
+        ``native`` is not inherited: a variation of KVM's own protocol has a host side that KVM does not have.
+        """
+        super().__init_subclass__(**arguments)
+        said = vars(cls)
+        if "native" not in said:
+            cls.native = {}
+        if "deflected" not in said:
+            cls.deflected = frozenset() if cls.native else cls.msrs
 
     def __init__(self, features: Sequence[Feature], mitigations: Iterable[str] = ()) -> None:
         self.features = tuple(features)
