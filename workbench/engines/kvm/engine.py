@@ -1,0 +1,117 @@
+"""One schedule of one event on the real KVM of this host: the guest boots, the event strikes, and we look.
+
+The same protocol, feature and event files as under the simulator. What is claimed is functional: what an access came
+to, what is in guest memory, what KVM's registers hold, how many exits reached user space. Exits that KVM
+handles itself cannot be counted from outside (its counters mean what the vendor module makes of them), so no number
+is given for them; neither are times. What cannot be done here is refused with its reason (:class:`NotRunError`).
+"""
+
+from collections import Counter
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Protocol
+
+from workbench.core.errors import EngineError
+from workbench.core.outcome import Fate
+from workbench.core.scenario import Scenario
+from workbench.core.steps import Program
+from workbench.engines.kvm import longmode
+from workbench.engines.kvm.machine import KvmMachine
+from workbench.engines.kvm.probe import Probe, probe
+from workbench.engines.kvm.state import Loaded
+
+_IGNORE_MSRS = Path("/sys/module/kvm/parameters/ignore_msrs")
+
+
+class NotRunError(EngineError):
+    """This event cannot take place on this host's KVM; the message is the reason alone."""
+
+
+class Event(Protocol):
+    """What the engine needs of a lifecycle event (``workbench.lifecycle.event.Event``)."""
+
+    name: str
+
+    def circumstances(self, scenario: Scenario) -> Scenario: ...
+    def setup(self, scenario: Scenario) -> Program: ...
+    def strike(self, scenario: Scenario) -> Program: ...
+
+
+@dataclass(frozen=True)
+class KvmRun:
+    """What one event came to on a real machine: counts of the strike alone, fates and payloads of all areas."""
+
+    scenario: Scenario
+    event: str
+    host: str  #: the probe's line: what this KVM is
+    counts: Counter[str]  #: user_exits = msr_exits + mmio_exits; guest_wrmsrs, _rdmsrs, _loads, _stores
+    boot_counts: Counter[str]
+    fates: dict[tuple[int, str], Fate]
+    payloads: dict[tuple[int, str], bool]  #: of areas the guest believes in: did the host's bytes arrive?
+    strayed: frozenset[tuple[int, str]]  #: areas of others' memory that the host wrote to, or holds
+    rounds: tuple[int, ...]  #: of a migration: pages copied in each round
+    loaded: tuple[Loaded, ...]  #: of a migration: how each vCPU's registers arrived
+
+
+@lru_cache(maxsize=1)
+def this_host() -> Probe:
+    """Return what the probe found, asked once in the life of a process."""
+    return probe()
+
+
+def why_not(scenario: Scenario, event: Event) -> str | None:
+    """Return why ``event`` cannot be run here, in one line; None if it can."""
+    there = event.circumstances(scenario)
+    protocol = there.protocol
+    if there.vcpus > longmode.MAX_CPUS:
+        return f"{there.vcpus} vCPUs: this engine runs guests of 1 to {longmode.MAX_CPUS}"
+    if protocol.native and protocol.mitigations:
+        wrong = ", ".join(sorted(protocol.mitigations))
+        return f"{wrong} changes the host side, and here KVM's own code is the host"
+    if there.encrypted:
+        return "the guest is encrypted; this engine drives neither SEV nor TDX"
+    if there.host.ignore_msrs:
+        return "kvm.ignore_msrs is a parameter of the whole host, which this engine leaves alone"
+    if not there.host.knows_protocol and _host_ignores_msrs():
+        return "kvm.ignore_msrs=1 here: an access to a register that nobody knows is no #GP"
+    return None
+
+
+def run_on_kvm(scenario: Scenario, event: Event) -> KvmRun:
+    """Let the guest of ``scenario`` boot on this host's KVM, let ``event`` strike, and say what it came to.
+
+    Raises NotRunError with the reason if the event cannot take place here, EngineError if there is no KVM.
+    """
+    host = this_host()
+    if not host.available:
+        raise EngineError(host.line)
+    reason = why_not(scenario, event)
+    if reason is not None:
+        raise NotRunError(reason)
+    scenario = event.circumstances(scenario)
+    with KvmMachine(scenario) as machine:
+        machine.play(event.setup(machine.scenario))
+        before = Counter(machine.counts)
+        machine.play(event.strike(machine.scenario))
+        after = Counter(machine.counts)
+        after.subtract(before)
+        return KvmRun(
+            scenario,
+            event.name,
+            host.line,
+            after,
+            before,
+            machine.watch.fates(),
+            machine.watch.payloads(),
+            frozenset(machine.watch.strayed),
+            machine.rounds,
+            machine.loaded,
+        )
+
+
+def _host_ignores_msrs() -> bool:
+    try:
+        return _IGNORE_MSRS.read_text().strip() in ("Y", "1")
+    except OSError:
+        return False

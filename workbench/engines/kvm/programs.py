@@ -1,0 +1,99 @@
+"""Guest programs on a real vCPU: each step is executed by guest code, in the vCPU's own thread.
+
+The rules kept here: what the guest stored is noted, so that what others wrote into its memory can be told apart;
+exits that reach user space are counted as KVM_RUN hands them over. A program at CPL 3 does its register accesses
+there; its loads and stores are executed at CPL 0, because no rule of a protocol depends on who makes them.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from workbench.core.errors import EngineError, WorkbenchError
+from workbench.core.outcome import FAULT
+from workbench.core.steps import Load, Note, Program, Rdmsr, Share, Store, Wrmsr
+from workbench.core.transition import decode, encode, size_of
+from workbench.engines.kvm.executor import Executor, StubResult
+from workbench.engines.kvm.exits import MsrExit
+from workbench.engines.kvm.world import KvmWorld
+
+
+class Done(NamedTuple):
+    """What a program came to on its vCPU."""
+
+    counts: Counter[str]
+    stores: list[tuple[int, bytes]]  #: what the guest stored, in order: (gpa, bytes)
+
+
+class GuestCode:
+    """Runs one program to its end on one vCPU."""
+
+    def __init__(self, executor: Executor, world: KvmWorld, cpl: int) -> None:
+        self._executor, self._world, self._cpl = executor, world, cpl
+        self._counts: Counter[str] = Counter()
+        self._stores: list[tuple[int, bytes]] = []
+
+    def run(self, program: Program) -> Done:
+        """Execute ``program``; in the vCPU's thread."""
+        answer: Any = None
+        while True:
+            try:
+                step = program.send(answer)
+            except StopIteration:
+                return Done(self._counts, self._stores)
+            action = _ACTIONS.get(type(step))
+            if action is None:
+                known = ", ".join(kind.__name__ for kind in _ACTIONS)
+                raise WorkbenchError(
+                    f"a guest program yielded {step!r}; on a real vCPU it may yield: {known}"
+                )
+            answer = action(self, step)
+
+    def _count(self, what: str, result: StubResult) -> StubResult:
+        counts = self._counts
+        counts[what] += 1
+        for each in result.exits:
+            counts["user_exits"] += 1
+            counts["msr_exits" if type(each) is MsrExit else "mmio_exits"] += 1
+        return result
+
+    def _load(self, step: Load) -> Any:
+        result = self._count("guest_loads", self._executor.load(step.gpa, size_of(step.what)))
+        return decode(step.what, result.data)
+
+    def _store(self, step: Store) -> bool:
+        data = encode(step)
+        self._count("guest_stores", self._executor.store(step.gpa, data))
+        self._stores.append((step.gpa, data))
+        return True
+
+    def _wrmsr(self, step: Wrmsr) -> Any:
+        low = self._cpl == 0
+        result = (
+            self._executor.wrmsr(step.msr, step.value)
+            if low
+            else self._executor.user("user wrmsr", step.msr, step.value)
+        )
+        return self._count("guest_wrmsrs", result).outcome
+
+    def _rdmsr(self, step: Rdmsr) -> Any:
+        low = self._cpl == 0
+        result = self._executor.rdmsr(step.msr) if low else self._executor.user("rdmsr", step.msr)
+        self._count("guest_rdmsrs", result)
+        return FAULT if result.outcome is FAULT else result.value
+
+    def _share(self, step: Share) -> Any:
+        raise EngineError("kvm: a guest program shares pages, but no guest of this engine is encrypted")
+
+    def _note(self, step: Note) -> None:
+        self._world.note(step.key, step.value)
+
+
+_ACTIONS: dict[type, Callable[[GuestCode, Any], Any]] = {
+    Load: GuestCode._load,
+    Store: GuestCode._store,
+    Wrmsr: GuestCode._wrmsr,
+    Rdmsr: GuestCode._rdmsr,
+    Share: GuestCode._share,
+    Note: GuestCode._note,
+}

@@ -1,0 +1,100 @@
+"""The World of the transition function on a real machine: what a handler of ours acts on during an MSR exit.
+
+The rule kept here: a handler reaches guest memory through the VMM's own mapping and only where a memslot of the
+guest backs it; what it remembers is in the machine's table of entries, and time is the host's. Everything runs in
+user space, so KERNEL and USER are one side here and :class:`ToUser` changes nothing.
+"""
+
+from collections.abc import Hashable
+from typing import Any, Protocol
+
+from workbench.core.errors import EngineError
+from workbench.core.steps import Exit, Moment, Program, Side, ToUser
+from workbench.core.transition import perform
+from workbench.core.vcpu import Vcpu
+from workbench.engines.kvm import longmode
+from workbench.engines.kvm.guest import Guest
+
+
+class Machine(Protocol):
+    """What a world needs of the machine that it is part of."""
+
+    guest: Guest
+    records: dict[int, Vcpu]
+    entries: dict[Hashable, Any]
+    ever: dict[Hashable, Any]
+    notes: dict[Hashable, Any]
+
+
+def backs(guest: Guest, gpa: int, size: int, *, writable: bool) -> bool:
+    """Tell whether memslots of the guest's own (not the engine's) back all of [gpa, gpa + size)."""
+    end = gpa + max(size, 1)
+    return 0 <= gpa < end <= longmode.STUB_GPA and guest.memory.backed(gpa, max(size, 1), writable=writable)
+
+
+class KvmWorld:
+    """One vCPU's view of the machine."""
+
+    def __init__(self, machine: Machine, cpu: int) -> None:
+        self._machine, self._cpu = machine, cpu
+
+    def carry_out(self, stream: Program) -> Any:
+        """Carry out a stream of (side, step) to its end; return its result."""
+        answer: Any = None
+        while True:
+            try:
+                side, step = stream.send(answer)
+            except StopIteration as stop:
+                return stop.value
+            answer = perform(self, self._cpu, side, step)
+
+    # -- guest memory ----------------------------------------------------------------------------------
+
+    def peek(self, gpa: int, size: int, side: Side) -> bytes | None:
+        guest = self._machine.guest
+        return guest.memory.read(gpa, size) if backs(guest, gpa, size, writable=False) else None
+
+    def poke(self, gpa: int, data: bytes, side: Side) -> bool:
+        guest = self._machine.guest
+        if not backs(guest, gpa, len(data), writable=True):
+            return False
+        guest.memory.write(gpa, data)
+        return True
+
+    def backed(self, gpa: int, size: int, side: Side) -> bool:
+        return backs(self._machine.guest, gpa, size, writable=True)
+
+    def share(self, gpa: int, size: int, shared: bool) -> int:
+        raise EngineError("kvm: a page of this guest cannot be made private: the guest is not encrypted")
+
+    # -- what the host remembers -------------------------------------------------------------------------
+
+    def get(self, key: Hashable) -> Any:
+        return self._machine.entries.get(key)
+
+    def set(self, key: Hashable, value: Any) -> None:
+        if value is None:
+            self._machine.entries.pop(key, None)
+        else:
+            self._machine.entries[key] = self._machine.ever[key] = value
+
+    def note(self, key: Hashable, value: Any) -> None:
+        if value is None:
+            self._machine.notes.pop(key, None)
+        else:
+            self._machine.notes[key] = value
+
+    def now(self) -> Moment:
+        """Return KVM's clock of this VM, the host's TSC at that moment, and how long the vCPU's thread waited."""
+        guest = self._machine.guest
+        clock = guest.vm.get_clock()
+        return Moment(clock.clock, clock.host_tsc, guest.executor(self._cpu).thread.run_delay())
+
+    # -- exits -----------------------------------------------------------------------------------------
+
+    def leave(self, cpu: int, step: Exit) -> Vcpu:
+        """Answer with the vCPU's record; the exit itself was counted where KVM_RUN came back."""
+        return self._machine.records[cpu]
+
+    def to_user(self, cpu: int, step: ToUser) -> None:
+        """Nothing: the exit has come to user space already."""
