@@ -123,17 +123,15 @@ class Lane(SymbolicNumber):
 
     def __and__(self, other: Any) -> Any:
         mask = self._constant(other)
-        # Below the stride's lowest set bit all lanes have the same bits; those at and above it are kept or dropped.
-        fixed = (self.stride & -self.stride).bit_length() - 1
-        low = self.first & ((1 << fixed) - 1)
-        wide = max(self.first, self.last, 0).bit_length()
-        kept = mask >> fixed
-        if kept == 0:
-            return low & mask
-        ones = (1 << max(wide - fixed, 0)) - 1
-        if kept == -1 or (min(self.first, self.last) >= 0 and kept & ones == ones):
-            return self - low + (low & mask)
-        return self.refuse()
+        # Below the stride's lowest set bit all lanes have the same bits, and so they have above the highest that
+        # differs between the first and the last. Those in between are all kept or all dropped.
+        begin = (self.stride & -self.stride).bit_length() - 1
+        end = (self.first ^ self.last).bit_length() if (self.first < 0) == (self.last < 0) else None
+        between = (-1 if end is None else (1 << end) - 1) & -1 << begin
+        same = self.first & ~between
+        if mask & between == 0:
+            return same & mask
+        return self - same + (same & mask) if mask & between == between else self.refuse()
 
     __rand__ = __and__
 

@@ -56,7 +56,7 @@ class LaneBytes(SymbolicBytes):
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, bytes) or len(other) != len(self):
             return False
-        return all(one == number_of([two]) for one, two in zip(self, atoms_of(other), strict=True))
+        return all(map(_equal, self.atoms, atoms_of(other)))
 
     def __hash__(self) -> int:
         return self.refuse()
@@ -99,6 +99,12 @@ class LaneValue(Value):
 
     def __repr__(self) -> str:
         return repr(self._data)
+
+
+def _equal(one: Atom, two: Atom) -> bool:
+    if isinstance(one, Part) and isinstance(two, Part) and one.number is two.number and one.byte == two.byte:
+        return True
+    return bool(number_of([one]) == number_of([two]))
 
 
 def atoms_of(data: Any) -> tuple[Atom, ...]:
