@@ -13,10 +13,12 @@ R5  SYSTEM_TIME: an area that crosses a page is not mapped; the one mapped befor
 R6  STEAL_TIME: bits 1 to 5 must be 0 (#GP), enabled or not; the address is not checked.
 R7  PV_EOI_EN: bit 1 must be 0 (#GP), enabled or not; enabled and unbacked is #GP and changes nothing.
 R8  ASYNC_PF_EN: bits 4 and 5 must be 0 (#GP); without a LAPIC in the kernel anything but 0 is #GP.
-R9  ASYNC_PF_EN: enabled means bits 0 and 3; with fewer the write succeeds and nothing ever happens.
+R9  ASYNC_PF_EN: enabled means bits 0 and 3; with fewer the write succeeds and nothing ever happens. Enabling
+    wakes all tasks: token ~0, at once for the guest, at the next entry for the host, or at the next ACK if the
+    token is not 0 then (kvm_async_pf_wakeup_all).
 R10 ASYNC_PF_EN: enabled and unbacked is #GP, yet the register keeps the refused value.
 R11 ASYNC_PF_INT: bits 8 to 63 must be 0 and the LAPIC in the kernel, else #GP, even for 0.
-R12 ASYNC_PF_ACK: never refused; reads 0.
+R12 ASYNC_PF_ACK: never refused; reads 0. Bit 0 asks for the event that waits for its token to be taken.
 R13 POLL_CONTROL: bits 1 to 63 must be 0 (#GP); 1 after creation.
 R14 MIGRATION_CONTROL is not KVM's: nobody claims it unless the VMM asked for the exit.
 R15 Without the feature's CPUID bit, and only if enforcement is on: the register is unknown to the guest, which
@@ -24,7 +26,8 @@ R15 Without the feature's CPUID bit, and only if enforcement is on: the register
     and 3 of ASYNC_PF_EN need bits of their own (#GP).
 R16 INIT clears all but WALL_CLOCK and POLL_CONTROL.
 R17 A write by the host (KVM_SET_MSRS) passes the same checks and registers again.
-R18 A migration carries each register's value; QEMU restores the clocks first, ASYNC_PF_INT before ASYNC_PF_EN.
+R18 A migration carries each register's value as KVM_GET_MSRS reads it; QEMU restores all, zeros included: the
+    clocks first, by their old names, ASYNC_PF_INT before ASYNC_PF_EN. A refused entry ends that vCPU's list.
 R19 The guest does not look at the outcome (a #GP is fixed up with a warning).
 R20 Writing 0 revokes (POLL_CONTROL: 1). Linux never clears WALL_CLOCK and ASYNC_PF_INT.
 """
@@ -34,9 +37,10 @@ from typing import Any
 
 from workbench.core.contracts import Feature, Protocol, StateEntry
 from workbench.core.hoststate import VM, Key, area, pending, register
+from workbench.core.layout import U32
 from workbench.core.memory import PAGE_SIZE
 from workbench.core.outcome import ACCEPTED, FAULT, HANDLED, UNKNOWN, Outcome
-from workbench.core.steps import Backed, Get, Program, Set, Wrmsr
+from workbench.core.steps import Backed, Get, Load, Program, Set, Store, Wrmsr
 from workbench.core.vcpu import Vcpu
 
 MSR_KVM_WALL_CLOCK, MSR_KVM_SYSTEM_TIME = 0x11, 0x12
@@ -80,8 +84,8 @@ CPUID_BIT = {  # R15
 }
 #: R18: name, register, bytes in QEMU's stream (subsection framing included), value that is not sent.
 QEMU_ORDER = (
-    ("SYSTEM_TIME", MSR_KVM_SYSTEM_TIME_NEW, 8, None),
-    ("WALL_CLOCK", MSR_KVM_WALL_CLOCK_NEW, 8, None),
+    ("SYSTEM_TIME", MSR_KVM_SYSTEM_TIME, 8, None),
+    ("WALL_CLOCK", MSR_KVM_WALL_CLOCK, 8, None),
     ("ASYNC_PF_INT", MSR_KVM_ASYNC_PF_INT, 34, 0),
     ("ASYNC_PF_EN", MSR_KVM_ASYNC_PF_EN, 30, 0),
     ("PV_EOI_EN", MSR_KVM_PV_EOI_EN, 34, 0),
@@ -89,6 +93,11 @@ QEMU_ORDER = (
     ("POLL_CONTROL", MSR_KVM_POLL_CONTROL, 34, 1),
 )
 AFTER_CREATION = {MSR_KVM_POLL_CONTROL: 1}  # R13
+
+#: R9: where the wake-all stands: KVM looks at it at the next entry, or only when the guest acknowledges.
+REQUESTED, WAITING = "requested", "waiting"
+WAKE_ALL = 0xFFFF_FFFF
+TOKEN_OFFSET = 4  # in struct kvm_vcpu_pv_apf_data
 
 
 class PerFeature(Protocol):
@@ -149,6 +158,20 @@ class PerFeature(Protocol):
             yield Set(register(cpu.index, REGISTER_OF[feature]), None)
             yield Set(area(cpu.index, feature), None)
         yield Set(register(cpu.index, MSR_KVM_ASYNC_PF_INT), None)
+        yield Set(pending(cpu.index, "async_pf"), None)
+
+    def on_entry(self, cpu: Vcpu) -> Program:
+        yield from super().on_entry(cpu)
+        if "async_pf" in self.by_name and (yield Get(pending(cpu.index, "async_pf"))) == REQUESTED:
+            yield from self._wake_all(cpu)  # R9
+
+    def _wake_all(self, cpu: Vcpu) -> Program:
+        """Host: put the token of the wake-all if the guest has taken the last one; else leave it waiting."""
+        gpa = yield Get(area(cpu.index, "async_pf"))
+        taken = gpa is not None and (yield Load(gpa + TOKEN_OFFSET, U32)) == 0
+        if taken:
+            yield Store(gpa + TOKEN_OFFSET, WAKE_ALL, U32)
+        yield Set(pending(cpu.index, "async_pf"), None if taken else WAITING)
 
     def _system_time(self, cpu: Vcpu, value: int, host_initiated: bool) -> Program:
         yield Set(register(cpu.index, MSR_KVM_SYSTEM_TIME_NEW), value)
@@ -218,7 +241,20 @@ class PerFeature(Protocol):
         if after:
             yield from self._keep(cpu, MSR_KVM_ASYNC_PF_EN, value)
         yield Set(area(cpu.index, "async_pf"), gpa if enabled else None)
+        if "async_pf" in self.by_name:
+            yield from self._queue_wake_all(cpu, bool(enabled), host_initiated)
         return HANDLED
+
+    def _queue_wake_all(self, cpu: Vcpu, enabled: bool, host_initiated: bool) -> Program:
+        """R9: disabling drops what waits; enabling queues one wake-all, unless one is queued already."""
+        key = pending(cpu.index, "async_pf")
+        if not enabled:
+            yield Set(key, None)
+        elif not (yield Get(key)):
+            if host_initiated:
+                yield Set(key, REQUESTED)
+            else:
+                yield from self._wake_all(cpu)
 
     def _async_pf_int(self, cpu: Vcpu, value: int, host_initiated: bool) -> Program:
         if value >> 8 or not cpu.host.irqchip:
@@ -227,8 +263,9 @@ class PerFeature(Protocol):
         return HANDLED
 
     def _async_pf_ack(self, cpu: Vcpu, value: int, host_initiated: bool) -> Program:
+        if value & 1 and "async_pf" in self.by_name and (yield Get(pending(cpu.index, "async_pf"))):
+            yield from self._wake_all(cpu)
         return HANDLED  # R12
-        yield
 
     def _poll_control(self, cpu: Vcpu, value: int, host_initiated: bool) -> Program:
         if value & ~1:
@@ -263,13 +300,11 @@ class PerFeature(Protocol):
     # -- live migration (R18) --------------------------------------------------------------------------
 
     def save(self, cpus: Sequence[Vcpu]) -> Program:
+        """VMM: read every register of QEMU's list; one that CPUID hides reads 0."""
         saved = []
         for cpu in cpus:
-            for _, msr, _, unsent in QEMU_ORDER:
-                value = (yield Get(register(self._owner(cpu, msr), msr)))
-                value = AFTER_CREATION.get(msr, 0) if value is None else value
-                if value != unsent:
-                    saved.append((cpu.index, msr, value))
+            for _, msr, _, _ in QEMU_ORDER:
+                saved.append((cpu.index, msr, (yield from self.on_rdmsr(cpu, msr, host_initiated=True))))
         return tuple(saved)
 
     def restore(self, cpus: Sequence[Vcpu], saved: tuple[Any, ...]) -> Program:
@@ -287,7 +322,8 @@ class PerFeature(Protocol):
         found = []
         for cpu in cpus:
             for name, msr, wire, unsent in QEMU_ORDER:
-                value = entries.get(register(self._owner(cpu, msr), msr), AFTER_CREATION.get(msr, 0))
+                cell = ALIAS.get(msr, msr)
+                value = entries.get(register(self._owner(cpu, cell), cell), AFTER_CREATION.get(cell, 0))
                 if value != unsent:
                     found.append(StateEntry(cpu.index, name, 16, wire, "KVM_GET/SET_MSRS", True, True))
         return found
