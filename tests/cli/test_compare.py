@@ -32,6 +32,10 @@ def test_golden(form, suffix):
     assert MAKE["output"](form) == wanted.replace("workbench 0.1.0", f"workbench {workbench.__version__}")
 
 
+def test_the_golden_text_fits_into_a_mail():
+    assert max(map(len, (GOLDEN / "compare.txt").read_text().splitlines())) <= 72
+
+
 def test_json_is_flat_records_with_exactly_these_keys(capsys):
     found = records(capsys, "--vcpus", "2")
     assert all(list(record) == KEYS for record in found)

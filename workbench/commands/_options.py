@@ -95,6 +95,7 @@ _RESULT_OPTIONS = (
     "vcpus", "protocols", "features", "events", "metrics", "cost_model", "seed", "format"
 )  # fmt: skip
 _DEFAULTS = {"vcpus": 64, "seed": 0, "format": "text"}
+_LONGEST_PIECE = 66  # of a line of 72: four spaces before it, a blank and a backslash behind it
 
 
 def command_line(
@@ -105,9 +106,22 @@ def command_line(
     for option in _RESULT_OPTIONS:
         value = getattr(args, option, None)
         if value is not None and value != _DEFAULTS.get(option):
-            text = ",".join(value) if isinstance(value, list) else str(value)
-            pieces.append(f"--{option.replace('_', '-')} {shlex.quote(text)}")
+            pieces += _pieces(
+                f"--{option.replace('_', '-')}", value if isinstance(value, list) else [str(value)]
+            )
     return tuple(pieces)
+
+
+def _pieces(option: str, values: list[str]) -> list[str]:
+    """Return ``option`` with its values, repeated where one piece would not fit into a line of a mail."""
+    pieces = [f"{option} {shlex.quote(values[0])}"]
+    for value in values[1:]:
+        longer = f"{pieces[-1]},{shlex.quote(value)}"
+        if len(longer) <= _LONGEST_PIECE:
+            pieces[-1] = longer
+        else:
+            pieces.append(f"{option} {shlex.quote(value)}")
+    return pieces
 
 
 def unique(values: Iterable[str] | None) -> list[str] | None:
