@@ -1,5 +1,7 @@
 """All engines see the same states, transitions, depth, verdicts and equally short traces."""
 
+from importlib.util import find_spec
+
 import pytest
 from hypothesis import given, settings
 
@@ -11,7 +13,7 @@ from workbench.engines.explore import BOUNDED, Model, Property, Rule, Symmetry, 
 from .random_models import models, symmetric_models
 from .toys import counter, peterson, philosophers, two_phase_commit
 
-ENGINES = ["numpy"]
+ENGINES = ["numpy", pytest.param("numba", marks=pytest.mark.skipif(find_spec("numba") is None, reason="no numba"))]
 
 
 def seen(model, tables, **more):
@@ -33,7 +35,7 @@ def seen(model, tables, **more):
 
 @pytest.mark.parametrize("tables", ENGINES)
 @given(model=models())
-@settings(max_examples=300)
+@settings(max_examples=150)
 def test_random_models(tables, model):
     try:
         expected = seen(model, "python")
@@ -46,7 +48,7 @@ def test_random_models(tables, model):
 
 @pytest.mark.parametrize("tables", ENGINES)
 @given(model=symmetric_models())
-@settings(max_examples=100)
+@settings(max_examples=60)
 def test_random_symmetric_models(tables, model):
     plain = explore(model, tables="python")
     reduced = explore(model, tables="python", symmetry=True)
@@ -111,6 +113,20 @@ def test_larger_reference_counts(tables, make, size, states, transitions, violat
 @pytest.mark.parametrize("tables", ENGINES)
 def test_larger_reference_counts_under_symmetry(tables, make, size, states):
     assert explore(make(*size), tables=tables, symmetry=True).states == states
+
+
+def test_handing_over_between_engines(monkeypatch):
+    """As in a fresh process: numba is not loaded yet, and the model grows beyond what NumPy should do."""
+    from workbench.engines.explore import explorer
+
+    monkeypatch.setattr(explorer, "COMPILED", "not loaded")
+    monkeypatch.setattr(explorer, "WORTH_NUMBA", 5_000)
+    result = explore(generic(2, 1))
+    assert result.engine == ("numba" if find_spec("numba") else "numpy")
+    assert seen(generic(2, 1), "auto") == seen(generic(2, 1), "numpy")
+    assert seen(generic(2, 1), "auto", symmetry=True) == seen(generic(2, 1), "numpy", symmetry=True)
+    assert explore(generic(2, 1), max_states=4_000).verdicts["STALE"] == BOUNDED
+    assert explore(generic(2, 1), max_states=20_000).verdicts["STALE"] == BOUNDED
 
 
 def wide(count, size):

@@ -12,6 +12,7 @@ Usable for any model, not only for protocols:
 """
 
 from workbench.engines.explore.explorer import explore, explore_and_export, to_promela
+from workbench.engines.explore.graph import GraphEdge, GraphNode, as_dot, as_graphml, graph
 from workbench.engines.explore.model import (
     BLOCKED,
     Model,
@@ -33,6 +34,8 @@ __all__ = [
     "FAILS",
     "HOLDS",
     "Finding",
+    "GraphEdge",
+    "GraphNode",
     "Model",
     "Program",
     "Progress",
@@ -46,9 +49,12 @@ __all__ = [
     "Trace",
     "TraceStep",
     "View",
+    "as_dot",
+    "as_graphml",
     "crosscheck",
     "explore",
     "explore_and_export",
+    "graph",
     "run_spin",
     "to_promela",
 ]

@@ -6,19 +6,18 @@ thrown away and built anew when it has to grow. States of more than one word are
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from workbench.core.errors import EngineError
 from workbench.engines.explore import kernel
-from workbench.engines.explore.layout import Layout, Words
+from workbench.engines.explore.layout import Layout
 from workbench.engines.explore.packed import PackedSearch
 from workbench.engines.explore.tables import Outgrown
 
 CHUNK = 1 << 14  # states looked up at once: their rows stay in the cache
 FULL = 0.7  # of the visited set; linear probing gets slow beyond
 MISSING = 1 << 12  # unknown keys noted before they are filled
+LARGE = 23  # bits of a visited set from which on it only doubles
 SMALLEST = 16  # bits of the smallest visited set
 
 
@@ -29,22 +28,30 @@ class CompiledSearch(PackedSearch):
 
     def _new_layout(self) -> None:
         super()._new_layout()
+        self._refuse_wide()
+
+    def _refuse_wide(self) -> None:
         if self.layout.words > 1 or self.layout.bits >= 64:
             raise TooWide(f"{self.layout.bits} bits do not fit one word")
 
-    def begin(self, first: Words) -> None:
-        """Take the initial state as the first level."""
-        self.levels = [first]
+    def _take_over(self, begun: PackedSearch) -> None:
+        super()._take_over(begun)
+        self._refuse_wide()
+
+    def begin(self) -> None:
+        """Make the buffers, and the visited set from the levels so far."""
         self.counters = np.zeros(5, np.int64)
         self.counters[kernel.CLASH] = -1
         self.out = np.empty(1 << 12, np.uint64)
-        self.buffers = tuple(np.empty(kernel.BLOCK * 64, np.uint64) for _ in range(3))
+        self.keys = np.empty(0, np.uint64)
+        self.met = np.empty(0, np.uint64)
+        self.recent = np.zeros(1 << kernel.RECENT, np.uint64)  # state 0 is visited from the start
         self.missing = np.empty((MISSING, 2), np.int64)
         self.hit_counts = np.zeros(64, np.int64)
         self.hit_first = np.zeros(64, np.uint64)
         self.stuck = np.empty(CHUNK, np.uint64)
-        self.counters[kernel.TOTAL] = 1
-        self._resize(SMALLEST)
+        self.counters[kernel.TOTAL] = sum(len(level[0]) for level in self.levels)
+        self._resize(max(SMALLEST, (2 * self.seen()).bit_length()))
 
     def seen(self) -> int:
         """How many distinct states were found so far."""
@@ -58,7 +65,7 @@ class CompiledSearch(PackedSearch):
         """A visited set of 2**bits slots that holds all levels and what this level has found."""
         self.visited = np.empty(0, np.uint64)  # let the old one go first
         self.bits = bits
-        self.visited = np.full(1 << bits, kernel.EMPTY)
+        self.visited = np.zeros(1 << bits, np.uint64)
         for level in self.levels:
             kernel.rehash(level[0], self.visited, bits)
         kernel.rehash(self.out[: self.counters[kernel.OUT]], self.visited, bits)
@@ -78,17 +85,33 @@ class CompiledSearch(PackedSearch):
             start += done
             if self.stop_here(start < size or self.counters[kernel.OUT] > 0):
                 return
-        self.levels.append([self.out[: self.counters[kernel.OUT]].copy()])
+        self._next_level(int(self.counters[kernel.OUT]))
         self.counters[kernel.OUT] = 0
+
+    def _next_level(self, found: int) -> None:
+        """Hand over what was found; copy it only if that saves memory."""
+        if 4 * found > 3 * len(self.out):
+            self.levels.append([self.out[:found]])
+            self.out = np.empty_like(self.out)
+        else:
+            self.levels.append([self.out[:found].copy()])
+
+    def _roots(self) -> tuple[np.ndarray, int]:
+        """The root nodes, those of groups without parts first, and how many these are."""
+        roots, groups = self.tables.roots, self.tables.groups
+        with_parts = [root.number for root in roots if groups[root.group].composite]
+        without = [root.number for root in roots if not groups[root.group].composite]
+        return np.array(without + with_parts, np.int64), len(without)
 
     def _rows(self, chunk: np.ndarray) -> np.ndarray:
         """The row of every state in every group; unknown keys are filled on the way."""
         tables = self.tables
-        roots = np.array([root.number for root in tables.roots], np.int64)
+        roots, simple = self._roots()
         rows = np.empty((len(chunk), len(roots)), np.int32)
         while True:
-            missed = kernel.look_up(chunk, roots, self._composite(), *self._lookup(), self._row_info(),
-                                    self._part_info(), rows, self.missing)
+            missed = kernel.look_up(
+                chunk, roots, simple, self._lookup(), self._row_info(), self._part_info(), rows, self.missing
+            )
             if not missed:
                 return rows
             widened: set[int] = set()
@@ -99,27 +122,48 @@ class CompiledSearch(PackedSearch):
     def _advance(self, chunk: np.ndarray, rows: np.ndarray) -> int:
         """Insert the successors of a chunk; returns for how many states that was possible."""
         moves = self._moves()
-        self._make_room(int(self.tables.count.data.take(rows[: kernel.BLOCK]).sum()))
-        done = kernel.advance(chunk, rows, self._composite(), *self._lookup(), self._row_info(),
-                              (self.tables.keep[0].data, self.tables.put[0].data), self._part_info(), moves,
-                              self.visited, self.bits, int(FULL * len(self.visited)), self.out, self.buffers,
-                              self.counters, self.hit_counts, self.hit_first, self.stuck)
+        most = self._make_room()
+        done = kernel.advance(
+            chunk,
+            rows,
+            self._roots()[1],
+            most,
+            self._lookup(),
+            self._row_info(),
+            (self.tables.keep[0].data, self.tables.put[0].data),
+            self._part_info(),
+            moves,
+            self.visited,
+            self.bits,
+            int(FULL * len(self.visited)),
+            self.out,
+            self.keys,
+            self.met,
+            self.recent,
+            self.counters,
+            self.hit_counts,
+            self.hit_first,
+            self.stuck,
+        )
         if self.counters[kernel.CLASH] >= 0:
             raise self.tables.clash(int(self.counters[kernel.CLASH]))
         self._collect()
         return int(done)
 
-    def _make_room(self, needed: int) -> None:
-        """Room for at least the successors of one block."""
-        if needed > len(self.buffers[0]):
-            self.buffers = tuple(np.empty(2 * needed, np.uint64) for _ in range(3))
+    def _make_room(self) -> int:
+        """Room for the successors of at least one block; returns how many these are at most."""
+        counts, groups = self.tables.count.data, len(self.tables.roots)
+        most = kernel.BLOCK * groups * int(counts.max(initial=0))
+        if most > len(self.keys):
+            self.keys, self.met = np.empty(2 * most, np.uint64), np.empty(2 * most, np.uint64)
         found = int(self.counters[kernel.OUT])
-        if found + needed > len(self.out) - len(self.out) // 8:
-            grown = np.empty(2 * len(self.out) + needed, np.uint64)
+        if found + 4 * most > len(self.out):
+            grown = np.empty(2 * len(self.out) + 4 * most, np.uint64)
             grown[:found] = self.out[:found]
             self.out = grown
-        while self.seen() + needed > int(FULL * len(self.visited)) * 15 // 16:
-            self._resize(self.bits + 1)
+        while self.seen() + 4 * most > int(FULL * len(self.visited)):
+            self._resize(self.bits + (1 if self.bits >= LARGE else 2))
+        return most
 
     def _collect(self) -> None:
         """Move what the kernel counted into the outcome."""
@@ -127,8 +171,9 @@ class CompiledSearch(PackedSearch):
         outcome.transitions += int(self.counters[kernel.TRANSITIONS])
         self.counters[kernel.TRANSITIONS] = 0
         for number in np.flatnonzero(self.hit_counts).tolist():
-            state = self.layout.unpack([int(self.hit_first[number])])
-            outcome.hits[number].add(int(self.hit_counts[number]), outcome.depth, state)
+            found = outcome.hits[number]
+            state = found.state or self.layout.unpack([int(self.hit_first[number])])
+            found.add(int(self.hit_counts[number]), outcome.depth, state)
         self.hit_counts[:] = 0
         stuck = self.stuck[: self.counters[kernel.STUCK]]
         self.counters[kernel.STUCK] = 0
@@ -143,16 +188,11 @@ class CompiledSearch(PackedSearch):
         self.levels = [self.move(level, older) for level in self.levels]
         self.out[:found] = self.move([self.out[:found]], older)[0]
         self._resize(self.bits)
+        self.recent[:] = 0
 
-    def _composite(self) -> np.ndarray:
-        groups = self.tables.groups
-        return np.array([groups[root.group].composite for root in self.tables.roots], np.bool_)
-
-    def _lookup(self) -> tuple[Any, ...]:
+    def _lookup(self) -> tuple[np.ndarray, ...]:
         tables = self.tables
-        nodes = (tables.node_base.data, tables.node_leaf.data, tables.node_first.data, tables.node_count.data)
-        segments = (tables.segment_shift.data, tables.segment_mask.data, tables.segment_out.data)
-        return nodes, segments, tables.table.data
+        return (tables.node_words.data.reshape(-1, 4), tables.segment_words.data.reshape(-1, 4), tables.table.data)
 
     def _row_info(self) -> tuple[np.ndarray, ...]:
         tables = self.tables

@@ -6,12 +6,13 @@ tables when the model turns out to be larger than a few thousand states.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from importlib.util import find_spec
 
 from workbench.core.errors import EngineError, WorkbenchError
 from workbench.engines.explore.model import Model, Property
-from workbench.engines.explore.packed import MAX_PROPERTIES
+from workbench.engines.explore.packed import HANDED_OVER, MAX_PROPERTIES
 from workbench.engines.explore.plain import PlainSearch
 from workbench.engines.explore.promela import promela
 from workbench.engines.explore.result import FAILS, Finding, Result, verdict_of
@@ -22,6 +23,8 @@ from workbench.engines.explore.vector import VectorSearch
 
 PILOT = 2000  # states; below so many the tables cost more than they save
 SHORT_PILOT = 50  # enough to see what most actions read
+WORTH_NUMBA = 400_000  # states
+COMPILED = "workbench.engines.explore.compiled"
 TABLES = ("auto", "python", "numpy", "numba")
 
 
@@ -77,23 +80,26 @@ def _search(space: Space, limits: Limits, tables: str, symmetry: bool) -> Outcom
     handed_over = pilot.limit == f"limit of {enough} states" and enough != limits.max_states
     if not handed_over and (tables == "auto" or pilot.limit == "interrupted"):
         return pilot
-    if tables == "numba" or (tables == "auto" and find_spec("numba") is not None):
-        compiled = _compiled(space, limits, symmetry)
-        if compiled is not None:
-            return compiled
-    return VectorSearch(space, limits, symmetry).run()
+    if tables == "numpy" or (tables == "auto" and find_spec("numba") is None):
+        return VectorSearch(space, limits, symmetry).run()
+    if tables == "auto" and COMPILED not in sys.modules:  # loading numba takes half a second
+        begun = VectorSearch(space, limits, symmetry)
+        begun.hand_over_at = WORTH_NUMBA
+        outcome = begun.run()
+        return _compiled(space, limits, symmetry, begun) if outcome.limit == HANDED_OVER else outcome
+    return _compiled(space, limits, symmetry)
 
 
-def _compiled(space: Space, limits: Limits, symmetry: bool) -> Outcome | None:
-    """Search with numba; None if the states turn out to be too wide for it."""
+def _compiled(space: Space, limits: Limits, symmetry: bool, begun: VectorSearch | None = None) -> Outcome:
+    """Search with numba, with NumPy if the states turn out to be too wide for the compiled loops."""
     if find_spec("numba") is None:
         raise EngineError("tables: numba is not installed; pip install numba, or use numpy")
     from workbench.engines.explore.compiled import CompiledSearch, TooWide
 
     try:
-        return CompiledSearch(space, limits, symmetry).run()
+        return CompiledSearch(space, limits, symmetry, begun).run()
     except TooWide:
-        return None
+        return VectorSearch(space, limits, symmetry, begun).run()
 
 
 def _result(space: Space, outcome: Outcome, symmetry: bool) -> Result:

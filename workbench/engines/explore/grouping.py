@@ -62,23 +62,26 @@ def _as_bits(variables: Iterable[int]) -> int:
 
 def group_actions(space: Space) -> list[Group]:
     """Put every action and predicate of a space into a group, by what they were seen to read so far."""
-    widths = [bits_for(len(domain.values)) for domain in space.domains]
+    widths = _Widths(space)
     groups: list[Group] = []
+    sizes: list[int] = []
     entries: list[tuple[Action, int | None]] = [(action, None) for action in space.actions]
     entries += [(action, index) for index, action in enumerate(space.predicates)]
     for action, predicate in entries:
         single = _alone(action, predicate)
         best, growth = None, WORTH + _size(single, widths)
-        for group in [] if single.composite else groups:
-            if group.composite:
-                continue
-            larger = _size(_joined(group, single), widths) - _size(group, widths)
-            if larger <= growth:
-                best, growth = group, larger
+        for place, group in enumerate(groups):
+            if not (single.composite or group.composite):
+                larger = _size(_joined(group, single), widths) - sizes[place]
+                if larger <= growth:
+                    best, growth = place, larger
         if best is None:
+            best = len(groups)
             groups.append(single)
+            sizes.append(0)
         else:
-            groups[groups.index(best)] = _joined(best, single)
+            groups[best] = _joined(groups[best], single)
+        sizes[best] = _size(groups[best], widths)
     return groups
 
 
@@ -114,19 +117,31 @@ def _joined(group: Group, single: Group) -> Group:
     return joined
 
 
-def _size(group: Group, widths: list[int]) -> int:
+def _size(group: Group, widths: _Widths) -> int:
     """An upper bound of the entries of a group's tables."""
     head = 0 if group.head is None else 1 << group.head
     cases = group.cases.values() if group.cases else (0,)
-    total = 0
-    for variables in cases:
-        bits, var = 0, (variables | group.other) & ~head
-        while var:
-            low = var & -var
-            bits += widths[low.bit_length() - 1]
-            var ^= low
-        total += 1 << min(bits, 40)
-    return total
+    return sum(1 << min(widths.of((variables | group.other) & ~head), 40) for variables in cases)
+
+
+class _Widths:
+    """Bits that sets of variables need; the sets are asked for again and again."""
+
+    def __init__(self, space: Space) -> None:
+        self.single = [bits_for(len(domain.values)) for domain in space.domains]
+        self.known: dict[int, int] = {}
+
+    def of(self, variables: int) -> int:
+        """The bits of all variables in a set that is given as bits."""
+        found = self.known.get(variables)
+        if found is None:
+            found, rest = 0, variables
+            while rest:
+                low = rest & -rest
+                found += self.single[low.bit_length() - 1]
+                rest ^= low
+            self.known[variables] = found
+        return found
 
 
 def placing_order(space: Space, groups: list[Group]) -> list[int]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
@@ -22,14 +23,24 @@ from workbench.engines.explore.walk import Walker
 
 CHUNK = 1 << 16  # states expanded at once
 MAX_PROPERTIES = 64
+HANDED_OVER = "handed over to another engine"
 
 
 class PackedSearch(ABC):
-    """A breadth-first search over packed states; subclasses say how visited states are remembered."""
+    """A breadth-first search over packed states; subclasses say how visited states are remembered.
+
+    With `begun` it goes on after the last complete level of another search of the same space.
+    `hand_over_at` is the number of states from which on, at the end of a level, another engine shall go on.
+    """
 
     engine = ""
+    hand_over_at: int | None = None
+    layout: Layout
+    tables: Tables
+    walker: Walker
+    symmetry: PackedSymmetry | None
 
-    def __init__(self, space: Space, limits: Limits, symmetry: bool) -> None:
+    def __init__(self, space: Space, limits: Limits, symmetry: bool, begun: PackedSearch | None = None) -> None:
         if len(space.predicates) > MAX_PROPERTIES:
             raise EngineError(f"tables hold at most {MAX_PROPERTIES} properties; use the python engine")
         self.space = space
@@ -38,7 +49,15 @@ class PackedSearch(ABC):
         self.outcome = Outcome(self.engine, [Hits() for _ in space.predicates], self.path)
         self.wanted = [prop.kind == "sometimes" for prop in space.model.properties]
         self.levels: list[Words] = []
-        self._new_layout()
+        if begun is None:
+            self._new_layout()
+        else:
+            self._take_over(begun)
+
+    def _take_over(self, begun: PackedSearch) -> None:
+        self.layout, self.tables, self.walker = begun.layout, begun.tables, begun.walker
+        self.symmetry, self.levels = begun.symmetry, begun.levels
+        self.outcome = replace(begun.outcome, engine=self.engine, path=self.path, limit=None)
 
     def _new_layout(self) -> None:
         groups = group_actions(self.space)
@@ -53,13 +72,17 @@ class PackedSearch(ABC):
         """Search until nothing new appears, a limit is met or the user interrupts."""
         outcome = self.outcome
         try:
-            first = [np.array([word], np.uint64) for word in self.layout.pack(self.space.initial())]
-            self.begin(self.canonical(first))
+            if not self.levels:
+                first = [np.array([word], np.uint64) for word in self.layout.pack(self.space.initial())]
+                self.levels = [self.canonical(first)]
+            self.begin()
             while len(self.levels[-1][0]):
                 outcome.depth = len(self.levels) - 1
                 self.level()
                 if outcome.limit is None and self.limits.stop_at_first and self._violated():
                     outcome.limit = "first finding"
+                if outcome.limit is None and self.hand_over_at and self.seen() >= self.hand_over_at:
+                    outcome.limit = HANDED_OVER
                 if outcome.limit is not None:
                     break
         except KeyboardInterrupt:
@@ -70,8 +93,8 @@ class PackedSearch(ABC):
         return outcome
 
     @abstractmethod
-    def begin(self, first: Words) -> None:
-        """Take the initial state as the first level."""
+    def begin(self) -> None:
+        """Remember the states of the levels so far as visited."""
 
     @abstractmethod
     def level(self) -> None:
@@ -138,8 +161,12 @@ class PackedSearch(ABC):
 
     def add_hits(self, found: Hits, words: Words, where: np.ndarray) -> None:
         """Count some states of a chunk; the least of them stands for all in a counterexample."""
-        least = where[np.lexsort([word[where] for word in words])[0]] if found.state is None else where[0]
-        found.add(len(where), self.outcome.depth, self.layout.unpack([int(word[least]) for word in words]))
+        if found.state is not None:
+            found.count += len(where)
+            return
+        least = where[np.lexsort([word[where] for word in words])[0]]
+        state = self.layout.unpack([int(word[least]) for word in words])
+        found.add(len(where), self.outcome.depth, state)
 
     def path(self, depth: int, state: State) -> list[State]:
         """The states from the initial one to `state`, one per level."""

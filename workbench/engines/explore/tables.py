@@ -13,7 +13,7 @@ import numpy as np
 
 from workbench.core.errors import WorkbenchError
 from workbench.engines.explore.grouping import Group, reads_of
-from workbench.engines.explore.layout import Layout, Segment, bits_for
+from workbench.engines.explore.layout import Layout, Segment
 from workbench.engines.explore.space import Action, Space
 
 UNKNOWN = -(1 << 31)  # less than any other entry
@@ -98,11 +98,9 @@ class Tables:
         self.put = [Growing(np.uint64) for _ in range(layout.words)]
         self.parts_first, self.parts_count = Growing(np.int32), Growing(np.int32)  # per successor
         self.parts = Growing(np.int32)  # root nodes of parts
-        # The nodes as arrays, for compiled lookups: where their segments and their table entries begin.
-        self.node_base, self.node_leaf = Growing(np.int64), Growing(np.int64)
-        self.node_first, self.node_count = Growing(np.int64), Growing(np.int64)
-        self.segment_shift, self.segment_mask = Growing(np.uint64), Growing(np.uint64)
-        self.segment_out = Growing(np.uint64)
+        # The same for compiled lookups. Node: table base, first segment, number of segments, all their bits.
+        # Segment: shift, mask, place in the key, unused. Four words, so that each lies in one cache line.
+        self.node_words, self.segment_words = Growing(np.int64), Growing(np.uint64)
         self._rows: dict[tuple, int] = {}
         self._part_roots: dict[Action, int] = {}
         self._part_groups: set[int] = set()
@@ -136,16 +134,15 @@ class Tables:
 
     def _describe(self, node: TableNode) -> None:
         """Keep the array form of a node up to date."""
-        self.segment_mask.extend([segment.mask for segment in node.segments])
-        self.segment_out.extend([segment.out for segment in node.segments])
-        first = self.segment_shift.extend([segment.shift for segment in node.segments])
-        values = (node.base, int(node.leaf), first, len(node.segments))
-        arrays = (self.node_base, self.node_leaf, self.node_first, self.node_count)
-        for array, value in zip(arrays, values, strict=True):
-            if node.number == array.length:
-                array.extend([value])
-            else:
-                array.data[node.number] = value
+        first = self.segment_words.length // 4
+        for segment in node.segments:
+            self.segment_words.extend([segment.shift, segment.mask, segment.out, 0])
+        together = sum(segment.mask << segment.shift for segment in node.segments if segment.word == 0)
+        values = [node.base, first, len(node.segments), together - (together >> 63 << 64)]
+        if 4 * node.number == self.node_words.length:
+            self.node_words.extend(values)
+        else:
+            self.node_words.data[4 * node.number : 4 * node.number + 4] = values
 
     def _first_of(self, node: TableNode, variables: list[int]) -> list[int]:
         """The variables that most members read next, until there are enough bits."""
@@ -234,19 +231,13 @@ class Tables:
         return writes
 
     def _store(self, successors: tuple, enabled: int, hits: int) -> int:
-        for writes, parts in successors:
-            keep, put = self.layout.masks(writes)
-            for word in range(self.layout.words):
-                self.keep[word].extend([keep[word]])
-                self.put[word].extend([put[word]])
-            self.parts_first.extend([self.parts.extend(list(parts))])
-            self.parts_count.extend([len(parts)])
+        masks = [self.layout.masks(writes) for writes, _ in successors]
+        for word in range(self.layout.words):
+            self.keep[word].extend([keep[word] for keep, _ in masks])
+            self.put[word].extend([put[word] for _, put in masks])
+        self.parts_first.extend([self.parts.extend(list(parts)) for _, parts in successors])
+        self.parts_count.extend([len(parts) for _, parts in successors])
         self.first.extend([self.parts_count.length - len(successors)])
         self.count.extend([len(successors)])
         self.hits.extend([hits])
         return self.enabled.extend([enabled])
-
-
-def table_bits(space: Space) -> int:
-    """How many bits the states of a space need, at least."""
-    return sum(bits_for(len(domain.values)) for domain in space.domains)

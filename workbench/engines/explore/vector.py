@@ -41,12 +41,11 @@ class VectorSearch(PackedSearch):
 
     engine = "numpy"
 
-    def begin(self, first: Words) -> None:
-        """Take the initial state as the first level."""
-        self.levels = [first]
+    def begin(self) -> None:
+        """Remember the states of the levels so far as visited."""
         self.dictionaries = [_Numbered() for _ in range(2 * self.layout.words)]
-        self.visited = [self.keys(first)]
-        self.total = 1
+        self.visited = [np.sort(np.concatenate([self.keys(level) for level in self.levels]))]
+        self.total = sum(len(level[0]) for level in self.levels)
         self.found: list[tuple[np.ndarray, Words]] = []
         self.recent = self._nothing_recent()
 

@@ -1,0 +1,121 @@
+"""The states and steps of a small model as a graph, for DOT and GraphML.
+
+Rule kept here: the graph is the whole reachable graph or it is refused; a part of it would look like a proof.
+Source: https://graphviz.org/doc/info/lang.html, http://graphml.graphdrawing.org/specification.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import Any
+from xml.sax.saxutils import escape, quoteattr
+
+from workbench.core.errors import WorkbenchError
+from workbench.engines.explore.model import Model, SlotVar
+from workbench.engines.explore.plain import PlainSearch, applied
+from workbench.engines.explore.search import Limits, State
+from workbench.engines.explore.space import Space
+
+
+@dataclass(frozen=True)
+class GraphNode:
+    """A state: its variables (a slot shows its pending step), and the properties that it violates."""
+
+    number: int
+    values: dict[Hashable, Any]
+    violates: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class GraphEdge:
+    """A step from one state to another; `actor` is the rule or slot, `step` what it does."""
+
+    source: int
+    target: int
+    actor: str
+    step: str
+
+
+def graph(model: Model, max_states: int = 2000) -> tuple[list[GraphNode], list[GraphEdge]]:
+    """All reachable states and steps, the initial state first. Raises WorkbenchError beyond `max_states`."""
+    space = Space(model)
+    search = PlainSearch(space, Limits(max_states))
+    outcome = search.run()
+    if outcome.limit is not None:
+        raise WorkbenchError(f"the graph has more than {max_states} states; raise the limit or shrink the model")
+    numbers = {state: number for number, state in enumerate(search.parents)}
+    nodes = [_node(space, state, number) for state, number in numbers.items()]
+    edges = [edge for state in numbers for edge in _edges(space, state, numbers)]
+    return nodes, edges
+
+
+def _node(space: Space, state: State, number: int) -> GraphNode:
+    values = {
+        name: _shown(space, name, space.domains[index].values[state[index]]) for index, name in enumerate(space.names)
+    }
+    violates = tuple(
+        prop.code
+        for prop, predicate in zip(space.model.properties, space.predicates, strict=True)
+        if prop.kind == "always" and not predicate.effect(state).holds
+    )
+    return GraphNode(number, values, violates)
+
+
+def _shown(space: Space, name: Hashable, value: Any) -> Any:
+    return space.step_at(value) if isinstance(name, SlotVar) else value
+
+
+def _edges(space: Space, state: State, numbers: dict[State, int]) -> list[GraphEdge]:
+    edges = []
+    slots = len(space.model.slots)
+    for place, action in enumerate(space.actions):
+        effect = action.effect(state)
+        if effect.enabled:
+            step = action.actor
+            if place < slots:
+                index = space.variable(SlotVar(action.actor), action.actor)
+                step = str(space.step_at(space.domains[index].values[state[index]]))
+            target = numbers[applied(space, effect, state)]
+            edges.append(GraphEdge(numbers[state], target, action.actor, step))
+    return edges
+
+
+def as_dot(nodes: list[GraphNode], edges: list[GraphEdge]) -> str:
+    """The graph in the DOT language; violating states are drawn double."""
+    lines = ["digraph states {", "  node [shape=box];"]
+    for node in nodes:
+        label = "\\n".join(_text(f"{name}={value}") for name, value in node.values.items())
+        shape = ", peripheries=2" if node.violates else ""
+        lines.append(f'  n{node.number} [label="{label}"{shape}];')
+    for edge in edges:
+        lines.append(f'  n{edge.source} -> n{edge.target} [label="{_text(f"{edge.actor}: {edge.step}")}"];')
+    return "\n".join([*lines, "}", ""])
+
+
+def _text(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"')
+
+
+def as_graphml(nodes: list[GraphNode], edges: list[GraphEdge]) -> str:
+    """The graph in GraphML, with one text attribute per node and edge."""
+    lines = [
+        '<?xml version="1.0" encoding="UTF-8"?>',
+        '<graphml xmlns="http://graphml.graphdrawing.org/xmlns">',
+        '<key id="state" for="node" attr.name="state" attr.type="string"/>',
+        '<key id="violates" for="node" attr.name="violates" attr.type="string"/>',
+        '<key id="step" for="edge" attr.name="step" attr.type="string"/>',
+        '<graph id="states" edgedefault="directed">',
+    ]
+    for node in nodes:
+        state = escape("; ".join(f"{name}={value}" for name, value in node.values.items()))
+        lines.append(
+            f'<node id={quoteattr(f"n{node.number}")}><data key="state">{state}</data>'
+            f'<data key="violates">{escape(" ".join(node.violates))}</data></node>'
+        )
+    for edge in edges:
+        lines.append(
+            f'<edge source="n{edge.source}" target="n{edge.target}"><data key="step">'
+            f"{escape(f'{edge.actor}: {edge.step}')}</data></edge>"
+        )
+    return "\n".join([*lines, "</graph>", "</graphml>", ""])
