@@ -11,13 +11,13 @@ from workbench.core.steps import GUEST, KERNEL, USER, Exit, Get, Load, Rdmsr, Se
 from workbench.core.vcpu import Host, Vcpu
 from workbench.protocols import Null
 
-OPEN, SHUT, UNSERVED, DEFLECTED, FOREIGN = 1, 2, 3, 4, 0x999
+OPEN, SHUT, UNSERVED, DEFLECTED, HOSTS_ONLY, FOREIGN = 1, 2, 3, 4, 5, 0x999
 
 
 class Registers(Null):
     """One register of each kind: it works, it refuses, the handler knows it not, it is another's on a real KVM."""
 
-    msrs = frozenset({OPEN, SHUT, UNSERVED, DEFLECTED})
+    msrs = frozenset({OPEN, SHUT, UNSERVED, DEFLECTED, HOSTS_ONLY})
     deflected = frozenset({DEFLECTED})
 
     def on_wrmsr(self, cpu, msr, value, *, host_initiated=False):
@@ -29,6 +29,8 @@ class Registers(Null):
         return HANDLED
 
     def on_rdmsr(self, cpu, msr, *, host_initiated=False):
+        if msr == HOSTS_ONLY:
+            return 7 if host_initiated else FAULT
         if msr in (UNSERVED, SHUT):
             return UNKNOWN if msr == UNSERVED else FAULT
         return ((yield Get(register(cpu.index, msr))) or (0, None))[0]
@@ -160,6 +162,12 @@ def test_the_vmm_writes_and_reads_without_an_exit():
     assert by_host(machine, OPEN) == 9
     assert machine.entries[register(0, OPEN)] == (9, True), "the handler was told who wrote"
     assert machine.counts["exits"] == 0
+
+
+def test_the_handler_is_told_who_reads():
+    machine = machine_on()
+    assert by_host(machine, HOSTS_ONLY) == 7
+    assert one(machine, Rdmsr(HOSTS_ONLY)) is FAULT
 
 
 @pytest.mark.parametrize("msr", [SHUT, UNSERVED, FOREIGN, DEFLECTED])

@@ -94,6 +94,16 @@ def test_per_feature_R2_the_old_name_registers_as_well(bench):
     assert bench.area("kvmclock") is None
 
 
+@pytest.mark.parametrize("msr", sorted(LINUX))
+def test_per_feature_R1_a_register_is_kvms_whether_or_not_the_feature_is_looked_at(msr):
+    bench = Bench(PerFeature, features=["watchdog"])
+    for value in (LINUX[msr], 0):
+        assert bench.wrmsr(msr, value) is HANDLED
+        bench.enter()
+        assert bench.rdmsr(msr) == value
+    assert bench.memory.dirty_log(0) == [], "its payload is nobody's business here"
+
+
 # -- R3: wall clock --------------------------------------------------------------------------------------
 
 
@@ -267,6 +277,50 @@ def test_per_feature_R9_without_both_bits_accepted_and_silent(bench, value):
 def test_per_feature_R9_both_bits_enable(bench, value):
     assert bench.wrmsr(APF_EN, value) is HANDLED
     assert bench.area("async_pf") == 0x3000
+
+
+def token(bench, gpa=0x3000):
+    return bench.number(gpa + 4)
+
+
+def test_per_feature_R9_enabling_wakes_all_at_once_for_the_guest_and_at_the_next_entry_for_the_host(bench):
+    bench.wrmsr(APF_EN, 0x3009)
+    assert token(bench) == 0xFFFF_FFFF
+    bench.set_msr(APF_EN, 0x4009)
+    assert token(bench, 0x4000) == 0
+    bench.enter()
+    assert token(bench, 0x4000) == 0xFFFF_FFFF
+
+
+def test_per_feature_R9_a_token_that_was_not_taken_is_waited_for(bench):
+    bench.memory.store(0x3004, b"\5\0\0\0")
+    bench.wrmsr(APF_EN, 0x3009)
+    bench.enter()
+    assert token(bench) == 5
+    assert bench.guest(FEATURES["async_pf"].read(0x3000)) == 5
+    bench.enter()
+    assert token(bench) == 0, "KVM looks again only when the guest says so"
+    bench.wrmsr(APF_ACK, 0)
+    assert token(bench) == 0, "bit 0 says so"
+    bench.wrmsr(APF_ACK, 1)
+    assert token(bench) == 0xFFFF_FFFF
+    assert bench.guest(FEATURES["async_pf"].read(0x3000)) == 0xFFFF_FFFF
+    bench.wrmsr(APF_ACK, 1)
+    assert token(bench) == 0, "one enabling, one event"
+
+
+@pytest.mark.parametrize("drop", ["disable", "init"])
+def test_per_feature_R9_disabling_and_init_drop_what_waits(bench, drop):
+    bench.memory.store(0x3004, b"\5\0\0\0")
+    bench.wrmsr(APF_EN, 0x3009)
+    bench.memory.store(0x3004, bytes(4))
+    if drop == "init":
+        bench.init()
+    else:
+        bench.wrmsr(APF_EN, 0)
+    bench.wrmsr(APF_ACK, 1)
+    bench.enter()
+    assert token(bench) == 0
 
 
 def test_per_feature_R10_a_refused_enable_is_remembered(bench):
@@ -449,7 +503,8 @@ def test_per_feature_R18_clocks_first_and_the_vector_before_the_enable(bench):
     register_all(bench)
     bench.wrmsr(POLL, 0)
     saved = bench.migrate()
-    assert saved == tuple((0, msr, (LINUX | {POLL: 0})[msr]) for _, msr, _, _ in QEMU_ORDER)
+    left = LINUX | {POLL: 0, OLD_CLOCK: LINUX[CLOCK], OLD_WALL: LINUX[WALL]}
+    assert saved == tuple((0, msr, left[msr]) for _, msr, _, _ in QEMU_ORDER)
     assert [name for name, *_ in QEMU_ORDER] == [
         "SYSTEM_TIME", "WALL_CLOCK", "ASYNC_PF_INT", "ASYNC_PF_EN", "PV_EOI_EN", "STEAL_TIME", "POLL_CONTROL",
     ]  # fmt: skip
@@ -467,6 +522,22 @@ def test_per_feature_R18_after_migration_every_register_and_area_is_as_before():
     assert bench.machine.host_entries("area") == areas
     bench.enter(0)
     assert bench.number(0x3000) == 4, "the clock is written anew on the destination"
+
+
+def test_per_feature_R18_the_destination_writes_the_clock_when_the_vcpu_enters(bench):
+    bench.wrmsr(CLOCK, 0x3001)
+    bench.migrate()
+    assert bench.number(0x3000) == 2, "a write by the host waits"
+    bench.enter()
+    assert bench.number(0x3000) == 4
+
+
+def test_per_feature_R18_a_hidden_register_is_carried_as_zero_and_stops_nothing():
+    bench = Bench(PerFeature, cpuid=KVM_SUPPORTED - {6}, enforce=True)
+    for msr in (CLOCK, STEAL):
+        bench.wrmsr(msr, LINUX[msr])
+    assert (0, EOI, 0) in bench.migrate()
+    assert bench.get_msr(STEAL) == LINUX[STEAL], "it stands behind PV_EOI_EN in QEMU's list"
 
 
 def test_per_feature_R18_the_wall_clock_is_rewritten_once_for_each_vcpu():

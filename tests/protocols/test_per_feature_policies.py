@@ -82,14 +82,14 @@ APF_TABLE = [
     ("backed, off", 0x3000, ACCEPTED, None),
     ("b0 alone", 0x3001, ACCEPTED, None),
     ("b3 alone", 0x3008, ACCEPTED, None),
-    ("b0 and b3", 0x3009, ACCEPTED, None),
-    ("all flags", 0x300F, ACCEPTED, None),
+    ("b0 and b3", 0x3009, ACCEPTED, 0x3000),
+    ("all flags", 0x300F, ACCEPTED, 0x3000),
     ("b4", 0x3011, REJECTED, None),
     ("b5", 0x3021, REJECTED, None),
     ("b4, off", 0x3010, REJECTED, None),
     ("b5, off", 0x3020, REJECTED, None),
     ("crosses a page", 0x3FF9, REJECTED, None),
-    ("last bytes of the slot", SLOT_END - 64 | 9, ACCEPTED, None),
+    ("last bytes of the slot", SLOT_END - 64 | 9, ACCEPTED, SLOT_END - 64),
     ("crosses the slot's end", SLOT_END - 32 | 9, REJECTED, None),
     ("in no slot, b0 alone", HOLE | 1, ACCEPTED, None),
     ("in no slot, b3 alone", HOLE | 8, ACCEPTED, None),
@@ -106,7 +106,7 @@ POLL_TABLE = [
     *((f"bit {bit}", 1 << bit, REJECTED, None) for bit in range(1, 64)),
     ("all ones", ONES, REJECTED, None),
 ]
-SIZES = {WALL: 12, OLD_WALL: 12, CLOCK: 32, OLD_CLOCK: 32, STEAL: 64}
+SIZES = {WALL: 12, OLD_WALL: 12, CLOCK: 32, OLD_CLOCK: 32, STEAL: 64, APF_EN: 64}
 TABLES = {
     True: {
         CLOCK: CLOCK_TABLE, OLD_CLOCK: CLOCK_TABLE, WALL: WALL_TABLE, OLD_WALL: WALL_TABLE, STEAL: STEAL_TABLE,
