@@ -14,9 +14,10 @@ from workbench.core.layout import S32, U8, U16, U32, U64, struct
 from workbench.core.outcome import ACCEPTED, HANDLED
 from workbench.core.scenario import Scenario
 from workbench.core.steps import Get, Load, Set, Store, Wrmsr
-from workbench.engines.simulate import engine, lanes_machine, simulate
+from workbench.engines.simulate import simulate
 from workbench.engines.simulate.lanes import Batch, Diverged, Lane
 from workbench.engines.simulate.lanes_bytes import LaneBytes, packed, together
+from workbench.engines.simulate.lanes_machine import FEWEST_LANES, AtOnce
 from workbench.engines.simulate.lanes_state import lifted, spread
 from workbench.features import choose
 from workbench.lifecycle import EVENTS
@@ -243,12 +244,12 @@ def batches(monkeypatch):
     found = []
 
     def noting(*arguments):
-        sound = run_as_lanes(*arguments)
+        sound = run(*arguments)
         found.append(sound)
         return sound
 
-    run_as_lanes = lanes_machine.run_as_lanes
-    monkeypatch.setattr(lanes_machine, "run_as_lanes", noting)
+    run = AtOnce.run
+    monkeypatch.setattr(AtOnce, "run", noting)
     return found
 
 
@@ -261,7 +262,7 @@ def both(make, event, vcpus, **circumstances):
     return ways
 
 
-@pytest.mark.parametrize("vcpus", [1, 17, engine.FEWEST_LANES + 2, 40])
+@pytest.mark.parametrize("vcpus", [1, 17, FEWEST_LANES + 2, 40])
 @pytest.mark.parametrize("event", EVENTS)
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_lanes_leave_the_machine_as_one_vcpu_after_the_other_does(protocol, event, vcpus):

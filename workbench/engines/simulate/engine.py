@@ -15,7 +15,7 @@ from workbench.core.errors import WorkbenchError
 from workbench.core.hoststate import VM, Key
 from workbench.core.machine import Access, Machine
 from workbench.core.outcome import Fate
-from workbench.core.scenario import Evidence, Scenario, asked, beliefs, fate_of
+from workbench.core.scenario import Scenario
 from workbench.core.steps import Program, Side
 from workbench.core.vmsteps import (
     AddSlot,
@@ -29,6 +29,8 @@ from workbench.core.vmsteps import (
     Pause,
     Resume,
 )
+from workbench.engines.simulate.fates import Area, all_fates
+from workbench.engines.simulate.lanes_machine import FEWEST_LANES, AtOnce, keeps_state
 from workbench.engines.simulate.turns import VCPU_STEPS, Turn, alike, read_ahead
 
 #: Firmware and tests own the first MiB.
@@ -36,9 +38,6 @@ LOW_RAM = 0x10_0000
 
 #: Payloads the host may write without being asked again, so that a wrong area is a danger at any time.
 WRITES_ANY_TIME = ("entry", "request", "event")
-
-#: So many vCPUs that take the same turn are worth the trouble of running them at once.
-FEWEST_LANES = 16
 
 
 class Event(Protocol):
@@ -59,7 +58,7 @@ class Run:
     event: str
     counts: Counter[str]
     boot_counts: Counter[str]
-    fates: dict[tuple[int, str], Fate]
+    fates: dict[Area, Fate]
     strays: int  #: host writes that hit memory which is somebody else's
     machine: Machine
     trace: list[Access]
@@ -69,15 +68,16 @@ class Simulation:
     """A machine under one scenario, carrying out the steps of lifecycle events."""
 
     def __init__(self, scenario: Scenario, *, trace: bool = False, lanes: bool = True) -> None:
-        self.lanes = lanes and not trace  # a trace shows each access of each vCPU, in turn
         self.scenario = scenario
         self.protocol = scenario.protocol
         self.machine = Machine(scenario.cpus, encrypted=scenario.encrypted, seed=scenario.seed, trace=trace)
+        # A trace shows each access of each vCPU, in turn.
+        self.at_once = AtOnce(self.machine) if lanes and not trace else None
         self.machine.memory.add(0, LOW_RAM)
         for generation in (0, 1):
             self.machine.memory.add(scenario.addresses.slot(generation), scenario.addresses.slot_size)
         self.disowned: set[Unit] = set()
-        self.strayed: set[tuple[int, str]] = set()  # (owner, feature) of areas in others' memory
+        self.strayed: set[Area] = set()  # (owner, feature) of areas in others' memory
         self.strays = 0
 
     # -- steps of events -------------------------------------------------------------------------------
@@ -110,18 +110,15 @@ class Simulation:
     def _on_vcpus(self, turns: list[Turn]) -> None:
         """Carry out the turns of consecutive vCPUs, which differ in nothing but the vCPU."""
         rest = turns
-        if self.lanes and len(turns) >= FEWEST_LANES and not self._may_differ(turns[0]):
-            from workbench.engines.simulate.lanes_machine import keeps_state, run_as_lanes
-
+        if self.at_once and len(turns) >= FEWEST_LANES and not self._may_differ(turns[0]):
             # The first may be the boot CPU; the second shows how many steps a turn takes.
-            machine, changed = self.machine, keeps_state(self.protocol)
+            changed = keeps_state(self.protocol)
             self._take_turn(turns[0])
-            before = machine.counts["steps"]
+            before = self.machine.counts["steps"]
             self._take_turn(turns[1])
-            steps, rest = machine.counts["steps"] - before, turns[2:]
-            if not changed() and run_as_lanes(
-                machine, rest[0][0].cpu, len(rest), steps, partial(self._programs, rest[0])
-            ):
+            steps, rest = self.machine.counts["steps"] - before, turns[2:]
+            programs = partial(self._programs, rest[0])
+            if not changed() and self.at_once.run(rest[0][0].cpu, len(rest), steps, programs):
                 return
         for turn in rest:
             self._take_turn(turn)
@@ -177,41 +174,9 @@ class Simulation:
                 if unit is not None and unit in self.disowned:
                     self.strayed.add((unit.cpu, unit.what))
 
-    def evidence(self, owner: int, feature: Any) -> Evidence:
-        """Return what is known of one area now."""
-        if not self.protocol.supports(feature):
-            return Evidence(False, None, None, None, False, False, False)
-        machine = self.machine
-        believed = beliefs(machine.notes).get((owner, feature.name)) if self._beliefs is None else self._beliefs.get(
-            (owner, feature.name)
-        )
-        where = 0 if believed is None else believed
-        live = self.protocol.serving(machine.entries, owner, feature, where)
-        if feature.is_value and believed is None:
-            live = None  # a register at its default value is not a registration
-        backed = live is not None and machine.memory.reachable(live, feature.size, Side.KERNEL, write=True)
-        return Evidence(
-            True,
-            machine.notes.get(asked(owner, feature.name)),
-            believed,
-            live,
-            backed or (live is not None and feature.is_value),
-            self.protocol.serving(machine.ever, owner, feature, where) is not None,
-            (owner, feature.name) in self.strayed,
-        )
-
-    _beliefs: dict[tuple[int, str], int] | None = None
-
-    def fates(self) -> dict[tuple[int, str], Fate]:
+    def fates(self) -> dict[Area, Fate]:
         """Return {(owner, feature): fate} for every area of the scenario."""
-        self._beliefs = beliefs(self.machine.notes)
-        found = {
-            (owner, feature.name): fate_of(self.evidence(owner, feature))
-            for feature in self.scenario.features
-            for owner in self.scenario.owners(feature)
-        }
-        self._beliefs = None
-        return found
+        return all_fates(self.machine, self.scenario, self.strayed, self.at_once)
 
 
 _VM_STEPS: dict[type, Callable[[Simulation, Any], Any]] = {

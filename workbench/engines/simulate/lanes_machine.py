@@ -12,7 +12,7 @@ import pickle
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import fields, replace
-from functools import partial
+from functools import cached_property, partial
 from itertools import repeat
 from operator import attrgetter
 from typing import Any
@@ -22,8 +22,11 @@ from workbench.core.hoststate import Key
 from workbench.core.machine import Machine
 from workbench.core.steps import Side
 from workbench.core.vcpu import Vcpu
-from workbench.engines.simulate.lanes import Batch, Diverged, Lane
+from workbench.engines.simulate.lanes import Batch, Diverged
 from workbench.engines.simulate.lanes_state import LaneEntries, LaneMemory, lifted
+
+#: So many vCPUs that do the same are worth the trouble of running them at once.
+FEWEST_LANES = 16
 
 _SHARED = attrgetter(*(field.name for field in fields(Vcpu) if field.name not in ("index", "descriptor")))
 
@@ -34,16 +37,15 @@ class LaneMachine(Machine):
     A machine like any other, but for what it holds: entries, notes and memory are views of the real ones.
     """
 
-    def __init__(self, real: Machine, first: int, count: int, steps: int) -> None:
+    def __init__(self, real: Machine, first: int, count: int, steps: int, keys: "KeyColumns") -> None:
         self.real = real
         self.batch = Batch(count)
         self.steps = steps
         self.index: Any = self.batch.lane(first, 1)
-        self.cpus = {first: self._record()}
-        keys = _KeyColumns(self.index)
-        self.entries: Any = LaneEntries(real.entries, self.index, keys)
-        self.ever: Any = LaneEntries(real.ever, self.index, keys)
-        self.notes: Any = LaneEntries(real.notes, self.index, keys)
+        column = partial(keys.column, first, count)
+        self.entries: Any = LaneEntries(real.entries, self.index, column)
+        self.ever: Any = LaneEntries(real.ever, self.index, column)
+        self.notes: Any = LaneEntries(real.notes, self.index, column)
         self.memory: Any = LaneMemory(real.memory, self.batch)
         self.counts = Counter()
         self.trace = None
@@ -53,13 +55,14 @@ class LaneMachine(Machine):
         self._ticks = self.batch.lane(real._ticks, steps)
         self._kernel_exit = False
 
-    def _record(self) -> Vcpu:
-        """Return the record that stands for all; Diverged if they differ in more than index and descriptor."""
+    @cached_property
+    def cpus(self) -> dict[int, Vcpu]:  # type: ignore[override]
+        """The record that stands for all, under the first index; Diverged if more than index and descriptor differ."""
         records = [self.real.cpus[index] for index in self.index.values]
         if not all(map(_SHARED(records[0]).__eq__, map(_SHARED, records))):
             self.batch.refuse("vCPUs under different circumstances")
         descriptor = lifted(self.batch, [record.descriptor for record in records])
-        return replace(records[0], index=self.index, descriptor=descriptor)
+        return {self.index.first: replace(records[0], index=self.index, descriptor=descriptor)}
 
     def check(self) -> None:
         """Raise Diverged if anything was refused on the way, or the time of the lanes was wrong."""
@@ -81,21 +84,20 @@ class LaneMachine(Machine):
                     real.on_host_store(one, size, side)
 
 
-class _KeyColumns(dict[tuple[str, Any], list[Key]]):
-    """The keys of all lanes under a kind and a name, made once."""
+class KeyColumns:
+    """The keys of consecutive vCPUs under a kind and a name: made once, for they are asked for again and again."""
 
-    def __init__(self, index: Lane) -> None:
-        self.index = index
+    def __init__(self) -> None:
+        self._columns: dict[tuple[Any, ...], list[Key]] = {}
 
-    def __call__(self, kind: str, name: Any) -> list[Key]:
-        return self[kind, name]
-
-    def __missing__(self, which: tuple[str, Any]) -> list[Key]:
-        kind, name = which
-        make = partial(tuple.__new__, Key)
-        keys: list[Any] = list(map(make, zip(repeat(kind), self.index.values, repeat(name), strict=False)))
-        self[which] = keys
-        return keys
+    def column(self, first: int, count: int, kind: str, name: Any) -> list[Key]:
+        """Return the key of each lane."""
+        which = first, count, kind, name
+        if which not in self._columns:
+            parts = zip(repeat(kind), range(first, first + count), repeat(name), strict=False)
+            keys: list[Any] = list(map(partial(tuple.__new__, Key), parts))
+            self._columns[which] = keys
+        return self._columns[which]
 
 
 def keeps_state(protocol: Protocol) -> Callable[[], bool]:
@@ -115,16 +117,29 @@ def _attributes(protocol: Protocol) -> bytes | None:
         return None
 
 
-def run_as_lanes(machine: Machine, first: int, count: int, steps: int, act: Callable[[Machine], None]) -> bool:
-    """Let ``act`` run its programs on a machine that stands for all lanes; tell whether that was sound.
+class AtOnce:
+    """Runs programs of many vCPUs of ``machine`` at once, where that is sound."""
 
-    If it was not, ``machine`` is as it was. An error that a program meets is met again, by the vCPU whose it is.
-    """
-    try:
-        lanes = LaneMachine(machine, first, count, steps)
-        act(lanes)
-        lanes.check()
-    except (Diverged, Exception):  # noqa: BLE001
-        return False
-    lanes.commit()
-    return True
+    def __init__(self, machine: Machine) -> None:
+        self.machine = machine
+        self.keys = KeyColumns()
+
+    def ask(self, first: int, count: int, steps: int, act: Callable[[LaneMachine], None]) -> LaneMachine | None:
+        """Let ``act`` work on a machine that stands for many vCPUs; return that if it was sound, None otherwise.
+
+        Nothing is written to the real machine. An error that a program meets is met again, by the vCPU whose it is.
+        """
+        try:
+            lanes = LaneMachine(self.machine, first, count, steps, self.keys)
+            act(lanes)
+            lanes.check()
+        except (Diverged, Exception):  # noqa: BLE001
+            return None
+        return lanes
+
+    def run(self, first: int, count: int, steps: int, act: Callable[[LaneMachine], None]) -> bool:
+        """The same, and do to the real machine what was done; tell whether it was."""
+        lanes = self.ask(first, count, steps, act)
+        if lanes is not None:
+            lanes.commit()
+        return lanes is not None

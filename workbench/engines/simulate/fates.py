@@ -1,0 +1,64 @@
+"""What became of every area after an event: the evidence that a simulated machine has, and the word for it.
+
+The machine may be one that stands for many vCPUs (``lanes_machine``); where they differ, each is asked by itself.
+"""
+
+from collections.abc import Collection
+from itertools import repeat
+from typing import Any
+
+from workbench.core.contracts import Feature, Protocol
+from workbench.core.machine import Machine
+from workbench.core.outcome import Fate
+from workbench.core.scenario import Evidence, Scenario, asked, believes, fate_of
+from workbench.core.steps import Side
+from workbench.engines.simulate.lanes_machine import FEWEST_LANES, AtOnce, LaneMachine
+
+#: (owner, feature name) of an area.
+Area = tuple[int, str]
+
+
+def evidence(machine: Machine, protocol: Protocol, owner: int, feature: Feature, *, stray: bool) -> Evidence:
+    """Return what is known of one area now; ``stray`` says that the host writes to others' memory there."""
+    if not protocol.supports(feature):
+        return Evidence(False, None, None, None, False, False, False)
+    believed = machine.notes.get(believes(owner, feature.name))
+    where = 0 if believed is None else believed
+    live = protocol.serving(machine.entries, owner, feature, where)
+    if feature.is_value and believed is None:
+        live = None  # a register at its default value is not a registration
+    arrives = live is not None and (
+        feature.is_value or machine.memory.reachable(live, feature.size, Side.KERNEL, write=True)
+    )
+    ever = protocol.serving(machine.ever, owner, feature, where)
+    return Evidence(
+        True, machine.notes.get(asked(owner, feature.name)), believed, live, arrives, ever is not None, stray
+    )
+
+
+def all_fates(
+    machine: Machine, scenario: Scenario, strayed: Collection[Area], at_once: AtOnce | None
+) -> dict[Area, Fate]:
+    """Return the fate of every area, by feature and owner; many vCPUs are asked ``at_once`` where that is given."""
+    found: dict[Area, Fate] = {}
+    for feature in scenario.features:
+        owners, name = scenario.owners(feature), feature.name
+        fate = None
+        if at_once and len(owners) >= FEWEST_LANES and all(what != name for _, what in strayed):
+            fate = _common_fate(at_once, scenario.protocol, owners[2:], feature)
+        for owner in owners[:2] if fate else owners:  # as in a run, for the boot CPU may differ
+            known = evidence(machine, scenario.protocol, owner, feature, stray=(owner, name) in strayed)
+            found[owner, name] = fate_of(known)
+        if fate:
+            found.update(zip(zip(owners[2:], repeat(name), strict=False), repeat(fate), strict=False))
+    return found
+
+
+def _common_fate(at_once: AtOnce, protocol: Protocol, owners: Any, feature: Feature) -> Fate | None:
+    """Return the fate that the areas of consecutive vCPUs have in common, or None."""
+    found: list[Fate] = []
+
+    def ask(lanes: LaneMachine) -> None:
+        found.append(fate_of(evidence(lanes, protocol, lanes.index, feature, stray=False)))
+
+    return found[0] if at_once.ask(owners[0], len(owners), 0, ask) else None
