@@ -85,6 +85,16 @@ def noting_refusals(cpu: int, program: Program) -> Program:
             yield Note(refused(cpu, step.msr), step.value)
 
 
+#: Kernels that one scenario runs in the same machine, one after the other.
+GENERATIONS = 2
+
+
+def unit_at(scenario: Scenario, gpa: int) -> Unit | None:
+    """Return the unit of one of the scenario's kernels that holds ``gpa``, or None."""
+    unit = scenario.addresses.unit_at(gpa)
+    return unit if unit is not None and unit.generation < GENERATIONS else None
+
+
 class Watch:
     """Keeps the ghosts of a scenario, by ``get`` and ``set`` of whatever holds the state."""
 
@@ -95,12 +105,12 @@ class Watch:
         self._get = get
         self._put = put
 
-    def host_read(self, cpu: int, gpa: int, size: int, data: bytes | None, private: bool) -> None:
-        """The host read [gpa, gpa+size) for vCPU ``cpu`` (``data`` None: it could not)."""
+    def handler_read(self, cpu: int, gpa: int, size: int, data: bytes | None, private: bool) -> None:
+        """The handler of vCPU ``cpu``'s exit read [gpa, gpa+size) (``data`` None: it could not)."""
         descriptor = self.scenario.protocol.descriptor
         if descriptor is not None and descriptor.on(self.scenario.abi).size < size == descriptor.on(Abi.X86_64).size:
             self._put(OVERREAD, True)
-        unit = self.scenario.addresses.unit_at(gpa)
+        unit = unit_at(self.scenario, gpa)
         if unit is None or unit.what != DESCRIPTOR:
             return
         if data is not None:
@@ -113,7 +123,7 @@ class Watch:
         if restoring:
             self._put(REPLAYED, True)
         addresses = self.scenario.addresses
-        unit = addresses.unit_at(gpa)
+        unit = unit_at(self.scenario, gpa)
         if unit is None:
             return
         if self._get(OwnerOf(unit)) is not None:
@@ -133,14 +143,14 @@ class Watch:
 
     def left_host(self, held: Iterable[tuple[Key, Any]]) -> None:
         """The machine leaves a host that holds these entries."""
-        self._put(LEFT_BEHIND, tuple(sorted((entry for entry in held if _is_registration(entry[0])), key=repr)))
+        self._put(LEFT_BEHIND, tuple(sorted((entry for entry in held if _is_registration(*entry)), key=repr)))
 
     def goes_on(self, now_held: Iterable[tuple[Key, Any]]) -> None:
         """The machine goes on. A host that holds nothing has lost all; that is another failure."""
         before = self._get(LEFT_BEHIND)
         if not before:
             return
-        after = {key: value for key, value in now_held if _is_registration(key)}
+        after = {key: value for key, value in now_held if _is_registration(key, value)}
         if after and after != dict(before):
             self._put(RESTORED_OTHERWISE, True)
         self._put(LEFT_BEHIND, ())
@@ -154,7 +164,9 @@ class Watch:
             self._put(fetched(cpu), (*seen, ((gpa, len(data)), data)))
 
 
-def _is_registration(key: Key) -> bool:
+def _is_registration(key: Key, value: Any) -> bool:
+    if not value:
+        return False  # a register that holds 0 says no more than one that was never written
     return key.kind == "area" or (key.kind not in DERIVED and key.kind not in GHOST_KINDS)
 
 

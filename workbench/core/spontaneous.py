@@ -40,6 +40,11 @@ def cpu_of(slot: str) -> int:
     return 0 if slot == EVENT else int(slot.removeprefix("vcpu").removeprefix("entry"))
 
 
+def serves_exit(slot: str) -> bool:
+    """Tell whether what the host does in this slot is the handler of an exit."""
+    return slot.startswith("vcpu")
+
+
 class Begin(NamedTuple):
     """The event's Start step, with the program by its name: bound methods of equal kernels are not equal."""
 
@@ -75,6 +80,8 @@ class Happening:
             return host_side(protocol.on_entry(cpu))
         if self.gpa is None:
             return host_side(protocol.deliver(cpu, self.feature))
+        if self.owner == self.cpu:
+            return guest_side(protocol, self.feature.read(self.gpa))
         return guest_side(protocol, look(self.owner, self.feature, self.gpa))
 
 
@@ -120,6 +127,23 @@ def readings(scenario: Scenario) -> Iterator[Happening]:
                     whose = "the VM" if owner == VM else f"vCPU {owner}"
                     name = f"vCPU {cpu} reads {feature.name} of {whose} (kernel {generation})"
                     yield Happening(scenario, name, vcpu_slot(cpu), cpu, feature, owner, gpa)
+
+
+def takings(scenario: Scenario) -> Iterator[Happening]:
+    """Every vCPU handles an event of its own, so that the host may deliver the next."""
+    for feature in scenario.supported():
+        if feature.update_when == "event":
+            for cpu in range(scenario.vcpus):
+                for generation in (0, 1):
+                    gpa = scenario.addresses.gpa(scenario.addresses.area(generation, cpu, feature))
+                    name = f"vCPU {cpu} handles its {feature.name} event (kernel {generation})"
+                    yield Happening(scenario, name, vcpu_slot(cpu), cpu, feature, owner_of(cpu, feature), gpa)
+
+
+def happenings(scenario: Scenario) -> dict[str, Happening]:
+    """Return everything that may happen by itself, by name."""
+    found = (*deliveries(scenario), *readings(scenario), *takings(scenario))
+    return {happening.name: happening for happening in found}
 
 
 def guest_program(scenario: Scenario, start: Start) -> Program:

@@ -35,6 +35,7 @@ class Atoms:
         self._covered: list[tuple[int, int]] = []  # disjoint ranges that were ever accessed, sorted
         self.names: dict[Hashable, None] = {}  # host entries and notes, in order of appearance
         self._cache: dict[tuple[int, int], tuple[Atom, ...]] = {}
+        self._within: dict[tuple[int, int], tuple[Atom, ...]] = {}
         self._is_learning = False
 
     @contextmanager
@@ -59,11 +60,13 @@ class Atoms:
 
     def within(self, gpa: int, size: int) -> tuple[Atom, ...]:
         """Return the known atoms that lie in [gpa, gpa + size)."""
-        atoms: list[Atom] = []
-        for start, end in self._covered:
-            if gpa <= start and end <= gpa + size:
-                atoms += self._between(start, end)
-        return tuple(atoms)
+        found = self._within.get((gpa, size))
+        if found is None:
+            touched = [covered for covered in self._covered if covered[0] < gpa + size and gpa < covered[1]]
+            atoms = (atom for start, end in touched for atom in self._between(start, end))
+            found = tuple(atom for atom in atoms if gpa <= atom.gpa and atom.gpa + atom.size <= gpa + size)
+            self._within[gpa, size] = found
+        return found
 
     def know(self, name: Hashable) -> None:
         """Take note of a host entry or a ghost; raise Finer if it is new."""
@@ -81,6 +84,7 @@ class Atoms:
 
     def _cut(self, gpa: int, size: int) -> None:
         self._cache.clear()
+        self._within.clear()
         self._cuts = sorted({*self._cuts, gpa, gpa + size})
         merged: list[tuple[int, int]] = []
         for start, end in sorted([*self._covered, (gpa, gpa + size)]):

@@ -11,13 +11,14 @@ from typing import Any
 
 from workbench.core.errors import WorkbenchError
 from workbench.engines.explore.explorer import explore
+from workbench.engines.explore.model import SlotVar
 from workbench.engines.explore.plain import applied
 from workbench.engines.explore.result import Result
 from workbench.engines.explore.space import Action, Space
-from workbench.engines.explore.vm.atoms import Finer
+from workbench.engines.explore.vm.atoms import Atom, Finer
 from workbench.engines.explore.vm.model import MachineModel
 
-WALKS = 6
+WALKS = 4
 LONGEST_WALK = 20_000
 MOST_RESTARTS = 1000
 
@@ -42,9 +43,7 @@ def learn(machine: MachineModel) -> None:
 
 def walk(machine: MachineModel, seed: int) -> None:
     """Take one schedule to its end: seeds 0 and 1 prefer one actor over the next, the others draw lots."""
-    model = machine.model()
-    model.properties = ()
-    space = Space(model)
+    space = Space(machine.model())
     choice = random.Random(seed)
     state = space.initial()
     order: Sequence[Action] = space.actions if seed != 1 else space.actions[::-1]
@@ -57,4 +56,7 @@ def walk(machine: MachineModel, seed: int) -> None:
                 state = applied(space, effect, state)
                 break
         else:
-            return
+            break
+    for predicate in space.predicates:
+        predicate.effect(state)
+    machine.met.update(dict.fromkeys(name for name in space.names if not isinstance(name, SlotVar | Atom)))

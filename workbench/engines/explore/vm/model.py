@@ -25,6 +25,7 @@ from workbench.core.spontaneous import (
     guest_program,
     program_name,
     readings,
+    takings,
     vcpu_slot,
 )
 from workbench.core.steps import GUEST
@@ -39,9 +40,11 @@ from workbench.engines.explore.vm.names import (
     MEMSLOTS,
     PAUSED,
     READS_LEFT,
+    Flag,
     in_guest,
     record,
     stopped,
+    takes_left,
     updates_left,
 )
 from workbench.engines.explore.vm.world import ViewWorld
@@ -63,8 +66,8 @@ class Event(Protocol):
 class Bounds:
     """How often things may happen that could happen for ever.
 
-    ``updates``: payload deliveries for each vCPU, beyond those the event asks for; ``reads``: payloads read
-    by another vCPU, all together.
+    ``updates``: payload deliveries for each vCPU, beyond those the event asks for, and as many events that it
+    handles; ``reads``: payloads read by another vCPU, all together.
     """
 
     updates: int = 1
@@ -86,6 +89,7 @@ class MachineModel:
         self.event = event
         self.bounds = bounds
         self.atoms = Atoms()
+        self.met: dict[Hashable, None] = {}  #: further variables, met on the way; declared from then on
         self.programs: dict[str, Program] = {}
         self._starts: dict[str, Any] = {}
         self._properties = properties
@@ -153,8 +157,12 @@ class MachineModel:
             slots[entry_slot(cpu)] = None
         self.programs[EVENT] = Program(EVENT, self._event_program)
         slots[EVENT] = EVENT
-        rules = [self._delivery(happening) for happening in deliveries(self.scenario)] if self.bounds.updates else []
-        rules += [self._reading(happening) for happening in readings(self.scenario)] if self.bounds.reads else []
+        rules = []
+        if self.bounds.updates:
+            rules += [self._delivery(happening) for happening in deliveries(self.scenario)]
+            rules += [self._reading(happening, takes_left(happening.cpu)) for happening in takings(self.scenario)]
+        if self.bounds.reads:
+            rules += [self._reading(happening, READS_LEFT) for happening in readings(self.scenario)]
         return Model(
             variables=self._variables(),
             slots=slots,
@@ -168,10 +176,11 @@ class MachineModel:
     def _variables(self) -> dict[Hashable, Hashable]:
         addresses = self.scenario.addresses
         slots = (LOW_RAM, *((addresses.slot(g), addresses.slot_size, False) for g in (0, 1)))
-        variables: dict[Hashable, Hashable] = {MEMSLOTS: slots, PAUSED: False, READS_LEFT: self.bounds.reads}
+        variables: dict[Hashable, Hashable] = {name: _initial(name) for name in self.met}
+        variables |= {MEMSLOTS: slots, PAUSED: False, READS_LEFT: self.bounds.reads}
         for cpu in range(self.scenario.vcpus):
             variables[record(cpu)] = self.scenario.cpu(cpu)
-            variables[updates_left(cpu)] = self.bounds.updates
+            variables[updates_left(cpu)] = variables[takes_left(cpu)] = self.bounds.updates
             variables[stopped(cpu)] = False
             variables[fetched(cpu)] = ()
         variables.update(dict.fromkeys(GHOSTS, False))
@@ -186,7 +195,7 @@ class MachineModel:
             return EVENT_STEPS[type(step)](self, view, step)
         side, inner = step
         cpu = cpu_of(slot)
-        world = ViewWorld(self.scenario, self.atoms, view, cpu, slot == EVENT and view[PAUSED])
+        world = ViewWorld(self.scenario, self.atoms, view, slot, slot == EVENT and view[PAUSED])
         if side is GUEST and slot != EVENT:
             if view[PAUSED] or not view.idle(entry_slot(cpu)):
                 return BLOCKED
@@ -208,16 +217,16 @@ class MachineModel:
 
         return Rule(name, starts)
 
-    def _reading(self, happening: Happening) -> Rule:
+    def _reading(self, happening: Happening, budget: Flag) -> Rule:
         cpu, name, (belief,) = happening.cpu, self.happening(happening), happening.needs
 
         def starts(view: View) -> bool | None:
-            left = view[READS_LEFT]
+            left = view[budget]
             if not left or view[PAUSED] or view[belief] != happening.gpa:
                 return False
             if view[stopped(cpu)] or not view.idle(happening.slot) or not view.idle(entry_slot(cpu)):
                 return False
-            view[READS_LEFT] = left - 1
+            view[budget] = left - 1
             view.start(happening.slot, name)
             return None
 

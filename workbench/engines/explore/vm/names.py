@@ -44,6 +44,11 @@ def updates_left(cpu: int) -> Flag:
     return Flag("updates left", cpu)
 
 
+def takes_left(cpu: int) -> Flag:
+    """How often the vCPU may still handle an event of its own."""
+    return Flag("events to handle", cpu)
+
+
 def in_guest(step: Any) -> bool:
     """Tell whether a vCPU whose pending step is this one stands in guest code (idle: None counts)."""
     return step is None or step[0] is GUEST

@@ -8,7 +8,7 @@ from workbench.core.ghosts import Watch, was_area
 from workbench.core.hoststate import Key
 from workbench.core.memory import GPA_LIMIT, PAGE_SHIFT
 from workbench.core.scenario import Scenario
-from workbench.core.spontaneous import MOMENT
+from workbench.core.spontaneous import MOMENT, cpu_of, serves_exit
 from workbench.core.steps import GUEST, USER, Exit, Moment, Side, ToUser
 from workbench.core.vcpu import Vcpu
 from workbench.engines.explore.view import View
@@ -19,13 +19,13 @@ Slots = tuple[tuple[int, int, bool], ...]  # (gpa, size, read-only)
 
 
 class ViewWorld:
-    """What one step of vCPU ``cpu`` acts on; ``restoring``: it is a step of the event's, while all are paused."""
+    """What one step in a slot acts on; ``restoring``: it is a step of the event's, while all are paused."""
 
-    def __init__(self, scenario: Scenario, atoms: Atoms, view: View, cpu: int, restoring: bool = False) -> None:
+    def __init__(self, scenario: Scenario, atoms: Atoms, view: View, slot: str, restoring: bool = False) -> None:
         self.scenario = scenario
         self.atoms = atoms
         self.view = view
-        self.cpu = cpu
+        self.slot = slot
         self.restoring = restoring
         self.watch = watch_of(scenario, atoms, view)
 
@@ -36,8 +36,8 @@ class ViewWorld:
         present = self._present(gpa, size, write=False)
         if present and self._visible(gpa, size, side):
             data = b"".join(self.view[atom].to_bytes(atom.size, "little") for atom in self.atoms.of(gpa, size))
-        if side is not GUEST:
-            self.watch.host_read(self.cpu, gpa, size, data, private=present and data is None)
+        if side is not GUEST and serves_exit(self.slot):
+            self.watch.handler_read(cpu_of(self.slot), gpa, size, data, private=present and data is None)
         return data
 
     def poke(self, gpa: int, data: bytes, side: Side) -> bool:

@@ -1,0 +1,36 @@
+"""Descriptor race: while vCPU 0 registers, another vCPU overwrites its descriptor once.
+
+A guest that attacks its host does this on purpose (CVE-2023-4155: an SEV-ES guest changed its GHCB between two reads
+of KVM's); a broken one by a stray pointer. What is written differs from what was checked: the base lies outside
+memory. A protocol without a descriptor gives the other vCPU nothing to overwrite.
+"""
+
+from workbench.core.layout import U64
+from workbench.core.scenario import Scenario
+from workbench.core.steps import Program, Store
+from workbench.core.vcpu import Vcpu
+from workbench.core.vmsteps import Enter, Invoke, Start
+from workbench.lifecycle.event import Event
+from workbench.lifecycle.linux import LinuxKernel
+
+
+class DescriptorRace(Event):
+    """vCPU 0 boots; the last vCPU, instead of booting, overwrites the base in vCPU 0's descriptor."""
+
+    name = "descriptor-race"
+    title = "descriptor changed by another vCPU"
+    min_vcpus = 2
+
+    def setup(self, scenario: Scenario) -> Program:
+        """Only vCPU 0 boots."""
+        yield Start(0, LinuxKernel(scenario).boot)
+
+    def strike(self, scenario: Scenario) -> Program:
+        yield Start(scenario.vcpus - 1, Invoke(scribble, (scenario,)))
+        yield Enter(0)
+
+
+def scribble(cpu: Vcpu, scenario: Scenario) -> Program:
+    """Guest: make the first field of vCPU 0's descriptor an address outside memory, aligned for every feature."""
+    if scenario.protocol.descriptor is not None:
+        yield Store(scenario.cpu(0).descriptor, scenario.addresses.slot(2), U64)
