@@ -298,6 +298,12 @@ def test_generic_R12_base_and_size(bench, base, size, result):
     assert (registry(0, TYPES["steal_time"]) in bench.machine.entries) is (result == OK)
 
 
+def test_generic_R12_an_area_may_end_where_the_address_space_ends(bench):
+    bench.memory.add((1 << 64) - 0x1000, 0x1000)
+    assert call(bench, (1 << 64) - 64, 64, TYPES["steal_time"]) == (HANDLED, OK)
+    assert call(bench, (1 << 64) - 63, 64, TYPES["steal_time"]) == (HANDLED, EFAULT)
+
+
 def test_generic_R12_an_unknown_type_may_have_any_size(bench):
     assert call(bench, 0x3000, 1, UNKNOWN_TYPE) == (HANDLED, OK)
     assert call(bench, HOLE, 1, UNKNOWN_TYPE + 1) == (HANDLED, EFAULT)
