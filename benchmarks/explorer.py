@@ -1,0 +1,168 @@
+"""The explorer beside SPIN, on the same model in the same run: `python -m benchmarks.explorer [--json]`.
+
+Rule kept here: like is compared with like. SPIN verifies the text that the explorer derives from the same
+rules; both count the same states or the row says so. SPIN is compiled with `-o2` at generation (else it
+hides variables that are only written), `-O2 -DSAFETY -DNOREDUCE` (all states; the reduction finds nothing to
+leave out here) and run with a hash table of the right size (`-w`); no lossy compression. Both look at the
+conjunction of all properties (`ANY`) in every state. Each tool runs in its own process, one after the other,
+interleaved; medians over `--runs`.
+
+`*_wall_s` is the whole process: start, reading the model, compiling (for SPIN: deriving the text is not
+counted, generating and compiling C is), search. `*_states_per_s` and `ratio` are the search alone.
+`*_bytes_per_state` is the peak of the memory above that of a search of a handful of states; ours is resident
+memory, SPIN's its own account of actual memory, visited states, hash table and stack.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from benchmarks.models.generic import generic
+from benchmarks.models.per_feature import per_feature
+from workbench.engines.explore import Model, Rule, SpinRun, explore, explore_and_export, run_spin
+
+PROTOCOLS: dict[str, Callable[[int, int], Model]] = {"G": generic, "P": per_feature}
+DEFAULT = ["G-2-1", "G-3-1", "P-2-3"]  # 5e4, 2e6 and 1.6e7 states
+HUGE = "G-4-1"  # 8.3e7 states: one run, on demand
+
+
+def model_called(name: str) -> Model:
+    """The model of a name like G-3-1: protocol, vCPUs, features."""
+    protocol, vcpus, features = name.split("-")
+    return PROTOCOLS[protocol](int(vcpus), int(features))
+
+
+def ours(name: str, tables: str, symmetry: bool) -> dict[str, Any]:
+    """Search one model in this process, warmed up as in a running kernel; memory above that of the warm-up."""
+    _warm_up(tables)
+    before = _memory("VmRSS")
+    result = explore(model_called(name), tables=tables, symmetry=symmetry)
+    after = _memory("VmHWM")
+    return {
+        "states": result.states,
+        "transitions": result.transitions,
+        "seconds": result.seconds,
+        "bytes": after - before,
+        "stored": result.stored,
+        "hits": result.hits,
+    }
+
+
+def _memory(what: str) -> int:
+    """Bytes of resident memory of this process, now (VmRSS) or at most so far (VmHWM); Linux."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith(what):
+            return int(line.split()[1]) * 1024
+    raise SystemExit(f"/proc/self/status has no {what}: memory is only measured on Linux")
+
+
+def _warm_up(tables: str) -> None:
+    """Load what a second search in the same process finds loaded."""
+
+    def tick(view: Any) -> None:
+        view["n"] = (view["n"] + 1) % 4
+
+    explore(Model({"n": 0}, [Rule("tick", tick)]), tables=tables)
+
+
+def _in_own_process(arguments: list[str]) -> tuple[dict[str, Any], float]:
+    started = time.perf_counter()
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.explorer", *arguments], capture_output=True, text=True, check=False
+    )
+    if done.returncode != 0:
+        raise SystemExit(done.stderr)
+    return json.loads(done.stdout), time.perf_counter() - started
+
+
+def compared(name: str, engines: list[str], runs: int, symmetry: bool) -> list[dict[str, Any]]:
+    """One row per engine for one model, with SPIN's numbers from the same run."""
+    result, text = explore_and_export(model_called(name))
+    everything = [prop.code for prop in model_called(name).properties].index("ANY") + 1
+    spins: list[SpinRun] = []
+    own: dict[str, list[tuple[dict[str, Any], float]]] = {engine: [] for engine in engines}
+    for _ in range(runs):
+        spins.append(run_spin(text, prop=everything, expected_states=result.states))
+        for engine in engines:
+            own[engine].append(_in_own_process(["--one", name, engine, *(["--symmetry"] if symmetry else [])]))
+    smallest = run_spin("bit x; active proctype p() { do :: x = 1 - x od }", expected_states=4)
+    return [_row(name, engine, symmetry, spins, smallest, own[engine]) for engine in engines]
+
+
+def _row(
+    name: str,
+    engine: str,
+    symmetry: bool,
+    spins: list[SpinRun],
+    smallest: SpinRun,
+    own: list[tuple[dict[str, Any], float]],
+) -> dict[str, Any]:
+    spin_seconds = statistics.median(run.seconds for run in spins)
+    seconds = statistics.median(run["seconds"] for run, _ in own)
+    found = own[0][0]
+    states = found["states"]
+    return {
+        "model": name,
+        "engine": f"{engine} symmetry" if symmetry else engine,
+        "states": states,
+        "transitions": found["transitions"],
+        "agrees": (states, found["hits"]["ANY"]) == (spins[0].states, spins[0].errors),
+        "ours_states_per_s": round(states / seconds),
+        "spin_states_per_s": round(spins[0].states / spin_seconds) if spin_seconds else None,
+        "ratio": round(spin_seconds / seconds, 2),
+        "ours_bytes_per_state": round(statistics.median(run["bytes"] for run, _ in own) / states, 1),
+        "spin_bytes_per_state": round((spins[0].bytes - smallest.bytes) / spins[0].states, 1),
+        "ours_wall_s": round(statistics.median(wall for _, wall in own), 3),
+        "spin_wall_s": round(statistics.median(run.build_seconds + run.seconds for run in spins), 3),
+        "ours_search_s": round(seconds, 3),
+        "spin_search_s": spin_seconds,
+    }
+
+
+def as_text(rows: list[dict[str, Any]]) -> str:
+    """The rows as a table."""
+    names = list(rows[0])
+    cells = [names] + [[str(row[name]) for name in names] for row in rows]
+    widths = [max(len(line[column]) for line in cells) for column in range(len(names))]
+    return "\n".join("  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)) for line in cells)
+
+
+def main() -> None:
+    """Run the comparison and print it."""
+    parser = argparse.ArgumentParser(prog="benchmarks.explorer", description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("--json", action="store_true", help="one JSON list instead of a table")
+    parser.add_argument(
+        "--models",
+        nargs="+",
+        default=DEFAULT,
+        metavar="NAME",
+        help=f"protocol-vcpus-features, G or P; default {' '.join(DEFAULT)}; {HUGE} has 8e7 states",
+    )
+    parser.add_argument("--engines", nargs="+", default=["numpy", "numba"], choices=["python", "numpy", "numba"])
+    parser.add_argument("--runs", type=int, default=3, help="runs of each, interleaved; the median counts")
+    parser.add_argument(
+        "--symmetry",
+        action="store_true",
+        help="merge states that differ by exchanging vCPUs; "
+        "SPIN still searches all of them, so these rows are no comparison of speed",
+    )
+    parser.add_argument("--one", nargs=2, metavar=("NAME", "ENGINE"), help=argparse.SUPPRESS)
+    chosen = parser.parse_args()
+    if chosen.one:
+        name, engine = chosen.one
+        print(json.dumps(ours(name, engine, chosen.symmetry)))
+        return
+    rows = [row for name in chosen.models for row in compared(name, chosen.engines, chosen.runs, chosen.symmetry)]
+    print(json.dumps(rows, indent=1) if chosen.json else as_text(rows))
+
+
+if __name__ == "__main__":
+    main()
