@@ -4,6 +4,7 @@ from workbench.core.errors import WorkbenchError
 from workbench.lifecycle.boot import Boot
 from workbench.lifecycle.controls import AllowMigration, AllowMigrationUnserved, Haltpoll
 from workbench.lifecycle.crash import Crash
+from workbench.lifecycle.descriptor_race import DescriptorRace
 from workbench.lifecycle.double import DoubleRegistration, DoubleRegistrationCrossing, DoubleRegistrationMoved
 from workbench.lifecycle.encrypted import Encrypted, EncryptedUnshared
 from workbench.lifecycle.event import Event
@@ -53,6 +54,7 @@ EVENTS: dict[str, Event] = {
         DoubleRegistrationCrossing(),
         Overlap(),
         OverlapVcpus(),
+        DescriptorRace(),
         HostileBadBase(),
         HostileSizeZero(),
         HostileWrap(),
