@@ -1,0 +1,1 @@
+"""The notebooks as tests: executed, compared with what is committed, and kept readable."""

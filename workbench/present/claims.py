@@ -1,0 +1,32 @@
+"""A claim in a notebook: a sentence, the value expected, and how to find out. It prints one line, PASS or FAIL.
+
+A notebook made of claims is a test as well: no line of its output may begin with FAIL.
+"""
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+PASS, FAIL = "PASS", "FAIL"
+
+
+def claim(text: str, expected: Any, find_out: Callable[[], Any]) -> None:
+    """Call ``find_out`` and print whether it returns ``expected``; an exception is a claim that fails."""
+    sys.stdout.write(verdict(text, expected, find_out) + "\n")
+
+
+def verdict(text: str, expected: Any, find_out: Callable[[], Any]) -> str:
+    """Return the line that :func:`claim` prints."""
+    try:
+        found = find_out()
+    except Exception as error:  # noqa: BLE001  whatever goes wrong, the reader must see it as a claim that failed
+        return f"{FAIL}  {text}: expected {_shown(expected)}, but {type(error).__name__}: {error}"
+    if bool(found == expected):
+        return f"{PASS}  {text}: {_shown(found)}"
+    return f"{FAIL}  {text}: expected {_shown(expected)}, found {_shown(found)}"
+
+
+def _shown(value: Any) -> str:
+    """Return a value as people write it; the words of the closed sets without their class."""
+    word = getattr(value, "value", None)
+    return word if isinstance(word, str) else repr(value)

@@ -1,0 +1,47 @@
+"""Executed notebooks without what differs from run to run, or needs a kernel or a network to be read.
+
+A widget's saved output keeps its text and picture and loses the reference to a model that nobody will find again;
+execution times, widget states and kernel details go; cells are numbered in the order in which they ran.
+"""
+
+from pathlib import Path
+from typing import Any
+
+TIMEOUT = 600  # seconds for one cell: a guard against hanging
+WIDGET = "application/vnd.jupyter.widget-"
+KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
+
+
+def execute(notebook: Any, folder: Path) -> None:
+    """Run every cell of ``notebook`` in ``folder``; raise nbclient's CellExecutionError where one fails."""
+    from nbclient import NotebookClient
+    from traitlets.config import Config
+
+    # The kernel listens on 127.0.0.1 only; "auto" keeps ipykernel from warning at every start.
+    config = Config({"KernelManager": {"transport_encryption": "auto"}})
+    client = NotebookClient(
+        notebook, timeout=TIMEOUT, resources={"metadata": {"path": str(folder)}}, config=config, record_timing=False
+    )
+    client.execute()
+
+
+def normalise(notebook: Any) -> Any:
+    """Take everything from ``notebook`` that another run would write differently; return it."""
+    notebook.metadata = type(notebook.metadata)(kernelspec=dict(KERNEL), language_info={"name": "python"})
+    number = 0
+    for cell in notebook.cells:
+        cell.metadata = type(cell.metadata)({key: cell.metadata[key] for key in ("tags",) if key in cell.metadata})
+        if cell.cell_type == "code":
+            number += 1
+            cell.execution_count = number
+            cell.outputs = [_plain(output, number) for output in cell.outputs]
+    return notebook
+
+
+def _plain(output: Any, number: int) -> Any:
+    if "data" in output:
+        for kind in [kind for kind in output.data if kind.startswith(WIDGET)]:
+            del output.data[kind]
+    if output.output_type == "execute_result":
+        output.execution_count = number
+    return output
