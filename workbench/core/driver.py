@@ -45,17 +45,24 @@ def guest_side(protocol: Protocol, program: Program, *, cpl: int = 0) -> Program
 
 def register_access(protocol: Protocol, step: Wrmsr | Rdmsr) -> Program:
     """One exit for a register access, its handler, and the policy for registers nobody claims."""
-    writes = type(step) is Wrmsr
-    cpu: Vcpu = yield GUEST, Exit("wrmsr" if writes else "rdmsr", step.msr)
-    if not cpu.host.knows_protocol or step.msr not in protocol.msrs:
-        result: Any = UNKNOWN
-    elif isinstance(step, Wrmsr):
-        result = yield from host_side(protocol.on_wrmsr(cpu, step.msr, step.value))
-    else:
-        result = yield from host_side(protocol.on_rdmsr(cpu, step.msr))
+    cpu, result = yield from served(protocol, step)
     if result is UNKNOWN:
         result = yield from unclaimed(cpu, step)
     return result
+
+
+def served(protocol: Protocol, step: Wrmsr | Rdmsr) -> Program:
+    """One exit for a register access and its handler; return the vCPU's record and what the handler answers.
+
+    The answer is UNKNOWN where nobody claims the register; no policy for that is applied.
+    """
+    writes = type(step) is Wrmsr
+    cpu: Vcpu = yield GUEST, Exit("wrmsr" if writes else "rdmsr", step.msr)
+    if not cpu.host.knows_protocol or step.msr not in protocol.msrs:
+        return cpu, UNKNOWN
+    if isinstance(step, Wrmsr):
+        return cpu, (yield from host_side(protocol.on_wrmsr(cpu, step.msr, step.value)))
+    return cpu, (yield from host_side(protocol.on_rdmsr(cpu, step.msr)))
 
 
 def unclaimed(cpu: Vcpu, step: Wrmsr | Rdmsr) -> Program:

@@ -7,10 +7,10 @@ protocol, whose own answer is reported, UNKNOWN included. No protocol rule stand
 from typing import Any
 
 from workbench.core.contracts import Protocol
-from workbench.core.driver import host_read, host_side, host_write
+from workbench.core.driver import host_read, host_side, host_write, served
 from workbench.core.machine import Machine
-from workbench.core.outcome import FAULT, HANDLED, UNKNOWN, Outcome
-from workbench.core.steps import GUEST, Exit, Program, Rdmsr, Wrmsr
+from workbench.core.outcome import FAULT, HANDLED, Outcome
+from workbench.core.steps import GUEST, Rdmsr, Wrmsr
 from workbench.core.target import Engine, MachineSpec, Reading
 from workbench.core.vcpu import Host, Vcpu
 
@@ -85,17 +85,8 @@ class SimulatedTarget:
 
     def _access(self, cpu: int, step: Wrmsr | Rdmsr) -> Any:
         self.run(cpu)
-        return self.machine.run(cpu, self._served(step))
-
-    def _served(self, step: Wrmsr | Rdmsr) -> Program:
-        """One exit and its handler; return the handler's answer, UNKNOWN where nobody claims the register."""
-        writes = isinstance(step, Wrmsr)
-        cpu: Vcpu = yield GUEST, Exit("wrmsr" if writes else "rdmsr", step.msr)
-        if step.msr not in self.protocol.msrs:
-            return UNKNOWN
-        if isinstance(step, Wrmsr):
-            return (yield from host_side(self.protocol.on_wrmsr(cpu, step.msr, step.value)))
-        return (yield from host_side(self.protocol.on_rdmsr(cpu, step.msr)))
+        _, answer = self.machine.run(cpu, served(self.protocol, step))
+        return answer
 
 
 ENGINE = Engine("sim", lambda: None, SimulatedTarget)
