@@ -81,14 +81,14 @@ class LaneEntries:
         self.written: dict[tuple[str, Any], Any] = {}  # in the order of the real dictionary
         self.dropped: set[tuple[str, Any]] = set()
 
-    def get(self, key: Any) -> Any:
-        """Return the entry of each lane under ``key``."""
+    def get(self, key: Any, default: Any = None) -> Any:
+        """Return the entry of each lane under ``key``; ``default`` where no lane has one."""
         name = self._own(key)
         if name is None:
-            return self.real.get(key)
+            return self.real.get(key, default)
         if name not in self.known:
             self.known[name] = lifted(self.index.batch, list(map(self.real.get, self.keys(*name))))
-        return self.known[name]
+        return default if self.known[name] is None else self.known[name]
 
     def __setitem__(self, key: Any, value: Any) -> None:
         """Make the entry of each lane under ``key``."""

@@ -1,0 +1,244 @@
+"""The simulator's speed, as ratios taken in one run: `python -m benchmarks.simulate [--json]`.
+
+Three questions. How long does a boot of 4096 vCPUs with all features take, with lanes and without? How many steps a
+second is that, next to the events a second of a SimPy model of the same registrations? How long do `import workbench`
+and the simulator with all its protocols take to import, next to `import pandas`?
+
+Rules kept here: all that is compared alternates, repeat by repeat, on one processor, and a ratio is that of one
+repeat; the median over the repeats is shown, with the lowest and the highest. The SimPy model has one process for
+each vCPU and one timeout for each step that guest and host take here; it computes nothing, and the start and the end
+of each process count as events too. It runs in two ways: all vCPUs at once, as a SimPy model is usually written, and
+each vCPU waiting for the one before, which is the schedule the simulator keeps and SimPy's best case (its queue is
+then all but empty). Ours does all the work of a step: memory, host entries, counts. What became of each area
+(`fates`) is asked of ours only and timed apart. Times are this process's processor time, because others share the
+machine; imports are wall time, each in a fresh interpreter with the bytecode already compiled, less the time of an
+interpreter that imports nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import simpy
+
+from workbench.core.scenario import Scenario
+from workbench.engines.simulate import simulate
+from workbench.engines.simulate.engine import Simulation
+from workbench.features import choose
+from workbench.lifecycle.boot import Boot
+from workbench.protocols import PROTOCOLS
+
+IMPORTS = {
+    "nothing": "pass",
+    "workbench": "import workbench",
+    "simulator and all protocols": "import workbench.engines.simulate, workbench.protocols, workbench.lifecycle",
+    "pandas": "import pandas",
+}
+
+
+class Row(NamedTuple):
+    """One measured number: the median over the repeats, and the lowest and the highest."""
+
+    subject: str
+    metric: str
+    value: float
+    low: float
+    high: float
+    unit: str
+    vcpus: int | None
+
+
+# -- what is measured ------------------------------------------------------------------------------------
+
+
+class Booted(NamedTuple):
+    """One boot of ours: processor seconds until all vCPUs run, seconds for the fates, steps taken."""
+
+    seconds: float
+    fates_seconds: float
+    steps: int
+
+
+def boot(protocol: str, vcpus: int, lanes: bool) -> Booted:
+    """Boot a guest with all features on a fresh machine."""
+    features = choose()
+    gc.collect()
+    started = time.process_time()
+    scenario = Scenario(PROTOCOLS[protocol](features), features, vcpus=vcpus)
+    simulation = Simulation(scenario, lanes=lanes)
+    simulation.play(Boot().strike(scenario))
+    booted = time.process_time()
+    simulation.fates()
+    return Booted(booted - started, time.process_time() - booted, simulation.machine.counts["steps"])
+
+
+def steps_by_vcpu(protocol: str, vcpus: int) -> list[int]:
+    """How many steps each vCPU takes to boot and to enter the guest once: the boot CPU, then the others."""
+    features = choose()
+    one, two = (
+        simulate(Scenario(PROTOCOLS[protocol](features), features, vcpus=number), Boot()).counts["steps"]  # type: ignore[arg-type]
+        for number in (1, 2)
+    )
+    return [one, *[two - one] * (vcpus - 1)]
+
+
+def vcpu_process(env: simpy.Environment, steps: int) -> Iterator[simpy.Event]:
+    """One vCPU of the SimPy model."""
+    for _ in range(steps):
+        yield env.timeout(1)
+
+
+def one_by_one(env: simpy.Environment, steps: list[int]) -> Iterator[simpy.Event]:
+    """Start each vCPU when the one before has come up."""
+    for number in steps:
+        yield env.process(vcpu_process(env, number))
+
+
+def simpy_events_per_second(steps: list[int], at_once: bool) -> float:
+    """Run the SimPy model; a process's start and end are events, as each of its timeouts is."""
+    gc.collect()
+    started = time.process_time()
+    env = simpy.Environment()
+    if at_once:
+        for number in steps:
+            env.process(vcpu_process(env, number))
+    else:
+        env.process(one_by_one(env, steps))
+    env.run()
+    return (sum(steps) + 2 * len(steps)) / (time.process_time() - started)
+
+
+def import_seconds(statement: str) -> float:
+    """Wall time of a fresh interpreter that executes one statement."""
+    started = time.perf_counter()
+    subprocess.run([sys.executable, "-c", statement], check=True)
+    return time.perf_counter() - started
+
+
+# -- rows --------------------------------------------------------------------------------------------------
+
+
+def row(subject: str, metric: str, values: Iterable[float], unit: str, vcpus: int | None = None) -> Row:
+    """Sum repeats up."""
+    found = sorted(values)
+    return Row(subject, metric, statistics.median(found), found[0], found[-1], unit, vcpus)
+
+
+def boot_rows(protocol: str, vcpus: int, repeats: int, progress: Callable[[str], None]) -> list[Row]:
+    """Measure one protocol: lanes, one vCPU by one, and SimPy in both ways, in turn."""
+    steps = steps_by_vcpu(protocol, vcpus)
+    boot(protocol, 64, True)  # compiled regular expressions, cached layouts
+    lanes, alone, at_once, in_turn = [], [], [], []
+    for repeat in range(repeats):
+        progress(f"{protocol}, {vcpus} vCPUs, repeat {repeat + 1} of {repeats}")
+        lanes.append(boot(protocol, vcpus, True))
+        at_once.append(simpy_events_per_second(steps, True))
+        alone.append(boot(protocol, vcpus, False))
+        in_turn.append(simpy_events_per_second(steps, False))
+    if {run.steps for run in (*lanes, *alone)} != {sum(steps)}:
+        raise SystemExit(f"{protocol}: the boots compared did not take the same {sum(steps)} steps")
+    found = []
+    for name, runs in (("lanes", lanes), ("one by one", alone)):
+        rates = [run.steps / run.seconds for run in runs]
+        subject = f"{protocol}, {name}"
+        found += [
+            row(subject, "boot", (run.seconds for run in runs), "s", vcpus),
+            row(subject, "fates", (run.fates_seconds for run in runs), "s", vcpus),
+            row(subject, "steps_per_s", rates, "steps/s", vcpus),
+            row(subject, "ratio_to_simpy_at_once", map(_ratio, rates, at_once), "ratio", vcpus),
+            row(subject, "ratio_to_simpy_in_turn", map(_ratio, rates, in_turn), "ratio", vcpus),
+        ]
+    found.append(row(protocol, "steps", [sum(steps)], "steps", vcpus))
+    found.append(row("simpy, at once", f"events_per_s_{protocol}", at_once, "events/s", vcpus))
+    found.append(row("simpy, in turn", f"events_per_s_{protocol}", in_turn, "events/s", vcpus))
+    return found
+
+
+def import_rows(repeats: int, progress: Callable[[str], None]) -> list[Row]:
+    """Measure imports in turn; what a bare interpreter takes is taken off."""
+    times: dict[str, list[float]] = {name: [] for name in IMPORTS}
+    for statement in IMPORTS.values():
+        import_seconds(statement)
+    for repeat in range(repeats):
+        progress(f"imports, repeat {repeat + 1} of {repeats}")
+        for name, statement in IMPORTS.items():
+            times[name].append(import_seconds(statement))
+    bare = times["nothing"]
+    net = {name: [max(one - none, 0.0) for one, none in zip(times[name], bare, strict=True)] for name in IMPORTS}
+    found = [row("interpreter alone", "start", bare, "s")]
+    for name in IMPORTS:
+        if name != "nothing":
+            found.append(row(name, "import", net[name], "s"))
+            found.append(row(name, "ratio_to_pandas", map(_ratio, net[name], net["pandas"]), "ratio"))
+    return found
+
+
+def _ratio(ours: float, theirs: float) -> float:
+    return ours / theirs
+
+
+def where() -> dict[str, Any]:
+    """What the numbers depend on."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    model = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "unknown")
+    return {
+        "processor": model,
+        "processors": os.cpu_count(),
+        "load": os.getloadavg()[0],
+        "system": platform.platform(),
+        "python": platform.python_version(),
+        **{name: version(name) for name in ("simpy", "pandas", "numpy")},
+    }
+
+
+def as_text(rows: list[Row]) -> str:
+    """The rows as a table."""
+    lines = [("subject", "metric", "vCPUs", "median", "lowest", "highest", "unit")]
+    for found in rows:
+        numbers = [f"{n:,.0f}" if n >= 1000 else f"{n:.3g}" for n in (found.value, found.low, found.high)]
+        lines.append((found.subject, found.metric, str(found.vcpus or ""), *numbers, found.unit))  # type: ignore[arg-type]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return "\n".join("  ".join(map(str.ljust, line, widths)).rstrip() for line in lines)
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(prog="benchmarks.simulate", description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("--json", action="store_true", help="one JSON object instead of a table")
+    parser.add_argument("--vcpus", type=int, nargs="+", default=[64, 4096])
+    parser.add_argument("--repeats", type=int, default=7)
+    chosen = parser.parse_args()
+    if chosen.repeats < 1 or any(not 2 <= number <= 4096 for number in chosen.vcpus):
+        parser.error("--repeats: 1 or more; --vcpus: 2 to 4096 each")
+
+    def progress(text: str) -> None:
+        print(text, file=sys.stderr)
+
+    here = where()
+    rows = import_rows(chosen.repeats, progress)
+    for protocol in PROTOCOLS:
+        for vcpus in chosen.vcpus:
+            rows += boot_rows(protocol, vcpus, chosen.repeats, progress)
+    if chosen.json:
+        found = [one._asdict() for one in rows]
+        print(json.dumps({"where": here, "repeats": chosen.repeats, "rows": found}, indent=1))
+    else:
+        print(", ".join(f"{name} {value}" for name, value in here.items()), f"repeats {chosen.repeats}", "", sep="\n")
+        print(as_text(rows))
+
+
+if __name__ == "__main__":
+    main()
