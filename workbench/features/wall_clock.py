@@ -1,11 +1,13 @@
 """Wall clock: the time of day at which the guest's clock read zero.
 
 Written once for each registration, at once, by the host that receives it (Linux arch/x86/kvm/x86.c,
-kvm_write_wall_clock; Documentation/virt/kvm/x86/msr.rst, MSR_KVM_WALL_CLOCK_NEW). One area for the VM.
+kvm_write_wall_clock, by kvm_write_guest of virt/kvm/kvm_main.c; Documentation/virt/kvm/x86/msr.rst,
+MSR_KVM_WALL_CLOCK_NEW). One area for the VM.
 """
 
 from workbench.core.contracts import Feature
 from workbench.core.layout import Abi
+from workbench.core.memory import PAGE_SIZE
 from workbench.core.steps import Moment, Program, Store
 from workbench.features import seqlock
 from workbench.features.payloads import PVCLOCK_WALL_CLOCK
@@ -35,7 +37,10 @@ class WallClock(Feature):
             return
         seconds, nanoseconds = divmod(EPOCH_NS - now.ns, 1_000_000_000)
         data = self.payload(version=version, sec=seconds & 0xFFFF_FFFF, nsec=nanoseconds).pack()
-        yield Store(gpa + 4, data[4:])
+        here = min(-(gpa + 4) % PAGE_SIZE or PAGE_SIZE, len(data) - 4)
+        # kvm_write_guest goes page by page: what fits is written even where the next page is no memory.
+        if (yield Store(gpa + 4, data[4 : 4 + here])) and here < len(data) - 4:
+            yield Store(gpa + 4 + here, data[4 + here :])
         yield from seqlock.end(gpa, version)
 
     def read(self, gpa: int) -> Program:
