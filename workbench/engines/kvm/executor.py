@@ -132,6 +132,10 @@ class Executor:
         """Count down from ``iterations`` by DEC and JNZ."""
         return self._step("count", rcx=iterations)
 
+    def wrmsr_loop(self, msr: int, value: int, times: int) -> StubResult:
+        """The same WRMSR again and again, counted down by DEC and JNZ; for timing."""
+        return self._step("wrmsr loop", rcx=msr, rax=value & _LOW, rdx=value >> 32 & _LOW, rsi=times)
+
     def spin(self) -> StubResult:
         """Loop for ever."""
         return self._step("spin")

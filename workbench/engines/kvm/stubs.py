@@ -30,6 +30,7 @@ _SOURCES = {
     "copy 1": f"fc f3 a4 {_DONE}",  # cld; rep movsb
     "copy 8": f"fc f3 48 a5 {_DONE}",  # cld; rep movsq
     "count": f"ff c9 75 fc {_DONE}",  # dec ecx; jnz
+    "wrmsr loop": f"0f 30 ff ce 75 fa {_DONE}",  # wrmsr; dec esi; jnz
     "spin": f"{_STAY}",
     "halt": f"f4 {_DONE}",
     "triple fault": f"0f 01 1e 0f 0b {_STAY}",  # lidt [rsi] (a limit of 0); ud2

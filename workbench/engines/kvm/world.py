@@ -15,6 +15,8 @@ from workbench.core.vcpu import Vcpu
 from workbench.engines.kvm import longmode
 from workbench.engines.kvm.guest import Guest
 
+_TSC = 0x10
+
 
 class Machine(Protocol):
     """What a world needs of the machine that it is part of."""
@@ -85,10 +87,10 @@ class KvmWorld:
             self._machine.notes[key] = value
 
     def now(self) -> Moment:
-        """Return KVM's clock of this VM, the host's TSC at that moment, and how long the vCPU's thread waited."""
+        """Return KVM's clock of this VM, the guest's TSC, and how long the vCPU's thread waited for a CPU."""
         guest = self._machine.guest
-        clock = guest.vm.get_clock()
-        return Moment(clock.clock, clock.host_tsc, guest.executor(self._cpu).thread.run_delay())
+        (tsc,) = guest.vcpu(self._cpu).get_msrs([_TSC])
+        return Moment(guest.vm.get_clock().clock, tsc, guest.executor(self._cpu).thread.run_delay())
 
     # -- exits -----------------------------------------------------------------------------------------
 
