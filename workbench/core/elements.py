@@ -155,12 +155,15 @@ class Array:
     def write_into(self, buffer: bytearray, offset: int, value: Any, where: str) -> None:
         if not isinstance(value, Iterable) or isinstance(value, str):
             raise LayoutError(f"{where} takes {self.count} values, not {type(value).__name__}")
-        values = list(value)
+        values = value if isinstance(value, bytes) else list(value)
         if len(values) > self.count:
             raise LayoutError(f"{where} takes {self.count} values, not {len(values)}")
         element = U8 if self.as_bytes else self.element
         step = element.size
         buffer[offset : offset + self.size] = bytes(self.size)
+        if self.as_bytes and isinstance(value, bytes):
+            buffer[offset : offset + len(value)] = value
+            return
         for i, item in enumerate(values):
             element.write_into(buffer, offset + i * step, item, f"{where}[{i}]")
 

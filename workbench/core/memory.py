@@ -136,26 +136,27 @@ class GuestMemory:
 
     def peek(self, gpa: int, size: int, side: Side = GUEST) -> bytes | None:
         """Return ``size`` bytes at ``gpa`` as ``side`` sees them, or None where it sees none."""
-        if not self.reachable(gpa, size, side):
+        if not (self._in_page(gpa, size, side) or self.reachable(gpa, size, side)):
             return None
         return self._copy(gpa, size)
 
     def poke(self, gpa: int, data: bytes, side: Side = GUEST) -> bool:
         """Write ``data`` at ``gpa`` for ``side``; False (nothing written) where it cannot."""
         size = len(data)
+        slot = self._in_page(gpa, size, side)
+        if slot is not None and not slot.readonly:
+            offset = gpa & OFFSET_MASK
+            self._page(gpa >> PAGE_SHIFT)[offset : offset + size] = data
+            self._mark(slot, gpa, side)
+            return True
         if not self.reachable(gpa, size, side, write=True):
             return False
-        offset = gpa & OFFSET_MASK
-        if offset + size <= PAGE_SIZE:
-            self._page(gpa >> PAGE_SHIFT)[offset : offset + size] = data
-            self._mark(gpa, side)
-            return True
         done = 0
         while done < size:
             offset = (gpa + done) & OFFSET_MASK
             part = data[done : done + PAGE_SIZE - offset]
             self._page((gpa + done) >> PAGE_SHIFT)[offset : offset + len(part)] = part
-            self._mark(gpa + done, side)
+            self._mark(self.find(gpa + done), gpa + done, side)
             done += len(part)
         return True
 
@@ -278,12 +279,16 @@ class GuestMemory:
             gpa, size = gpa + length, size - length
         return b"".join(parts)
 
-    def _mark(self, gpa: int, side: Side) -> None:
+    def _in_page(self, gpa: int, size: int, side: Side) -> Memslot | None:
+        """Return the memslot of an access inside one page that ``side`` can read; None: look more closely."""
+        if not 0 <= size <= PAGE_SIZE - (gpa & OFFSET_MASK) or (self.encrypted and side is not GUEST):
+            return None
+        return self.find(gpa)
+
+    def _mark(self, slot: Memslot | None, gpa: int, side: Side) -> None:
         if side is USER:
             self._vmm_dirty.add(gpa >> PAGE_SHIFT)
-            return
-        slot = self.find(gpa)
-        if slot is not None and slot.log_dirty:
+        elif slot is not None and slot.log_dirty:
             slot.dirty.add(gpa >> PAGE_SHIFT)
 
 

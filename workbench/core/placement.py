@@ -31,6 +31,9 @@ class Abi(Enum):
     X86_64 = "x86-64"
     I386 = "i386"
 
+    # Identity, not the name's hash: the default Enum hash walks a Python-level attribute.
+    __hash__ = object.__hash__
+
     @property
     def label(self) -> str:
         return str(self.value)
