@@ -1,0 +1,76 @@
+"""``workbench calibrate``: measure this host's KVM once, and keep it in one file.
+
+The file holds words, counts and costs with their provenance (kernel, module, CPU, date, command). Where guest code
+runs natively the costs are also written as a cost model for ``--cost-model``; where it is emulated they are not,
+and the reason is said.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+from pathlib import Path
+from typing import Any
+
+from workbench.commands import _options
+
+
+def add(subparsers: Any) -> None:
+    """Declare the command."""
+    parser = subparsers.add_parser(
+        "calibrate",
+        help="measure this host's KVM (10 to 20 seconds) into a file",
+        description=__doc__,
+        allow_abbrev=False,
+    )
+    _options.describe(parser, "workbench calibrate -o here.json")
+    parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="default: KERNEL-MODULE.json, here")
+    parser.add_argument(
+        "--release",
+        metavar="TEXT",
+        help="write this for the kernel's release, where a local version says more about the place than the kernel",
+    )
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Measure and write; say where, and whether the costs are offered as a cost model."""
+    import json
+    from dataclasses import asdict
+
+    from workbench.measure import recorded
+    from workbench.present.files import write_file
+    from workbench.present.progress import Progress
+
+    found = recorded.record(_command(args), Progress(patience=1.0), args.release)
+    path = args.output or Path(f"{found.name}.json")
+    write_file(path, recorded.as_json(found))
+    out = sys.stdout.write
+    out(f"{found.host['line']}\n")
+    for cost in found.costs:
+        share = (
+            "" if cost.user_share is None else f"; {cost.user_share:.0%} of the CPU time is the VMM's Python"
+        )
+        out(
+            f"  {cost.what}: {cost.median_ns:g} ns (quartiles {cost.lower_ns:g} and {cost.upper_ns:g}; "
+            f"{cost.batches} batches of {cost.operations}){share}\n"
+        )
+    out(f"These costs: {found.costs_are}.\nWritten: {path}\n")
+    reason = recorded.why_no_cost_model(found)
+    if reason is not None:
+        out(f"Not offered as a cost model: {reason}.\n")
+        return 0
+    model = path.with_suffix(".model.json")
+    write_file(model, json.dumps(asdict(recorded.cost_model(found)), indent=2) + "\n")
+    out(f"Offered as a cost model: --cost-model {model}\n")
+    return 0
+
+
+def _command(args: argparse.Namespace) -> str:
+    words = ["workbench", "calibrate"]
+    if args.output is not None:
+        words += ["-o", args.output.name]
+    if args.release is not None:
+        words += ["--release", args.release]
+    return shlex.join(words)

@@ -1,0 +1,82 @@
+"""``workbench kvm``: the same protocols and events on this host's real KVM, beside the simulator's words.
+
+Exit status: 0 if every word is the same or differs for a known reason, 1 if one differs, 2 (with one line that says
+why and what to do) if there is no KVM here.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import TYPE_CHECKING, Any
+
+from workbench.commands import _options
+from workbench.core.errors import EngineError
+
+if TYPE_CHECKING:
+    from workbench.measure.beside import Beside
+
+DEFAULT_VCPUS = 4
+MOST_VCPUS = 240
+
+
+def add(subparsers: Any) -> None:
+    """Declare the command."""
+    parser = subparsers.add_parser(
+        "kvm",
+        help="run protocols and events on this host's KVM, beside the simulator",
+        description=__doc__,
+        allow_abbrev=False,
+    )
+    _options.describe(
+        parser, "workbench kvm --events boot,migrate --protocols generic,generic+carry-registry"
+    )
+    parser.add_argument(
+        "--probe", action="store_true", help="only say what this KVM is, or why there is none"
+    )
+    parser.add_argument(
+        "--vcpus",
+        type=_options.whole_number(1, MOST_VCPUS),
+        default=DEFAULT_VCPUS,
+        metavar="N",
+        help=f"vCPUs of the guest, 1 to {MOST_VCPUS} (default {DEFAULT_VCPUS})",
+    )
+    _options.add_names(parser, "--protocols", "protocols, by name or as path/to/file.py:Class; +MITIGATION")
+    _options.add_names(parser, "--features", "features (default all)")
+    _options.add_names(parser, "--events", "lifecycle events (default all)")
+    _options.add_output(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Probe; unless that is all, run, compare and write."""
+    from workbench.engines.kvm.engine import this_host
+    from workbench.measure import beside, on_kvm
+    from workbench.measure.subjects import DEFAULT, subjects
+
+    host = this_host()
+    if args.probe and host.available:
+        lacking = f"; lacks {', '.join(host.missing)}" if host.missing else ""
+        sys.stdout.write(f"{host.line}{lacking}\n")
+        return 0
+    if not host.available:
+        raise EngineError(host.line)
+    chosen = subjects(_options.unique(args.protocols) or DEFAULT)
+    found = on_kvm.measurements(
+        chosen, _options.unique(args.events), _options.unique(args.features), args.vcpus
+    )
+    lines = beside.beside(found, host.kernel, chosen)
+    _options.write(args, _render(args.format, lines, host.line))
+    return 1 if beside.unexplained(lines) else 0
+
+
+def _render(form: str, lines: list[Beside], host: str) -> str:
+    from workbench.measure.beside import as_frame
+    from workbench.present import export, kvm_tables
+    from workbench.present.table import as_markdown, as_text
+
+    if form in ("json", "csv"):
+        table = as_frame(lines).assign(host=host)
+        return export.as_json(table) if form == "json" else export.as_csv(table)
+    found = kvm_tables.words(lines, host)
+    return as_markdown(found) if form == "markdown" else as_text(found)
