@@ -16,6 +16,16 @@ from .toys import counter, peterson, philosophers, two_phase_commit
 ENGINES = ["numpy", pytest.param("numba", marks=pytest.mark.skipif(find_spec("numba") is None, reason="no numba"))]
 
 
+@pytest.fixture(autouse=True, scope="module")
+def know_little_beforehand():
+    """Let tables meet what they do not know: new values, variables, reads."""
+    from workbench.engines.explore import explorer
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(explorer, "PILOT", 20)
+        yield
+
+
 def seen(model, tables, **more):
     """What must be equal in all engines."""
     result = explore(model, tables=tables, **more)

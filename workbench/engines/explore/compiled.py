@@ -31,7 +31,7 @@ class CompiledSearch(PackedSearch):
         self._refuse_wide()
 
     def _refuse_wide(self) -> None:
-        if self.layout.words > 1 or self.layout.bits >= 64:
+        if self.layout.words > 1:
             raise TooWide(f"{self.layout.bits} bits do not fit one word")
 
     def _take_over(self, begun: PackedSearch) -> None:

@@ -21,8 +21,7 @@ from workbench.engines.explore.space import Space
 from workbench.engines.explore.trace import Trace, trace_along
 from workbench.engines.explore.vector import VectorSearch
 
-PILOT = 2000  # states; below so many the tables cost more than they save
-SHORT_PILOT = 50  # enough to see what most actions read
+PILOT = 2000  # states; by then most reads are known, and below so many tables cost more than they save
 WORTH_NUMBA = 400_000  # states
 COMPILED = "workbench.engines.explore.compiled"
 TABLES = ("auto", "python", "numpy", "numba")
@@ -72,12 +71,11 @@ def _search(space: Space, limits: Limits, tables: str, symmetry: bool) -> Outcom
     """Begin plainly; go on with tables if the model is not finished by then and nothing forbids them."""
     if tables == "python" or (tables == "auto" and len(space.predicates) > MAX_PROPERTIES):
         return PlainSearch(space, limits, symmetry).run()
-    enough = PILOT if tables == "auto" else SHORT_PILOT
-    pilot_limits = Limits(enough, limits.max_bytes, limits.stop_at_first, None, limits.started)
+    pilot_limits = Limits(PILOT, limits.max_bytes, limits.stop_at_first, None, limits.started)
     if limits.max_states is not None:
-        pilot_limits.max_states = min(enough, limits.max_states)
+        pilot_limits.max_states = min(PILOT, limits.max_states)
     pilot = PlainSearch(space, pilot_limits, symmetry).run()
-    handed_over = pilot.limit == f"limit of {enough} states" and enough != limits.max_states
+    handed_over = pilot.limit == f"limit of {PILOT} states" and limits.max_states != PILOT
     if not handed_over and (tables == "auto" or pilot.limit == "interrupted"):
         return pilot
     if tables == "numpy" or (tables == "auto" and find_spec("numba") is None):

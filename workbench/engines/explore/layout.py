@@ -17,6 +17,7 @@ from workbench.engines.explore.search import State
 from workbench.engines.explore.space import Space
 
 WORD = 64
+USED = 63  # bits of a word that hold fields; the highest one is left to mark occupied places in hash tables
 Words = list[np.ndarray]  # one uint64 array per word, all of the same length
 
 
@@ -46,7 +47,7 @@ class Layout:
         self.shift: list[int] = [0] * len(self.width)
         word = used = 0
         for var in self.order:
-            if used + self.width[var] > WORD:
+            if used + self.width[var] > USED:
                 word, used = word + 1, 0
             self.word[var], self.shift[var] = word, used
             used += self.width[var]
