@@ -460,3 +460,82 @@ class Breaks(Own):
 def test_an_error_is_raised_by_the_vcpu_whose_it_is():
     with pytest.raises(WorkbenchError, match="vCPU 9"):
         both(Breaks, "boot", 40)
+
+
+# -- programs that nobody wrote ------------------------------------------------------------------------
+
+KINDS = [U8, U16, U32, U64]
+picks = st.integers(0, 9)
+offsets = st.sampled_from([0, 0, 1, 4, 8, 12, 4088, 4096, -4096, -8])
+operations = st.one_of(
+    st.tuples(st.just("compute"), st.sampled_from(BINARY[:14]), picks, picks),
+    st.tuples(st.just("load"), st.sampled_from(KINDS), picks, offsets),
+    st.tuples(st.just("store"), st.sampled_from(KINDS), picks, offsets, picks),
+    st.tuples(st.just("get"), st.sampled_from(["a", "b", 3]), st.sampled_from([0, 0, 0, -1])),
+    st.tuples(st.just("set"), st.sampled_from(["a", "b", 3]), picks, st.sampled_from([0, 0, 0, -1])),
+    st.tuples(st.just("forget"), st.sampled_from(["a", "b", 3])),
+    st.tuples(st.just("skip"), picks, st.sampled_from([0, 1, 7, 8, 0x103000])),
+)
+
+
+class Anything(Own):
+    """It does what it was told, with its vCPU's index, its area, and what it found on the way."""
+
+    program = ()
+
+    def on_wrmsr(self, cpu, msr, value, *, host_initiated=False):
+        held = [value, cpu.index, 1, 8, 0xFFF, ~0x3F, 1 << 32]
+        skip = False
+        for operation, *rest in self.program:
+            if skip:
+                skip = False
+            elif operation == "skip":
+                skip = held[rest[0] % len(held)] == rest[1]
+            else:
+                yield from self.perform(cpu, operation, rest, held)
+        return HANDLED
+
+    def perform(self, cpu, operation, rest, held):
+        pick = [held[part % len(held)] if type(part) is int else part for part in rest]
+        if operation == "compute":
+            held.append(bounded(rest[0], pick[1], pick[2]))
+        elif operation == "load":
+            held.append((yield Load(pick[1] + rest[2], pick[0])) or 0)
+        elif operation == "store":
+            yield Store(pick[1] + rest[2], pick[3] & (1 << 8 * pick[0].size) - 1, pick[0])
+        elif operation == "get":
+            held.append((yield Get(Key("any", cpu.index + rest[1], rest[0]))) or 0)
+        elif operation == "set":
+            yield Set(Key("any", cpu.index + rest[2], rest[0]), (pick[1], cpu.index) if pick[1] else pick[1])
+        else:
+            yield Set(Key("any", cpu.index, rest[0]), None)
+
+
+def bounded(operation, one, two):
+    """Compute; keep what comes of it a number, and small enough to shift by."""
+    if isinstance(one, tuple) or isinstance(two, tuple) or (operation is operator.lshift and two > 64):
+        return 5
+    value = operation(one, two)
+    value = value[1] if isinstance(value, tuple) else value
+    return value + 0 if -(1 << 70) < value < 1 << 70 else 5
+
+
+def left_by(program, lanes_on):
+    """Run ``program`` twice on each of 19 vCPUs; return the state, or the error that it met."""
+    protocol = type("Anything", (Anything,), {"program": tuple(program)})(FEATURES[:1])
+    scenario = Scenario(protocol, FEATURES[:1], vcpus=19)
+    try:
+        return state(simulate(scenario, EVENTS["double-registration"], lanes=lanes_on))
+    except (ArithmeticError, ValueError, TypeError) as error:
+        return type(error), str(error)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(operations, min_size=1, max_size=7))
+def test_whatever_a_program_does_lanes_leave_what_one_after_the_other_leaves(program):
+    assert left_by(program, True) == left_by(program, False)
+
+
+def test_programs_that_nobody_wrote_do_run_at_once(batches):
+    left_by([("store", U64, 0, 8, 1), ("load", U32, 0, 8), ("set", "a", 2, 0), ("get", "a", 0)], True)
+    assert batches[0], "or the law above would say nothing"
