@@ -18,13 +18,14 @@ from workbench.core.steps import Note, Program
 from workbench.core.vcpu import Host, Vcpu
 
 
-class GuestKernel(Protocol):
-    """A guest operating system: the programs that its vCPUs run. ``generation`` says where its areas are."""
+class Event(Protocol):
+    """What an engine needs of a lifecycle event; both programs yield the steps of ``workbench.core.vmsteps``."""
 
-    generation: int
-
-    def boot(self, cpu: Vcpu) -> Program: ...
-    def teardown(self, cpu: Vcpu) -> Program: ...
+    @property
+    def name(self) -> str: ...
+    def circumstances(self, scenario: "Scenario") -> "Scenario": ...
+    def setup(self, scenario: "Scenario") -> Program: ...
+    def strike(self, scenario: "Scenario") -> Program: ...
 
 
 def believes(owner: int, feature: str) -> Key:

@@ -10,11 +10,10 @@ from collections import Counter
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Protocol
 
 from workbench.core.errors import EngineError
 from workbench.core.outcome import Fate
-from workbench.core.scenario import Scenario
+from workbench.core.scenario import Event, Scenario
 from workbench.core.steps import Program
 from workbench.engines.kvm import longmode
 from workbench.engines.kvm.machine import KvmMachine
@@ -26,16 +25,6 @@ _IGNORE_MSRS = Path("/sys/module/kvm/parameters/ignore_msrs")
 
 class NotRunError(EngineError):
     """This event cannot take place on this host's KVM; the message is the reason alone."""
-
-
-class Event(Protocol):
-    """What the engine needs of a lifecycle event (``workbench.lifecycle.event.Event``)."""
-
-    name: str
-
-    def circumstances(self, scenario: Scenario) -> Scenario: ...
-    def setup(self, scenario: Scenario) -> Program: ...
-    def strike(self, scenario: Scenario) -> Program: ...
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from workbench.core.errors import WorkbenchError
 from workbench.core.hoststate import VM, Key
 from workbench.core.machine import Access, Machine
 from workbench.core.outcome import Fate
-from workbench.core.scenario import Scenario
+from workbench.core.scenario import Event, Scenario
 from workbench.core.steps import Program, Side
 from workbench.core.vmsteps import (
     AddSlot,
@@ -38,16 +38,6 @@ LOW_RAM = 0x10_0000
 
 #: Payloads the host may write without being asked again, so that a wrong area is a danger at any time.
 WRITES_ANY_TIME = ("entry", "request", "event")
-
-
-class Event(Protocol):
-    """What the engine needs of a lifecycle event (``workbench.lifecycle.event.Event``)."""
-
-    name: str
-
-    def circumstances(self, scenario: Scenario) -> Scenario: ...
-    def setup(self, scenario: Scenario) -> Program: ...
-    def strike(self, scenario: Scenario) -> Program: ...
 
 
 @dataclass(frozen=True)
