@@ -201,6 +201,16 @@ def test_variables_that_appear_while_packed(tables):
     assert seen(model, tables) == seen(model, "python")
 
 
+@pytest.mark.parametrize("tables", ENGINES)
+@pytest.mark.parametrize("verdict", [True, False])
+def test_an_ending_predicate_that_asks_for_something_new(tables, verdict):
+    model = wide(3, 9)
+    model.default = lambda var: 0
+    model.ending = lambda view: (view["late", 1] + view["late", 2] == 0) is verdict
+    assert explore(model, tables=tables).deadlocks == (0 if verdict else 1)
+    assert seen(model, tables) == seen(model, "python")
+
+
 @pytest.mark.parametrize("tables", ["python", *ENGINES])
 def test_limits_are_bounded_and_never_hold(tables):
     model = wide(4, 12)

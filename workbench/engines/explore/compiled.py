@@ -42,6 +42,8 @@ class CompiledSearch(PackedSearch):
         """Make the buffers, and the visited set from the levels so far."""
         self.counters = np.zeros(5, np.int64)
         self.counters[kernel.CLASH] = -1
+        self.counters[kernel.TOTAL] = sum(len(level[0]) for level in self.levels)
+        self.visited = np.empty(0, np.uint64)
         self.out = np.empty(1 << 12, np.uint64)
         self.keys = np.empty(0, np.uint64)
         self.met = np.empty(0, np.uint64)
@@ -50,7 +52,6 @@ class CompiledSearch(PackedSearch):
         self.hit_counts = np.zeros(64, np.int64)
         self.hit_first = np.zeros(64, np.uint64)
         self.stuck = np.empty(CHUNK, np.uint64)
-        self.counters[kernel.TOTAL] = sum(len(level[0]) for level in self.levels)
         self._resize(max(SMALLEST, (2 * self.seen()).bit_length()))
 
     def seen(self) -> int:
@@ -175,12 +176,18 @@ class CompiledSearch(PackedSearch):
             state = found.state or self.layout.unpack([int(self.hit_first[number])])
             found.add(int(self.hit_counts[number]), outcome.depth, state)
         self.hit_counts[:] = 0
-        stuck = self.stuck[: self.counters[kernel.STUCK]]
+        stuck = [self.stuck[: self.counters[kernel.STUCK]].copy()]
         self.counters[kernel.STUCK] = 0
-        if len(stuck):
-            where = np.flatnonzero(self.walker.hits(self.tables.ending, [stuck]) == 0)
-            if len(where):
-                self.add_hits(outcome.deadlocks, [stuck], where)
+        while True:
+            try:
+                where = self.unfinished(stuck, np.arange(len(stuck[0])))
+                break
+            except Outgrown:  # the states are inserted already: go on with them in the new layout
+                older = self.layout
+                self.relayout()
+                stuck = self.move(stuck, older)
+        if len(where):
+            self.add_hits(outcome.deadlocks, stuck, where)
 
     def moved(self, older: Layout) -> None:
         """Bring levels and findings of this level into the present layout."""

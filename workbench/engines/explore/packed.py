@@ -147,17 +147,21 @@ class PackedSearch(ABC):
 
     def count(self, words: Words, enabled: np.ndarray, hits: np.ndarray) -> None:
         """Add a chunk of expanded states to the outcome."""
+        stuck = self.unfinished(words, np.flatnonzero(enabled == 0))  # may raise Outgrown: nothing is counted yet
         self.outcome.transitions += int(enabled.sum(dtype=np.int64))
         for number, found in enumerate(self.outcome.hits):
             where = np.flatnonzero(hits >> np.uint64(number) & np.uint64(1))
             if len(where):
                 self.add_hits(found, words, where)
-        stuck = np.flatnonzero(enabled == 0)
         if len(stuck):
-            ending = self.walker.hits(self.tables.ending, [word[stuck] for word in words])
-            stuck = stuck[ending == 0]
-            if len(stuck):
-                self.add_hits(self.outcome.deadlocks, words, stuck)
+            self.add_hits(self.outcome.deadlocks, words, stuck)
+
+    def unfinished(self, words: Words, stuck: np.ndarray) -> np.ndarray:
+        """Those of the stuck states (given by index) in which the model may not end."""
+        if not len(stuck):
+            return stuck
+        ending = self.walker.hits(self.tables.ending, [word[stuck] for word in words])
+        return stuck[ending == 0]
 
     def add_hits(self, found: Hits, words: Words, where: np.ndarray) -> None:
         """Count some states of a chunk; the least of them stands for all in a counterexample."""

@@ -59,7 +59,8 @@ def trace_along(space: Space, states: list[State], symmetry: bool) -> Trace:
     """Replay the way through the given states from the initial one; `symmetry`: or through renamed ones."""
     renamings = Renamings(space) if symmetry else None
     state, steps = space.initial(), []
-    for wanted in states[1:]:
+    for packed in states[1:]:
+        wanted = packed + (0,) * (len(space.names) - len(packed))  # variables may have appeared since
         goal = renamings.least(wanted) if renamings else wanted  # engines choose other representatives
         action, after = _towards(space, state, goal, renamings)
         steps.append(_replayed(space, action, state, after))

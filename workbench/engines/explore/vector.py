@@ -45,6 +45,7 @@ class VectorSearch(PackedSearch):
     def begin(self) -> None:
         """Remember the states of the levels so far as visited."""
         self.found: list[Words] = []
+        self.visited = KeySet()
         self._remember_anew()
 
     def _remember_anew(self) -> None:
