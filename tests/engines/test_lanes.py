@@ -353,6 +353,16 @@ class Neighbours(Own):
         return HANDLED
 
 
+class Overwriters(Own):
+    """Every vCPU writes where the next one will write."""
+
+    def on_wrmsr(self, cpu, msr, value, *, host_initiated=False):
+        here = BLOCK + cpu.index * 4096
+        yield Store(here, cpu.index, U32)
+        yield Store(here + 4096, 7, U32)
+        return HANDLED
+
+
 class Packed(Own):
     """Areas of all vCPUs in one array."""
 
@@ -431,7 +441,7 @@ class Boxed(Own):
 
 KEPT = struct("struct kept { u64 base; };")
 UNFIT = [OneIsSpecial, OneIsSlower, OneAddress, Neighbours, Packed, OneEntry, NeighboursEntry, SomebodysEntry]
-UNFIT += [NameOfItsOwn, Hidden, Catcher, Boxed]
+UNFIT += [Overwriters, NameOfItsOwn, Hidden, Catcher, Boxed]
 
 
 @pytest.mark.parametrize("kind", UNFIT)
