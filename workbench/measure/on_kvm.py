@@ -6,8 +6,10 @@ simulated ones. Exits that KVM handles itself are not countable from outside and
 
 from __future__ import annotations
 
+import traceback
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -87,7 +89,8 @@ def measure_on_kvm(subject: Subject, features: tuple[Feature, ...], vcpus: int, 
     head = (subject.label, event.name, vcpus, features_text(features))
     what_happens: Any = event  # the engine asks for a plain attribute where events have a class variable
     try:
-        run = run_on_kvm(scenario, what_happens)
+        with naming(subject, event):
+            run = run_on_kvm(scenario, what_happens)
     except NotRunError as reason:
         return Measurement(*head, not_run=str(reason))
     return Measurement(
@@ -101,6 +104,19 @@ def measure_on_kvm(subject: Subject, features: tuple[Feature, ...], vcpus: int, 
     )
 
 
+@contextmanager
+def naming(subject: Subject, event: Event) -> Iterator[None]:
+    """Turn what a protocol's own code raises into one line that names protocol, event, and place in its file."""
+    try:
+        yield
+    except WorkbenchError:
+        raise
+    except Exception as error:
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        text = f"{type(error).__name__}: {' '.join(str(error).split())} ({last.filename}:{last.lineno})"
+        raise WorkbenchError(f"protocol {subject.label} breaks off under event {event.name}: {text}") from error
+
+
 def _payloads(run: KvmRun) -> dict[str, int]:
     return dict(Counter(feature for (_, feature), seen in run.payloads.items() if seen))
 
@@ -111,7 +127,8 @@ def simulated_words(
 ) -> tuple[Words, int]:
     """Return what the simulator says of the same areas, and its exits for guest accesses to registers."""
     what_happens: Any = event
-    run = simulate(Scenario(subject.protocol(features), features, vcpus=vcpus), what_happens)
+    with naming(subject, event):
+        run = simulate(Scenario(subject.protocol(features), features, vcpus=vcpus), what_happens)
     return words_of(run.fates), run.counts["wrmsr_exits"] + run.counts["rdmsr_exits"]
 
 

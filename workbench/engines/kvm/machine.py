@@ -136,7 +136,7 @@ class KvmMachine:
     # -- steps of events -------------------------------------------------------------------------------
 
     def play(self, event_program: Program) -> None:
-        """Carry out the steps of a lifecycle event."""
+        """Carry out the steps of a lifecycle event; what it started has ended when this returns."""
         answer: Any = None
         while True:
             try:
@@ -144,15 +144,17 @@ class KvmMachine:
             except StopIteration:
                 self._join()
                 return
-            action = _VM_STEPS.get(type(step))
-            if action is None:
-                known = ", ".join(kind.__name__ for kind in _VM_STEPS)
-                raise WorkbenchError(
-                    f"a lifecycle event yielded {step!r}, which is not one of its steps: {known}"
-                )
-            if type(step) is not Start or step.cpu in self._running:
-                self._join()
-            answer = action(self, step)
+            answer = self.take(step)
+
+    def take(self, step: Any) -> Any:
+        """Carry out one step of an event and return its answer."""
+        action = _VM_STEPS.get(type(step))
+        if action is None:
+            known = ", ".join(kind.__name__ for kind in _VM_STEPS)
+            raise WorkbenchError(f"a lifecycle event yielded {step!r}, which is not one of its steps: {known}")
+        if type(step) is not Start or step.cpu in self._running:
+            self._join()
+        return action(self, step)
 
     def _start(self, step: Start) -> None:
         code = GuestCode(self.guest.executor(step.cpu), self._worlds[step.cpu], step.cpl)

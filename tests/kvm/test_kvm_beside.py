@@ -1,0 +1,187 @@
+"""The simulator tells the truth: every event's words under every protocol are those of this host's KVM."""
+
+import json
+import re
+from dataclasses import replace
+
+import pytest
+
+from workbench.core.errors import WorkbenchError
+from workbench.engines.kvm import survey
+from workbench.engines.kvm.engine import this_host
+from workbench.features import choose
+from workbench.lifecycle import EVENTS
+from workbench.measure import beside, on_kvm, recorded, validation
+from workbench.measure.beside import KnownDifference
+from workbench.measure.on_kvm import Measurement
+from workbench.measure.subjects import subjects
+
+THIRD = "tests/protocols/data/third.py"
+SUBJECTS = (
+    "generic",
+    "generic+carry-registry",
+    "generic+init-revokes",
+    "generic+revoke-all",
+    "per_feature",
+    "null",
+)
+NOT_HERE = {"ignore-msrs", "encrypted", "encrypted-unshared", "allow-migration", "allow-migration-unserved"}
+
+DIFFERENCE = KnownDifference(
+    "generic", "boot", "kvmclock", "4 registered", "4 stale", "6.1", "6.12", "because", "a mail"
+)
+
+
+@pytest.fixture
+def here(repo, monkeypatch):
+    """Relative paths of protocol files count from the top of the checkout."""
+    monkeypatch.chdir(repo)
+
+
+@pytest.mark.kvm
+@pytest.mark.parametrize("vcpus", [1, 2, 4])
+def test_every_event_comes_to_the_same_words(here, vcpus):
+    chosen = subjects([*SUBJECTS, THIRD])
+    lines = beside.beside(on_kvm.measurements(chosen, vcpus=vcpus), this_host().kernel, chosen)
+    assert beside.unexplained(lines) == []
+    assert {line.event for line in lines if line.not_run} == NOT_HERE
+    assert all(line.not_run for line in lines if line.event in NOT_HERE)
+
+
+@pytest.mark.kvm
+def test_a_third_protocol_from_a_file_is_served_by_its_own_handlers(here):
+    (third,) = subjects([THIRD])
+    (boot,) = on_kvm.measurements([third], ["boot"])
+    assert {word for words in boot.words.values() for word in words} == {"registered", "released"}
+    assert boot.user_exits == boot.guest_wrmsrs == 18
+    assert boot.payloads == {"kvmclock": 4, "steal_time": 4, "wall_clock": 1}
+
+
+@pytest.mark.kvm
+def test_register_values_come_to_the_same_in_the_simulator():
+    measured = [validation.measured(one) for one in survey.verdicts()]
+    assert measured == list(validation.all_simulated())
+    assert len({one.register for one in measured}) == 8
+
+
+@pytest.mark.kvm
+def test_payloads_are_written_when_the_interface_says():
+    found = {one.register: one for one in survey.behaviours()}
+    assert found["STEAL_TIME"].every_entry
+    assert found["SYSTEM_TIME_NEW"][1:] == (True, True, False, True)
+    assert found["WALL_CLOCK_NEW"][1:] == (True, True, False, False)
+
+
+@pytest.mark.kvm
+def test_measured_rows_have_the_columns_of_simulated_ones_and_say_which_kvm_it_was():
+    table = on_kvm.on_kvm(["generic"], ["boot", "ignore-msrs"])
+    assert set(table["engine"]) == {"kvm"}
+    value = {(row.event, row.metric): row.value for row in table.itertuples()}
+    assert value["boot", "host"] == value["ignore-msrs", "host"] == this_host().line
+    assert value["boot", "user_exits"] == 18
+    assert value["boot", "kernel_exits"] is None
+    assert value["ignore-msrs", "fate"] == "not run"
+    assert "parameter of the whole host" in value["ignore-msrs", "not_run"]
+    assert ("ignore-msrs", "user_exits") not in value
+
+
+# -- what needs no KVM ---------------------------------------------------------------------------------------
+
+
+def with_a_stale_clock(kernel, known):
+    """Return the comparison of a boot in which all areas are as simulated, and the clocks are stale."""
+    simulated, _ = on_kvm.simulated_words(subjects(["generic"])[0], choose(), 4, EVENTS["boot"])
+    words = {**simulated, "kvmclock": {"stale": 4}}
+    (line,) = beside.beside([Measurement("generic", "boot", 4, "all", words=words)], kernel, known=known)
+    return line
+
+
+def test_a_difference_is_reported_until_it_is_known():
+    line = with_a_stale_clock("6.8", [])
+    assert (line.simulated, line.measured) == ("registered", "stale")
+    assert line.difference == "kvmclock: 4 stale, not 4 registered"
+    assert beside.unexplained([line]) == [line]
+
+
+@pytest.mark.parametrize(
+    ("kernel", "explained"),
+    [("6.1", True), ("6.1.44-x", True), ("6.12.1", True), ("6.0", False), ("6.13", False), ("5.10", False)],
+)
+def test_a_known_difference_holds_for_its_kernels_alone(kernel, explained):
+    line = with_a_stale_clock(kernel, [DIFFERENCE])
+    assert line.known == ("because (a mail)" if explained else "")
+    assert beside.unexplained([line]) == ([] if explained else [line])
+
+
+def test_a_known_difference_explains_no_other():
+    line = with_a_stale_clock("6.8", [replace(DIFFERENCE, measured="4 lost")])
+    assert beside.unexplained([line]) == [line]
+
+
+def test_the_table_of_known_differences_gives_reasons_and_sources():
+    for entry in beside.known_differences():
+        assert entry.reason
+        assert entry.source
+        assert beside.version(entry.first_kernel)
+
+
+def test_measurements_survive_a_file():
+    one = Measurement("p", "e", 4, "all", None, {"a": {"lost": 1}}, 3, 4, {"a": 1}, 2, (266, 4, 0))
+    assert Measurement.from_record(json.loads(json.dumps(one.as_record()))) == one
+
+
+def test_the_recorded_data_is_whole_and_says_where_it_is_from():
+    files = recorded.known()
+    assert files
+    for path in files:
+        found = recorded.load(path)
+        assert path.stem == found.name
+        assert recorded.as_json(found) == path.read_text()
+        assert re.fullmatch(r"\d{4}-\d\d-\d\d", found.made["date"])
+        assert found.made["command"].startswith("workbench calibrate")
+        assert found.host["module"] in found.host["line"]
+        assert found.host["cpu"]
+        assert {one.protocol for one in found.events} == set(recorded.PROTOCOLS)
+        assert found.validation
+        assert all(cost.lower_ns <= cost.median_ns <= cost.upper_ns for cost in found.costs)
+
+
+def test_the_recorded_words_are_still_the_simulators():
+    for found in recorded.all_recorded():
+        lines = beside.beside(found.events, found.host["kernel"])
+        assert beside.unexplained(lines) == []
+        assert list(found.validation) == list(validation.all_simulated())
+
+
+def test_costs_of_an_emulating_kvm_are_no_cost_model():
+    for found in recorded.all_recorded():
+        if found.host["emulated"]:
+            assert found.costs_are == "emulated guest kernel code: not hardware exit costs"
+            with pytest.raises(WorkbenchError, match="guest kernel code is emulated here"):
+                recorded.cost_model(found)
+
+
+def test_costs_of_a_native_kvm_are_one():
+    (found, *_) = recorded.all_recorded()
+    native = replace(found, host={**found.host, "emulated": False})
+    model = recorded.cost_model(native)
+    assert model.kernel_exit_cycles > 0
+    assert model.user_exit_cycles > 0
+    assert found.host["cpu"] == model.hardware
+    assert "Python" in model.stands_for
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", "is not JSON"),
+        ("[]", "is not of format 1"),
+        ('{"format": 2}', "is not of format 1"),
+        ('{"format": 1, "host": {}}', "is not complete: 'made'"),
+    ],
+)
+def test_a_damaged_file_is_named(tmp_path, text, message):
+    path = tmp_path / "x.json"
+    path.write_text(text)
+    with pytest.raises(WorkbenchError, match=f"x.json.* {message}"):
+        recorded.load(path)
