@@ -14,8 +14,8 @@ R6  STEAL_TIME: bits 1 to 5 must be 0 (#GP), enabled or not; the address is not 
 R7  PV_EOI_EN: bit 1 must be 0 (#GP), enabled or not; enabled and unbacked is #GP and changes nothing.
 R8  ASYNC_PF_EN: bits 4 and 5 must be 0 (#GP); without a LAPIC in the kernel anything but 0 is #GP.
 R9  ASYNC_PF_EN: enabled means bits 0 and 3; with fewer the write succeeds and nothing ever happens. Enabling
-    wakes all tasks: token ~0, at once for the guest, at the next entry for the host, or at the next ACK if the
-    token is not 0 then (kvm_async_pf_wakeup_all).
+    wakes all tasks: token ~0 at the next entry, or at the next ACK if the token is not 0 then
+    (kvm_async_pf_wakeup_all).
 R10 ASYNC_PF_EN: enabled and unbacked is #GP, yet the register keeps the refused value.
 R11 ASYNC_PF_INT: bits 8 to 63 must be 0 and the LAPIC in the kernel, else #GP, even for 0.
 R12 ASYNC_PF_ACK: never refused; reads 0. Bit 0 asks for the event that waits for its token to be taken.
@@ -242,19 +242,16 @@ class PerFeature(Protocol):
             yield from self._keep(cpu, MSR_KVM_ASYNC_PF_EN, value)
         yield Set(area(cpu.index, "async_pf"), gpa if enabled else None)
         if "async_pf" in self.by_name:
-            yield from self._queue_wake_all(cpu, bool(enabled), host_initiated)
+            yield from self._queue_wake_all(cpu, bool(enabled))
         return HANDLED
 
-    def _queue_wake_all(self, cpu: Vcpu, enabled: bool, host_initiated: bool) -> Program:
+    def _queue_wake_all(self, cpu: Vcpu, enabled: bool) -> Program:
         """R9: disabling drops what waits; enabling queues one wake-all, unless one is queued already."""
         key = pending(cpu.index, "async_pf")
         if not enabled:
             yield Set(key, None)
         elif not (yield Get(key)):
-            if host_initiated:
-                yield Set(key, REQUESTED)
-            else:
-                yield from self._wake_all(cpu)
+            yield Set(key, REQUESTED)  # KVM_REQ_APF_READY
 
     def _async_pf_int(self, cpu: Vcpu, value: int, host_initiated: bool) -> Program:
         if value >> 8 or not cpu.host.irqchip:
