@@ -7,7 +7,7 @@ message is the one shown). Blank lines and lines that begin with # are for the r
 
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -52,6 +52,16 @@ def parse(name: str, content: bytes) -> ReplayFile:
         except NotAllowedError as error:
             raise WorkbenchError(f"{name}:{line}: {error}") from None
     return ReplayFile(name, operations)
+
+
+def check_layout(operations: Iterable[Operation]) -> None:
+    """Raise WorkbenchError unless each of ``operations`` is possible after those before it."""
+    layout = _Layout()
+    for step in operations:
+        try:
+            layout.follow(step)
+        except NotAllowedError as error:
+            raise WorkbenchError(str(error)) from None
 
 
 def _record(line: bytes) -> dict[str, Any] | None:

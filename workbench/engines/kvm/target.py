@@ -51,7 +51,8 @@ class KvmTarget:
         self._spec, self._log_dirty = spec, log_dirty
         self._forget()
         self._answered: dict[int, Any] = {}
-        self._spare: list[Backing] = []
+        self._offered: dict[Guest, dict[int, frozenset[int]]] = {}  #: CPUID bits that were set, by VM and vCPU
+        self._spare: list[Backing] = []  #: what deleted memslots left, for new ones
         self._other: Guest | None = None  #: the VM that a migration left; the next one's destination
         self._other_offers: tuple[frozenset[int], ...] = ()
         self.guest = self._open()
@@ -71,6 +72,9 @@ class KvmTarget:
         except BaseException:
             guest.close()
             raise
+        bits = cpuid.pv_features(guest.cpuid_entries)
+        offered = frozenset(bit for bit in range(32) if bits >> bit & 1)
+        self._offered[guest] = dict.fromkeys(range(guest.cpus), offered)
         return guest
 
     def _forget(self) -> None:
@@ -167,8 +171,11 @@ class KvmTarget:
 
     def _set_cpuid(self, guest: Guest, cpu: int, features: frozenset[int], enforce: bool) -> None:
         vcpu = guest.vcpu(cpu)
-        bits = sum(1 << bit for bit in features)
-        vcpu.set_cpuid(cpuid.for_vcpu(cpuid.with_pv_features(guest.cpuid_entries, bits), cpu))
+        offered = self._offered[guest]
+        if offered.get(cpu) != features:  # after the first run KVM_SET_CPUID2 can fail even for the same bits
+            bits = sum(1 << bit for bit in features)
+            vcpu.set_cpuid(cpuid.for_vcpu(cpuid.with_pv_features(guest.cpuid_entries, bits), cpu))
+            offered[cpu] = features
         vcpu.enforce_pv_cpuid(enforce)
 
     # -- the vCPU and its host -------------------------------------------------------------------------
@@ -197,6 +204,7 @@ class KvmTarget:
             if record.enforce_cpuid:
                 destination.call(cpu, partial(self._set_cpuid, destination, cpu, record.cpuid, True))
         state.load(destination, saved)
+        self._offered[destination] = dict(self._offered[source])
         self.guest, self._other, self._other_offers = destination, source, self._offers()
         while self._spare:  # the mappings belong to the VM that we left
             self._spare.pop().close()
@@ -211,7 +219,7 @@ class KvmTarget:
             self._clear(other)
             return other
         if other is not None:
-            other.close()
+            self._close(other)
         return self._open()
 
     def _offers(self) -> tuple[frozenset[int], ...]:
@@ -257,9 +265,13 @@ class KvmTarget:
             raise EngineError(f"kvm: the registers of vCPU {cpu} do not go back to their first values")
 
     def close(self) -> None:
-        self.guest.close()
+        self._close(self.guest)
         if self._other is not None:
-            self._other.close()
+            self._close(self._other)
+
+    def _close(self, guest: Guest) -> None:
+        self._offered.pop(guest, None)
+        guest.close()
 
     # -- inside ------------------------------------------------------------------------------------------
 

@@ -9,21 +9,28 @@ from typing import Any
 from workbench.core.contracts import Protocol
 from workbench.core.driver import host_read, host_side, host_write, served
 from workbench.core.machine import Machine
+from workbench.core.memory import PAGE_SHIFT
 from workbench.core.outcome import FAULT, HANDLED, Outcome
-from workbench.core.steps import GUEST, Rdmsr, Wrmsr
+from workbench.core.steps import GUEST, Rdmsr, Side, Wrmsr
 from workbench.core.target import Engine, MachineSpec, Reading
 from workbench.core.vcpu import Host, Vcpu
 
 
 class SimulatedTarget:
-    """A simulated machine that carries out replay operations; the same operations give the same bytes."""
+    """A simulated machine that carries out replay operations; the same operations give the same bytes.
+
+    With ``log_dirty``, :meth:`dirty_pages` can be asked.
+    """
 
     tells_unknown = True
 
-    def __init__(self, spec: MachineSpec, protocol: Protocol) -> None:
+    def __init__(self, spec: MachineSpec, protocol: Protocol, *, log_dirty: bool = False) -> None:
         host = Host(irqchip=spec.irqchip)
+        self._dirty: set[int] = set()  #: page frames the host wrote, of the memory there is
         self.protocol = protocol
         self.machine = Machine(Vcpu(index, host=host) for index in range(spec.vcpus))
+        if log_dirty:
+            self.machine.on_host_store = self._wrote
 
     # -- memory ----------------------------------------------------------------------------------------
 
@@ -31,13 +38,25 @@ class SimulatedTarget:
         self.machine.memory.add(gpa, size)
 
     def delete_ram(self, gpa: int) -> None:
+        slot = self.machine.memory.find(gpa)
         self.machine.memory.delete(gpa)
+        if slot is not None and self._dirty:
+            self._dirty.difference_update(range(slot.gpa >> PAGE_SHIFT, slot.end >> PAGE_SHIFT))
 
     def store(self, gpa: int, data: bytes) -> Outcome:
         return HANDLED if self.machine.memory.poke(gpa, data, GUEST) else FAULT
 
     def load(self, gpa: int, size: int) -> bytes | None:
         return self.machine.memory.peek(gpa, size, GUEST)
+
+    def dirty_pages(self) -> frozenset[int]:
+        """Return the page frames (gpa >> 12) that the host wrote since the last call, of RAM as it is now."""
+        pages = frozenset(self._dirty)
+        self._dirty.clear()
+        return pages
+
+    def _wrote(self, gpa: int, size: int, side: Side) -> None:
+        self._dirty.update(range(gpa >> PAGE_SHIFT, (gpa + size - 1 >> PAGE_SHIFT) + 1))
 
     # -- registers -------------------------------------------------------------------------------------
 
@@ -76,6 +95,7 @@ class SimulatedTarget:
         cpus = tuple(machine.cpus.values())
         saved = machine.run(0, host_side(self.protocol.save(cpus)))
         machine.entries.clear()
+        self._dirty.clear()  # another host's log
         machine.run(0, host_side(self.protocol.restore(cpus, saved)))
 
     def close(self) -> None:

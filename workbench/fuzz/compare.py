@@ -1,0 +1,156 @@
+"""Step by step, where two hosts disagree: outcomes, values, accepted host accesses, payloads, dirty pages.
+
+The rule kept here: a difference is unexplained unless a known divergence of this kernel (``known``) covers exactly
+that operation and those two answers; explained ones are counted, never dropped. The first unexplained one ends
+the comparison of a sequence, because what follows may be its consequence.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from workbench.core.outcome import FAULT, HANDLED, UNKNOWN, Outcome
+from workbench.fuzz.known import Known
+from workbench.fuzz.payload import Payloads
+from workbench.fuzz.sides import Answers, Observed
+from workbench.replay.grammar import Operation
+
+
+_ENTERS = frozenset({"run", "wrmsr", "rdmsr"})
+
+
+@dataclass(frozen=True, slots=True)
+class Divergence:
+    """The first operation on which the hosts disagree, and both answers."""
+
+    position: int  #: index in the sequence; its length if only the end shows it
+    key: str  #: outcome, value, accepted, hex, dirty, error
+    simulated: str
+    real: str
+    why: str = ""
+    #: For bytes of a load: (offset, size) of those that differ.
+    where: tuple[int, int] | None = None
+
+    @property
+    def kind(self) -> str:
+        """What stays the same while a sequence is shrunk."""
+        return f"{self.key} {self.why.partition(':')[0] if self.key == 'hex' else ''}".strip()
+
+
+@dataclass(slots=True)
+class Verdict:
+    """What came of comparing one sequence."""
+
+    compared: int  #: operations
+    divergence: Divergence | None = None
+    known: Counter[str] = field(default_factory=Counter)  #: explained differences, by the name of the explanation
+
+
+def compare(
+    operations: Sequence[Operation], simulated: Answers, real: Answers, known: Known, *, tells_unknown: bool = True
+) -> Verdict:
+    """Compare the answers of two sides to one sequence."""
+    verdict = Verdict(0)
+    payloads = Payloads()
+    for position, (step, ours, kvms) in enumerate(
+        zip(operations, simulated.observed, real.observed, strict=False)
+    ):
+        if not tells_unknown:
+            ours = _without_unknown(ours)
+        found = _step(position, step, ours, kvms, payloads, simulated)
+        if found is not None:
+            explained = known.explains(step)
+            if explained is None:
+                verdict.divergence = found
+                return verdict
+            verdict.known[explained] += 1
+        verdict.compared += 1
+    verdict.divergence = _at_the_end(verdict.compared, simulated, real, payloads)
+    return verdict
+
+
+def _step(
+    position: int, step: Operation, ours: Observed, kvms: Observed, payloads: Payloads, simulated: Answers
+) -> Divergence | None:
+    if step.op == "load":
+        return _load(position, step, ours, kvms, payloads, simulated)
+    if step.op in _ENTERS:
+        payloads.entered(step.arguments["cpu"])
+    if ours != kvms:
+        key = next(key for key in ("outcome", "accepted", "value") if ours.get(key) != kvms.get(key))
+        return Divergence(position, key, shown(ours), shown(kvms))
+    _follow(step, ours, payloads)
+    return None
+
+
+def _follow(step: Operation, observed: Observed, payloads: Payloads) -> None:
+    arguments = step.arguments
+    if step.op == "wrmsr":
+        if observed["outcome"] is HANDLED:
+            payloads.registered(arguments["cpu"], arguments["msr"], arguments["value"], True)
+    elif step.op == "host_set_msr":
+        if observed["accepted"]:
+            payloads.registered(arguments["cpu"], arguments["msr"], arguments["value"], False)
+    elif step.op == "store":
+        if observed["outcome"] is HANDLED:
+            payloads.stored(arguments["gpa"], arguments["hex"])
+    elif step.op == "ram":
+        payloads.memory(arguments["gpa"], arguments["size"], there=True)
+    elif step.op == "unplug":
+        payloads.memory(arguments["gpa"], payloads.size_of(arguments["gpa"]), there=False)
+
+
+def _load(
+    position: int, step: Operation, ours: Observed, kvms: Observed, payloads: Payloads, simulated: Answers
+) -> Divergence | None:
+    if ours["outcome"] is not kvms["outcome"]:
+        return Divergence(position, "outcome", shown(ours), shown(kvms))
+    if ours["outcome"] is not HANDLED:
+        return None
+    mine, real = bytes.fromhex(ours["hex"]), bytes.fromhex(kvms["hex"])
+    found = payloads.judge(step.arguments["gpa"], mine, real, simulated.served[position])
+    if found is None:
+        return None
+    low, high = found.offset, found.offset + found.size
+    return Divergence(position, "hex", mine[low:high].hex(), real[low:high].hex(), found.why, (low, found.size))
+
+
+def _at_the_end(position: int, simulated: Answers, real: Answers, payloads: Payloads) -> Divergence | None:
+    if simulated.error != real.error:
+        return Divergence(position, "error", simulated.error or "nothing", real.error or "nothing")
+    unpromised = {page for area in payloads.areas.values() if not area.promised for page in _pages(area)}
+    missing = simulated.dirty - real.dirty - unpromised
+    served = {page for area in payloads.areas.values() for page in _pages(area)}
+    stray = real.dirty - simulated.dirty - served
+    if not missing and not stray:
+        return None
+    why = "KVM's dirty log lacks" if missing else "KVM wrote pages of no area:"
+    pages = ", ".join(f"{page << 12:#x}" for page in sorted(missing or stray))
+    return Divergence(position, "dirty", _listed(simulated.dirty), _listed(real.dirty), f"{why} {pages}")
+
+
+def _pages(area: Any) -> range:
+    return range(area.gpa >> 12, (area.end - 1 >> 12) + 1)
+
+
+def _listed(pages: frozenset[int]) -> str:
+    return ", ".join(f"{page << 12:#x}" for page in sorted(pages)) or "no pages"
+
+
+def _without_unknown(observed: Observed) -> Observed:
+    return {**observed, "outcome": FAULT} if observed.get("outcome") is UNKNOWN else observed
+
+
+def shown(observed: Mapping[str, Any]) -> str:
+    """Return an answer in one line."""
+    parts = []
+    for value in observed.values():
+        if isinstance(value, Outcome):
+            parts.append(value.name)
+        elif isinstance(value, bool):
+            parts.append("accepted" if value else "refused")
+        else:
+            parts.append(f"{value:#x}" if isinstance(value, int) else str(value))
+    return " ".join(parts) or "nothing"
+

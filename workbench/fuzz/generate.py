@@ -1,0 +1,145 @@
+"""Sequences of replay operations: random ones, and phrases that aim at a property of the registers.
+
+The rules kept here: ``sequence(seed, number, length)`` is a function, the same everywhere; every sequence is a
+possible replay (memslots do not overlap, CPUID bits are chosen once and before the vCPU has run, no INIT without
+a LAPIC); it begins with ``machine`` and ends with a load of every memslot that is left.
+"""
+
+from functools import cache
+from random import Random
+from typing import Any, NamedTuple
+
+from workbench.core.vcpu import KVM_SUPPORTED
+from workbench.fuzz import phrases
+from workbench.fuzz.ground import GATING_BITS, SLOTS, Palette, pick
+from workbench.replay.grammar import CHOSEN, Operation
+
+VCPUS = 2
+#: Stands in every state file: sequences of another generator cannot be continued.
+GENERATOR = 1
+_OFFERS = 6
+
+#: Phrase, and how often it is chosen among all.
+_PHRASES = (
+    (phrases.anything, 40),
+    (phrases.burst_of_host_accesses, 12),
+    (phrases.register_and_look, 12),
+    (phrases.crossing, 5),
+    (phrases.second_name, 4),
+    (phrases.memory_goes_and_returns, 4),
+    (phrases.same_place, 4),
+    (phrases.init, 3),
+    (phrases.refused, 4),
+    (phrases.wake_all, 5),
+    (phrases.stamp, 5),
+    (phrases.enforcement, 3),
+    (phrases.migration, 2),
+)
+_CHOICES = tuple(phrase for phrase, weight in _PHRASES for _ in range(weight))
+
+
+class Options(NamedTuple):
+    """What a campaign leaves out because this kernel is known to differ there."""
+
+    enforcement: bool = True
+
+
+class Sequence(NamedTuple):
+    """The operations of one sequence, and the CPUID bits that each vCPU has by its end."""
+
+    operations: tuple[Operation, ...]
+    offers: tuple[frozenset[int], ...]
+
+
+@cache
+def offers(seed: int) -> tuple[tuple[frozenset[int], ...], ...]:
+    """Return the CPUID offers of a campaign, one set of bits for each vCPU; the first is what KVM offers.
+
+    They are few, because a used VM can serve only sequences with the bits it has.
+    """
+    rng = Random(f"offers {seed}")
+    rest = KVM_SUPPORTED - set(GATING_BITS)
+
+    def some() -> frozenset[int]:
+        return rest | {bit for bit in GATING_BITS if rng.random() < 0.6}
+
+    return ((KVM_SUPPORTED,) * VCPUS, *(tuple(some() for _ in range(VCPUS)) for _ in range(_OFFERS)))
+
+
+def sequence(seed: int, number: int, length: int, options: Options = Options()) -> Sequence:  # noqa: B008 - immutable
+    """Return sequence ``number`` of the campaign ``seed``: exactly ``length`` operations (at least 10)."""
+    rng = Random(f"{seed} {number}")
+    offer = pick(rng, offers(seed)) if options.enforcement and rng.random() < 0.45 else offers(seed)[0]
+    script = Script(rng, irqchip=rng.random() < 0.9, offer=offer, options=options)
+    while len(script.operations) < length:
+        pick(rng, _CHOICES)(script)
+    ended = _ended(script.operations, length)
+    return Sequence(tuple(Operation(line, *each) for line, each in enumerate(ended, 1)), offer)
+
+
+def _ended(operations: list[tuple[str, dict[str, Any]]], length: int) -> list[tuple[str, dict[str, Any]]]:
+    """Cut to ``length``, with a load of each memslot that is left as the last operations."""
+    kept = operations[: length - len(SLOTS)]
+    there = []
+    for op, arguments in kept:
+        if op == "ram":
+            there.append((arguments["gpa"], arguments["size"]))
+        elif op == "unplug":
+            there = [slot for slot in there if slot[0] != arguments["gpa"]]
+    loads = [("load", {"gpa": gpa, "size": size}) for gpa, size in there]
+    return [*kept, *([("run", {"cpu": 0})] * (len(SLOTS) - len(loads))), *loads]
+
+
+class Script:
+    """A sequence while it is written: what phrases append to, and what they must know to stay possible."""
+
+    def __init__(
+        self, rng: Random, *, irqchip: bool, offer: tuple[frozenset[int], ...], options: Options
+    ) -> None:
+        self.rng, self.irqchip, self._options = rng, irqchip, options
+        self.palette = Palette(rng)
+        self.operations: list[tuple[str, dict[str, Any]]] = []
+        self.cpu = 0  #: whom the phrases speak of; changes now and then
+        self.offer = offer
+        self.add("machine", vcpus=VCPUS, irqchip=irqchip, protocol=CHOSEN)
+        self.slots = {gpa for gpa, _ in SLOTS if rng.random() < 0.85}
+        for gpa, size in SLOTS:
+            if gpa in self.slots:
+                self.add("ram", gpa=gpa, size=size)
+        self._introduce()
+
+    def _introduce(self) -> None:
+        """Set CPUID, sometimes with registrations by the host before it; none of the vCPUs has run."""
+        for cpu, features in enumerate(self.offer):
+            if features == KVM_SUPPORTED and self.rng.random() < 0.8:
+                continue
+            self.cpu = cpu
+            if self.rng.random() < 0.2:
+                phrases.burst_of_host_accesses(self)
+            self.enforce(self.rng.random() < 0.8)
+
+    def add(self, op: str, /, **arguments: Any) -> None:
+        """Append one operation."""
+        self.operations.append((op, arguments))
+
+    def enforce(self, on: bool) -> None:
+        """Let the CPUID bits of this vCPU decide, or not."""
+        if self._options.enforcement:
+            self.add("cpuid", cpu=self.cpu, enforce=on, features=self.offer[self.cpu])
+
+    def wrmsr(self, msr: int, value: int) -> None:
+        """The guest writes; one time in five the host does instead."""
+        op = "wrmsr" if self.rng.random() < 0.8 else "host_set_msr"
+        self.add(op, cpu=self.cpu, msr=msr, value=value)
+
+    def run(self) -> None:
+        """Enter the guest once."""
+        self.add("run", cpu=self.cpu)
+
+    def look(self, gpa: int, size: int = 64) -> None:
+        """Load what lies at ``gpa``."""
+        self.add("load", gpa=gpa, size=size)
+
+    def other_cpu(self) -> None:
+        """Speak of another vCPU from now on."""
+        self.cpu = (self.cpu + 1) % VCPUS

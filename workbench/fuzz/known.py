@@ -1,0 +1,112 @@
+"""Known divergences between kernel versions: data, with range, reason and source; counted, never silent.
+
+The rule kept here: whether a divergence is this kernel's is not read from its version (stable kernels take fixes
+at their own time) but shown: the entry's operations are carried out once, and must answer as the entry says. An
+entry in force either explains answers of certain operations, or lets the simulator behave like that kernel (a
+mitigation of the protocol), or keeps certain operations out of the sequences.
+"""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from workbench.core.errors import WorkbenchError
+from workbench.core.outcome import FAULT, Outcome
+from workbench.core.target import MachineSpec, Target
+from workbench.replay.grammar import Operation
+from workbench.replay.reading import parse
+from workbench.replay.runner import perform
+
+DATA = Path(__file__).resolve().parents[1] / "data" / "known_divergences.json"
+_TEXTS = ("name", "kernels", "what", "reason", "source")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One known divergence."""
+
+    name: str
+    kernels: str
+    what: str
+    reason: str
+    source: str
+    shown_by: Sequence[Operation]
+    shows: Mapping[str, str]  #: the last operation's answer, as text
+    msr: int | None = None  #: explains the answers of ``ops`` on this register
+    ops: tuple[str, ...] = ()
+    mitigation: str = ""
+    avoid: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """The known divergences that this KVM shows."""
+
+    entries: tuple[Entry, ...] = ()
+
+    @property
+    def mitigations(self) -> tuple[str, ...]:
+        """What the simulated protocol must do otherwise, to behave like this kernel."""
+        return tuple(entry.mitigation for entry in self.entries if entry.mitigation)
+
+    @property
+    def avoided(self) -> frozenset[str]:
+        """Kinds of operations to leave out."""
+        return frozenset(entry.avoid for entry in self.entries if entry.avoid)
+
+    def explains(self, step: Operation) -> str | None:
+        """Return the name of the entry that explains why two hosts answer ``step`` differently, or None."""
+        for entry in self.entries:
+            if entry.msr is not None and entry.msr == step.arguments.get("msr") and step.op in entry.ops:
+                return entry.name
+        return None
+
+
+def load(path: Path = DATA) -> tuple[Entry, ...]:
+    """Return all known divergences; raise WorkbenchError if the file is missing or malformed."""
+    try:
+        records = json.loads(path.read_text())
+        return tuple(_entry(record) for record in records)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise WorkbenchError(f"known divergences {path} cannot be read: {error}") from None
+
+
+def _entry(record: Mapping[str, Any]) -> Entry:
+    lines = "\n".join(json.dumps(step) for step in record["shown_by"])
+    explains = record.get("explains", {})
+    return Entry(
+        *(record[key] for key in _TEXTS),
+        shown_by=parse(record["name"], lines.encode()).operations,
+        shows=record["shows"],
+        msr=int(explains["msr"], 16) if explains else None,
+        ops=tuple(explains.get("ops", ())),
+        mitigation=record.get("mitigation", ""),
+        avoid=record.get("avoid", ""),
+    )
+
+
+def shown(entries: Sequence[Entry], open_machine: Callable[[MachineSpec], Target]) -> Known:
+    """Return those of ``entries`` that the machine opened by ``open_machine`` shows."""
+    return Known(tuple(entry for entry in entries if _shows(entry, open_machine)))
+
+
+def _shows(entry: Entry, open_machine: Callable[[MachineSpec], Target]) -> bool:
+    machine = open_machine(MachineSpec())
+    try:
+        answer: Mapping[str, Any] = {}
+        for step in entry.shown_by:
+            answer = perform(machine, step)
+        known = machine.tells_unknown
+    finally:
+        machine.close()
+    if not known and FAULT.name in entry.shows.values() and answer.get("outcome") is FAULT:
+        return False  # what this KVM calls FAULT may be UNKNOWN; the comparison allows for that
+    return {key: _text(value) for key, value in answer.items()} == dict(entry.shows)
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, Outcome):
+        return value.name
+    return f"{value:#x}" if isinstance(value, int) and not isinstance(value, bool) else str(value)

@@ -1,0 +1,224 @@
+"""What of guest memory is comparable: which bytes, and which counters, two hosts must agree on.
+
+Two hosts write the same areas at the same occasions, but not the same numbers: clocks run, and a host may update a
+payload more often than the model does (a vCPU that moves to another CPU, a change of the master clock). So:
+
+* Bytes outside all areas that were ever registered are equal; so are padding and flags inside of them.
+* A version's lowest bit is equal whenever both hosts, or neither, have written since the last look.
+* Where the simulator's host has written, KVM has written, too ("promised"); and where KVM has written, the
+  simulator's host serves that area now, or did at the last look.
+* The wall clock's version counts registrations: equal. The token of an asynchronous page fault: equal, once the
+  vCPU has entered (what a WRMSR asks for comes before the guest's next instruction, or at its next entry, as the
+  vendor's code has it).
+* A clock in memory that was not there at the registration, or that came back: KVM writes with its next update of
+  any kind, the simulator at the next entry; "promised" does not hold until it is registered again.
+* Where areas overlap, the bytes of either may be anything; only what surrounds them is compared.
+
+Layouts: Linux arch/x86/include/asm/pvclock-abi.h and arch/x86/include/uapi/asm/kvm_para.h.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from workbench.fuzz.ground import APF_EN, CLOCK, EOI, OLD_CLOCK, OLD_WALL, RAM_END, STEAL, WALL
+
+
+class Form(NamedTuple):
+    """What an area of one feature looks like."""
+
+    feature: str
+    size: int
+    version: int | None  #: offset of the u32 version
+    free: tuple[tuple[int, int], ...]  #: byte ranges that may differ
+    address: int  #: bits of the register that are the address
+    enabled: int  #: bits that must be set for the host to serve it
+
+
+_ALL = (1 << 64) - 1
+#: Of kvmclock also the padding: the kernel copies the whole structure, with every update.
+_CLOCK = Form("kvmclock", 32, 0, ((0, 32),), _ALL & ~1, 1)
+_WALL = Form("wall_clock", 12, 0, ((0, 12),), _ALL, 0)
+#: ``preempted`` is set when a vCPU leaves its CPU at an instruction boundary: not the model's to know.
+_STEAL = Form("steal_time", 64, 8, ((0, 12), (16, 17)), _ALL & ~0x3F, 1)
+_APF = Form("async_pf", 8, None, (), _ALL & ~0x3F, 9)
+_EOI = Form("pv_eoi", 1, None, (), _ALL & ~1, 1)
+_FORMS = {
+    CLOCK: _CLOCK, OLD_CLOCK: _CLOCK, WALL: _WALL, OLD_WALL: _WALL, STEAL: _STEAL, APF_EN: _APF, EOI: _EOI,
+}  # fmt: skip
+
+
+@dataclass(slots=True)
+class Area:
+    """One place that was registered at some time in this sequence."""
+
+    form: Form
+    gpa: int
+    alone: bool = True  #: no other area overlaps it
+    seen: tuple[int, int] | None = None  #: the versions at the last look, (simulator, KVM)
+    served: bool = False  #: by the simulator's host at the last look
+    written_by_guest: bool = False  #: registered by the guest since the last look
+    fresh: bool = False  #: registered by the guest, and its vCPU has not entered since
+    promised: bool = True
+
+    @property
+    def end(self) -> int:
+        """First gpa after the area."""
+        return self.gpa + self.form.size
+
+
+class Difference(NamedTuple):
+    """Bytes [offset, offset + size) of a load on which the hosts disagree, and why that counts."""
+
+    offset: int
+    size: int
+    why: str
+
+
+class Payloads:
+    """Follows one sequence and judges its loads."""
+
+    def __init__(self) -> None:
+        self.areas: dict[tuple[str, int], Area] = {}
+        self._memory: list[tuple[int, int]] = []
+        self._shadow = bytearray(RAM_END + 0x2000)  #: what the guest's own stores left
+        self._tokens_differ = False
+        self._fresh: dict[int, Area] = {}
+
+    # -- following ---------------------------------------------------------------------------------------
+
+    def entered(self, cpu: int) -> None:
+        """A vCPU enters the guest: what it asked for by its last write has come by now."""
+        if cpu in self._fresh:
+            self._fresh.pop(cpu).fresh = False
+
+    def registered(self, cpu: int, msr: int, value: int, by_guest: bool) -> None:
+        """A register of ``cpu`` took ``value``."""
+        form = _FORMS.get(msr)
+        if form is None or not value or value & form.enabled != form.enabled:
+            return
+        gpa = value & form.address
+        if gpa >= RAM_END:
+            return
+        area = self.areas.get((form.feature, gpa))
+        if area is None:
+            area = self._new(form, gpa)
+        if by_guest:
+            area.written_by_guest = area.fresh = True
+            self._fresh[cpu] = area
+        area.promised = self._backed(gpa, form.size)
+
+    def _new(self, form: Form, gpa: int) -> Area:
+        area = Area(form, gpa)
+        for other in self.areas.values():
+            if other.gpa < area.end and gpa < other.end:
+                area.alone = other.alone = False
+                # Whether a token is taken may now depend on a clock's digits, and later events on that.
+                self._tokens_differ |= _APF in (form, other.form)
+        if form.version is not None:
+            version = int.from_bytes(self._shadow[gpa + form.version : gpa + form.version + 4], "little")
+            area.seen = (version, version)
+        self.areas[form.feature, gpa] = area
+        return area
+
+    def stored(self, gpa: int, data: bytes) -> None:
+        """The guest wrote memory that is there."""
+        end = gpa + len(data)
+        self._shadow[gpa:end] = data
+        for area in self.areas.values():
+            if area.form.version is not None:
+                at = area.gpa + area.form.version
+                if gpa <= at and at + 4 <= end:
+                    version = int.from_bytes(data[at - gpa : at - gpa + 4], "little")
+                    area.seen = (version, version)
+                elif gpa < at + 4 and at < end:
+                    area.seen = None
+
+    def memory(self, gpa: int, size: int, *, there: bool) -> None:
+        """A memslot came (zeroed) or went."""
+        if there:
+            self._memory.append((gpa, gpa + size))
+            self.stored(gpa, bytes(size))
+        else:
+            self._memory = [slot for slot in self._memory if slot[0] != gpa]
+        for area in self.areas.values():
+            if area.gpa < gpa + size and gpa < area.end:
+                area.promised = False
+
+    def size_of(self, gpa: int) -> int:
+        """Return the size of the memslot that begins at ``gpa``."""
+        return next(end - start for start, end in self._memory if start == gpa)
+
+    def _backed(self, gpa: int, size: int) -> bool:
+        end = gpa + size
+        for start, stop in sorted(self._memory):
+            if start <= gpa < stop:
+                gpa = stop
+        return gpa >= end
+
+    # -- judging -----------------------------------------------------------------------------------------
+
+    def judge(
+        self, gpa: int, simulated: bytes, real: bytes, served: frozenset[tuple[str, int]]
+    ) -> Difference | None:
+        """Return the first difference that counts between two loads at ``gpa``; take note of versions."""
+        found: Difference | None = None
+        near = [area for area in self.areas.values() if area.gpa < gpa + len(simulated) and gpa < area.end]
+        for area in near:
+            different = self._judge_area(area, gpa, simulated, real, (area.form.feature, area.gpa) in served)
+            found = found or different
+        return found or self._judge_bytes(near, gpa, simulated, real)
+
+    def _judge_area(self, area: Area, gpa: int, simulated: bytes, real: bytes, served: bool) -> Difference | None:
+        form = area.form
+        at = area.gpa - gpa + (form.version or 0)
+        if form.version is None or at < 0 or at + 4 > len(simulated):
+            return None
+        now = (int.from_bytes(simulated[at : at + 4], "little"), int.from_bytes(real[at : at + 4], "little"))
+        before, area.seen = area.seen, now
+        was_served, area.served = area.served, served
+        by_guest, area.written_by_guest = area.written_by_guest, False
+        if not area.alone or before is None:
+            return None
+        moved, really = now[0] != before[0], now[1] != before[1]
+        may = was_served or served or (by_guest and form is _STEAL)
+        why = _wrong(form, now, moved, really, may=may, promised=area.promised)
+        return Difference(at, 4, f"{form.feature} at {area.gpa:#x}: {why}") if why else None
+
+    def _judge_bytes(self, near: list[Area], gpa: int, simulated: bytes, real: bytes) -> Difference | None:
+        if simulated == real:
+            return None
+        size = len(simulated)
+        mask = bytearray(b"\xff" * size)
+        for area in near:
+            for low, high in self._free(area):
+                low, high = max(0, area.gpa - gpa + low), min(size, area.gpa - gpa + high)
+                if low < high:
+                    mask[low:high] = bytes(high - low)
+        apart = int.from_bytes(simulated, "little") ^ int.from_bytes(real, "little")
+        apart &= int.from_bytes(mask, "little")
+        if not apart:
+            return None
+        offset = ((apart & -apart).bit_length() - 1) // 8
+        return Difference(offset, 1, f"byte at {gpa + offset:#x} that nothing there may change differently")
+
+    def _free(self, area: Area) -> Iterator[tuple[int, int]]:
+        if not area.alone:
+            yield 0, area.form.size
+        elif area.form is _APF and (self._tokens_differ or area.fresh):
+            yield 4, 8
+        else:
+            yield from area.form.free
+
+
+def _wrong(form: Form, now: tuple[int, int], moved: bool, really: bool, *, may: bool, promised: bool) -> str:
+    """Say what is wrong with two versions, or return nothing."""
+    if form is _WALL:
+        return "" if now[0] == now[1] else "its version counts registrations, and the counts differ"
+    if moved and not really and promised:
+        return "the simulator's host has written it, KVM has not"
+    if really and not moved and not may:
+        return "KVM has written it, the simulator's host does not serve it"
+    if moved == really and (now[0] ^ now[1]) & 1:
+        return "one version is odd, the other even"
+    return ""

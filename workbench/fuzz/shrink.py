@@ -1,0 +1,95 @@
+"""Makes a sequence that shows a divergence small: fewer operations, then plainer numbers.
+
+The rules kept here: what is kept shows a divergence of the same kind, on machines that were never used before; a
+sequence stays a possible replay. Delta debugging: A. Zeller, R. Hildebrandt, "Simplifying and Isolating
+Failure-Inducing Input", IEEE TSE 28(2), 2002.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+
+from workbench.core.errors import WorkbenchError
+from workbench.replay.grammar import Operation
+from workbench.replay.reading import check_layout
+
+#: Says whether a sequence still shows what is looked for.
+Shows = Callable[[Sequence[Operation]], bool]
+
+#: Trials of one shrinking; each opens a fresh VM or two, some milliseconds.
+MOST_TRIALS = 2000
+
+
+def shrink(operations: Sequence[Operation], shows: Shows) -> list[Operation]:
+    """Return a small sequence that ``shows`` accepts, made from ``operations``, which it accepts."""
+    trials = _Trials(shows)
+    kept = list(operations)
+    before = None
+    while before != kept and trials.left:
+        before = kept
+        kept = _fewer(kept, trials)
+        kept = _plainer(kept, trials)
+    return [step._replace(line=line) for line, step in enumerate(kept, 1)]
+
+
+class _Trials:
+    """Counts, and refuses what is not a possible replay."""
+
+    def __init__(self, shows: Shows) -> None:
+        self._shows, self.left = shows, MOST_TRIALS
+
+    def __call__(self, operations: Sequence[Operation]) -> bool:
+        if not self.left:
+            return False
+        try:
+            check_layout(operations)
+        except WorkbenchError:
+            return False
+        self.left -= 1
+        return self._shows(operations)
+
+
+def _fewer(operations: list[Operation], trials: _Trials) -> list[Operation]:
+    """Leave out ever smaller runs of operations; the first one, ``machine``, stays."""
+    kept = operations
+    size = max(1, (len(kept) - 1) // 2)
+    while trials.left:
+        at, removed = 1, False
+        while at < len(kept):
+            tried = kept[:at] + kept[at + size :]
+            if trials(tried):
+                kept, removed = tried, True
+            else:
+                at += size
+        if size == 1 and not removed:
+            break
+        size = max(1, size // 2)
+    return kept
+
+
+def _plainer(operations: list[Operation], trials: _Trials) -> list[Operation]:
+    """Try vCPU 0, values with fewer bits, and shorter loads."""
+    kept = operations
+    for position in range(1, len(kept)):
+        plainer: list[Operation] | None = kept
+        while plainer is not None:
+            kept = plainer
+            tried = ([*kept[:position], step, *kept[position + 1 :]] for step in _variants(kept[position]))
+            plainer = next((each for each in tried if trials(each)), None)
+    return kept
+
+
+def _variants(step: Operation) -> Iterator[Operation]:
+    arguments = dict(step.arguments)
+    if arguments.get("cpu"):
+        yield step._replace(arguments=arguments | {"cpu": 0})
+    if step.op in ("wrmsr", "host_set_msr"):
+        for value in _plainer_values(arguments["value"]):
+            yield step._replace(arguments=arguments | {"value": value})
+    if step.op == "load" and arguments["size"] > 64:
+        for start in range(arguments["gpa"], arguments["gpa"] + arguments["size"], arguments["size"] // 8):
+            yield step._replace(arguments=arguments | {"gpa": start, "size": arguments["size"] // 8})
+
+
+def _plainer_values(value: int) -> Iterator[int]:
+    for bit in range(value.bit_length()):
+        if value >> bit & 1:
+            yield value & ~(1 << bit)

@@ -1,0 +1,63 @@
+"""One sequence on both sides: carried out, compared, and, if the hosts disagree, made small on fresh machines."""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from workbench.core import contracts
+from workbench.core.target import Engine
+from workbench.fuzz import known as known_divergences
+from workbench.fuzz.compare import Divergence, Verdict, compare
+from workbench.fuzz.known import Known
+from workbench.fuzz.shrink import shrink
+from workbench.fuzz.sides import Pool, opener, simulate
+from workbench.replay.grammar import Operation
+
+#: Makes the simulated protocol, given the mitigations that make it behave like this kernel.
+ProtocolOf = Callable[[Sequence[str]], contracts.Protocol]
+
+
+class Small(NamedTuple):
+    """A divergence, made small."""
+
+    operations: Sequence[Operation]
+    divergence: Divergence
+    fresh: bool  #: shown by machines that were never used; False: the used one alone showed it
+
+
+class Bench:
+    """Both sides, ready for sequences. A context manager: leaving it closes all VMs."""
+
+    def __init__(self, simulator: Engine, real: Engine, protocol_of: ProtocolOf) -> None:
+        self._open_real = opener(real, lambda: protocol_of(()))
+        self.known = known_divergences.shown(known_divergences.load(), self._open_real)
+        mitigations = self.known.mitigations
+        self._open_simulated = opener(simulator, lambda: protocol_of(mitigations))
+        self._pool = Pool(self._open_real)
+
+    def __enter__(self) -> "Bench":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._pool.close()
+
+    def judge(self, operations: Sequence[Operation], *, fresh: bool = False) -> Verdict:
+        """Carry out a sequence on both sides and compare."""
+        return self._judge(operations, fresh, self.known)
+
+    def _judge(self, operations: Sequence[Operation], fresh: bool, known: Known) -> Verdict:
+        simulated = simulate(self._open_simulated, operations)
+        real = self._pool.carry_out(operations, fresh=fresh)
+        return compare(operations, simulated, real, known)
+
+    def make_small(self, operations: Sequence[Operation], found: Divergence) -> Small:
+        """Return the smallest sequence found that shows a divergence like ``found``."""
+
+        def shows(tried: Sequence[Operation]) -> bool:
+            divergence = self.judge(tried, fresh=True).divergence
+            return divergence is not None and divergence.kind == found.kind
+
+        if not shows(operations):
+            return Small(operations, found, fresh=False)
+        small = shrink(operations, shows)
+        divergence = self.judge(small, fresh=True).divergence
+        return Small(small, divergence or found, fresh=True)
