@@ -11,7 +11,10 @@ PASS, FAIL = "PASS", "FAIL"
 
 
 def claim(text: str, expected: Any, find_out: Callable[[], Any]) -> None:
-    """Call ``find_out`` and print whether it returns ``expected``; an exception is a claim that fails."""
+    """Call ``find_out`` and print whether it returns ``expected``; an exception is a claim that fails.
+
+    A number may be expected as text, such as ``"0x1000"``.
+    """
     sys.stdout.write(verdict(text, expected, find_out) + "\n")
 
 
@@ -21,6 +24,8 @@ def verdict(text: str, expected: Any, find_out: Callable[[], Any]) -> str:
         found = find_out()
     except Exception as error:  # noqa: BLE001  whatever goes wrong, the reader must see it as a claim that failed
         return f"{FAIL}  {text}: expected {_shown(expected)}, but {type(error).__name__}: {error}"
+    if isinstance(expected, str) and type(found) is int:
+        found = hex(found)  # an address is expected as people write it
     if bool(found == expected):
         return f"{PASS}  {text}: {_shown(found)}"
     return f"{FAIL}  {text}: expected {_shown(expected)}, found {_shown(found)}"
@@ -28,5 +33,5 @@ def verdict(text: str, expected: Any, find_out: Callable[[], Any]) -> str:
 
 def _shown(value: Any) -> str:
     """Return a value as people write it; the words of the closed sets without their class."""
-    word = getattr(value, "value", None)
+    word = getattr(value, "value", value)
     return word if isinstance(word, str) else repr(value)

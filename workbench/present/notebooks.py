@@ -1,31 +1,51 @@
 """Notebooks, executed and written as HTML. Each runs in its own folder's place, the file itself is not changed."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from workbench.core.errors import WorkbenchError
+from workbench.present import portable
 
-TIMEOUT = 600  # seconds for one cell: a guard against hanging
+#: nbconvert's page without the scripts that it fetches from elsewhere: a report is read offline, and needs none.
+OFFLINE = """{%- extends 'lab/index.html.j2' -%}
+{%- block html_head_js -%}{%- endblock -%}
+{%- block html_head_js_mathjax -%}{%- endblock -%}
+{%- block html_head_js_mermaidjs -%}{%- endblock -%}
+"""
 
 
 def as_html(path: Path) -> str:
     """Execute the notebook at ``path`` and return it as HTML; raise WorkbenchError with the cell that fails."""
     import nbformat
-    from nbclient import NotebookClient
+    from jinja2 import DictLoader
     from nbclient.exceptions import CellExecutionError
     from nbconvert import HTMLExporter
 
     notebook = nbformat.read(path, as_version=4)
-    client = NotebookClient(notebook, timeout=TIMEOUT, resources={"metadata": {"path": str(path.parent)}})
     try:
-        client.execute()
+        portable.execute(notebook, path.parent)
     except CellExecutionError as error:
         reason = f"{error.ename}: {' '.join(str(error.evalue).split())}"
         raise WorkbenchError(f"notebook {path.name} fails: {reason}") from error
-    exporter = HTMLExporter()
+    notebook = portable.normalise(notebook)
+    notebook.metadata["title"] = _title(notebook, path.stem)
+    exporter = HTMLExporter(extra_loaders=[DictLoader({"offline.html.j2": OFFLINE})], template_file="offline.html.j2")
     exporter.embed_images = True
     body, _ = exporter.from_notebook_node(notebook)
-    return str(body)
+    return _LINK.sub(r'href="\1.html"', str(body))
+
+
+_LINK = re.compile(r'href="([\w-]+)\.ipynb"')
+
+
+def _title(notebook: Any, otherwise: str) -> str:
+    """Return the notebook's first heading."""
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown" and cell.source.startswith("# "):
+            return str(cell.source.splitlines()[0].removeprefix("# "))
+    return otherwise
 
 
 def write_all(folder: Path, target: Path, progress: Callable[[str], None]) -> list[Path]:

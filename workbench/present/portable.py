@@ -4,6 +4,7 @@ A widget's saved output keeps its text and picture and loses the reference to a 
 execution times, widget states and kernel details go; cells are numbered in the order in which they ran.
 """
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,14 @@ def execute(notebook: Any, folder: Path) -> None:
     client = NotebookClient(
         notebook, timeout=TIMEOUT, resources={"metadata": {"path": str(folder)}}, config=config, record_timing=False
     )
-    client.execute()
+    client.execute(env=_environment())
+
+
+def _environment() -> dict[str, str]:
+    """Return this process's environment, in which the kernel finds the same workbench, installed or not."""
+    package = str(Path(__file__).resolve().parents[2])
+    others = os.environ.get("PYTHONPATH")
+    return {**os.environ, "PYTHONPATH": os.pathsep.join([package, others] if others else [package])}
 
 
 def normalise(notebook: Any) -> Any:

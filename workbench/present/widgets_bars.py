@@ -24,7 +24,7 @@ from workbench.measure.subjects import DEFAULT, Subject
 from workbench.present import widgets_choosers
 from workbench.present.images import png
 from workbench.present.style import looks
-from workbench.present.table import Column, Table, as_text
+from workbench.present.table import Cell, Column, Table, as_text
 from workbench.present.widgets_panel import Panel, View
 
 DPI = 100
@@ -162,11 +162,11 @@ class StatePanel(_BarPanel):
         return View(as_text(self._table(runs)), self.bars.draw(bars, self.title("State"), unit))
 
     def _table(self, runs: Sequence[tuple[Subject, Measured]]) -> Table:
-        names = ("protocol", "entry", "count", "wire", "interface", "moves")
-        rows = [
-            [one.label, kind.name, kind.copies, kind.wire, kind.interface, "yes" if kind.carried else "no"]
+        names = ("protocol", "entry", "count", "wire", "carried by")
+        rows: list[list[Cell]] = [
+            [one.label, kind.name, kind.copies, kind.wire, kind.interface if kind.carried else "nothing"]
             for one, run in runs
             for kind in entry_kinds(run.state)
         ]
-        notes = ["wire: bytes of one entry in the VMM's stream; moves: a migration carries it."]
+        notes = ["wire: bytes of one entry in the VMM's stream."]
         return Table("", [Column(name) for name in names], rows, labels=2, notes=notes if rows else ["No state."])
