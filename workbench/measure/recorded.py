@@ -21,6 +21,7 @@ from workbench.engines.kvm import survey, timing
 from workbench.engines.kvm.engine import this_host
 from workbench.engines.kvm.probe import Probe
 from workbench.measure import validation
+from workbench.measure.beside import version
 from workbench.measure.cost import CostModel
 from workbench.measure.on_kvm import Measurement, measurements, require_kvm
 from workbench.measure.validation import Validation
@@ -64,7 +65,9 @@ def cpu_model() -> str:
     return names[0] if names else platform.processor() or "unknown"
 
 
-def record(command: str, say: Callable[[str], None], release: str | None = None) -> Recorded:
+def record(
+    command: str, say: Callable[[str], None], release: str | None = None, *, with_costs: bool = True
+) -> Recorded:
     """Measure everything on this host, some seconds. ``release`` replaces the kernel's name for itself.
 
     ``say`` is told what is being done. Raises EngineError with reason and advice if there is no KVM.
@@ -77,7 +80,7 @@ def record(command: str, say: Callable[[str], None], release: str | None = None)
     values = tuple(validation.measured(one) for one in survey.verdicts())
     behaviours = tuple(survey.behaviours())
     found = []
-    for cost in timing.costs():
+    for cost in timing.costs() if with_costs else ():
         say(f"kvm: timed {cost.what}")
         found.append(cost)
     made = {
@@ -116,6 +119,21 @@ def _rounded(cost: timing.Cost) -> timing.Cost:
     share = None if cost.user_share is None else round(cost.user_share, 3)
     numbers = {name: round(getattr(cost, name), 2) for name in ("median_ns", "lower_ns", "upper_ns")}
     return cost._replace(user_share=share, **numbers)
+
+
+def live_or_recorded() -> tuple[str, Recorded]:
+    """Measure words and counts here if there is a KVM, else take the newest recorded ones; say first which it is.
+
+    Costs are not measured: they are for :func:`record`, on a quiet host. The kernel is called by its numbers alone.
+    """
+    host = this_host()
+    if host.available:
+        numbers = ".".join(map(str, version(host.kernel)))
+        found = record("live", lambda what: None, numbers, with_costs=False)
+        return f"Live, on this host. {found.host['line']}", found
+    newest = max(all_recorded(), key=lambda found: found.made["date"])
+    origin = f"Recorded on {newest.made['date']} by {newest.made['command']!r}. {newest.host['line']}"
+    return f"{origin}\n(Here: {host.line})", newest
 
 
 # -- as a cost model ---------------------------------------------------------------------------------------
