@@ -29,13 +29,12 @@ class Divergence:
     simulated: str
     real: str
     why: str = ""
-    #: For bytes of a load: (offset, size) of those that differ.
-    where: tuple[int, int] | None = None
+    expect: Mapping[str, Any] = field(default_factory=dict)  #: what a replay file can say of KVM's answer
 
     @property
     def kind(self) -> str:
         """What stays the same while a sequence is shrunk."""
-        return f"{self.key} {self.why.partition(':')[0] if self.key == 'hex' else ''}".strip()
+        return f"{self.key} {self.why.partition('(')[0] if self.key == 'hex' else ''}".strip()
 
 
 @dataclass(slots=True)
@@ -79,7 +78,7 @@ def _step(
         payloads.entered(step.arguments["cpu"])
     if ours != kvms:
         key = next(key for key in ("outcome", "accepted", "value") if ours.get(key) != kvms.get(key))
-        return Divergence(position, key, shown(ours), shown(kvms))
+        return Divergence(position, key, shown(ours), shown(kvms), expect=kvms)
     _follow(step, ours, payloads)
     return None
 
@@ -105,7 +104,7 @@ def _load(
     position: int, step: Operation, ours: Observed, kvms: Observed, payloads: Payloads, simulated: Answers
 ) -> Divergence | None:
     if ours["outcome"] is not kvms["outcome"]:
-        return Divergence(position, "outcome", shown(ours), shown(kvms))
+        return Divergence(position, "outcome", shown(ours), shown(kvms), expect={"outcome": kvms["outcome"]})
     if ours["outcome"] is not HANDLED:
         return None
     mine, real = bytes.fromhex(ours["hex"]), bytes.fromhex(kvms["hex"])
@@ -113,7 +112,9 @@ def _load(
     if found is None:
         return None
     low, high = found.offset, found.offset + found.size
-    return Divergence(position, "hex", mine[low:high].hex(), real[low:high].hex(), found.why, (low, found.size))
+    key, allowed = found.expect
+    patterns = tuple("??" * low + digits.ljust(2 * (len(mine) - low), "?") for digits in allowed)
+    return Divergence(position, "hex", mine[low:high].hex(), real[low:high].hex(), found.why, {key: patterns})
 
 
 def _at_the_end(position: int, simulated: Answers, real: Answers, payloads: Payloads) -> Divergence | None:

@@ -102,7 +102,7 @@ class Script:
         self.cpu = 0  #: whom the phrases speak of; changes now and then
         self.offer = offer
         self.add("machine", vcpus=VCPUS, irqchip=irqchip, protocol=CHOSEN)
-        self.slots = {gpa for gpa, _ in SLOTS if rng.random() < 0.85}
+        self.slots = {gpa for gpa, _ in SLOTS if rng.random() < 0.93}
         for gpa, size in SLOTS:
             if gpa in self.slots:
                 self.add("ram", gpa=gpa, size=size)

@@ -73,6 +73,7 @@ class Difference(NamedTuple):
     offset: int
     size: int
     why: str
+    expect: tuple[str, tuple[str, ...]]  #: ``hex`` or ``not_hex``, and hex digits from ``offset`` on: KVM's side
 
 
 class Payloads:
@@ -183,7 +184,10 @@ class Payloads:
         moved, really = now[0] != before[0], now[1] != before[1]
         may = was_served or served or (by_guest and form is _STEAL)
         why = _wrong(form, now, moved, really, may=may, promised=area.promised)
-        return Difference(at, 4, f"{form.feature} at {area.gpa:#x}: {why}") if why else None
+        if not why:
+            return None
+        expect = _expected(form, before[1], now[1], really, really != moved)
+        return Difference(at, 4, f"{form.feature}: {why} ({area.gpa:#x})", expect)
 
     def _judge_bytes(self, near: list[Area], gpa: int, simulated: bytes, real: bytes) -> Difference | None:
         if simulated == real:
@@ -200,7 +204,8 @@ class Payloads:
         if not apart:
             return None
         offset = ((apart & -apart).bit_length() - 1) // 8
-        return Difference(offset, 1, f"byte at {gpa + offset:#x} that nothing there may change differently")
+        why = f"a byte that no host may change, or both alike ({gpa + offset:#x})"
+        return Difference(offset, 1, why, ("hex", (real[offset : offset + 1].hex(),)))
 
     def _free(self, area: Area) -> Iterator[tuple[int, int]]:
         if not area.alone:
@@ -222,3 +227,12 @@ def _wrong(form: Form, now: tuple[int, int], moved: bool, really: bool, *, may: 
     if moved == really and (now[0] ^ now[1]) & 1:
         return "one version is odd, the other even"
     return ""
+
+
+def _expected(form: Form, before: int, now: int, really: bool, one_wrote: bool) -> tuple[str, tuple[str, ...]]:
+    """Say of KVM's version what a replay file can: the value, that it moved, or whether it is even."""
+    if one_wrote and really and form is not _WALL:
+        return "not_hex", (before.to_bytes(4, "little").hex(),)
+    if one_wrote or form is _WALL:
+        return "hex", (now.to_bytes(4, "little").hex(),)
+    return "hex", tuple(f"?{digit:x}" for digit in range(now & 1, 16, 2))

@@ -7,7 +7,6 @@ from workbench.core import contracts
 from workbench.core.target import Engine
 from workbench.fuzz import known as known_divergences
 from workbench.fuzz.compare import Divergence, Verdict, compare
-from workbench.fuzz.known import Known
 from workbench.fuzz.shrink import shrink
 from workbench.fuzz.sides import Pool, opener, simulate
 from workbench.replay.grammar import Operation
@@ -27,8 +26,15 @@ class Small(NamedTuple):
 class Bench:
     """Both sides, ready for sequences. A context manager: leaving it closes all VMs."""
 
-    def __init__(self, simulator: Engine, real: Engine, protocol_of: ProtocolOf) -> None:
-        self._open_real = opener(real, lambda: protocol_of(()))
+    def __init__(
+        self,
+        simulator: Engine,
+        real: Engine,
+        protocol_of: ProtocolOf,
+        kvms_own: Callable[[], contracts.Protocol],
+    ) -> None:
+        """``protocol_of`` makes what the simulator runs, ``kvms_own`` the protocol that KVM itself is host of."""
+        self._open_real = opener(real, kvms_own)
         self.known = known_divergences.shown(known_divergences.load(), self._open_real)
         mitigations = self.known.mitigations
         self._open_simulated = opener(simulator, lambda: protocol_of(mitigations))
@@ -41,13 +47,10 @@ class Bench:
         self._pool.close()
 
     def judge(self, operations: Sequence[Operation], *, fresh: bool = False) -> Verdict:
-        """Carry out a sequence on both sides and compare."""
-        return self._judge(operations, fresh, self.known)
-
-    def _judge(self, operations: Sequence[Operation], fresh: bool, known: Known) -> Verdict:
+        """Carry out a sequence on both sides and compare; ``fresh``: on VMs that were never used."""
         simulated = simulate(self._open_simulated, operations)
         real = self._pool.carry_out(operations, fresh=fresh)
-        return compare(operations, simulated, real, known)
+        return compare(operations, simulated, real, self.known, tells_unknown=self._pool.tells_unknown)
 
     def make_small(self, operations: Sequence[Operation], found: Divergence) -> Small:
         """Return the smallest sequence found that shows a divergence like ``found``."""

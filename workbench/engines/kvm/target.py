@@ -53,6 +53,7 @@ class KvmTarget:
         self._answered: dict[int, Any] = {}
         self._offered: dict[Guest, dict[int, frozenset[int]]] = {}  #: CPUID bits that were set, by VM and vCPU
         self._spare: list[Backing] = []  #: what deleted memslots left, for new ones
+        self._kept: dict[tuple[int, int], Memslot] = {}  #: memslots from before a reset, by (gpa, size)
         self._other: Guest | None = None  #: the VM that a migration left; the next one's destination
         self._other_offers: tuple[frozenset[int], ...] = ()
         self.guest = self._open()
@@ -92,7 +93,21 @@ class KvmTarget:
                 f"memslot {gpa:#x}..{gpa + size:#x} overlaps the engine's own memory, "
                 f"{longmode.STUB_GPA:#x}..{own_end:#x}"
             )
+        kept = self._kept.pop((gpa, size), None)
+        if kept is not None:
+            kept.backing.bytes[:] = bytes(size)
+            return
+        self._settle()
         self._add(self.guest, gpa, size)
+
+    def _settle(self) -> None:
+        """Delete the memslots from before a reset that nobody asked for again; then the machine is as told.
+
+        Adding and deleting a memslot wait for all readers of the VM's memory, about a millisecond each.
+        """
+        while self._kept:
+            _, slot = self._kept.popitem()
+            self._retire(self.guest.memory.delete(slot.slot))
 
     def _add(self, guest: Guest, gpa: int, size: int) -> None:
         spare = next((one for one in self._spare if one.size == size), None) if guest is self.guest else None
@@ -105,6 +120,7 @@ class KvmTarget:
             raise EngineError(f"memslot {gpa:#x}..{gpa + size:#x}: {error}") from None
 
     def delete_ram(self, gpa: int) -> None:
+        self._settle()
         for slot in self._ram(self.guest):
             if slot.gpa == gpa:
                 self._retire(self.guest.memory.delete(slot.slot))
@@ -122,16 +138,19 @@ class KvmTarget:
         return [slot for slot in guest.memory.slots if slot.slot != longmode.STUB_SLOT]
 
     def store(self, gpa: int, data: bytes) -> Outcome:
+        self._settle()
         if not backs(self.guest, gpa, len(data), writable=True):
             return FAULT
         self.guest.memory.write(gpa, data)
         return HANDLED
 
     def load(self, gpa: int, size: int) -> bytes | None:
+        self._settle()
         return self.guest.memory.read(gpa, size) if backs(self.guest, gpa, size, writable=False) else None
 
     def dirty_pages(self) -> frozenset[int]:
         """Return the page frames (gpa >> 12) that guest or KVM wrote since the last call, of RAM as it is now."""
+        self._settle()
         memory = self.guest.memory
         return frozenset().union(*(memory.dirty(slot.slot).kvm for slot in self._ram(self.guest)))
 
@@ -148,6 +167,7 @@ class KvmTarget:
         return Reading(self._refusal(cpu)) if result.outcome is FAULT else Reading(HANDLED, result.value)
 
     def host_set_msr(self, cpu: int, msr: int, value: int) -> bool:
+        self._settle()
         if msr in self.guest.deflected:
             return False  # KVM does not have it; only the guest's accesses come to us
         vcpu = self.guest.vcpu(cpu)
@@ -187,11 +207,13 @@ class KvmTarget:
     def init(self, cpu: int) -> None:
         if not self._spec.irqchip:
             raise EngineError("INIT comes through the LAPIC; this machine has none in the kernel (irqchip)")
+        self._settle()
         self.guest.init(cpu)
         if self.protocol.deflected:
             self._worlds[cpu].carry_out(host_side(self.protocol.on_init(self.records[cpu])))
 
     def migrate(self) -> None:
+        self._settle()
         source, destination = self.guest, self._destination()
         saved = state.save(source)
         own = self._on_host(self.protocol.save(tuple(self.records.values()))) if self.protocol.deflected else ()
@@ -216,7 +238,9 @@ class KvmTarget:
         """Return a VM without memory: a new one, or the one this machine came from, made new."""
         other, self._other = self._other, None
         if other is not None and self._other_offers == self._offers():
-            self._clear(other)
+            self._clear_vcpus(other)
+            for slot in self._ram(other):
+                other.memory.delete(slot.slot).close()
             return other
         if other is not None:
             self._close(other)
@@ -240,18 +264,16 @@ class KvmTarget:
 
         Raises EngineError if a register does not go back to its first value.
         """
+        self._settle()
         self._forget()
-        self._clear(self.guest)
+        self._clear_vcpus(self.guest)
+        if self._log_dirty:
+            self.dirty_pages()
+        self._kept = {(slot.gpa, slot.size): slot for slot in self._ram(self.guest)}
 
-    def _clear(self, guest: Guest) -> None:
+    def _clear_vcpus(self, guest: Guest) -> None:
         for cpu in range(guest.cpus):
             guest.call(cpu, partial(self._clear_vcpu, guest, cpu))
-        for slot in self._ram(guest):
-            backing = guest.memory.delete(slot.slot)
-            if guest is self.guest:
-                self._retire(backing)
-            else:
-                backing.close()
 
     def _clear_vcpu(self, guest: Guest, cpu: int) -> None:
         vcpu = guest.vcpu(cpu)
@@ -277,6 +299,7 @@ class KvmTarget:
 
     def _before_entry(self, cpu: int) -> None:
         """Deliver what our own host side owes this vCPU; KVM delivers what KVM owes it."""
+        self._settle()
         if self.protocol.deflected:
             program = self.protocol.on_entry(self.records[cpu])
             self.guest.call(cpu, lambda: self._worlds[cpu].carry_out(host_side(program)))

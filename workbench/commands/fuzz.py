@@ -1,0 +1,130 @@
+"""``workbench fuzz``: the same random sequences on the simulator and on this host's KVM, compared step by step.
+
+Exit status: 0 if no divergence is unexplained, 1 if one is, 2 (by WorkbenchError) if it cannot run. It drives the
+kernel of this host with half-valid registrations, so it asks for a yes. The manual is docs/fuzzing.md.
+"""
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+from workbench.core.errors import WorkbenchError
+from workbench.fuzz.campaign import MOST_FINDINGS, Plan, Tally, head_of, jobs_by_default, run as run_campaign
+from workbench.fuzz.journal import Journal
+from workbench.fuzz.worker import Task
+
+YES = "--yes-this-fuzzes-the-kernel"
+WARNING = (
+    "fuzz writes refused and half-valid values into this kernel's KVM; a kernel can warn at that (syzbot "
+    "bc0e18379a290e5edfe4), and panics where panic_on_warn is set"
+)
+_SECONDS = 30.0
+_EVERY = 5.0
+
+
+def add(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Declare ``fuzz`` and its arguments."""
+    parser = subparsers.add_parser(
+        "fuzz",
+        help="random sequences on the simulator and on real KVM, compared step by step",
+        description=f"Compare the simulator with this host's KVM (docs/fuzzing.md). {WARNING}.",
+    )
+    parser.add_argument(YES, action="store_true", dest="yes", help="needed: it is all right if this kernel warns")
+    parser.add_argument("--seed", type=_whole(0), default=0, help="which sequences (default: %(default)s)")
+    parser.add_argument("--ops", type=_whole(1), metavar="N", help="until N operations are compared")
+    parser.add_argument(
+        "--seconds", type=_positive, metavar="S", help=f"for S seconds (default, without --ops: {_SECONDS:g})"
+    )
+    parser.add_argument("--state", type=Path, metavar="FILE", help="note finished sequences here, and go on from it")
+    parser.add_argument(
+        "--out", type=Path, default=Path("fuzz-findings"), metavar="DIR",
+        help="where replay files of divergences go (default: %(default)s)",
+    )  # fmt: skip
+    parser.add_argument("--jobs", type=_whole(1), metavar="N", help="processes (default: two for each CPU)")
+    parser.add_argument(
+        "--length", type=_whole(20), default=200, metavar="N", help="operations of a sequence (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--protocol", default="per_feature", metavar="NAME", help="what the simulator runs (default: %(default)s)"
+    )
+    parser.set_defaults(run=run)
+
+
+def _whole(least: int) -> "type[int]":
+    def parse(text: str) -> int:
+        value = int(text)
+        if value < least:
+            raise argparse.ArgumentTypeError(f"{value} is not allowed; allowed: {least} or more")
+        return value
+
+    parse.__name__ = "whole number"
+    return parse  # type: ignore[return-value]
+
+
+def _positive(text: str) -> float:
+    value = float(text)
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} is not allowed; allowed: more than 0")
+    return value
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the campaign; return the exit status."""
+    from workbench.engines.kvm.probe import probe
+    from workbench.protocols import find
+    from workbench.replay.engines import find_engine
+
+    if not args.yes:
+        raise WorkbenchError(f"{WARNING}; if that is all right here, say {YES}")
+    find(args.protocol)
+    find_engine("kvm")
+    line = probe().line
+    seconds = _SECONDS if args.seconds is None and args.ops is None else args.seconds
+    task = Task(args.seed, args.length, args.protocol)
+    print(line)
+    print(f"note: {WARNING}")
+    with Journal(args.state, head_of(task)) as journal:
+        if journal.done:
+            print(f"going on from {args.state}: {len(journal.done)} sequences, {journal.operations} operations")
+        campaign = run_campaign(
+            task, Plan(args.ops, seconds), journal, args.out,
+            jobs=args.jobs or jobs_by_default(), notes=(line,),
+        )  # fmt: skip
+        last = None
+        said = time.monotonic()
+        for last in campaign:
+            if time.monotonic() - said > _EVERY:
+                said = time.monotonic()
+                print(_progress(last), file=sys.stderr)
+    assert last is not None
+    print("\n".join(_report(last)))
+    return 1 if last.findings else 0
+
+
+def _progress(tally: Tally) -> str:
+    rate = tally.operations_now / tally.seconds if tally.seconds else 0
+    return f"{tally.operations} operations, {rate:.0f}/s, {len(tally.findings)} unexplained"
+
+
+def _report(tally: Tally) -> list[str]:
+    lines = [f"{tally.operations} operations in {tally.sequences} sequences compared"]
+    if tally.operations_now and tally.seconds:
+        rate = tally.operations_now / tally.seconds
+        lines.append(f"this run: {tally.operations_now} operations in {tally.seconds:.1f} s, {rate:.0f}/s")
+    for name in tally.shown:
+        lines.append(f"known divergence of this kernel: {name}: {tally.known.get(name, 0)} differences explained")
+    lines.append(f"{len(tally.findings)} unexplained")
+    for path in tally.findings:
+        lines.append(f"{path}:")
+        lines += [f"  {line[2:]}" for line in _comments(Path(path))]
+    if len(tally.findings) >= MOST_FINDINGS:
+        lines.append(f"stopped at {MOST_FINDINGS} unexplained divergences")
+    return lines
+
+
+def _comments(path: Path) -> list[str]:
+    try:
+        return [line for line in path.read_text().splitlines() if line.startswith("# ")]
+    except OSError:
+        return ["# (the file is gone)"]

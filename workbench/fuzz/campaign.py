@@ -1,0 +1,197 @@
+"""A campaign: many sequences in several processes, noted as they are finished, until there is enough.
+
+The rules kept here: which sequences there are depends on the seed alone, not on how many processes there are or
+how often the campaign was interrupted; every process is ended before :func:`run` is left, however it is left.
+"""
+
+import multiprocessing
+import os
+import time
+from collections.abc import Iterator
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from workbench.core.errors import EngineError
+from workbench.fuzz import findings
+from workbench.fuzz.generate import GENERATOR
+from workbench.fuzz.journal import Entry, Journal
+from workbench.fuzz.worker import Done, Failed, Ready, Task, work
+
+#: Sequences that wait at each worker, so that none idles while the journal is written.
+_AHEAD = 2
+#: After so many unexplained divergences the rest would tell little more.
+MOST_FINDINGS = 10
+#: A worker that makes a divergence small, on a busy machine, is silent for so long at most (seconds).
+_SILENCE = 600.0
+
+
+class Plan(NamedTuple):
+    """How long a campaign lasts: until one of the two, whichever comes first."""
+
+    operations: int | None = None  #: in all, those of earlier runs included
+    seconds: float | None = None  #: of this run
+
+
+class Tally(NamedTuple):
+    """Where a campaign stands."""
+
+    sequences: int
+    operations: int
+    seconds: float  #: of this run, since the workers were ready
+    operations_now: int  #: of this run
+    known: dict[str, int]
+    shown: tuple[str, ...]  #: known divergences that this KVM shows
+    findings: tuple[str, ...]
+
+
+def jobs_by_default() -> int:
+    """Return how many processes use this machine well: KVM makes them wait, so more than there are CPUs."""
+    return 2 * len(os.sched_getaffinity(0))
+
+
+def head_of(task: Task) -> dict[str, Any]:
+    """Return what a state file's campaign must have in common with this one."""
+    return {"seed": task.seed, "length": task.length, "protocol": task.protocol, "generator": GENERATOR}
+
+
+def run(
+    task: Task, plan: Plan, journal: Journal, folder: Path, *, jobs: int, notes: tuple[str, ...] = ()
+) -> Iterator[Tally]:
+    """Carry out the campaign; yield a Tally whenever sequences are finished, and at the end.
+
+    Findings go to ``folder`` as replay files that begin with ``notes``. Raises EngineError if a worker fails.
+    """
+    with _Workers(task, jobs) as workers:
+        began = time.monotonic()
+        before = journal.operations
+        numbers = _numbers(journal)
+
+        def tally() -> Tally:
+            now = time.monotonic() - began
+            done = journal.operations - before
+            found = (tuple(journal.findings),)
+            return Tally(len(journal.done), journal.operations, now, done, dict(journal.known), workers.shown, *found)
+
+        def more() -> bool:
+            late = plan.seconds is not None and time.monotonic() - began >= plan.seconds
+            going = journal.operations + workers.in_flight * task.length
+            enough = plan.operations is not None and going >= plan.operations
+            return not late and not enough and len(journal.findings) < MOST_FINDINGS
+
+        while True:
+            while workers.idle and more():
+                workers.give(next(numbers))
+            if not workers.in_flight:
+                break
+            journal.add([_noted(task, each, folder, notes) for each in workers.finished()])
+            yield tally()
+        yield tally()
+
+
+def _numbers(journal: Journal) -> Iterator[int]:
+    number = 0
+    while True:
+        if number not in journal.done:
+            yield number
+        number += 1
+
+
+def _noted(task: Task, done: Done, folder: Path, notes: tuple[str, ...]) -> Entry:
+    """Write the finding of a sequence, if there is one; return what the journal keeps."""
+    if done.small is None:
+        return done.entry
+    origin = f"workbench fuzz --seed {task.seed}, sequence {done.entry.sequence} of {task.length} operations"
+    used = () if done.small.fresh else ("Only a VM that was used before showed it; it is not made small.",)
+    name = f"divergence-{task.seed}-{done.entry.sequence}"
+    said = (*notes, origin, *used)
+    path = findings.write(folder, name, done.small.operations, done.small.divergence, said)
+    return done.entry._replace(finding=str(path))
+
+
+class _Workers:
+    """The processes, and what each was given. A context manager."""
+
+    def __init__(self, task: Task, jobs: int) -> None:
+        self.shown: tuple[str, ...] = ()
+        context = multiprocessing.get_context("spawn")  # a fork would share VMs and threads of the caller
+        self._open: dict[Connection, BaseProcess] = {}
+        self._given: dict[Connection, int] = {}
+        try:
+            for number in range(jobs):
+                ours, theirs = context.Pipe()
+                process = context.Process(target=work, args=(theirs, task), name=f"fuzz-{number}", daemon=True)
+                process.start()
+                theirs.close()
+                self._open[ours], self._given[ours] = process, 0
+            for connection in self._open:
+                ready = self._receive(connection)
+                assert isinstance(ready, Ready)
+                self.shown = ready.known
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> "_Workers":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    @property
+    def in_flight(self) -> int:
+        """Sequences given and not finished."""
+        return sum(self._given.values())
+
+    @property
+    def idle(self) -> bool:
+        """Is there a worker that could take one more?"""
+        return min(self._given.values()) < _AHEAD
+
+    def give(self, number: int) -> None:
+        """Give a sequence to the worker with the fewest."""
+        connection = min(self._given, key=lambda one: self._given[one])
+        connection.send(number)
+        self._given[connection] += 1
+
+    def finished(self) -> list[Done]:
+        """Wait for finished sequences; return all there are."""
+        ready = wait([one for one, given in self._given.items() if given], _SILENCE)
+        if not ready:
+            raise EngineError(f"no worker has finished a sequence for {_SILENCE:g} s")
+        found = []
+        for connection in ready:
+            assert isinstance(connection, Connection)
+            while connection.poll():
+                done = self._receive(connection)
+                assert isinstance(done, Done)
+                self._given[connection] -= 1
+                found.append(done)
+        return found
+
+    def _receive(self, connection: Connection) -> Any:
+        try:
+            message = connection.recv()
+        except EOFError:
+            self._open[connection].join(1)
+            code = self._open[connection].exitcode
+            raise EngineError(f"a worker process ended by itself (exit code {code})") from None
+        if isinstance(message, Failed):
+            raise EngineError(message.reason)
+        return message
+
+    def close(self) -> None:
+        """End all processes: nicely first, as they hold VMs."""
+        for connection in self._open:
+            try:
+                connection.send(None)
+            except OSError:
+                continue
+            finally:
+                connection.close()
+        for process in self._open.values():
+            process.join(2)
+            if process.is_alive():
+                process.terminate()
+                process.join()

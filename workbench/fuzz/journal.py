@@ -1,0 +1,106 @@
+"""What a campaign has done, on disk: one JSON object per line, appended and flushed to the device.
+
+The rules kept here: a line is written only when its sequence is finished, so whatever ends the process loses at
+most the sequences in flight, which are carried out again; a last line that was torn is dropped; a file of
+another seed, length or generator is refused, never overwritten.
+"""
+
+import json
+import os
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, BinaryIO, NamedTuple, Self
+
+from workbench.core.errors import WorkbenchError
+
+
+class Entry(NamedTuple):
+    """One finished sequence."""
+
+    sequence: int
+    operations: int  #: compared
+    known: Mapping[str, int]  #: explained differences, by explanation
+    finding: str = ""  #: the replay file of an unexplained one
+
+
+class Journal:
+    """The finished sequences of a campaign; without a path, in memory only. A context manager."""
+
+    def __init__(self, path: Path | None, head: Mapping[str, Any]) -> None:
+        """Read ``path`` if it exists, and continue it. ``head`` is what must be the same to be continued."""
+        self.done: set[int] = set()
+        self.operations = 0
+        self.known: Counter[str] = Counter()
+        self.findings: list[str] = []
+        self._file: BinaryIO | None = None
+        if path is None:
+            return
+        try:
+            self._file = path.open("a+b")
+            self._take_up(path, head)
+        except OSError as error:
+            raise WorkbenchError(f"state file {path} cannot be used: {error.strerror}") from None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file; may be called twice."""
+        if self._file is not None:
+            self._file.close()
+
+    def add(self, entries: Iterable[Entry]) -> None:
+        """Note finished sequences, and wait until the device has them."""
+        lines = []
+        for entry in entries:
+            self._count(entry)
+            lines.append(json.dumps(entry._asdict()))
+        self._append(lines)
+
+    def _take_up(self, path: Path, head: Mapping[str, Any]) -> None:
+        assert self._file is not None
+        self._file.seek(0)
+        content = self._file.read()
+        whole = content.rfind(b"\n") + 1
+        if whole < len(content):
+            self._file.truncate(whole)
+        lines = content[:whole].splitlines()
+        if not lines:
+            self._append([json.dumps({"fuzz": dict(head)})])
+            return
+        try:
+            found = json.loads(lines[0])["fuzz"]
+            entries = [Entry(**json.loads(line)) for line in lines[1:]]
+        except (ValueError, KeyError, TypeError):
+            raise WorkbenchError(f"state file {path} is not one of workbench fuzz") from None
+        if found != dict(head):
+            differs = next(key for key in {**found, **head} if found.get(key) != head.get(key))
+            raise WorkbenchError(
+                f"state file {path} belongs to another campaign: {differs} is {found.get(differs)} there, "
+                f"{head.get(differs)} here; use another file"
+            )
+        for entry in entries:
+            self._count(entry)
+
+    def _count(self, entry: Entry) -> None:
+        if entry.sequence in self.done:
+            return
+        self.done.add(entry.sequence)
+        self.operations += entry.operations
+        self.known.update(entry.known)
+        if entry.finding:
+            self.findings.append(entry.finding)
+
+    def _append(self, lines: Iterable[str]) -> None:
+        if self._file is None:
+            return
+        self._file.write("".join(f"{line}\n" for line in lines).encode())
+        self._file.flush()
+        os.fsync(self._file.fileno())
