@@ -2,7 +2,7 @@
 
 import json
 import re
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import pytest
 
@@ -11,7 +11,7 @@ from workbench.engines.kvm import survey
 from workbench.engines.kvm.engine import this_host
 from workbench.features import choose
 from workbench.lifecycle import EVENTS
-from workbench.measure import beside, on_kvm, recorded, validation
+from workbench.measure import beside, cost, on_kvm, recorded, validation
 from workbench.measure.beside import KnownDifference
 from workbench.measure.on_kvm import Measurement
 from workbench.measure.subjects import subjects
@@ -161,7 +161,7 @@ def test_costs_of_an_emulating_kvm_are_no_cost_model():
                 recorded.cost_model(found)
 
 
-def test_costs_of_a_native_kvm_are_one():
+def test_costs_of_a_native_kvm_are_one(tmp_path):
     (found, *_) = recorded.all_recorded()
     native = replace(found, host={**found.host, "emulated": False})
     model = recorded.cost_model(native)
@@ -169,6 +169,9 @@ def test_costs_of_a_native_kvm_are_one():
     assert model.user_exit_cycles > 0
     assert found.host["cpu"] == model.hardware
     assert "Python" in model.stands_for
+    path = tmp_path / "here.model.json"
+    path.write_text(json.dumps(asdict(model)))
+    assert cost.load(str(path)) == model
 
 
 @pytest.mark.parametrize(

@@ -53,6 +53,7 @@ def run(args: argparse.Namespace) -> int:
     from workbench.engines.kvm.engine import this_host
     from workbench.measure import beside, on_kvm
     from workbench.measure.subjects import DEFAULT, subjects
+    from workbench.present.progress import Progress
 
     host = this_host()
     if args.probe and host.available:
@@ -63,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
         raise EngineError(host.line)
     chosen = subjects(_options.unique(args.protocols) or DEFAULT)
     found = on_kvm.measurements(
-        chosen, _options.unique(args.events), _options.unique(args.features), args.vcpus
+        chosen, _options.unique(args.events), _options.unique(args.features), args.vcpus, Progress()
     )
     lines = beside.beside(found, host.kernel, chosen)
     _options.write(args, _render(args.format, lines, host.line))

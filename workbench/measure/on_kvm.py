@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import traceback
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
@@ -114,7 +114,9 @@ def naming(subject: Subject, event: Event) -> Iterator[None]:
     except Exception as error:
         last = traceback.extract_tb(error.__traceback__)[-1]
         text = f"{type(error).__name__}: {' '.join(str(error).split())} ({last.filename}:{last.lineno})"
-        raise WorkbenchError(f"protocol {subject.label} breaks off under event {event.name}: {text}") from error
+        raise WorkbenchError(
+            f"protocol {subject.label} breaks off under event {event.name}: {text}"
+        ) from error
 
 
 def _payloads(run: KvmRun) -> dict[str, int]:
@@ -152,10 +154,12 @@ def measurements(
     events: Sequence[str] | None = None,
     features: Sequence[str] | None = None,
     vcpus: int = 4,
+    say: Callable[[str], None] = lambda what: None,
 ) -> tuple[Measurement, ...]:
     """Run every chosen protocol under every chosen event on this host's KVM; None means all.
 
-    Events that need more vCPUs are left out unless named. Raises EngineError if there is no KVM.
+    Events that need more vCPUs are left out unless named. ``say`` is told what is being done.
+    Raises EngineError if there is no KVM.
     """
     require_kvm()
     check_vcpus(vcpus)
@@ -167,11 +171,12 @@ def measurements(
         raise WorkbenchError(
             f"event {short[0].name!r} needs at least {short[0].min_vcpus} vCPUs; here are {vcpus}"
         )
-    return tuple(
-        measure_on_kvm(one, chosen_features, vcpus, event)
-        for one in subjects(protocols)
-        for event in happening
-    )
+    found = []
+    for one in subjects(protocols):
+        for event in happening:
+            say(f"kvm: {one.label}, {event.name}")
+            found.append(measure_on_kvm(one, chosen_features, vcpus, event))
+    return tuple(found)
 
 
 def rows_of(one: Measurement, host: str) -> list[Row]:

@@ -74,8 +74,7 @@ def record(
     """
     require_kvm()
     host = this_host() if release is None else replace(this_host(), kernel=release)
-    say("kvm: events")
-    events = measurements(PROTOCOLS, vcpus=VCPUS)
+    events = measurements(PROTOCOLS, vcpus=VCPUS, say=say)
     say("kvm: register values")
     values = tuple(validation.measured(one) for one in survey.verdicts())
     behaviours = tuple(survey.behaviours())

@@ -85,6 +85,7 @@ def run_on_kvm(scenario: Scenario, event: Event) -> KvmRun:
         machine.play(event.strike(machine.scenario))
         after = Counter(machine.counts)
         after.subtract(before)
+        payloads = machine.watch.payloads()  # before the vCPUs are entered once more, to see what arrives
         return KvmRun(
             scenario,
             event.name,
@@ -92,7 +93,7 @@ def run_on_kvm(scenario: Scenario, event: Event) -> KvmRun:
             after,
             before,
             machine.watch.fates(),
-            machine.watch.payloads(),
+            payloads,
             frozenset(machine.watch.strayed),
             machine.rounds,
             machine.loaded,
