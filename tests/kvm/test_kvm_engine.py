@@ -244,6 +244,15 @@ def test_reasons(name, event, reason):
         run(name, event)
 
 
+def test_registers_that_no_filter_hands_over():
+    class Apic(PROTOCOLS["null"]):
+        name = "apic"
+        msrs = frozenset({0x83F})
+
+    with pytest.raises(NotRunError, match="x2APIC"):
+        run_on_kvm(Scenario(Apic(ALL), ALL), BOOT)
+
+
 def test_nothing_is_left_when_a_guest_program_breaks_off():
     class Broken(PROTOCOLS["null"]):
         name = "broken"

@@ -1,6 +1,6 @@
 """What the simulator says beside what a real KVM did: area by area, and where they differ.
 
-A difference is a finding, unless it is in the table of known differences (``data/known_differences.json``), which
+A difference is a finding, unless it is in the table of known differences (``data/known_fate_differences.json``), which
 names the kernels it holds for, the reason, and the source. Nothing is left out silently.
 """
 
@@ -23,7 +23,7 @@ from workbench.measure.subjects import Subject, subject
 if TYPE_CHECKING:
     import pandas
 
-KNOWN = Path(__file__).resolve().parents[1] / "data" / "known_differences.json"
+KNOWN = Path(__file__).resolve().parents[1] / "data" / "known_fate_differences.json"
 
 
 class Beside(NamedTuple):

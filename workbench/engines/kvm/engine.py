@@ -14,13 +14,14 @@ from pathlib import Path
 from workbench.core.errors import EngineError
 from workbench.core.outcome import Fate
 from workbench.core.scenario import Event, Scenario
-from workbench.core.steps import Program
 from workbench.engines.kvm import longmode
 from workbench.engines.kvm.machine import KvmMachine
 from workbench.engines.kvm.probe import Probe, probe
 from workbench.engines.kvm.state import Loaded
 
 _IGNORE_MSRS = Path("/sys/module/kvm/parameters/ignore_msrs")
+#: Documentation/virt/kvm/api.rst, 4.97: filters do not apply to them.
+_X2APIC = frozenset(range(0x800, 0x900))
 
 
 class NotRunError(EngineError):
@@ -58,6 +59,8 @@ def why_not(scenario: Scenario, event: Event) -> str | None:
     if protocol.native and protocol.mitigations:
         wrong = ", ".join(sorted(protocol.mitigations))
         return f"{wrong} changes the host side, and here KVM's own code is the host"
+    if _X2APIC.intersection(protocol.deflected):
+        return "registers 0x800 to 0x8ff are the x2APIC's, which no MSR filter hands to user space"
     if there.encrypted:
         return "the guest is encrypted; this engine drives neither SEV nor TDX"
     if there.host.ignore_msrs:

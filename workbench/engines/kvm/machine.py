@@ -163,12 +163,12 @@ class KvmMachine:
 
     def _join(self) -> None:
         """Wait for all running programs; raise what one of them raised."""
-        failure: BaseException | None = None
+        failure: Exception | None = None
         running, self._running = self._running, {}
         for pending in running.values():
             try:
                 done = pending.result()
-            except BaseException as error:  # noqa: BLE001 - the others are waited for first
+            except Exception as error:  # noqa: BLE001 - the others are waited for first
                 failure = failure or error
                 continue
             self.counts.update(done.counts)
@@ -219,10 +219,12 @@ class KvmMachine:
         for index, record in self.records.items():
             self.records[index] = record.but(host=replace(record.host, **dict(step.changes)))
         old, self.guest = self.guest, self._open(self.records[0].host, slots_of(self.guest))
-        stream.arrive(self.guest)
+        try:
+            stream.arrive(self.guest)
+        finally:
+            old.close()
         self.rounds = tuple(stream.rounds)
         self.entries.clear()
-        old.close()
 
     def _on_host(self, step: OnHost) -> Any:
         return self._worlds[step.cpu].carry_out(self._with_state(step.program()))
