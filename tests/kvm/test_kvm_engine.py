@@ -4,10 +4,12 @@ import threading
 
 import pytest
 
-from workbench.core.hoststate import VM
+from workbench.core.contracts import Protocol
+from workbench.core.hoststate import VM, area
 from workbench.core.memory import PAGE_SIZE
-from workbench.core.outcome import Fate
+from workbench.core.outcome import ACCEPTED, FAULT, HANDLED, REFUSED, Fate
 from workbench.core.scenario import Scenario
+from workbench.core.steps import Backed, Set, Wrmsr
 from workbench.core.vmsteps import NewHost
 from workbench.engines.kvm.engine import NotRunError, run_on_kvm
 from workbench.engines.kvm.machine import KvmMachine
@@ -170,6 +172,36 @@ def test_a_variation_of_kvms_protocol_is_served_by_its_own_handlers():
     found = run_on_kvm(Scenario(Variation(ALL), ALL, vcpus=2), BOOT)
     assert found.counts["user_exits"] == found.counts["guest_wrmsrs"] == 11
     assert found.fates == run_on_kvm(Scenario(PerFeature(ALL), ALL, vcpus=2), BOOT).fates
+
+
+class Plain(Protocol):
+    """The least a protocol can say: a register that nobody else has, and what a write to it does."""
+
+    name = "plain"
+    msrs = frozenset({0x4B564D21})
+
+    def supports(self, feature):
+        return feature.name == "steal_time"
+
+    def register(self, cpu, feature, gpa):
+        outcome = yield Wrmsr(0x4B564D21, gpa)
+        return REFUSED if outcome is FAULT else ACCEPTED
+
+    def on_wrmsr(self, cpu, msr, value, *, host_initiated=False):
+        if not (yield Backed(value, 64)):
+            return FAULT
+        yield Set(area(cpu.index, "steal_time"), value)
+        return HANDLED
+
+
+def test_a_protocol_that_only_says_which_registers_it_claims_works():
+    scenario = Scenario(Plain(ALL), ALL, vcpus=2)
+    found = run_on_kvm(scenario, BOOT)
+    assert seen(found) == {"steal_time": 2}
+    assert found.counts["user_exits"] == 2
+    assert found.fates == simulate(scenario, BOOT).fates
+    refused = run_on_kvm(scenario, EVENTS["hostile-bad-base"])
+    assert refused.fates[0, "steal_time"] is Fate.REFUSED
 
 
 # -- migration ---------------------------------------------------------------------------------------------

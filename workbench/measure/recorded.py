@@ -8,6 +8,7 @@ KVM it was. Costs of a host that emulates guest kernel code are kept as what the
 from __future__ import annotations
 
 import json
+import os
 import platform
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
@@ -41,7 +42,7 @@ class Recorded:
     """The content of one file of measured data."""
 
     host: dict[str, Any]  #: line, kernel, module, api_version, emulated, cpu, pv_features, missing
-    made: dict[str, str]  #: date, command, workbench, python
+    made: dict[str, str]  #: date, command, workbench, python, load (average of the last minute)
     events: tuple[Measurement, ...]
     validation: tuple[Validation, ...]
     payloads: tuple[survey.Behaviour, ...]
@@ -87,6 +88,7 @@ def record(
         "command": command,
         "workbench": workbench.__version__,
         "python": platform.python_version(),
+        "load": f"{os.getloadavg()[0]:.1f} on {os.cpu_count()} CPUs",
     }
     label = {True: EMULATED, False: NATIVE, None: UNKNOWN}[host.emulated]
     return Recorded(

@@ -67,7 +67,8 @@ def payloads(found: Sequence[Measurement], event: str, host: str) -> Table:
     columns = [Column("feature"), *(Column("", one.protocol) for one in chosen)]
     note = (
         "Areas the guest believes in that hold bytes which the guest did not write (where there is a version, an "
-        "even one). async page fault and PV EOI get theirs on an event; poll and migration control are values."
+        "even one). PV EOI gets its payload on an event, async page fault a token when KVM enables it; poll and "
+        "migration control are values, and the watchdog's time is the guest's own."
     )
     return Table(f"Payloads seen in guest memory after {event} ({host})", columns, rows, notes=[note])
 
