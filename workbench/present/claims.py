@@ -33,5 +33,7 @@ def verdict(text: str, expected: Any, find_out: Callable[[], Any]) -> str:
 
 def _shown(value: Any) -> str:
     """Return a value as people write it; the words of the closed sets without their class."""
+    if isinstance(value, set | frozenset):
+        return "{" + ", ".join(sorted(map(_shown, value))) + "}"  # the order of a set differs from run to run
     word = getattr(value, "value", value)
     return word if isinstance(word, str) else repr(value)

@@ -42,8 +42,20 @@ def normalise(notebook: Any) -> Any:
         if cell.cell_type == "code":
             number += 1
             cell.execution_count = number
-            cell.outputs = [_plain(output, number) for output in cell.outputs]
+            cell.outputs = _joined([_plain(output, number) for output in cell.outputs])
     return notebook
+
+
+def _joined(outputs: list[Any]) -> list[Any]:
+    """Put pieces of one stream together: where the kernel happened to flush is nobody's business."""
+    joined: list[Any] = []
+    for output in outputs:
+        is_stream = output.output_type == "stream"
+        if is_stream and joined and joined[-1].output_type == "stream" and joined[-1].name == output.name:
+            joined[-1].text += output.text
+        else:
+            joined.append(output)
+    return joined
 
 
 def _plain(output: Any, number: int) -> Any:

@@ -24,7 +24,7 @@ AREA = 0x1000
 OPERATIONS = ("register", "update", "read", "revoke")
 SIDE_COLOUR = {"guest": "#0072b2", "kernel": "#d55e00", "user": "#009e73"}
 NOW, CHANGED = "background:#fff3c4", "background:#f4b97a"
-CELL = "padding:1px 8px;text-align:left;vertical-align:top;font-family:monospace;font-size:12px"
+CELL = "padding:1px 8px;text-align:left;vertical-align:top;white-space:nowrap;font-family:monospace;font-size:12px"
 
 
 def account_of(protocol: str, feature: str, operation: str) -> Account:

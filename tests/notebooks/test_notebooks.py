@@ -1,0 +1,129 @@
+"""Every notebook runs, says what it said when it was committed, and stays readable without a kernel."""
+
+import ast
+import json
+import re
+import statistics
+
+import nbformat
+import pytest
+
+from tests.notebooks.refresh import FOLDER, fresh, notebooks
+
+PATHS = [pytest.param(path, id=path.stem) for path in notebooks()]
+LONGEST_CELL, WIDEST_LINE, MOST_IMPORTS = 12, 110, 5
+TEXTS = ("text/plain", "text/html", "image/svg+xml")
+
+
+def read(path):
+    return nbformat.read(path, as_version=4)
+
+
+def code(notebook):
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def said(cell):
+    """Return what a cell shows: its texts word for word, of its pictures that they are there."""
+    found = []
+    for output in cell.outputs:
+        if output.output_type == "stream":
+            found.append((output.name, output.text))
+            continue
+        data = output.get("data", {})
+        found.append({kind: data[kind] if kind in TEXTS else "(there)" for kind in sorted(data)})
+    return found
+
+
+def printed(notebook):
+    return "".join(output.get("text", "") for cell in code(notebook) for output in cell.outputs)
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_a_run_says_what_is_committed(path):
+    committed, now = read(path), fresh(path)
+    for before, after in zip(committed.cells, now.cells, strict=True):
+        if before.cell_type == "code":
+            assert said(after) == said(before), f"{before.source}\nmeant? python -m tests.notebooks.refresh {path.stem}"
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_every_claim_holds(path):
+    lines = printed(read(path)).splitlines()
+    assert [line for line in lines if line.startswith("FAIL")] == []
+    assert [line for line in lines if line.startswith("PASS")], "a notebook makes claims, so that it is a test"
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_the_title_is_a_question_and_the_end_a_doubt(path):
+    first = read(path).cells[0]
+    assert first.cell_type == "markdown"
+    assert re.fullmatch(r"# .+\?", first.source.splitlines()[0])
+    assert any("## What we doubt" in cell.source for cell in read(path).cells if cell.cell_type == "markdown")
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_the_first_cell_only_imports(path):
+    cell = code(read(path))[0]
+    body = ast.parse(cell.source).body
+    assert all(isinstance(node, ast.Import | ast.ImportFrom) for node in body)
+    assert len(body) <= MOST_IMPORTS
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_cells_are_short(path):
+    cells = code(read(path))
+    lengths = [len(cell.source.splitlines()) for cell in cells]
+    assert max(lengths) <= LONGEST_CELL
+    assert statistics.median(lengths) <= 5
+    assert max(len(line) for cell in cells for line in cell.source.splitlines()) <= WIDEST_LINE
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_functions_are_defined_in_protocols_only(path):
+    for cell in code(read(path)):
+        assert "sys.path" not in cell.source
+        for node in ast.parse(cell.source).body:
+            assert not isinstance(node, ast.FunctionDef), cell.source
+            assert not isinstance(node, ast.ClassDef) or node.bases, cell.source
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_it_can_be_read_without_a_kernel(path):
+    """No error, no widget without its model, no empty output, and a picture stands near its numbers as text."""
+    for cell in code(read(path)):
+        for output in cell.outputs:
+            assert output.output_type in ("stream", "execute_result", "display_data"), cell.source
+            shown = output.get("text") or output.get("data")
+            assert shown, cell.source
+            assert not any("widget" in kind for kind in output.get("data", {}))
+    assert "widgets" not in read(path).metadata
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_what_shows_a_panel_also_prints_it(path):
+    """A saved panel is a picture or a table; whoever cannot see it finds the same as text in the cells around it."""
+    cells = read(path).cells
+    for at, cell in enumerate(cells):
+        if cell.cell_type == "code" and re.search(r"^(panel|\w+Panel\()", cell.source, re.MULTILINE):
+            near = [one for one in cells[at + 1 : at + 3] if one.cell_type == "code"]
+            assert any(output.get("text") or output.data.get("text/plain") for one in near for output in one.outputs)
+            assert [output.data["text/plain"] for output in cell.outputs]
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_nothing_in_it_differs_from_run_to_run(path):
+    raw = path.read_text(encoding="utf-8")
+    assert not re.search(r"object at 0x[0-9a-f]{6}|iopub|IPY_MODEL|model_id", raw)
+    document = json.loads(raw)
+    numbers = [cell["execution_count"] for cell in document["cells"] if cell["cell_type"] == "code"]
+    assert numbers == list(range(1, len(numbers) + 1))
+    assert len({cell["id"] for cell in document["cells"]}) == len(document["cells"])
+    assert set(document["metadata"]) == {"kernelspec", "language_info"}
+
+
+def test_the_map_in_the_first_one_names_them_all():
+    start = read(FOLDER / "00-start.ipynb")
+    prose = "".join(cell.source for cell in start.cells if cell.cell_type == "markdown")
+    linked = set(re.findall(r"\]\(([\w.-]+\.ipynb)\)", prose))
+    assert {path.name for path in notebooks()} - {"00-start.ipynb"} == linked
