@@ -10,7 +10,7 @@ kvm_setup_guest_pvclock; arch/x86/include/asm/kvm_para.h):
 """
 
 from workbench.core.contracts import Feature
-from workbench.core.layout import U8, U64, Abi
+from workbench.core.layout import U8, U32, U64, Abi
 from workbench.core.steps import Load, Moment, Program, Store
 from workbench.features import seqlock
 from workbench.features.payloads import PVCLOCK_VCPU_TIME_INFO
@@ -65,7 +65,8 @@ class Kvmclock(Feature):
             tsc_shift=TSC_SHIFT,
             flags=PVCLOCK_TSC_STABLE_BIT | found & PVCLOCK_GUEST_STOPPED,
         )
-        # Two stores, because a reader of another vCPU may look between them: the version is its guard.
+        # Separate stores, because a reader of another vCPU may look between them: the version is its guard.
+        yield Store(gpa + 4, 0, U32)  # the kernel copies the whole structure, padding included
         yield Store(gpa + 8, now.tsc, U64)
         yield Store(gpa + 16, fields.pack()[16:])
         yield from seqlock.end(gpa, version)
