@@ -10,7 +10,8 @@ import time
 from pathlib import Path
 
 from workbench.core.errors import WorkbenchError
-from workbench.fuzz.campaign import MOST_FINDINGS, Plan, Tally, head_of, jobs_by_default, run as run_campaign
+from workbench.fuzz import campaign
+from workbench.fuzz.campaign import MOST_FINDINGS, Plan, Tally
 from workbench.fuzz.journal import Journal
 from workbench.fuzz.worker import Task
 
@@ -82,24 +83,25 @@ def run(args: argparse.Namespace) -> int:
     line = probe().line
     seconds = _SECONDS if args.seconds is None and args.ops is None else args.seconds
     task = Task(args.seed, args.length, args.protocol)
-    print(line)
-    print(f"note: {WARNING}")
-    with Journal(args.state, head_of(task)) as journal:
+    _say(line)
+    _say(f"note: {WARNING}")
+    with Journal(args.state, campaign.head_of(task)) as journal:
         if journal.done:
-            print(f"going on from {args.state}: {len(journal.done)} sequences, {journal.operations} operations")
-        campaign = run_campaign(
-            task, Plan(args.ops, seconds), journal, args.out,
-            jobs=args.jobs or jobs_by_default(), notes=(line,),
-        )  # fmt: skip
-        last = None
+            _say(f"going on from {args.state}: {len(journal.done)} sequences, {journal.operations} operations")
+        jobs = args.jobs or campaign.jobs_by_default()
+        plan = Plan(args.ops, seconds)
         said = time.monotonic()
-        for last in campaign:
+        for last in campaign.run(task, plan, journal, args.out, jobs=jobs, notes=(line,)):
             if time.monotonic() - said > _EVERY:
                 said = time.monotonic()
-                print(_progress(last), file=sys.stderr)
-    assert last is not None
-    print("\n".join(_report(last)))
+                sys.stderr.write(f"{_progress(last)}\n")
+    _say("\n".join(_report(last)))
     return 1 if last.findings else 0
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
 
 
 def _progress(tally: Tally) -> str:

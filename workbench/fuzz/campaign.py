@@ -6,8 +6,11 @@ how often the campaign was interrupted; every process is ended before :func:`run
 
 import multiprocessing
 import os
+import signal
+import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -110,6 +113,19 @@ def _noted(task: Task, done: Done, folder: Path, notes: tuple[str, ...]) -> Entr
     return done.entry._replace(finding=str(path))
 
 
+@contextmanager
+def _deaf_to_ctrl_c() -> Iterator[None]:
+    """Let processes that are started here ignore SIGINT from their first moment: the campaign ends them."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 class _Workers:
     """The processes, and what each was given. A context manager."""
 
@@ -119,12 +135,13 @@ class _Workers:
         self._open: dict[Connection, BaseProcess] = {}
         self._given: dict[Connection, int] = {}
         try:
-            for number in range(jobs):
-                ours, theirs = context.Pipe()
-                process = context.Process(target=work, args=(theirs, task), name=f"fuzz-{number}", daemon=True)
-                process.start()
-                theirs.close()
-                self._open[ours], self._given[ours] = process, 0
+            with _deaf_to_ctrl_c():
+                for number in range(jobs):
+                    ours, theirs = context.Pipe()
+                    process = context.Process(target=work, args=(theirs, task), name=f"fuzz-{number}", daemon=True)
+                    process.start()
+                    theirs.close()
+                    self._open[ours], self._given[ours] = process, 0
             for connection in self._open:
                 ready = self._receive(connection)
                 assert isinstance(ready, Ready)

@@ -16,7 +16,7 @@ from workbench.fuzz.payload import Payloads
 from workbench.fuzz.sides import Answers, Observed
 from workbench.replay.grammar import Operation
 
-
+#: Operations for which the vCPU enters the guest.
 _ENTERS = frozenset({"run", "wrmsr", "rdmsr"})
 
 
@@ -52,9 +52,7 @@ def compare(
     """Compare the answers of two sides to one sequence."""
     verdict = Verdict(0)
     payloads = Payloads()
-    for position, (step, ours, kvms) in enumerate(
-        zip(operations, simulated.observed, real.observed, strict=False)
-    ):
+    for position, (step, ours, kvms) in enumerate(zip(operations, simulated.observed, real.observed, strict=False)):
         if not tells_unknown:
             ours = _without_unknown(ours)
         found = _step(position, step, ours, kvms, payloads, simulated)
@@ -120,19 +118,14 @@ def _load(
 def _at_the_end(position: int, simulated: Answers, real: Answers, payloads: Payloads) -> Divergence | None:
     if simulated.error != real.error:
         return Divergence(position, "error", simulated.error or "nothing", real.error or "nothing")
-    unpromised = {page for area in payloads.areas.values() if not area.promised for page in _pages(area)}
-    missing = simulated.dirty - real.dirty - unpromised
-    served = {page for area in payloads.areas.values() for page in _pages(area)}
+    missing = simulated.dirty - real.dirty - payloads.unpromised_pages()
+    served = {page for area in payloads.areas.values() for page in area.pages}
     stray = real.dirty - simulated.dirty - served
     if not missing and not stray:
         return None
     why = "KVM's dirty log lacks" if missing else "KVM wrote pages of no area:"
     pages = ", ".join(f"{page << 12:#x}" for page in sorted(missing or stray))
     return Divergence(position, "dirty", _listed(simulated.dirty), _listed(real.dirty), f"{why} {pages}")
-
-
-def _pages(area: Any) -> range:
-    return range(area.gpa >> 12, (area.end - 1 >> 12) + 1)
 
 
 def _listed(pages: frozenset[int]) -> str:
@@ -154,4 +147,3 @@ def shown(observed: Mapping[str, Any]) -> str:
         else:
             parts.append(f"{value:#x}" if isinstance(value, int) else str(value))
     return " ".join(parts) or "nothing"
-

@@ -93,9 +93,7 @@ def _ended(operations: list[tuple[str, dict[str, Any]]], length: int) -> list[tu
 class Script:
     """A sequence while it is written: what phrases append to, and what they must know to stay possible."""
 
-    def __init__(
-        self, rng: Random, *, irqchip: bool, offer: tuple[frozenset[int], ...], options: Options
-    ) -> None:
+    def __init__(self, rng: Random, *, irqchip: bool, offer: tuple[frozenset[int], ...], options: Options) -> None:
         self.rng, self.irqchip, self._options = rng, irqchip, options
         self.palette = Palette(rng)
         self.operations: list[tuple[str, dict[str, Any]]] = []

@@ -20,7 +20,6 @@ from workbench.replay.reading import parse
 from workbench.replay.runner import perform
 
 DATA = Path(__file__).resolve().parents[1] / "data" / "known_divergences.json"
-_TEXTS = ("name", "kernels", "what", "reason", "source")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +75,9 @@ def load(path: Path = DATA) -> tuple[Entry, ...]:
 def _entry(record: Mapping[str, Any]) -> Entry:
     lines = "\n".join(json.dumps(step) for step in record["shown_by"])
     explains = record.get("explains", {})
+    texts = {key: str(record[key]) for key in ("name", "kernels", "what", "reason", "source")}
     return Entry(
-        *(record[key] for key in _TEXTS),
+        **texts,
         shown_by=parse(record["name"], lines.encode()).operations,
         shows=record["shows"],
         msr=int(explains["msr"], 16) if explains else None,

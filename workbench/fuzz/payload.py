@@ -36,8 +36,9 @@ class Form(NamedTuple):
 
 
 _ALL = (1 << 64) - 1
-#: Of kvmclock also the padding: the kernel copies the whole structure, with every update.
-_CLOCK = Form("kvmclock", 32, 0, ((0, 32),), _ALL & ~1, 1)
+_CLOCK = Form("kvmclock", 32, 0, ((0, 4), (8, 30)), _ALL & ~1, 1)
+#: Its padding, which every update overwrites, because the kernel copies the whole structure.
+_CLOCK_PADDING = ((4, 8), (30, 32))
 _WALL = Form("wall_clock", 12, 0, ((0, 12),), _ALL, 0)
 #: ``preempted`` is set when a vCPU leaves its CPU at an instruction boundary: not the model's to know.
 _STEAL = Form("steal_time", 64, 8, ((0, 12), (16, 17)), _ALL & ~0x3F, 1)
@@ -60,11 +61,17 @@ class Area:
     written_by_guest: bool = False  #: registered by the guest since the last look
     fresh: bool = False  #: registered by the guest, and its vCPU has not entered since
     promised: bool = True
+    loose: bool = False  #: one host alone has written it since it last was the same: its padding may differ
 
     @property
     def end(self) -> int:
         """First gpa after the area."""
         return self.gpa + self.form.size
+
+    @property
+    def pages(self) -> range:
+        """The page frames that it touches."""
+        return range(self.gpa >> 12, (self.end - 1 >> 12) + 1)
 
 
 class Difference(NamedTuple):
@@ -146,6 +153,11 @@ class Payloads:
             if area.gpa < gpa + size and gpa < area.end:
                 area.promised = False
 
+    def unpromised_pages(self) -> frozenset[int]:
+        """Return the page frames of areas that the simulator's host may write before, or without, KVM."""
+        loose = (a for a in self.areas.values() if not a.promised or (a.form is _APF and self._tokens_differ))
+        return frozenset(page for area in loose for page in area.pages)
+
     def size_of(self, gpa: int) -> int:
         """Return the size of the memslot that begins at ``gpa``."""
         return next(end - start for start, end in self._memory if start == gpa)
@@ -159,9 +171,7 @@ class Payloads:
 
     # -- judging -----------------------------------------------------------------------------------------
 
-    def judge(
-        self, gpa: int, simulated: bytes, real: bytes, served: frozenset[tuple[str, int]]
-    ) -> Difference | None:
+    def judge(self, gpa: int, simulated: bytes, real: bytes, served: frozenset[tuple[str, int]]) -> Difference | None:
         """Return the first difference that counts between two loads at ``gpa``; take note of versions."""
         found: Difference | None = None
         near = [area for area in self.areas.values() if area.gpa < gpa + len(simulated) and gpa < area.end]
@@ -179,9 +189,13 @@ class Payloads:
         before, area.seen = area.seen, now
         was_served, area.served = area.served, served
         by_guest, area.written_by_guest = area.written_by_guest, False
-        if not area.alone or before is None:
+        if before is None:
+            area.loose = True
             return None
         moved, really = now[0] != before[0], now[1] != before[1]
+        area.loose = moved != really or (area.loose and not moved)
+        if not area.alone:
+            return None
         may = was_served or served or (by_guest and form is _STEAL)
         why = _wrong(form, now, moved, really, may=may, promised=area.promised)
         if not why:
@@ -195,7 +209,8 @@ class Payloads:
         size = len(simulated)
         mask = bytearray(b"\xff" * size)
         for area in near:
-            for low, high in self._free(area):
+            whole = gpa <= area.gpa and area.end <= gpa + size
+            for low, high in self._free(area, whole):
                 low, high = max(0, area.gpa - gpa + low), min(size, area.gpa - gpa + high)
                 if low < high:
                     mask[low:high] = bytes(high - low)
@@ -207,13 +222,15 @@ class Payloads:
         why = f"a byte that no host may change, or both alike ({gpa + offset:#x})"
         return Difference(offset, 1, why, ("hex", (real[offset : offset + 1].hex(),)))
 
-    def _free(self, area: Area) -> Iterator[tuple[int, int]]:
+    def _free(self, area: Area, whole: bool) -> Iterator[tuple[int, int]]:
         if not area.alone:
             yield 0, area.form.size
         elif area.form is _APF and (self._tokens_differ or area.fresh):
             yield 4, 8
         else:
             yield from area.form.free
+            if area.form is _CLOCK and (area.loose or not whole):
+                yield from _CLOCK_PADDING
 
 
 def _wrong(form: Form, now: tuple[int, int], moved: bool, really: bool, *, may: bool, promised: bool) -> str:

@@ -68,7 +68,7 @@ def simulate(open_machine: Open, operations: Sequence[Operation]) -> Answers:
             observed.append(perform(machine, step))
             if step.op == "load":
                 served[position] = frozenset(
-                    (key.name, gpa) for key, gpa in entries.items() if type(key) is Key and key.kind == "area"
+                    (str(key.name), gpa) for key, gpa in entries.items() if type(key) is Key and key.kind == "area"
                 )
     except WorkbenchError as error:
         return Answers(observed, frozenset(), served, str(error))

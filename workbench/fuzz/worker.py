@@ -5,6 +5,7 @@ it; Ctrl-C is for the campaign, which then ends its workers.
 """
 
 import signal
+from collections.abc import Sequence
 from multiprocessing.connection import Connection
 from typing import NamedTuple
 
@@ -63,7 +64,7 @@ def open_bench(task: Task) -> Bench:
     """Open both sides for a campaign."""
     protocol = find(task.protocol)
 
-    def protocol_of(mitigations: "tuple[str, ...] | list[str]") -> contracts.Protocol:
+    def protocol_of(mitigations: Sequence[str]) -> contracts.Protocol:
         return protocol(choose(), mitigations)
 
     # On KVM the protocol is KVM's own code, whatever the simulator is told to run.

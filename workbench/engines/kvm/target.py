@@ -35,7 +35,7 @@ T = TypeVar("T")
 #: KVM's paravirtual registers: the two old names of the clocks, and the range it has claimed.
 _OLD_NAMES, _PV_RANGE = frozenset({0x11, 0x12}), range(0x4B564D00, 0x4B564E00)
 #: Of those, what a vCPU holds after creation; writing it back is a reset.
-_AFTER_CREATION = {msr: 0 for msr in state.PV_ORDER} | {0x4B564D05: 1}
+_AFTER_CREATION = dict.fromkeys(state.PV_ORDER, 0) | {0x4B564D05: 1}
 _NO_REFUSAL_WITHOUT_LAPIC = {0x4B564D06}
 _SPARE_BYTES = 1 << 20
 
@@ -88,7 +88,7 @@ class KvmTarget:
 
     def add_ram(self, gpa: int, size: int) -> None:
         own_end = longmode.STUB_GPA + longmode.slot_size(self._spec.vcpus)
-        if gpa < own_end and longmode.STUB_GPA < gpa + size:
+        if gpa < own_end and gpa + size > longmode.STUB_GPA:
             raise EngineError(
                 f"memslot {gpa:#x}..{gpa + size:#x} overlaps the engine's own memory, "
                 f"{longmode.STUB_GPA:#x}..{own_end:#x}"
