@@ -4,7 +4,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from benchmarks.models.generic import generic
-from workbench.core.errors import WorkbenchError
+from workbench.core.errors import EngineError, WorkbenchError
 from workbench.engines.explore import Model, Property, Rule, crosscheck, explore, run_spin, to_promela
 
 from .random_models import models
@@ -64,6 +64,25 @@ def test_spin_agrees_on_random_models(model):
     model.properties = model.properties[:1]
     opinion = crosscheck(model)
     assert opinion.agrees, opinion
+
+
+@pytest.mark.spin
+@pytest.mark.parametrize("model", [peterson(True), two_phase_commit(3)], ids=["broken", "commit"])
+def test_states_counted_in_one_run_are_those_asserted_one_property_at_a_time(model):
+    text = to_promela(model)
+    counted = run_spin(text, count=True)
+    asserted = [run_spin(text, prop=number) for number, _ in enumerate(model.properties, 1)]
+    assert counted.met == tuple(run.errors for run in asserted)
+    assert any(counted.met)
+    plain = run_spin(text)
+    assert (counted.states, counted.transitions) == (plain.states, plain.transitions)
+
+
+@pytest.mark.spin
+def test_what_spin_refuses_is_said_in_one_line():
+    with pytest.raises(EngineError, match=r"^spin failed: spin: model.pml:1, Error: undeclared variable: nonsense .*$") as raised:
+        run_spin("active proctype p() { nonsense nonsense }")
+    assert "\n" not in str(raised.value)
 
 
 def test_parts_see_the_state_before_the_step():

@@ -7,6 +7,9 @@ exactly the states that the explorer counts.
 Run it with `spin -a -o2 FILE; gcc -O2 -DSAFETY -DNOREDUCE pan.c -o pan; ./pan -E -c0 -n`. Without `-o2` SPIN
 hides variables that are only written and reports fewer states. `-DPROP=n` (to spin) switches on property n:
 each state that violates an `always` property, or reaches a `sometimes` property, is then counted as an error.
+`-DCOUNT` counts these states for all properties in one run, and prints the counts at its end: a depth-first
+search without reduction tries every option once in every state it stores, and the counting option leads back to
+the same state.
 """
 
 from __future__ import annotations
@@ -21,6 +24,7 @@ from workbench.engines.explore.model import Model, SlotVar
 from workbench.engines.explore.space import Action, Branch, Effect, Node, Space
 
 INDENT = "   "
+COUNTED = "property"  # begins the lines that a verifier made with -DCOUNT prints at its end
 
 
 @dataclass(frozen=True)
@@ -54,7 +58,8 @@ class _Writer:
     def text(self) -> str:
         """The whole model."""
         model = self.space.model
-        lines = [_header(model), *self._declarations(), "", "active proctype model() {", "do"]
+        lines = [_header(model), *self._declarations(), *_counters(len(model.properties))]
+        lines += ["", "active proctype model() {", "do"]
         for action in self.space.actions:
             lines += self._option(action)
         lines += [*self._properties(), ":: false -> skip", "od", "}", ""]  # a loop needs an option
@@ -93,8 +98,8 @@ class _Writer:
             wanted = prop.kind == "sometimes"
             condition = self._condition(self._simplified(predicate.root), lambda leaf: leaf.holds is wanted)  # noqa: B023
             lines += [
-                f"#if PROP=={number} /* {_comment(f'{prop.code} {prop.kind}: {prop.name}')} */",
-                f":: d_step {{ {condition} -> assert(false) }}",
+                f"#if PROP=={number} || defined(COUNT) /* {_comment(f'{prop.code} {prop.kind}: {prop.name}')} */",
+                f":: d_step {{ {condition} -> MET({number}) }}",
                 "#endif",
             ]
         return lines
@@ -188,6 +193,20 @@ class _Writer:
 
     def _temporary(self, var: int) -> str:
         return f"t_{self.names[var]}"
+
+
+def _counters(properties: int) -> list[str]:
+    """What a property's option does: with -DCOUNT count the state, else report an error."""
+    show = f'for (n = 1; n <= {properties}; n++) printf("{COUNTED} %d: %lu states\\n", n, met[n]);'
+    return [
+        "#ifdef COUNT",
+        f"c_code {{ unsigned long met[{properties + 1}]; int printf(const char *, ...); }}",
+        f"c_code {{ static void __attribute__((destructor)) show_met(void) {{ int n; {show} }} }}",
+        "#define MET(n) c_code { met[n]++; }",
+        "#else",
+        "#define MET(n) assert(false)",
+        "#endif",
+    ]
 
 
 def _cases(node: Branch, possible: frozenset[int]) -> list[tuple[frozenset[int], Node]]:

@@ -16,9 +16,14 @@ from pathlib import Path
 
 from workbench.core.errors import EngineError
 from workbench.engines.explore.model import Model
-from workbench.engines.explore.result import BOUNDED, FAILS, HOLDS
+from workbench.engines.explore.promela import COUNTED
+from workbench.engines.explore.result import FAILS, HOLDS, Result
 
 DEPTH = 100_000
+VECTOR = 8192  # bytes of a state that SPIN allows for
+WORTH_OPTIMISING = 1_000_000  # states
+#: Safety only, no partial-order reduction: all states. What else is said to pan is in `run_spin`.
+PAN_OPTIONS = ("-DSAFETY", "-DNOREDUCE", f"-DVECTORSZ={VECTOR}")
 
 
 @dataclass(frozen=True)
@@ -26,6 +31,7 @@ class SpinRun:
     """What one run of SPIN's verifier reported.
 
     `seconds` is the search, `build_seconds` generating and compiling the verifier, `bytes` all memory used.
+    `met` has, if it was asked for, how many states violate (always) or reach (sometimes) each property.
     """
 
     states: int
@@ -34,12 +40,14 @@ class SpinRun:
     seconds: float
     build_seconds: float
     bytes: float
+    met: tuple[int, ...] = ()
 
 
-def run_spin(text: str, *, prop: int = 0, expected_states: int = 1 << 20) -> SpinRun:
-    """Verify a Promela text; `prop` switches on one property, `expected_states` sizes the hash table.
+def run_spin(text: str, *, prop: int = 0, count: bool = False, expected_states: int = 1 << 20) -> SpinRun:
+    """Verify a Promela text; `prop` switches on one property, `count` counts the states that meet each of them.
 
-    Raises EngineError if spin or gcc is absent or fails, or if the search was not complete.
+    `expected_states` sizes the hash table. Raises EngineError if spin or gcc is absent or fails, or if the search
+    was not complete.
     """
     for tool in ("spin", "gcc"):
         if shutil.which(tool) is None:
@@ -48,8 +56,10 @@ def run_spin(text: str, *, prop: int = 0, expected_states: int = 1 << 20) -> Spi
         folder = Path(name)
         (folder / "model.pml").write_text(text)
         started = time.perf_counter()
-        _run(["spin", "-a", "-o2", f"-DPROP={prop}", "model.pml"], folder)
-        _run(["gcc", "-O2", "-w", "-DSAFETY", "-DNOREDUCE", "-DVECTORSZ=8192", "pan.c", "-o", "pan"], folder)
+        _run(["spin", "-a", "-o2", "-DCOUNT" if count else f"-DPROP={prop}", "model.pml"], folder)
+        # Compiling takes longer than searching what is only counted, unless that is large.
+        level = "-O0" if count and expected_states < WORTH_OPTIMISING else "-O2"
+        _run(["gcc", level, "-w", *PAN_OPTIONS, "pan.c", "-o", "pan"], folder)
         build = time.perf_counter() - started
         bits = max(10, (expected_states - 1).bit_length())
         depth = DEPTH
@@ -62,9 +72,12 @@ def run_spin(text: str, *, prop: int = 0, expected_states: int = 1 << 20) -> Spi
 
 def _run(command: list[str], folder: Path) -> str:
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    said = (done.stdout + done.stderr).strip()
     if done.returncode != 0 and command[0] != "./pan":
-        raise EngineError(f"{command[0]} failed: {(done.stderr or done.stdout).strip().splitlines()[-1:]}")
-    return done.stdout + done.stderr
+        lines = said.splitlines() or [f"status {done.returncode}"]
+        telling = next((line for line in lines if "rror" in line), lines[-1])
+        raise EngineError(f"{command[0]} failed: {' '.join(telling.split())}")
+    return said
 
 
 def _parsed(said: str, build: float) -> SpinRun:
@@ -76,15 +89,22 @@ def _parsed(said: str, build: float) -> SpinRun:
 
     elapsed = re.search(r"elapsed time ([\d.e+-]+) seconds", said)
     if "Search not completed" in said:
-        raise EngineError("SPIN did not complete its search")
+        raise EngineError(f"SPIN did not complete its search: {_reason(said)}")
+    met = tuple(int(states) for states in re.findall(rf"^{COUNTED} \d+: (\d+) states$", said, re.MULTILINE))
     return SpinRun(
         states=int(number(r"(\d+) states, stored")),
-        transitions=int(number(r"(\d+) transitions")) - 1,  # SPIN counts the initial state as one more
+        # SPIN counts the initial state as one more; a counting option is a transition, too.
+        transitions=int(number(r"(\d+) transitions")) - 1 - sum(met),
         errors=int(number(r"errors: (\d+)")),
         seconds=float(elapsed.group(1)) if elapsed else 0.0,
         build_seconds=build,
         bytes=number(r"([\d.]+)\s+total actual memory usage") * (1 << 20),
+        met=met,
     )
+
+
+def _reason(said: str) -> str:
+    return next((line.strip() for line in said.splitlines() if line.startswith("pan: ")), "no reason given")
 
 
 @dataclass(frozen=True)
@@ -112,11 +132,15 @@ def crosscheck(model: Model) -> SecondOpinion:
     from workbench.engines.explore.explorer import explore_and_export
 
     result, text = explore_and_export(model)
-    run = run_spin(text, expected_states=result.states)
+    return second_opinion(model, result, text)
+
+
+def second_opinion(model: Model, result: Result, text: str) -> SecondOpinion:
+    """Let SPIN answer, in one run on the exported text, what a complete exploration has answered."""
+    run = run_spin(text, count=True, expected_states=result.states)
     verdicts, hits = {}, {}
-    for number, prop in enumerate(model.properties, 1):
-        errors = run_spin(text, prop=number, expected_states=result.states).errors
-        spins = HOLDS if (errors > 0) == (prop.kind == "sometimes") else FAILS
-        verdicts[prop.code] = (result.verdicts.get(prop.code, BOUNDED), spins)
-        hits[prop.code] = (result.hits[prop.code], errors)
+    for prop, met in zip(model.properties, run.met, strict=True):
+        spins = HOLDS if (met > 0) == (prop.kind == "sometimes") else FAILS
+        verdicts[prop.code] = (result.verdicts[prop.code], spins)
+        hits[prop.code] = (result.hits[prop.code], met)
     return SecondOpinion(result.states, run.states, result.transitions, run.transitions, verdicts, hits)
