@@ -6,7 +6,7 @@ writes that feature's payload; another vCPU reads a payload. Engines that interl
 vCPU N is outside the guest, ``event`` the strike.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -17,7 +17,7 @@ from workbench.core.ghosts import noting_refusals, reading
 from workbench.core.hoststate import VM, Key, area
 from workbench.core.scenario import Scenario, believes
 from workbench.core.steps import Moment, Note, Program
-from workbench.core.vmsteps import GuestProgram, Start
+from workbench.core.vmsteps import GuestProgram, Init, OnHost, Start
 
 EVENT = "event"
 
@@ -150,6 +150,25 @@ def guest_program(scenario: Scenario, start: Start) -> Program:
     """Return the stream of (side, step) that a Start step begins."""
     program = noting_refusals(start.cpu, start.program(scenario.cpu(start.cpu)))
     return guest_side(scenario.protocol, program, cpl=start.cpl)
+
+
+def event_program(scenario: Scenario, strike: Program, begin: Callable[[Start], Begin]) -> Program:
+    """Return the strike of an event with the host programs that it asks for in line, each step with its side.
+
+    ``begin`` gives the name under which a Start step's program is known. The answer to Init says whether the
+    host knows the protocol, and so whether the protocol's own part of INIT follows.
+    """
+    answer: Any = None
+    while True:
+        try:
+            step = strike.send(answer)
+        except StopIteration:
+            return
+        answer = yield begin(step) if isinstance(step, Start) else step
+        if isinstance(step, OnHost):
+            answer = yield from step.program()
+        elif isinstance(step, Init) and answer:
+            answer = yield from host_side(scenario.protocol.on_init(scenario.cpu(step.cpu)))
 
 
 def program_name(start: Start) -> str:

@@ -102,6 +102,8 @@ def _delete_slot(machine: MachineModel, view: View, step: DeleteSlot) -> Any:
     view[MEMSLOTS] = tuple(slot for slot in slots if slot[0] != step.gpa)
     for atom in machine.memory_in(step.gpa, gone[0][1]):
         view[atom] = 0
+    for page in machine.pages_in(step.gpa, gone[0][1]):
+        view[page] = False  # what may come back there is private
     return None
 
 

@@ -6,7 +6,7 @@ what they miss ends the search, which begins again (:class:`Finer`).
 """
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from workbench.core.errors import WorkbenchError
@@ -16,29 +16,34 @@ from workbench.engines.explore.plain import applied
 from workbench.engines.explore.result import Result
 from workbench.engines.explore.space import Action, Space
 from workbench.engines.explore.vm.atoms import Atom, Finer
-from workbench.engines.explore.vm.model import MachineModel
+from workbench.engines.explore.vm.model import Bounds, MachineModel
 
-WALKS = 4
+WALKS = 3
+#: How often everything may happen during a walk: it shall come everywhere.
+MANY = 50
 LONGEST_WALK = 20_000
 MOST_RESTARTS = 1000
 
 
 def explore_machine(machine: MachineModel, **options: Any) -> Result:
     """Explore, beginning again whenever the model learns that its variables must be finer."""
-    learn(machine)
-    for _ in range(MOST_RESTARTS):
+    learn(machine, range(WALKS))
+    for restart in range(MOST_RESTARTS):
         try:
             return explore(machine.model(), **options)
         except Finer:
-            continue
+            learn(machine, [WALKS + restart])
     raise WorkbenchError(f"the memory under event {machine.event.name} cannot be cut finely enough")
 
 
-def learn(machine: MachineModel) -> None:
+def learn(machine: MachineModel, seeds: Iterable[int]) -> None:
     """Walk through the model along different schedules and note the memory and the entries that are met."""
+    bounds = machine.bounds
+    machine.bounds = Bounds(bounds.updates and MANY, bounds.reads and MANY)
     with machine.atoms.learning():
-        for number in range(WALKS):
-            walk(machine, number)
+        for seed in seeds:
+            walk(machine, seed)
+    machine.bounds = bounds
 
 
 def walk(machine: MachineModel, seed: int) -> None:

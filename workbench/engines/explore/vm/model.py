@@ -7,13 +7,12 @@ stops the vCPU's own guest code meanwhile, everybody else goes on.
 
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any
 
-from workbench.core.driver import host_side
 from workbench.core.errors import WorkbenchError
 from workbench.core.ghosts import GHOST_KINDS, GHOSTS, LEFT_BEHIND, OwnerOf, fetched, was_area
 from workbench.core.hoststate import Key, area
-from workbench.core.scenario import Scenario, asked, believes
+from workbench.core.scenario import Event, Scenario, asked, believes
 from workbench.core.spontaneous import (
     EVENT,
     Begin,
@@ -22,6 +21,7 @@ from workbench.core.spontaneous import (
     deliveries,
     entry,
     entry_slot,
+    event_program,
     guest_program,
     program_name,
     readings,
@@ -31,7 +31,7 @@ from workbench.core.spontaneous import (
 from workbench.core.steps import GUEST
 from workbench.core.steps import Program as Steps
 from workbench.core.transition import perform
-from workbench.core.vmsteps import Init, OnHost, Start
+from workbench.core.vmsteps import Start
 from workbench.engines.explore.model import BLOCKED, Model, Program, Property, Rule
 from workbench.engines.explore.view import View
 from workbench.engines.explore.vm.atoms import Atom, Atoms
@@ -41,25 +41,16 @@ from workbench.engines.explore.vm.names import (
     PAUSED,
     READS_LEFT,
     Flag,
+    Shared,
     in_guest,
     record,
     stopped,
     takes_left,
     updates_left,
 )
-from workbench.engines.explore.vm.world import ViewWorld
+from workbench.engines.explore.vm.world import ViewWorld, pages
 
 LOW_RAM = (0, 0x10_0000, False)
-
-
-class Event(Protocol):
-    """What the explorer needs of a lifecycle event."""
-
-    name: str
-
-    def circumstances(self, scenario: Scenario) -> Scenario: ...
-    def setup(self, scenario: Scenario) -> Steps: ...
-    def strike(self, scenario: Scenario) -> Steps: ...
 
 
 @dataclass(frozen=True)
@@ -125,22 +116,10 @@ class MachineModel:
         return self.happening(entry(self.scenario, cpu))
 
     def _event_program(self) -> Steps:
-        """The strike, with host programs that it asks for in line."""
-        strike = self.event.strike(self.scenario)
-        answer: Any = None
-        while True:
-            try:
-                step = strike.send(answer)
-            except StopIteration:
-                return
-            if isinstance(step, Start):
-                answer = yield Begin(step.cpu, self.guest_program(step))
-                continue
-            answer = yield step
-            if isinstance(step, OnHost):
-                answer = yield from step.program()
-            elif isinstance(step, Init) and answer:
-                answer = yield from host_side(self.protocol.on_init(self.scenario.cpu(step.cpu)))
+        def begin(start: Start) -> Begin:
+            return Begin(start.cpu, self.guest_program(start))
+
+        return event_program(self.scenario, self.event.strike(self.scenario), begin)
 
     # -- the model ---------------------------------------------------------------------------------------
 
@@ -246,6 +225,11 @@ class MachineModel:
     def memory_in(self, gpa: int, size: int) -> tuple[Atom, ...]:
         """Return the known pieces of memory in a range."""
         return self.atoms.within(gpa, size)
+
+    def pages_in(self, gpa: int, size: int) -> Iterator[Shared]:
+        """Yield the known pages in a range that the guest may have shared."""
+        frames = pages(gpa, size)
+        return (name for name in self.met if isinstance(name, Shared) and name.frame in frames)
 
     def held(self, view: View) -> Iterator[tuple[Key, Any]]:
         """Yield what the host remembers, derived entries included."""

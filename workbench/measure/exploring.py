@@ -1,0 +1,175 @@
+"""One exploration: a protocol under one lifecycle event at one size, all failures of the catalogue at once.
+
+Sizes are small on purpose: a failure of a registration protocol shows itself with one or two vCPUs and one or two
+features, or it is not a failure of the protocol. What was explored is part of every record.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from copy import copy
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
+
+from workbench.core.contracts import Feature
+from workbench.core.errors import WorkbenchError
+from workbench.core.layout import Abi
+from workbench.core.scenario import Scenario
+from workbench.core.vmsteps import NewHost
+from workbench.core.wording import key_text, step_text, value_text
+from workbench.engines.explore import FAILS, Finding, Progress, Property, Result
+from workbench.engines.explore.vm import Bounds, MachineModel, asking, explore_machine
+from workbench.engines.simulate.schedule import Schedule, Turn
+from workbench.lifecycle.event import Event
+from workbench.measure.failures import FAILURES, Failure
+from workbench.measure.subjects import Subject
+
+#: When nobody says otherwise; some two hundred bytes each.
+MAX_STATES = 1_000_000
+#: An endless guest is explored for this long; a limit of 16 areas is exceeded by then.
+REGISTRATIONS = 18
+
+
+class TraceRow(NamedTuple):
+    """One step of a trace, as text: who took it, what it was, what it changed (name, before, after)."""
+
+    actor: str
+    text: str
+    changes: tuple[tuple[str, str, str], ...]
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is explored. ``features`` of which the protocol knows none make an empty model, and say so."""
+
+    subject: Subject
+    event: Event
+    features: tuple[Feature, ...]
+    vcpus: int = 1
+    bounds: Bounds = Bounds()
+
+    @cached_property
+    def scenario(self) -> Scenario:
+        """The scenario before the event's circumstances."""
+        return Scenario(self.subject.protocol(self.features), self.features, vcpus=self.vcpus)
+
+    def check(self) -> None:
+        """Raise WorkbenchError if the event cannot happen to so few vCPUs."""
+        if self.vcpus < self.event.min_vcpus:
+            raise WorkbenchError(
+                f"event {self.event.name!r} needs at least {self.event.min_vcpus} vCPUs; here are {self.vcpus}"
+            )
+
+    @property
+    def size(self) -> str:
+        """The size in words: "2 vCPUs, steal_time"."""
+        features = "+".join(feature.name for feature in self.features)
+        return f"{self.vcpus} vCPU{'s' if self.vcpus > 1 else ''}, {features}"
+
+
+@dataclass(frozen=True)
+class Exploration:
+    """A question, the explorer's result, and the failures that were asked about."""
+
+    question: Question
+    result: Result
+    failures: tuple[Failure, ...]
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether the user stopped the search."""
+        return self.result.limit == "interrupted"
+
+    def finding(self, failure: Failure) -> Finding | None:
+        """Return the explorer's finding for a failure, None if there is none."""
+        return next((found for found in self.result.findings if found.code == failure.code), None)
+
+    def trace(self, failure: Failure) -> tuple[TraceRow, ...] | None:
+        """Return the shortest way to a violation; None if there is none, or nothing to show."""
+        finding = self.finding(failure)
+        if finding is None or finding.trace is None:
+            return None
+        struct = self.question.scenario.protocol.descriptor
+        abi = self.question.event.circumstances(self.question.scenario).abi
+        layout = None if struct is None else struct.on(abi)
+        return tuple(
+            TraceRow(step.actor, step_text(step.step, layout), tuple(_changes(step.changes)))
+            for step in finding.trace.steps
+        )
+
+
+def _changes(changes: dict[Any, tuple[Any, Any]]) -> list[tuple[str, str, str]]:
+    return [(key_text(name), _value(old), _value(new)) for name, (old, new) in changes.items()]
+
+
+def _value(value: Any) -> str:
+    is_step = type(value) is tuple and len(value) == 2 and type(value[1]).__name__ not in ("int", "str", "tuple")
+    return step_text(value) if is_step else value_text(value)
+
+
+def explore_question(
+    question: Question,
+    failures: Sequence[Failure] = tuple(FAILURES.values()),
+    *,
+    max_states: int | None = MAX_STATES,
+    symmetry: bool = False,
+    progress: Callable[[Progress], None] | None = None,
+) -> Exploration:
+    """Explore one question; raise WorkbenchError if the event cannot happen there or a program breaks off."""
+    question.check()
+
+    def properties(machine: MachineModel) -> list[Property]:
+        return [Property(f.code, f.name, f.kind, asking(machine, f.holds)) for f in failures]
+
+    machine = MachineModel(question.scenario, as_explored(question.event), properties, question.bounds)
+    result = explore_machine(machine, max_states=max_states, symmetry=symmetry, progress=progress)
+    return Exploration(question, result, tuple(failures))
+
+
+def as_explored(event: Event) -> Event:
+    """Return the event as the explorer runs it: what is endless is made short."""
+    if getattr(event, "registrations", 0) <= REGISTRATIONS:
+        return event
+    shorter = copy(event)
+    vars(shorter)["registrations"] = REGISTRATIONS
+    return shorter
+
+
+def needs_met(question: Question) -> frozenset[str]:
+    """Return which needs of failures this question meets; where one is not met, HOLDS says nothing."""
+    scenario = question.event.circumstances(question.scenario)
+    strike = [type(step) for step in question.event.strike(scenario)]
+    met = {
+        "descriptor": scenario.protocol.descriptor is not None,
+        "encrypted": scenario.encrypted,
+        "i386": scenario.abi is Abi.I386,
+        "readers": question.bounds.reads > 0,
+        "second vCPU": scenario.vcpus > 1,
+        "restore": NewHost in strike,
+    }
+    return frozenset(need for need, is_met in met.items() if is_met)
+
+
+def confirm(question: Question, turns: Sequence[Turn | tuple[str, str]]) -> Schedule:
+    """Replay turns on a concrete machine and return it; ask a failure's ``holds`` of it.
+
+    Raises WorkbenchError if a turn cannot be taken or is another step than the recorded one.
+    """
+    question.check()
+    schedule = Schedule(question.scenario, as_explored(question.event))
+    schedule.play(Turn(*turn) for turn in turns)
+    return schedule
+
+
+__all__ = [
+    "FAILS",
+    "MAX_STATES",
+    "Exploration",
+    "Question",
+    "TraceRow",
+    "as_explored",
+    "confirm",
+    "explore_question",
+    "needs_met",
+]
