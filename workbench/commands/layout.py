@@ -1,0 +1,59 @@
+"""``workbench layout``: sizes, offsets and holes of a C struct as pasted, on x86-64 and i386."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from workbench.commands import _options
+from workbench.core.errors import WorkbenchError
+from workbench.core.layout import Abi, Layout, Struct, compare_abis, struct
+
+
+def add(subparsers: Any) -> None:
+    """Declare the command."""
+    parser = subparsers.add_parser(
+        "layout",
+        help="lay out a C struct for x86-64 and i386",
+        description=__doc__ + " Anything that cannot be laid out without guessing is refused.",
+        allow_abbrev=False,
+    )
+    _options.describe(parser, "workbench layout abi.h --struct kvm_memory_area")
+    parser.add_argument("file", metavar="FILE", help="C text or a patch; - reads standard input")
+    parser.add_argument("--struct", metavar="NAME", help="which struct (default: the last one)")
+    parser.add_argument("--format", choices=("text", "json"), default="text", help="default text")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print both layouts."""
+    found = struct(_text(args.file), args.struct)
+    if args.format == "json":
+        text = json.dumps([_record(found, abi) for abi in Abi], indent=2)
+    else:
+        text = compare_abis(found)
+    sys.stdout.write(text.rstrip("\n") + "\n")
+    return 0
+
+
+def _text(name: str) -> str:
+    try:
+        return sys.stdin.read() if name == "-" else Path(name).read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not text"
+        raise WorkbenchError(f"C text {name!r} cannot be read: {reason}") from error
+
+
+def _record(found: Struct, abi: Abi) -> dict[str, Any]:
+    layout: Layout = found.on(abi)
+    return {
+        "struct": layout.struct_name,
+        "abi": abi.label,
+        "size": layout.size,
+        "align": layout.align,
+        "fields": [{"name": f.name, "offset": f.offset, "size": f.size, "type": f.ctype} for f in layout.fields],
+        "holes": [{"offset": h.offset, "size": h.size, "kind": h.kind} for h in layout.holes],
+    }
