@@ -77,25 +77,25 @@ def _step(
     if ours != kvms:
         key = next(key for key in ("outcome", "accepted", "value") if ours.get(key) != kvms.get(key))
         return Divergence(position, key, shown(ours), shown(kvms), expect=kvms)
-    _follow(step, ours, payloads)
+    _follow(step, ours, payloads, simulated.served.get(position, frozenset()))
     return None
 
 
-def _follow(step: Operation, observed: Observed, payloads: Payloads) -> None:
+def _follow(step: Operation, observed: Observed, payloads: Payloads, served: frozenset[tuple[str, int]]) -> None:
     arguments = step.arguments
     if step.op == "wrmsr":
         if observed["outcome"] is HANDLED:
-            payloads.registered(arguments["cpu"], arguments["msr"], arguments["value"], True)
+            payloads.registered(arguments["cpu"], arguments["msr"], arguments["value"])
     elif step.op == "host_set_msr":
         if observed["accepted"]:
-            payloads.registered(arguments["cpu"], arguments["msr"], arguments["value"], False)
+            payloads.registered(arguments["cpu"], arguments["msr"], arguments["value"])
     elif step.op == "store":
         if observed["outcome"] is HANDLED:
-            payloads.stored(arguments["gpa"], arguments["hex"])
+            payloads.stored(arguments["gpa"], arguments["hex"], served)
     elif step.op == "ram":
-        payloads.memory(arguments["gpa"], arguments["size"], there=True)
+        payloads.appeared(arguments["gpa"], arguments["size"], served)
     elif step.op == "unplug":
-        payloads.memory(arguments["gpa"], payloads.size_of(arguments["gpa"]), there=False)
+        payloads.disappeared(arguments["gpa"])
 
 
 def _load(

@@ -6,7 +6,9 @@ payload more often than the model does (a vCPU that moves to another CPU, a chan
 * Bytes outside all areas that were ever registered are equal; so are padding and flags inside of them.
 * A version's lowest bit is equal whenever both hosts, or neither, have written since the last look.
 * Where the simulator's host has written, KVM has written, too ("promised"); and where KVM has written, the
-  simulator's host serves that area now, or did at the last look.
+  simulator's host serves that area now, or did at the last look, or it was registered since. (KVM may serve what a
+  VMM registers before the vCPU enters, the simulator never.)
+* An area that was registered, and whose vCPU has entered since, is written by both or by none.
 * The wall clock's version counts registrations: equal. The token of an asynchronous page fault: equal, once the
   vCPU has entered (what a WRMSR asks for comes before the guest's next instruction, or at its next entry, as the
   vendor's code has it).
@@ -58,8 +60,9 @@ class Area:
     alone: bool = True  #: no other area overlaps it
     seen: tuple[int, int] | None = None  #: the versions at the last look, (simulator, KVM)
     served: bool = False  #: by the simulator's host at the last look
-    written_by_guest: bool = False  #: registered by the guest since the last look
-    fresh: bool = False  #: registered by the guest, and its vCPU has not entered since
+    registered: bool = False  #: since the last look
+    waiting: bool = False  #: registered, and its vCPU has not entered since
+    delivered: bool = False  #: registered since the last look, and then its vCPU has entered
     promised: bool = True
     loose: bool = False  #: one host alone has written it since it last was the same: its padding may differ
 
@@ -72,6 +75,10 @@ class Area:
     def pages(self) -> range:
         """The page frames that it touches."""
         return range(self.gpa >> 12, (self.end - 1 >> 12) + 1)
+
+
+#: What a host serves: (feature, gpa).
+Served = frozenset[tuple[str, int]]
 
 
 class Difference(NamedTuple):
@@ -88,19 +95,19 @@ class Payloads:
 
     def __init__(self) -> None:
         self.areas: dict[tuple[str, int], Area] = {}
-        self._memory: list[tuple[int, int]] = []
+        self._memory: dict[int, int] = {}  #: ends of memslots by their beginning
         self._shadow = bytearray(RAM_END + 0x2000)  #: what the guest's own stores left
         self._tokens_differ = False
-        self._fresh: dict[int, Area] = {}
+        self._waiting: dict[int, list[Area]] = {}
 
     # -- following ---------------------------------------------------------------------------------------
 
     def entered(self, cpu: int) -> None:
-        """A vCPU enters the guest: what it asked for by its last write has come by now."""
-        if cpu in self._fresh:
-            self._fresh.pop(cpu).fresh = False
+        """A vCPU enters the guest: what it asked for, or what was asked for it, has come by now."""
+        for area in self._waiting.pop(cpu, ()):
+            area.waiting, area.delivered = False, area.registered
 
-    def registered(self, cpu: int, msr: int, value: int, by_guest: bool) -> None:
+    def registered(self, cpu: int, msr: int, value: int) -> None:
         """A register of ``cpu`` took ``value``."""
         form = _FORMS.get(msr)
         if form is None or not value or value & form.enabled != form.enabled:
@@ -111,9 +118,9 @@ class Payloads:
         area = self.areas.get((form.feature, gpa))
         if area is None:
             area = self._new(form, gpa)
-        if by_guest:
-            area.written_by_guest = area.fresh = True
-            self._fresh[cpu] = area
+        area.registered = area.waiting = True
+        area.delivered = False
+        self._waiting.setdefault(cpu, []).append(area)
         area.promised = self._backed(gpa, form.size)
 
     def _new(self, form: Form, gpa: int) -> Area:
@@ -129,28 +136,34 @@ class Payloads:
         self.areas[form.feature, gpa] = area
         return area
 
-    def stored(self, gpa: int, data: bytes) -> None:
+    def stored(self, gpa: int, data: bytes, served: Served = frozenset()) -> None:
         """The guest wrote memory that is there."""
         end = gpa + len(data)
         self._shadow[gpa:end] = data
         for area in self.areas.values():
-            if area.form.version is not None:
-                at = area.gpa + area.form.version
-                if gpa <= at and at + 4 <= end:
-                    version = int.from_bytes(data[at - gpa : at - gpa + 4], "little")
-                    area.seen = (version, version)
-                elif gpa < at + 4 and at < end:
-                    area.seen = None
+            if area.form.version is None:
+                continue
+            at = area.gpa + area.form.version
+            if gpa < at + 4 and at < end:
+                whole = gpa <= at and at + 4 <= end
+                version = int.from_bytes(data[at - gpa : at - gpa + 4], "little")
+                area.seen = (version, version) if whole else None
+                area.served |= (area.form.feature, area.gpa) in served
+                area.delivered = False
 
-    def memory(self, gpa: int, size: int, *, there: bool) -> None:
-        """A memslot came (zeroed) or went."""
-        if there:
-            self._memory.append((gpa, gpa + size))
-            self.stored(gpa, bytes(size))
-        else:
-            self._memory = [slot for slot in self._memory if slot[0] != gpa]
+    def appeared(self, gpa: int, size: int, served: Served) -> None:
+        """A memslot came, zeroed."""
+        self._memory[gpa] = gpa + size
+        self.stored(gpa, bytes(size), served)
+        self._changed(gpa, gpa + size)
+
+    def disappeared(self, gpa: int) -> None:
+        """A memslot went."""
+        self._changed(gpa, self._memory.pop(gpa))
+
+    def _changed(self, low: int, high: int) -> None:
         for area in self.areas.values():
-            if area.gpa < gpa + size and gpa < area.end:
+            if area.gpa < high and low < area.end:
                 area.promised = False
 
     def unpromised_pages(self) -> frozenset[int]:
@@ -158,13 +171,9 @@ class Payloads:
         loose = (a for a in self.areas.values() if not a.promised or (a.form is _APF and self._tokens_differ))
         return frozenset(page for area in loose for page in area.pages)
 
-    def size_of(self, gpa: int) -> int:
-        """Return the size of the memslot that begins at ``gpa``."""
-        return next(end - start for start, end in self._memory if start == gpa)
-
     def _backed(self, gpa: int, size: int) -> bool:
         end = gpa + size
-        for start, stop in sorted(self._memory):
+        for start, stop in sorted(self._memory.items()):
             if start <= gpa < stop:
                 gpa = stop
         return gpa >= end
@@ -188,7 +197,8 @@ class Payloads:
         now = (int.from_bytes(simulated[at : at + 4], "little"), int.from_bytes(real[at : at + 4], "little"))
         before, area.seen = area.seen, now
         was_served, area.served = area.served, served
-        by_guest, area.written_by_guest = area.written_by_guest, False
+        registered, area.registered = area.registered, False
+        delivered, area.delivered = area.delivered and area.promised, False
         if before is None:
             area.loose = True
             return None
@@ -196,7 +206,7 @@ class Payloads:
         area.loose = moved != really or (area.loose and not moved)
         if not area.alone:
             return None
-        may = was_served or served or (by_guest and form is _STEAL)
+        may = (was_served or served or registered) and not (delivered and served)
         why = _wrong(form, now, moved, really, may=may, promised=area.promised)
         if not why:
             return None
@@ -225,7 +235,7 @@ class Payloads:
     def _free(self, area: Area, whole: bool) -> Iterator[tuple[int, int]]:
         if not area.alone:
             yield 0, area.form.size
-        elif area.form is _APF and (self._tokens_differ or area.fresh):
+        elif area.form is _APF and (self._tokens_differ or area.waiting):
             yield 4, 8
         else:
             yield from area.form.free
@@ -240,7 +250,7 @@ def _wrong(form: Form, now: tuple[int, int], moved: bool, really: bool, *, may: 
     if moved and not really and promised:
         return "the simulator's host has written it, KVM has not"
     if really and not moved and not may:
-        return "KVM has written it, the simulator's host does not serve it"
+        return "KVM has written it, the simulator's host has not, and does not serve it or should have"
     if moved == really and (now[0] ^ now[1]) & 1:
         return "one version is odd, the other even"
     return ""

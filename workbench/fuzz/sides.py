@@ -17,13 +17,16 @@ from workbench.replay.runner import perform
 
 Observed = Mapping[str, Any]
 
+#: Where a payload is looked at, or overwritten: what the host serves just then says who may have written before.
+_LOOKS = frozenset({"load", "store", "ram"})
+
 
 class Answers(NamedTuple):
     """What a side answered: one mapping for each operation, as ``workbench replay`` has it."""
 
     observed: Sequence[Observed]
     dirty: frozenset[int]  #: page frames the host wrote, as far as its log tells at the end
-    #: At each load (by position): the (feature, gpa) the host serves; known of the simulator only.
+    #: At each load, store and new memslot (by position): the (feature, gpa) that the simulator's host serves.
     served: Mapping[int, frozenset[tuple[str, int]]]
     error: str = ""  #: why there are fewer answers than operations
 
@@ -66,7 +69,7 @@ def simulate(open_machine: Open, operations: Sequence[Operation]) -> Answers:
     try:
         for position, step in enumerate(operations[1:], 1):
             observed.append(perform(machine, step))
-            if step.op == "load":
+            if step.op in _LOOKS:
                 served[position] = frozenset(
                     (str(key.name), gpa) for key, gpa in entries.items() if type(key) is Key and key.kind == "area"
                 )
