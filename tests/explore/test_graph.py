@@ -30,7 +30,7 @@ def test_nodes_name_what_they_violate_and_slots_their_step():
     nodes, edges = graph(counter(2, lock=False))
     assert [node.violates for node in nodes if node.violates] == [("N",)]
     assert [str(value) for value in nodes[0].values.values()] == ["('read', 'n')", "('read', 'n')", "0", "None"]
-    assert edges[0].step == "('read', 'n')"
+    assert edges[0].step == ("read", "n")
 
 
 def test_larger_models_are_refused():

@@ -12,7 +12,7 @@ Usable for any model, not only for protocols:
 """
 
 from workbench.engines.explore.explorer import explore, explore_and_export, to_promela
-from workbench.engines.explore.graph import GraphEdge, GraphNode, as_dot, as_graphml, graph
+from workbench.engines.explore.graph import GraphEdge, GraphNode, Words, as_dot, as_graphml, graph
 from workbench.engines.explore.model import (
     BLOCKED,
     Model,
@@ -24,7 +24,7 @@ from workbench.engines.explore.model import (
 )
 from workbench.engines.explore.result import BOUNDED, FAILS, HOLDS, Finding, Result
 from workbench.engines.explore.search import Progress
-from workbench.engines.explore.spin import SecondOpinion, SpinRun, crosscheck, run_spin
+from workbench.engines.explore.spin import SecondOpinion, SpinRun, crosscheck, run_spin, second_opinion
 from workbench.engines.explore.trace import Trace, TraceStep
 from workbench.engines.explore.view import View
 
@@ -49,6 +49,7 @@ __all__ = [
     "Trace",
     "TraceStep",
     "View",
+    "Words",
     "as_dot",
     "as_graphml",
     "crosscheck",
@@ -56,5 +57,6 @@ __all__ = [
     "explore_and_export",
     "graph",
     "run_spin",
+    "second_opinion",
     "to_promela",
 ]

@@ -1,7 +1,8 @@
 """A whole virtual machine as a model for the explorer: protocol, features, event, every interleaving."""
 
+from workbench.engines.explore.vm.export import machine_graph, machine_promela
 from workbench.engines.explore.vm.facts import ViewFacts, asking
 from workbench.engines.explore.vm.learn import explore_machine
 from workbench.engines.explore.vm.model import Bounds, MachineModel
 
-__all__ = ["Bounds", "MachineModel", "ViewFacts", "asking", "explore_machine"]
+__all__ = ["Bounds", "MachineModel", "ViewFacts", "asking", "explore_machine", "machine_graph", "machine_promela"]

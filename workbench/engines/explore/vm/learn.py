@@ -6,17 +6,19 @@ what they miss ends the search, which begins again (:class:`Finer`).
 """
 
 import random
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeVar
 
 from workbench.core.errors import WorkbenchError
 from workbench.engines.explore.explorer import explore
-from workbench.engines.explore.model import SlotVar
+from workbench.engines.explore.model import Model, SlotVar
 from workbench.engines.explore.plain import applied
 from workbench.engines.explore.result import Result
 from workbench.engines.explore.space import Action, Space
 from workbench.engines.explore.vm.atoms import Atom, Finer
 from workbench.engines.explore.vm.model import Bounds, MachineModel
+
+Answer = TypeVar("Answer")
 
 WALKS = 3
 #: How often everything may happen during a walk: it shall come everywhere.
@@ -27,10 +29,15 @@ MOST_RESTARTS = 1000
 
 def explore_machine(machine: MachineModel, **options: Any) -> Result:
     """Explore, beginning again whenever the model learns that its variables must be finer."""
+    return settled(machine, lambda model: explore(model, **options))
+
+
+def settled(machine: MachineModel, work: Callable[[Model], Answer]) -> Answer:
+    """Do some work on the model, beginning again whenever it learns that its variables must be finer."""
     learn(machine, range(WALKS))
     for restart in range(MOST_RESTARTS):
         try:
-            return explore(machine.model(), **options)
+            return work(machine.model())
         except Finer:
             learn(machine, [WALKS + restart])
     raise WorkbenchError(f"the memory under event {machine.event.name} cannot be cut finely enough")

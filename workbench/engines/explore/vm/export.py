@@ -1,0 +1,23 @@
+"""A machine's model for other programs: a Promela text, a state graph; both of the whole model or not at all.
+
+Source: ``workbench.engines.explore.promela``, ``workbench.engines.explore.graph``.
+"""
+
+from workbench.engines.explore.explorer import explore_and_export
+from workbench.engines.explore.graph import MAX_STATES, GraphEdge, GraphNode, graph
+from workbench.engines.explore.result import Result
+from workbench.engines.explore.vm.learn import settled
+from workbench.engines.explore.vm.model import MachineModel
+
+
+def machine_promela(machine: MachineModel, max_states: int | None = None) -> tuple[Result, str]:
+    """Explore a machine completely and give its model as a Promela text as well.
+
+    Raises WorkbenchError if `max_states` does not suffice.
+    """
+    return settled(machine, lambda model: explore_and_export(model, max_states=max_states))
+
+
+def machine_graph(machine: MachineModel, max_states: int = MAX_STATES) -> tuple[list[GraphNode], list[GraphEdge]]:
+    """All reachable states and steps of a machine. Raises WorkbenchError beyond `max_states`."""
+    return settled(machine, lambda model: graph(model, max_states))
