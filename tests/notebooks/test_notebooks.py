@@ -12,6 +12,8 @@ from tests.notebooks.refresh import FOLDER, fresh, notebooks
 
 PATHS = [pytest.param(path, id=path.stem) for path in notebooks()]
 LONGEST_CELL, WIDEST_LINE, MOST_IMPORTS = 12, 110, 5
+#: Tag of a cell whose output depends on the machine; its claims must hold, its words may differ.
+MACHINE = "machine"
 TEXTS = ("text/plain", "text/html", "image/svg+xml")
 
 
@@ -42,8 +44,9 @@ def printed(notebook):
 @pytest.mark.parametrize("path", PATHS)
 def test_a_run_says_what_is_committed(path):
     committed, now = read(path), fresh(path)
+    assert not [line for line in printed(now).splitlines() if line.startswith("FAIL")]
     for before, after in zip(committed.cells, now.cells, strict=True):
-        if before.cell_type == "code":
+        if before.cell_type == "code" and MACHINE not in before.metadata.get("tags", ()):
             assert said(after) == said(before), f"{before.source}\nmeant? python -m tests.notebooks.refresh {path.stem}"
 
 

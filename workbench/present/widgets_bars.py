@@ -46,7 +46,7 @@ class BarPicture:
         self.figure = Figure(figsize=(size[0] / DPI, size[1] / DPI), dpi=DPI)
         FigureCanvasAgg(self.figure)
         self.axes = self.figure.subplots()
-        self.figure.subplots_adjust(left=0.27, right=0.97, top=0.86, bottom=0.2)
+        self.figure.subplots_adjust(left=0.22, right=0.97, top=0.86, bottom=0.2)
         self._labels: list[str] = []
         self._rows: list[tuple[Rectangle, Rectangle]] = []
 

@@ -33,8 +33,9 @@ class Checks(W.VBox):
         self.others = W.Text(more, placeholder=others, continuous_update=False, layout={"width": "95%"})
         for box in self.boxes.values():
             box.layout.width = "max-content"
-        ticks = W.Box(list(self.boxes.values()), layout={"flex_flow": "row wrap", "grid_gap": "0 14px"})
-        lines = [W.HTML(f"<b>{title}</b>"), ticks, *([self.others] if others else [])]
+        head = W.HTML(f"<b>{title}</b>", layout={"width": "74px"})
+        ticks = W.Box([head, *self.boxes.values()], layout={"flex_flow": "row wrap", "grid_gap": "0 12px"})
+        lines = [ticks, *([self.others] if others else [])]
         super().__init__(lines, value=tuple(chosen))
         self._telling = False
         for control in (*self.boxes.values(), self.others):

@@ -42,7 +42,7 @@ class Panel:
     def start(self, *rows: W.Widget) -> None:
         """Put the panel together from rows of controls, watch the controls, and draw for the first time."""
         self.image = W.Image(format="png", width=self.size[0], height=self.size[1])
-        self.image.layout.display = "none"
+        self.image.layout.display, self.image.layout.align_self = "none", "flex-start"
         self.html, self.pre, self.error, self.source = (W.HTML() for _ in range(4))
         self.text, self.picture, self.drawing = "", b"", ""
         self.box = W.VBox([*rows, self.error, self.image, self.html, self.pre, self.source])

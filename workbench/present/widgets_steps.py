@@ -24,7 +24,7 @@ AREA = 0x1000
 OPERATIONS = ("register", "update", "read", "revoke")
 SIDE_COLOUR = {"guest": "#0072b2", "kernel": "#d55e00", "user": "#009e73"}
 NOW, CHANGED = "background:#fff3c4", "background:#f4b97a"
-CELL = "padding:1px 8px;text-align:left;vertical-align:top;white-space:nowrap;font-family:monospace;font-size:12px"
+CELL = "padding:1px 8px;text-align:left;vertical-align:top;line-height:1.35;font-family:monospace;font-size:12px"
 
 
 def account_of(protocol: str, feature: str, operation: str) -> Account:
@@ -77,13 +77,13 @@ class StepsPanel(Panel):
             self._shown = wanted
             self.controls["step"].max = len(self._account.steps)
         step = min(asked["step"], len(self._account.steps))
-        return View(repr(self._account), html=_side_by_side(self._account, FEATURES[asked["feature"]].name, step))
+        return View(repr(self._account), html=_drawing(self._account, asked["feature"], step))
 
 
-def _side_by_side(account: Account, feature: str, step: int) -> str:
+def _drawing(account: Account, feature: str, step: int) -> str:
+    """Return the fields, and below them the steps: what changes stands near the slider, and nothing jumps."""
     steps = [_step_row(account, index, index == step - 1) for index in range(len(account.steps))]
-    cells = f"<td style='vertical-align:top'>{_table(steps)}</td><td style='vertical-align:top'>"
-    return f"<table data-step='{step}'><tr>{cells}{_table(_field_rows(account, feature, step))}</td></tr></table>"
+    return f"<div data-step='{step}'>{_table(_field_rows(account, feature, step))}{_table(steps)}</div>"
 
 
 def _step_row(account: Account, index: int, is_now: bool) -> str:
@@ -113,4 +113,4 @@ def _row(cells: Sequence[str], style: str = "") -> str:
 
 
 def _table(rows: Sequence[str]) -> str:
-    return f"<table>{''.join(rows)}</table>"
+    return f"<table style='margin:0 0 10px 0;border-collapse:collapse'>{''.join(rows)}</table>"
