@@ -31,10 +31,8 @@ def add(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print both layouts."""
     found = struct(_text(args.file), args.struct)
-    if args.format == "json":
-        text = json.dumps([_record(found, abi) for abi in Abi], indent=2)
-    else:
-        text = compare_abis(found)
+    as_json = args.format == "json"
+    text = json.dumps([_record(found, abi) for abi in Abi], indent=2) if as_json else compare_abis(found)
     sys.stdout.write(text.rstrip("\n") + "\n")
     return 0
 
