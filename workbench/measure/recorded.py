@@ -166,7 +166,7 @@ def cost_model(found: Recorded) -> CostModel:
         hardware=found.host["cpu"],
         date=found.made["date"],
         source=f"{found.made['command']}; {found.host['line']}",
-        confidence=f"medians of {kernel.batches} batches on a host that may have been busy",
+        confidence=f"medians of {kernel.batches} batches of CPU time; load {found.made['load']}",
         stands_for=(
             "kernel: a WRMSR that KVM serves; user: one that it leaves to a VMM in Python, which spends "
             f"{round(100 * (user.user_share or 0))} % of the CPU time of such an exit"
@@ -184,6 +184,7 @@ def as_json(found: Recorded) -> str:
         "host": found.host,
         "made": found.made,
         "costs_are": found.costs_are,
+        "costs_unit": "nanoseconds of CPU time of the vCPU's thread",
         "tsc_per_ns": found.tsc_per_ns,
         "costs": [cost._asdict() for cost in found.costs],
         "payloads": [one._asdict() for one in found.payloads],

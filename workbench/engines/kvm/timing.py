@@ -1,8 +1,9 @@
-"""What steps cost on this host: wall time by loops of guest code, and how much of it user space spends.
+"""What steps cost on this host: CPU time of the vCPU's thread by loops of guest code, and user space's share of it.
 
 The rule kept here: a number is a median with its quartiles over many batches, the loop's own cost is taken off, and
-the share of CPU time spent in user mode stands beside it. What the numbers mean depends on the KVM: where guest
-kernel code is emulated, none of them is the cost of a hardware exit.
+the share of CPU time spent in user mode stands beside it. Time in which the thread waited for a CPU does not
+count. What the numbers mean depends on the KVM: where guest kernel code is emulated, none of them is the cost of a
+hardware exit.
 """
 
 import resource
@@ -23,7 +24,7 @@ _BATCHES = 41
 
 
 class Cost(NamedTuple):
-    """Nanoseconds of one operation: median and quartiles over batches."""
+    """Nanoseconds of CPU time of one operation: median and quartiles over batches."""
 
     what: str
     handled_by: str  #: guest, kernel, user
@@ -38,16 +39,16 @@ class Cost(NamedTuple):
 
 
 class _Batch(NamedTuple):
-    wall_ns: int
+    cpu_ns: int
     user_s: float
     system_s: float
 
 
 def _batch(job: Callable[[], object]) -> _Batch:
     before = resource.getrusage(resource.RUSAGE_THREAD)
-    began = time.perf_counter_ns()
+    began = time.thread_time_ns()
     job()
-    took = time.perf_counter_ns() - began
+    took = time.thread_time_ns() - began
     after = resource.getrusage(resource.RUSAGE_THREAD)
     return _Batch(took, after.ru_utime - before.ru_utime, after.ru_stime - before.ru_stime)
 
@@ -63,7 +64,7 @@ def _cost(
         return [(_batch(partial(job, executor)), _batch(empty)) for _ in range(_BATCHES)]
 
     batches = guest.call(0, measure)
-    lower, median, upper = quantiles([(work.wall_ns - base.wall_ns) / times for work, base in batches], n=4)
+    lower, median, upper = quantiles([(work.cpu_ns - base.cpu_ns) / times for work, base in batches], n=4)
     user = sum(work.user_s for work, _ in batches)
     cpu = user + sum(work.system_s for work, _ in batches)
     share = user / cpu if cpu and by == "user" else None
