@@ -183,4 +183,5 @@ def _name(program: GuestProgram) -> str:
     kernel = "" if generation is None else f" (kernel {generation})"
     arguments = getattr(program, "arguments", ())
     told = [argument for argument in arguments if not isinstance(argument, Scenario)]
-    return getattr(program, "__name__", repr(program)) + (repr(tuple(told)) if told else "") + kernel
+    name = getattr(function, "__name__", repr(function))
+    return name + (repr(tuple(told)) if told else "") + kernel

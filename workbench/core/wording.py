@@ -54,11 +54,17 @@ def value_text(value: Any) -> str:
     if isinstance(value, Answer):
         return value.value
     if isinstance(value, Value):
-        changed = [f"{f.name}={value_text(value[f.name])}" for f in value.layout.fields if value[f.name]]
-        return f"{value.layout.struct_name}({', '.join(changed)})"
+        told = [f"{f.name}={value_text(value[f.name])}" for f in value.layout.fields if not _is_zero(value[f.name])]
+        return f"{value.layout.struct_name} {{{', '.join(told)}}}" if told else f"{value.layout.struct_name} of zeros"
+    if isinstance(value, Key):
+        return key_text(value)
     if isinstance(value, tuple):
         return "(" + ", ".join(value_text(item) for item in value) + ")"
     return str(value)
+
+
+def _is_zero(value: Any) -> bool:
+    return not any(value) if isinstance(value, bytes | tuple) else not value
 
 
 def whose(cpu: int) -> str:
@@ -143,6 +149,6 @@ def step_text(step: Any, descriptor: Layout | None = None) -> str:
     if type(step) is tuple and len(step) == 2:
         step = step[1]
     if descriptor is not None and _begins_one(step, descriptor):
-        return f"store {descriptor_text(step.value, descriptor)} at {step.gpa:#x}"
+        return f"store {{{descriptor_text(step.value, descriptor)}}} at {step.gpa:#x}"
     text = _TEXT.get(type(step))
     return str(step) if text is None else text(step)

@@ -6,7 +6,8 @@ features, or it is not a failure of the protocol. What was explored is part of e
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,11 +15,13 @@ from typing import Any, NamedTuple
 
 from workbench.core.contracts import Feature
 from workbench.core.errors import WorkbenchError
-from workbench.core.layout import Abi
+from workbench.core.ghosts import unit_at
+from workbench.core.layout import Abi, Layout
 from workbench.core.scenario import Scenario
+from workbench.core.spontaneous import EVENT, Happening, cpu_of, happenings, serves_exit
 from workbench.core.vmsteps import NewHost
-from workbench.core.wording import key_text, step_text, value_text
-from workbench.engines.explore import FAILS, Finding, Progress, Property, Result
+from workbench.core.wording import key_text, step_text, value_text, whose
+from workbench.engines.explore import FAILS, Finding, Progress, Property, Result, TraceStep
 from workbench.engines.explore.vm import Bounds, MachineModel, asking, explore_machine
 from workbench.engines.simulate.schedule import Schedule, Turn
 from workbench.lifecycle.event import Event
@@ -28,13 +31,22 @@ from workbench.measure.subjects import Subject
 #: When nobody says otherwise; some two hundred bytes each.
 MAX_STATES = 1_000_000
 #: An endless guest is explored for this long; a limit of 16 areas is exceeded by then.
-REGISTRATIONS = 18
+REGISTRATIONS = 17
+
+
+ADDRESS = re.compile(r"0x[0-9a-f]+")
 
 
 class TraceRow(NamedTuple):
-    """One step of a trace, as text: who took it, what it was, what it changed (name, before, after)."""
+    """One step of a trace, as text: who took it, what it was, what it changed (name, before, after).
+
+    ``actor`` is a slot, or what happened by itself; ``side`` who acted (guest, kernel, user or event) and ``cpu``
+    for which vCPU (None: for none in particular).
+    """
 
     actor: str
+    side: str
+    cpu: int | None
     text: str
     changes: tuple[tuple[str, str, str], ...]
 
@@ -85,18 +97,36 @@ class Exploration:
         """Return the explorer's finding for a failure, None if there is none."""
         return next((found for found in self.result.findings if found.code == failure.code), None)
 
+    def places(self, rows: Sequence[TraceRow]) -> list[tuple[int, str]]:
+        """Return the addresses that a trace speaks of, with what the guest keeps there."""
+        scenario = self.question.event.circumstances(self.question.scenario)
+        named = {int(text, 16) for row in rows for text in ADDRESS.findall(row.text)}
+        units = {unit for gpa in named if (unit := unit_at(scenario, gpa)) is not None}
+        begins = sorted((scenario.addresses.gpa(unit), unit) for unit in units)
+        return [(gpa, f"{unit.what} of {whose(unit.cpu)} (kernel {unit.generation})") for gpa, unit in begins]
+
     def trace(self, failure: Failure) -> tuple[TraceRow, ...] | None:
         """Return the shortest way to a violation; None if there is none, or nothing to show."""
         finding = self.finding(failure)
         if finding is None or finding.trace is None:
             return None
-        struct = self.question.scenario.protocol.descriptor
-        abi = self.question.event.circumstances(self.question.scenario).abi
-        layout = None if struct is None else struct.on(abi)
-        return tuple(
-            TraceRow(step.actor, step_text(step.step, layout), tuple(_changes(step.changes)))
-            for step in finding.trace.steps
-        )
+        scenario = self.question.event.circumstances(self.question.scenario)
+        struct = scenario.protocol.descriptor
+        layout = None if struct is None else struct.on(scenario.abi)
+        own = happenings(scenario)
+        return tuple(_row(step, own, layout) for step in finding.trace.steps)
+
+
+def _row(step: TraceStep, own: Mapping[str, Happening], descriptor: Layout | None) -> TraceRow:
+    happening = own.get(step.actor)
+    side, cpu = "event", None
+    if happening is not None:
+        side = "guest" if serves_exit(happening.slot) else "kernel"
+        cpu = happening.cpu
+    elif type(step.step) is tuple:
+        side = step.step[0].name.lower()
+        cpu = None if step.actor == EVENT else cpu_of(step.actor)
+    return TraceRow(step.actor, side, cpu, step_text(step.step, descriptor), tuple(_changes(step.changes)))
 
 
 def _changes(changes: dict[Any, tuple[Any, Any]]) -> list[tuple[str, str, str]]:
@@ -113,7 +143,6 @@ def explore_question(
     failures: Sequence[Failure] = tuple(FAILURES.values()),
     *,
     max_states: int | None = MAX_STATES,
-    symmetry: bool = False,
     progress: Callable[[Progress], None] | None = None,
 ) -> Exploration:
     """Explore one question; raise WorkbenchError if the event cannot happen there or a program breaks off."""
@@ -123,7 +152,7 @@ def explore_question(
         return [Property(f.code, f.name, f.kind, asking(machine, f.holds)) for f in failures]
 
     machine = MachineModel(question.scenario, as_explored(question.event), properties, question.bounds)
-    result = explore_machine(machine, max_states=max_states, symmetry=symmetry, progress=progress)
+    result = explore_machine(machine, max_states=max_states, progress=progress)
     return Exploration(question, result, tuple(failures))
 
 

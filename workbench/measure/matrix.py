@@ -53,7 +53,7 @@ def sizes_for(event: Event) -> tuple[Size, ...]:
     """Return the sizes at which an event is explored when nobody says otherwise."""
     if hasattr(event, "registrations"):
         return (Size(1, ("steal_time",)),)  # a long program: one of a kind is enough
-    sizes = ALONE if event.min_vcpus == 1 else ()
+    sizes: tuple[Size, ...] = ALONE if event.min_vcpus == 1 else ()
     if event.min_vcpus > 1 or event.name in RACES:
         sizes += TOGETHER
     return sizes + (READING if event.name in READERS else ())

@@ -1,0 +1,128 @@
+"""``workbench explore PROTOCOL``: every interleaving of a protocol under lifecycle events, with shortest traces."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from workbench.commands import _options
+from workbench.core.errors import WorkbenchError
+
+if TYPE_CHECKING:
+    from workbench.measure.exploring import Question
+    from workbench.present.explored import Explored
+
+#: What is explored when no event is named; ``--events all`` is every one there is.
+EVENTS = ("boot", "kexec", "kexec-no-teardown", "migrate", "ignore-msrs", "descriptor-race")
+FEATURES = ("steal_time",)
+MAX_VCPUS = 8
+FORMATS = ("text", "json", "csv")
+TRACES = ("diagram", "table", "replay", "none")
+
+
+def add(subparsers: Any) -> None:
+    """Declare the command."""
+    parser = subparsers.add_parser(
+        "explore", help="explore every interleaving of a protocol", description=__doc__, allow_abbrev=False
+    )
+    _options.describe(parser, "workbench explore generic --events descriptor-race --property double-fetch")
+    add_model(parser)
+    parser.add_argument("--symmetry", action="store_true",
+                        help="merge states that differ by exchanging interchangeable vCPUs, where there are any")
+    parser.add_argument("--trace", choices=TRACES, default="diagram",
+                        help="how text output shows a finding; replay: a Python file for the first finding")
+    parser.add_argument("--format", choices=FORMATS, default="text", help="default text")
+    parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="write to FILE, whole or not at all")
+    parser.set_defaults(run=run)
+
+
+def add_model(parser: argparse.ArgumentParser) -> None:
+    """Add the options that name one protocol and say what of it is explored; see :func:`questions`."""
+    parser.add_argument("protocol", metavar="PROTOCOL", help="a name, or path/to/file.py:Class; +MITIGATION")
+    add_what(parser)
+    parser.add_argument("--updates", type=_options.whole_number(0, 16), default=1, metavar="N",
+                        help="payload updates of each vCPU beyond the event's own (default 1)")
+    parser.add_argument("--reads", type=_options.whole_number(0, 16), default=0, metavar="N",
+                        help="payloads that another vCPU reads meanwhile (default 0)")
+
+
+def add_what(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say what is explored, common to explore and matrix."""
+    parser.add_argument("--vcpus", type=_options.whole_number(1, MAX_VCPUS), metavar="N",
+                        help=f"vCPUs of the guest, 1 to {MAX_VCPUS} (default: as few as the event needs)")
+    _options.add_names(parser, "--features", "features")
+    _options.add_names(parser, "--events", "lifecycle events, or all")
+    _options.add_names(parser, "--property", "properties by code or name (default all)")
+    _options.add_names(parser, "--mitigations", "mitigations to switch on")
+    parser.add_argument("--max-states", type=_options.whole_number(1), metavar="N",
+                        help="stop a search after so many states; its verdict is BOUNDED")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Explore, and write what was found; findings are results, the status is 0."""
+    from workbench.present import explored as present
+
+    found = _explored(args)
+    if args.trace == "replay" and args.format == "text":
+        _options.write(args, present.replay_file(found, args.updates, args.reads))
+    elif args.format == "json":
+        _options.write(args, present.as_json(found))
+    elif args.format == "csv":
+        _options.write(args, present.as_csv(found))
+    else:
+        _options.write(args, present.as_text(found, args.trace))
+    return 0
+
+
+def _explored(args: argparse.Namespace) -> Explored:
+    from workbench.commands._progress import Reporter, note
+    from workbench.measure.exploring import MAX_STATES, explore_question
+    from workbench.measure.failures import choose as choose_failures
+    from workbench.present.explored import Explored
+
+    failures = choose_failures(_options.unique(args.property))
+    reporter, explorations = Reporter(), []
+    for question in questions(args):
+        if args.symmetry:
+            note(f"{question.event.name} names vCPUs one by one: none are interchangeable, nothing is merged")
+        exploration = explore_question(
+            question,
+            failures,
+            max_states=args.max_states or MAX_STATES,
+            progress=lambda progress, name=question.event.name: reporter.search(name, progress),  # type: ignore[misc]
+        )
+        explorations.append(exploration)
+        if exploration.interrupted:
+            break
+    return Explored(subject_text(args), tuple(explorations))
+
+
+def subject_text(args: argparse.Namespace) -> str:
+    """Return the protocol as on a command line, with the mitigations of ``--mitigations``."""
+    return "+".join((args.protocol, *(_options.unique(args.mitigations) or ())))
+
+
+def questions(args: argparse.Namespace) -> list[Question]:
+    """Return a question for each event; raise WorkbenchError for names that are unknown or do not fit together."""
+    from workbench import features, lifecycle
+    from workbench.engines.explore.vm import Bounds
+    from workbench.measure.exploring import Question
+    from workbench.measure.subjects import subject
+
+    chosen = subject(subject_text(args))
+    wanted = features.choose(_options.unique(args.features) or list(FEATURES))
+    names = _options.unique(args.events) or list(EVENTS)
+    events = lifecycle.choose(None if names == ["all"] else names)
+    if args.vcpus is not None and (args.events is None or names == ["all"]):
+        events = tuple(event for event in events if event.min_vcpus <= args.vcpus)
+    bounds = Bounds(args.updates, args.reads)
+    found = [
+        Question(chosen, event, wanted, args.vcpus or max(event.min_vcpus, 1 + bool(args.reads)), bounds)
+        for event in events
+    ]
+    if not found:
+        raise WorkbenchError(f"none of the events can happen to {args.vcpus} vCPUs")
+    for question in found:
+        question.check()
+    return found

@@ -1,0 +1,119 @@
+"""``workbench matrix``: which protocol fails how, under which lifecycle event; with mitigations, before and after."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import io
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from workbench.commands import _options
+from workbench.commands.explore import FEATURES, FORMATS, add_what
+
+if TYPE_CHECKING:
+    from workbench.measure.matrix import Cell, Size, Task
+    from workbench.measure.subjects import Subject
+
+
+def add(subparsers: Any) -> None:
+    """Declare the command."""
+    parser = subparsers.add_parser(
+        "matrix", help="protocols by events by failures", description=__doc__, allow_abbrev=False
+    )
+    _options.describe(parser, "workbench matrix --protocols generic --mitigations all")
+    _options.add_names(parser, "--protocols", "protocols as in compare (default generic,per_feature)")
+    add_what(parser)
+    parser.add_argument("--jobs", type=_options.whole_number(1, 64), metavar="N",
+                        help="processes that share the work (default: one for each CPU, at most 4)")
+    parser.add_argument("--format", choices=FORMATS, default="text", help="default text")
+    parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="write to FILE, whole or not at all")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Explore every cell, and write the table."""
+    from workbench.measure.matrix import sizes_for
+    from workbench.measure.mitigations import effect, mitigated
+    from workbench.measure.subjects import DEFAULT, subjects
+
+    bare = subjects(args.protocols or DEFAULT)
+    added = mitigated(bare, args.mitigations) if args.mitigations else []
+    cells = _cells(args, [*bare, *added])
+    if args.format == "text":
+        from workbench.present.matrix_text import effects_text, matrix_text
+
+        sizes = _sizes(args) or [size for event in _events(args) for size in sizes_for(event)]
+        text = matrix_text(cells, sizes)
+        if added:
+            effects = [effect(one, _of(cells, one, ""), _of(cells, one, _plus(one))) for one in added]
+            text += "\n" + effects_text(effects)
+        _options.write(args, text)
+    else:
+        _options.write(args, as_json(cells) if args.format == "json" else as_csv(cells))
+    return 0
+
+
+def as_json(cells: Sequence[Cell]) -> str:
+    """Return a list of flat records, one line each."""
+    return "[\n" + ",\n".join(json.dumps(cell.record()) for cell in cells) + "\n]\n"
+
+
+def as_csv(cells: Sequence[Cell]) -> str:
+    """Return a header line and one line for each cell."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, cells[0].record(), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(cell.record() for cell in cells)
+    return text.getvalue()
+
+
+def _cells(args: argparse.Namespace, chosen: Sequence[Subject]) -> list[Cell]:
+    from workbench.commands._progress import Reporter
+    from workbench.measure.failures import choose as choose_failures
+    from workbench.measure.matrix import MAX_STATES, matrix
+
+    reporter = Reporter()
+
+    def progress(done: int, of: int, task: Task) -> None:
+        reporter.say(f"{done} of {of}: {task.subject.label} under {task.event}, {task.size}")
+
+    return matrix(
+        chosen,
+        _events(args),
+        choose_failures(_options.unique(args.property)),
+        _sizes(args),
+        max_states=args.max_states or MAX_STATES,
+        jobs=args.jobs or min(os.cpu_count() or 1, 4),
+        progress=progress,
+    )
+
+
+def _events(args: argparse.Namespace) -> Any:
+    from workbench import lifecycle
+
+    names = _options.unique(args.events)
+    return lifecycle.choose(None if names == ["all"] else names)
+
+
+def _sizes(args: argparse.Namespace) -> list[Size] | None:
+    """Return the one size that was asked for, None if none was."""
+    from workbench import features
+    from workbench.measure.matrix import Size
+
+    if args.vcpus is None and args.features is None:
+        return None
+    names = tuple(feature.name for feature in features.choose(_options.unique(args.features) or list(FEATURES)))
+    return [Size(args.vcpus or 1, names)]
+
+
+def _of(cells: Sequence[Cell], subject: Subject, mitigations: str) -> list[Cell]:
+    name = subject.kind.name
+    return [cell for cell in cells if cell.protocol == name and cell.mitigations == mitigations]
+
+
+def _plus(subject: Subject) -> str:
+    return "+".join(subject.mitigations)
