@@ -51,7 +51,8 @@ def compare(
 ) -> Verdict:
     """Compare the answers of two sides to one sequence."""
     verdict = Verdict(0)
-    payloads = Payloads()
+    payloads = Payloads(known.allowed)
+    verdict.known = payloads.explained
     for position, (step, ours, kvms) in enumerate(zip(operations, simulated.observed, real.observed, strict=False)):
         if not tells_unknown:
             ours = _without_unknown(ours)
@@ -85,10 +86,10 @@ def _follow(step: Operation, observed: Observed, payloads: Payloads, served: fro
     arguments = step.arguments
     if step.op == "wrmsr":
         if observed["outcome"] is HANDLED:
-            payloads.registered(arguments["cpu"], arguments["msr"], arguments["value"])
+            payloads.registered(**arguments, by_host=False)
     elif step.op == "host_set_msr":
         if observed["accepted"]:
-            payloads.registered(arguments["cpu"], arguments["msr"], arguments["value"])
+            payloads.registered(**arguments, by_host=True)
     elif step.op == "store":
         if observed["outcome"] is HANDLED:
             payloads.stored(arguments["gpa"], arguments["hex"], served)

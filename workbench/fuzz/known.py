@@ -37,6 +37,7 @@ class Entry:
     ops: tuple[str, ...] = ()
     mitigation: str = ""
     avoid: str = ""
+    allows: str = ""  #: names what the comparison of payloads then lets pass, and counts
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,11 @@ class Known:
     def avoided(self) -> frozenset[str]:
         """Kinds of operations to leave out."""
         return frozenset(entry.avoid for entry in self.entries if entry.avoid)
+
+    @property
+    def allowed(self) -> frozenset[str]:
+        """What the comparison of payloads may let pass."""
+        return frozenset(entry.allows for entry in self.entries if entry.allows)
 
     def explains(self, step: Operation) -> str | None:
         """Return the name of the entry that explains why two hosts answer ``step`` differently, or None."""
@@ -84,6 +90,7 @@ def _entry(record: Mapping[str, Any]) -> Entry:
         ops=tuple(explains.get("ops", ())),
         mitigation=record.get("mitigation", ""),
         avoid=record.get("avoid", ""),
+        allows=record.get("allows", ""),
     )
 
 
