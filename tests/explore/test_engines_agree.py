@@ -178,6 +178,37 @@ def test_states_of_several_words(tables):
 
 
 @pytest.mark.parametrize("tables", ENGINES)
+def test_symmetry_of_states_of_several_words(tables):
+    model = wide(3, 60)
+    flags = {("flag", number): 0 for number in range(70)}
+    model.variables = {**model.variables, **flags}
+
+    def finish(name):
+        def rule(view):
+            if view[name] != 3 or any(view[flag] for flag in flags):
+                return False
+            for flag in flags:
+                view[flag] = 1
+            return None
+
+        return Rule(f"finish {name}", rule)
+
+    model.rules = [*model.rules, *(finish(name) for name in range(3))]
+    model.properties = [Property("A", "", "always", lambda view: view[0] + view[1] + view[2] < 170)]
+    model.symmetry = [Symmetry((0, 1, 2), lambda var, mapping: mapping.get(var, var))]
+    result = explore(model, tables=tables, symmetry=True, max_states=8_000)
+    assert result.states > 8_000
+    model.rules = [Rule(rule.name, limited(rule)) if rule.name.startswith("tick") else rule for rule in model.rules]
+    assert seen(model, tables, symmetry=True) == seen(model, "python", symmetry=True)
+
+
+def limited(rule):
+    """A counter of `wide` that stops at 8."""
+    name = int(rule.name.split()[1])
+    return lambda view: False if view[name] == 8 else rule.fn(view)
+
+
+@pytest.mark.parametrize("tables", ENGINES)
 def test_domains_that_grow_while_packed(tables):
     model = wide(2, 100)
     assert seen(model, tables) == seen(model, "python")

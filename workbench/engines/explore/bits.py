@@ -17,8 +17,7 @@ from numba.extending import intrinsic
 SLOW = ("znver1", "znver2", "bdver4")  # processors that have PEXT and should not use it
 
 
-@intrinsic
-def _pext(_context: Any, value: Any, mask: Any) -> Any:
+def _pext_code(_context: Any, value: Any, mask: Any) -> Any:
     """The bits of `value` selected by `mask`, next to each other at the low end."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -31,19 +30,27 @@ def _pext(_context: Any, value: Any, mask: Any) -> Any:
     return types.uint64(types.uint64, types.uint64), generate
 
 
-@njit(cache=True, inline="always")
-def gather_by_instruction(state: Any, node: Any, nodes: Any, segments: Any) -> Any:
-    """The key of a state at a node, by PEXT."""
-    return _pext(state, np.uint64(nodes[node, 3]))  # type: ignore[call-arg]
+_pext: Any = intrinsic(_pext_code)
 
 
 @njit(cache=True, inline="always")
-def gather_by_segments(state: Any, node: Any, nodes: Any, segments: Any) -> Any:
+def gather_by_instruction(states: Any, index: Any, node: Any, nodes: Any, _segments: Any, span: Any) -> Any:
+    """The key of a state at a node, by PEXT: the selected bits of each word, one after the other."""
+    key: Any = _pext(states[index, 0], np.uint64(nodes[node, 3]))
+    for word in range(1, len(span)):
+        piece = _pext(states[index, word], np.uint64(nodes[node, 2 + 2 * word]))
+        key |= piece << np.uint64(nodes[node, 3 + 2 * word])
+    return key
+
+
+@njit(cache=True, inline="always")
+def gather_by_segments(states: Any, index: Any, node: Any, nodes: Any, segments: Any, _span: Any) -> Any:
     """The key of a state at a node, segment by segment."""
     key = np.uint64(0)
     first = nodes[node, 1]
     for place in range(first, first + nodes[node, 2]):
-        key |= ((state >> segments[place, 0]) & segments[place, 1]) << segments[place, 2]
+        word = states[index, np.int64(segments[place, 3])]
+        key |= ((word >> segments[place, 0]) & segments[place, 1]) << segments[place, 2]
     return key
 
 

@@ -1,17 +1,17 @@
 """The numba engine: the same tables as the NumPy engine, with compiled loops and an open-addressing set.
 
 Rule kept here: the levels hold every state once, the visited set is only an index of them, so it can be
-thrown away and built anew when it has to grow. States of more than one word are left to the NumPy engine.
+thrown away and built anew when it has to grow.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from workbench.core.errors import EngineError
 from workbench.engines.explore import kernel
-from workbench.engines.explore.layout import Layout
-from workbench.engines.explore.packed import PackedSearch
+from workbench.engines.explore.compiled_set import CLASH, OUT, RECENT, STUCK, TOTAL, TRANSITIONS, rehash
+from workbench.engines.explore.layout import Layout, Words
+from workbench.engines.explore.packed import PackedSearch, chunks
 from workbench.engines.explore.tables import Outgrown
 
 CHUNK = 1 << 14  # states looked up at once: their rows stay in the cache
@@ -26,57 +26,52 @@ class CompiledSearch(PackedSearch):
 
     engine = "numba"
 
-    def _new_layout(self) -> None:
-        super()._new_layout()
-        self._refuse_wide()
-
-    def _refuse_wide(self) -> None:
-        if self.layout.words > 1:
-            raise TooWide(f"{self.layout.bits} bits do not fit one word")
-
-    def _take_over(self, begun: PackedSearch) -> None:
-        super()._take_over(begun)
-        self._refuse_wide()
-
     def begin(self) -> None:
         """Make the buffers, and the visited set from the levels so far."""
         self.counters = np.zeros(5, np.int64)
-        self.counters[kernel.CLASH] = -1
-        self.counters[kernel.TOTAL] = sum(len(level[0]) for level in self.levels)
-        self.visited = np.empty(0, np.uint64)
-        self.out = np.empty(1 << 12, np.uint64)
-        self.keys = np.empty(0, np.uint64)
-        self.met = np.empty(0, np.uint64)
-        self.recent = np.zeros(1 << kernel.RECENT, np.uint64)  # state 0 is visited from the start
+        self.counters[CLASH] = -1
+        self.counters[TOTAL] = sum(len(level[0]) for level in self.levels)
         self.missing = np.empty((MISSING, 2), np.int64)
         self.hit_counts = np.zeros(64, np.int64)
-        self.hit_first = np.zeros(64, np.uint64)
-        self.stuck = np.empty(CHUNK, np.uint64)
+        self._buffers(1 << 12)
         self._resize(max(SMALLEST, (2 * self.seen()).bit_length()))
+
+    def _buffers(self, room: int) -> None:
+        """Buffers for states of as many words as the layout has; `room` states in the next level."""
+        words = self.layout.words
+        self.span = (0,) * words
+        self.visited = np.empty((0, words), np.uint64)
+        self.out = np.empty((room, words), np.uint64)
+        self.keys = np.empty((0, words), np.uint64)
+        self.recent = np.zeros((1 << RECENT, words), np.uint64)
+        self.hit_first = np.zeros((64, words), np.uint64)
+        self.stuck = np.empty((CHUNK, words), np.uint64)
+        self.scratch = np.empty(2 * words, np.uint64)
 
     def seen(self) -> int:
         """How many distinct states were found so far."""
-        return int(self.counters[kernel.TOTAL])
+        return int(self.counters[TOTAL])
 
     def stored(self) -> int:
         """Bytes of levels, next level and visited set."""
-        return sum(level[0].nbytes for level in self.levels) + self.out.nbytes + self.visited.nbytes
+        return sum(word.nbytes for level in self.levels for word in level) + self.out.nbytes + self.visited.nbytes
 
     def _resize(self, bits: int) -> None:
         """A visited set of 2**bits slots that holds all levels and what this level has found."""
-        self.visited = np.empty(0, np.uint64)  # let the old one go first
+        self.visited = self.visited[:0].copy()  # let the old one go first
         self.bits = bits
-        self.visited = np.zeros(1 << bits, np.uint64)
+        self.visited = np.zeros((1 << bits, self.layout.words), np.uint64)
         for level in self.levels:
-            kernel.rehash(level[0], self.visited, bits)
-        kernel.rehash(self.out[: self.counters[kernel.OUT]], self.visited, bits)
+            for chunk in chunks(level, 1 << 20):
+                rehash(_rows_of(chunk), self.visited, bits, self.span)
+        rehash(self.out[: self.counters[OUT]], self.visited, bits, self.span)
 
     def level(self) -> None:
         """Expand the last level chunk by chunk."""
-        self.counters[kernel.OUT] = 0
+        self.counters[OUT] = 0
         start, size = 0, len(self.levels[-1][0])
         while start < size:
-            chunk = self.levels[-1][0][start : start + CHUNK]
+            chunk = _rows_of([word[start : start + CHUNK] for word in self.levels[-1]])
             try:
                 rows = self._rows(chunk)
                 done = self._advance(chunk, rows)
@@ -84,18 +79,19 @@ class CompiledSearch(PackedSearch):
                 self.relayout()
                 continue
             start += done
-            if self.stop_here(start < size or self.counters[kernel.OUT] > 0):
+            if self.stop_here(start < size or self.counters[OUT] > 0):
                 return
-        self._next_level(int(self.counters[kernel.OUT]))
-        self.counters[kernel.OUT] = 0
+        self._next_level(int(self.counters[OUT]))
+        self.counters[OUT] = 0
 
     def _next_level(self, found: int) -> None:
         """Hand over what was found; copy it only if that saves memory."""
+        level = self.out[:found]
         if 4 * found > 3 * len(self.out):
-            self.levels.append([self.out[:found]])
             self.out = np.empty_like(self.out)
         else:
-            self.levels.append([self.out[:found].copy()])
+            level = level.copy()
+        self.levels.append(_words_of(level))
 
     def _roots(self) -> tuple[np.ndarray, int]:
         """The root nodes, those of groups without parts first, and how many these are."""
@@ -111,7 +107,7 @@ class CompiledSearch(PackedSearch):
         rows = np.empty((len(chunk), len(roots)), np.int32)
         while True:
             missed = kernel.look_up(
-                chunk, roots, simple, self._lookup(), self._row_info(), self._part_info(), rows, self.missing
+                chunk, roots, simple, self._lookup(), self._row_info(), self._part_info(), rows, self.missing, self.span
             )
             if not missed:
                 return rows
@@ -131,7 +127,7 @@ class CompiledSearch(PackedSearch):
             most,
             self._lookup(),
             self._row_info(),
-            (self.tables.keep[0].data, self.tables.put[0].data),
+            self.tables.masks.data.reshape(-1, 2 * self.layout.words),
             self._part_info(),
             moves,
             self.visited,
@@ -139,15 +135,16 @@ class CompiledSearch(PackedSearch):
             int(FULL * len(self.visited)),
             self.out,
             self.keys,
-            self.met,
             self.recent,
             self.counters,
             self.hit_counts,
             self.hit_first,
             self.stuck,
+            self.scratch,
+            self.span,
         )
-        if self.counters[kernel.CLASH] >= 0:
-            raise self.tables.clash(int(self.counters[kernel.CLASH]))
+        if self.counters[CLASH] >= 0:
+            raise self.tables.clash(int(self.counters[CLASH]))
         self._collect()
         return int(done)
 
@@ -156,10 +153,10 @@ class CompiledSearch(PackedSearch):
         counts, groups = self.tables.count.data, len(self.tables.roots)
         most = kernel.BLOCK * groups * int(counts.max(initial=0))
         if most > len(self.keys):
-            self.keys, self.met = np.empty(2 * most, np.uint64), np.empty(2 * most, np.uint64)
-        found = int(self.counters[kernel.OUT])
+            self.keys = np.empty((2 * most, self.layout.words), np.uint64)
+        found = int(self.counters[OUT])
         if found + 4 * most > len(self.out):
-            grown = np.empty(2 * len(self.out) + 4 * most, np.uint64)
+            grown = np.empty((2 * len(self.out) + 4 * most, self.layout.words), np.uint64)
             grown[:found] = self.out[:found]
             self.out = grown
         while self.seen() + 4 * most > int(FULL * len(self.visited)):
@@ -169,37 +166,44 @@ class CompiledSearch(PackedSearch):
     def _collect(self) -> None:
         """Move what the kernel counted into the outcome."""
         outcome = self.outcome
-        outcome.transitions += int(self.counters[kernel.TRANSITIONS])
-        self.counters[kernel.TRANSITIONS] = 0
+        outcome.transitions += int(self.counters[TRANSITIONS])
+        self.counters[TRANSITIONS] = 0
         for number in np.flatnonzero(self.hit_counts).tolist():
             found = outcome.hits[number]
-            state = found.state or self.layout.unpack([int(self.hit_first[number])])
+            state = found.state or self.layout.unpack(self.hit_first[number].tolist())
             found.add(int(self.hit_counts[number]), outcome.depth, state)
         self.hit_counts[:] = 0
-        stuck = [self.stuck[: self.counters[kernel.STUCK]].copy()]
-        self.counters[kernel.STUCK] = 0
-        while True:
-            try:
-                where = self.unfinished(stuck, np.arange(len(stuck[0])))
-                break
-            except Outgrown:  # the states are inserted already: go on with them in the new layout
-                older = self.layout
-                self.relayout()
-                stuck = self.move(stuck, older)
+        stuck = _words_of(self.stuck[: self.counters[STUCK]].copy())
+        self.counters[STUCK] = 0
+        self._collect_stuck(stuck)
+
+    def _collect_stuck(self, stuck: Words) -> None:
+        try:
+            where = self.unfinished(stuck, np.arange(len(stuck[0])))
+        except Outgrown:  # the successors are inserted already: go on with the states in a new layout
+            older = self.layout
+            self.relayout()
+            self._collect_stuck(self.move(stuck, older))
+            return
         if len(where):
-            self.add_hits(outcome.deadlocks, stuck, where)
+            self.add_hits(self.outcome.deadlocks, stuck, where)
 
     def moved(self, older: Layout) -> None:
         """Bring levels and findings of this level into the present layout."""
-        found = self.counters[kernel.OUT]
+        found = self.counters[OUT]
         self.levels = [self.move(level, older) for level in self.levels]
-        self.out[:found] = self.move([self.out[:found]], older)[0]
+        out = self.move(_words_of(self.out[:found]), older)
+        self._buffers(len(self.out))
+        self.out[:found] = _rows_of(out)
         self._resize(self.bits)
-        self.recent[:] = 0
 
     def _lookup(self) -> tuple[np.ndarray, ...]:
         tables = self.tables
-        return (tables.node_words.data.reshape(-1, 4), tables.segment_words.data.reshape(-1, 4), tables.table.data)
+        return (
+            tables.node_words.data.reshape(-1, tables.node_size),
+            tables.segment_words.data.reshape(-1, 4),
+            tables.table.data,
+        )
 
     def _row_info(self) -> tuple[np.ndarray, ...]:
         tables = self.tables
@@ -211,9 +215,14 @@ class CompiledSearch(PackedSearch):
     def _moves(self) -> tuple[np.ndarray, ...]:
         if self.symmetry is None:
             empty = np.zeros(0, np.uint64)
-            return np.zeros(1, np.int64), empty, empty, empty, np.zeros(0, np.int64), empty
+            return (np.zeros(1, np.int64), *[empty] * 5, np.zeros(0, np.int64), empty)
         return self.symmetry.flat()
 
 
-class TooWide(EngineError):  # noqa: N818 - the caller takes another engine
-    """States do not fit one word of 63 bits."""
+def _rows_of(words: Words) -> np.ndarray:
+    """States as rows of words, as the compiled loops want them."""
+    return words[0].reshape(-1, 1) if len(words) == 1 else np.stack(words, axis=1)
+
+
+def _words_of(rows: np.ndarray) -> Words:
+    return [rows[:, word] for word in range(rows.shape[1])]

@@ -89,15 +89,12 @@ def _search(space: Space, limits: Limits, tables: str, symmetry: bool) -> Outcom
 
 
 def _compiled(space: Space, limits: Limits, symmetry: bool, begun: VectorSearch | None = None) -> Outcome:
-    """Search with numba, with NumPy if the states turn out to be too wide for the compiled loops."""
+    """Search with the compiled loops."""
     if find_spec("numba") is None:
         raise EngineError("tables: numba is not installed; pip install numba, or use numpy")
-    from workbench.engines.explore.compiled import CompiledSearch, TooWide
+    from workbench.engines.explore.compiled import CompiledSearch
 
-    try:
-        return CompiledSearch(space, limits, symmetry, begun).run()
-    except TooWide:
-        return VectorSearch(space, limits, symmetry, begun).run()
+    return CompiledSearch(space, limits, symmetry, begun).run()
 
 
 def _result(space: Space, outcome: Outcome, symmetry: bool) -> Result:

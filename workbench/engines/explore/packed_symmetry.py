@@ -92,7 +92,7 @@ class PackedSymmetry:
         return table
 
     def flat(self) -> tuple[np.ndarray, ...]:
-        """The moves of one-word layouts as arrays: first move of each renaming, then what each move does."""
+        """The moves as arrays: first move of each renaming, then what each move does."""
         self._refresh()
         if not self._flat:
             joined = [move for moves in self.moves for move in moves]
@@ -103,7 +103,8 @@ class PackedSymmetry:
                 if move.table is not None:
                     values.append(move.table)
                     used += len(move.table)
-            bits = [np.array([getattr(move, name) for move in joined], np.uint64) for name in ("shift", "mask", "to")]
+            names = ("shift", "mask", "to", "source", "target")
+            bits = [np.array([getattr(move, name) for move in joined], np.uint64) for name in names]
             self._flat = (starts.astype(np.int64), *bits, np.array(offsets, np.int64), np.concatenate(values))
         return self._flat
 

@@ -98,9 +98,11 @@ class Tables:
         self.put = [Growing(np.uint64) for _ in range(layout.words)]
         self.parts_first, self.parts_count = Growing(np.int32), Growing(np.int32)  # per successor
         self.parts = Growing(np.int32)  # root nodes of parts
-        # The same for compiled lookups. Node: table base, first segment, number of segments, all their bits.
-        # Segment: shift, mask, place in the key, unused. Four words, so that each lies in one cache line.
+        # The same for compiled lookups. Node: table base, first segment, number of segments, bits of the first
+        # word, then bits and place in the key for each further word. Segment: shift, mask, place, word.
         self.node_words, self.segment_words = Growing(np.int64), Growing(np.uint64)
+        self.node_size = 2 + 2 * layout.words
+        self.masks = Growing(np.uint64)  # per successor: what to keep in each word, then what to put there
         self._rows: dict[tuple, int] = {}
         self._part_roots: dict[Action, int] = {}
         self._part_groups: set[int] = set()
@@ -135,14 +137,19 @@ class Tables:
     def _describe(self, node: TableNode) -> None:
         """Keep the array form of a node up to date."""
         first = self.segment_words.length // 4
+        values = [node.base, first, len(node.segments)]
         for segment in node.segments:
-            self.segment_words.extend([segment.shift, segment.mask, segment.out, 0])
-        together = sum(segment.mask << segment.shift for segment in node.segments if segment.word == 0)
-        values = [node.base, first, len(node.segments), together - (together >> 63 << 64)]
-        if 4 * node.number == self.node_words.length:
+            self.segment_words.extend([segment.shift, segment.mask, segment.out, segment.word])
+        out = 0
+        for word in range(self.layout.words):
+            together = sum(part.mask << part.shift for part in node.segments if part.word == word)
+            values += [together, out] if word else [together]
+            out += together.bit_count()
+        size = self.node_size
+        if size * node.number == self.node_words.length:
             self.node_words.extend(values)
         else:
-            self.node_words.data[4 * node.number : 4 * node.number + 4] = values
+            self.node_words.data[size * node.number : size * (node.number + 1)] = values
 
     def _first_of(self, node: TableNode, variables: list[int]) -> list[int]:
         """The variables that most members read next, until there are enough bits."""
@@ -235,6 +242,8 @@ class Tables:
         for word in range(self.layout.words):
             self.keep[word].extend([keep[word] for keep, _ in masks])
             self.put[word].extend([put[word] for _, put in masks])
+        for keep, put in masks:
+            self.masks.extend([*keep, *put])
         self.parts_first.extend([self.parts.extend(list(parts)) for _, parts in successors])
         self.parts_count.extend([len(parts) for _, parts in successors])
         self.first.extend([self.parts_count.length - len(successors)])
