@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import tempfile
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -132,15 +133,17 @@ def crosscheck(model: Model) -> SecondOpinion:
     from workbench.engines.explore.explorer import explore_and_export
 
     result, text = explore_and_export(model)
-    return second_opinion(model, result, text)
+    return second_opinion({prop.code: prop.kind for prop in model.properties}, result, text)
 
 
-def second_opinion(model: Model, result: Result, text: str) -> SecondOpinion:
-    """Let SPIN answer, in one run on the exported text, what a complete exploration has answered."""
+def second_opinion(kinds: Mapping[str, str], result: Result, text: str) -> SecondOpinion:
+    """Let SPIN answer, in one run on the exported text, what a complete exploration has answered.
+
+    `kinds` has the properties of the model in order: code and kind.
+    """
     run = run_spin(text, count=True, expected_states=result.states)
     verdicts, hits = {}, {}
-    for prop, met in zip(model.properties, run.met, strict=True):
-        spins = HOLDS if (met > 0) == (prop.kind == "sometimes") else FAILS
-        verdicts[prop.code] = (result.verdicts[prop.code], spins)
-        hits[prop.code] = (result.hits[prop.code], met)
+    for (code, kind), met in zip(kinds.items(), run.met, strict=True):
+        verdicts[code] = (result.verdicts[code], HOLDS if (met > 0) == (kind == "sometimes") else FAILS)
+        hits[code] = (result.hits[code], met)
     return SecondOpinion(result.states, run.states, result.transitions, run.transitions, verdicts, hits)

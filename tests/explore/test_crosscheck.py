@@ -1,0 +1,113 @@
+"""Explorer and SPIN say the same of every protocol, a third one included, in every number."""
+
+import csv
+import io
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from workbench.cli import main
+from workbench.measure.crosscheck import SETTINGS, Setting, compared, crosscheck
+from workbench.measure.exported import promela_of
+from workbench.measure.failures import FAILURES, choose
+from workbench.measure.subjects import subject
+from workbench.present.crosscheck_text import crosscheck_text
+from workbench.protocols import PROTOCOLS
+
+THIRD = f"{Path(__file__).parents[1] / 'protocols' / 'data' / 'third.py'}:RegisterArray"
+BOOT = Setting("boot", 1, ("steal_time",))
+
+
+@pytest.mark.spin
+@pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.event)
+@pytest.mark.parametrize("name", [*PROTOCOLS, THIRD], ids=[*PROTOCOLS, "third"])
+def test_spin_says_the_same(name, setting, to_the_table):
+    found = compared(setting.question(subject(name)))
+    to_the_table(found)
+    assert found.equal, found.opinion
+    assert all(record["equal"] for record in found.records())
+
+
+@pytest.mark.spin
+def test_what_spin_says_is_read_and_not_assumed():
+    """A verifier of another model does not agree: one action taken out, one property turned round."""
+    from workbench.engines.explore import second_opinion
+
+    failures = choose()
+    kinds = {failure.code: failure.kind for failure in failures}
+    result, text = promela_of(BOOT.question(subject("generic")), failures)
+    assert second_opinion(kinds, result, text).agrees
+    options = re.findall(r"^:: d_step \{ /\*.*?^ +\}$", text, re.MULTILINE | re.DOTALL)
+    fewer = text.replace(options[0], "", 1)
+    assert second_opinion(kinds, result, fewer).spin_states < result.states
+    turned = re.sub(r"^:: d_step \{ .* -> MET\(1\) \}$", ":: d_step { true -> MET(1) }", text, flags=re.MULTILINE)
+    opinion = second_opinion(kinds, result, turned)
+    assert opinion.verdicts["F01"] == ("HOLDS", "FAILS")
+    assert opinion.hits["F01"] == (0, result.states)
+    assert not opinion.agrees
+
+
+@pytest.mark.spin
+def test_the_texts_say_how_spin_is_run_and_what_it_will_find():
+    result, text = promela_of(BOOT.question(subject("per_feature+commit-after-check")), choose())
+    heading = text[: text.index("*/")]
+    assert "protocol  per_feature+commit-after-check" in heading
+    assert f"Expected: {result.states} states, {result.transitions} transitions" in heading
+    expected = re.findall(r"property +(\d+)  (\w+)  (\w+) +(\d+) states  (\w+) (\S+)", heading)
+    assert [(code, kind, name) for _, code, _, _, kind, name in expected] == [
+        (f.code, f.kind, f.name) for f in FAILURES.values()
+    ]
+    assert {code: verdict for _, code, verdict, *_ in expected} == result.verdicts
+
+
+@pytest.mark.spin
+def test_the_command_prints_tables_and_records(capsys):
+    arguments = ["crosscheck", "--protocols", "null", "--events", "boot,descriptor-race", "--property", "F01,S01"]
+    assert main(arguments) == 0
+    assert "2 of 2 models are equal" in " ".join(capsys.readouterr().out.split())
+    assert main([*arguments, "--format", "json"]) == 0
+    records = json.loads(capsys.readouterr().out)
+    assert [(r["event"], r["property"], r["verdict"], r["spin_verdict"], r["equal"]) for r in records] == [
+        ("boot", "F01", "HOLDS", "HOLDS", True),
+        ("boot", "S01", "FAILS", "FAILS", True),
+        ("descriptor-race", "F01", "HOLDS", "HOLDS", True),
+        ("descriptor-race", "S01", "FAILS", "FAILS", True),
+    ]
+    assert main([*arguments, "--format", "csv"]) == 0
+    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    assert [int(row["states"]) for row in rows] == [record["spin_states"] for record in records]
+
+
+@pytest.mark.spin
+def test_a_difference_is_shown_and_is_status_1(capsys, monkeypatch):
+    from workbench.engines.explore import spin
+
+    monkeypatch.setattr(spin, "run_spin", _one_state_more(spin.run_spin))
+    (found,) = crosscheck([subject("null")], [BOOT], choose(["F01"]))
+    assert not found.equal
+    assert "NO" in crosscheck_text([found]).split()
+    assert main(["crosscheck", "--protocols", "null", "--events", "boot"]) == 1
+    assert "0 of 1 models are equal" in " ".join(capsys.readouterr().out.split())
+
+
+def _one_state_more(run):
+    from dataclasses import replace
+
+    def changed(*arguments, **options):
+        found = run(*arguments, **options)
+        return replace(found, states=found.states + 1)
+
+    return changed
+
+
+def test_without_spin_one_line_says_what_is_missing(capsys, monkeypatch):
+    monkeypatch.setenv("PATH", "/nonexistent")
+    assert main(["crosscheck", "--protocols", "null", "--events", "boot"]) == 2
+    assert capsys.readouterr().err == "workbench: spin is not installed; the Debian package is spin\n"
+
+
+def test_an_event_without_a_model_is_refused(capsys):
+    assert main(["crosscheck", "--events", "noon"]) == 2
+    assert capsys.readouterr().err.startswith("workbench: no model for event 'noon'; there are: boot, ")

@@ -1,0 +1,74 @@
+"""``workbench crosscheck``: the explorer and the SPIN checker on the same models, number for number.
+
+Exit status: 0 if both say the same, 1 if they do not.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from workbench.commands import _options
+from workbench.core.errors import WorkbenchError
+
+if TYPE_CHECKING:
+    from workbench.measure.crosscheck import Compared, Setting
+
+FORMATS = ("text", "json", "csv")
+
+
+def add(subparsers: Any) -> None:
+    """Declare the command."""
+    parser = subparsers.add_parser(
+        "crosscheck",
+        help="compare the explorer with the SPIN checker (needs spin and gcc)",
+        description=__doc__,
+        allow_abbrev=False,
+    )
+    _options.describe(parser, "workbench crosscheck --protocols generic,my/file.py:Mine --events migrate,boot")
+    _options.add_names(parser, "--protocols", "protocols as in compare (default: those known)")
+    _options.add_names(parser, "--events", "only these of the models' lifecycle events")
+    _options.add_names(parser, "--property", "properties by code or name (default all)")
+    parser.add_argument("--format", choices=FORMATS, default="text", help="default text")
+    parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="write to FILE, whole or not at all")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Explore, export, run SPIN, and write what both say."""
+    from workbench.measure.crosscheck import crosscheck
+    from workbench.measure.failures import choose as choose_failures
+    from workbench.measure.subjects import subjects
+    from workbench.present.progress import Progress
+    from workbench.protocols import PROTOCOLS
+
+    found = crosscheck(
+        subjects(args.protocols or PROTOCOLS),
+        _settings(args),
+        choose_failures(_options.unique(args.property)),
+        Progress().counting("models"),
+    )
+    _options.write(args, _render(args.format, found))
+    return 0 if all(compared.equal for compared in found) else 1
+
+
+def _settings(args: argparse.Namespace) -> list[Setting]:
+    from workbench.measure.crosscheck import SETTINGS
+
+    known = {setting.event: setting for setting in SETTINGS}
+    wanted = _options.unique(args.events) or list(known)
+    for name in wanted:
+        if name not in known:
+            raise WorkbenchError(f"no model for event {name!r}; there are: {', '.join(known)}")
+    return [setting for name, setting in known.items() if name in wanted]
+
+
+def _render(form: str, found: list[Compared]) -> str:
+    from workbench.present import crosscheck_text
+
+    if form == "json":
+        return crosscheck_text.as_json(found)
+    if form == "csv":
+        return crosscheck_text.as_csv(found)
+    return crosscheck_text.crosscheck_text(found)
