@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+from workbench.commands import _options
 from workbench.core.errors import WorkbenchError
 from workbench.fuzz import campaign
 from workbench.fuzz.campaign import MOST_FINDINGS, Plan, Tally
@@ -32,8 +33,10 @@ def add(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
         description=f"Compare the simulator with this host's KVM (docs/fuzzing.md). {WARNING}.",
     )
     parser.add_argument(YES, action="store_true", dest="yes", help="needed: it is all right if this kernel warns")
-    parser.add_argument("--seed", type=_whole(0), default=0, help="which sequences (default: %(default)s)")
-    parser.add_argument("--ops", type=_whole(1), metavar="N", help="until N operations are compared")
+    parser.add_argument(
+        "--seed", type=_options.whole_number(0), default=0, help="which sequences (default: %(default)s)"
+    )
+    parser.add_argument("--ops", type=_options.whole_number(1), metavar="N", help="until N operations are compared")
     parser.add_argument(
         "--seconds", type=_positive, metavar="S", help=f"for S seconds (default, without --ops: {_SECONDS:g})"
     )
@@ -42,31 +45,26 @@ def add(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
         "--out", type=Path, default=Path("fuzz-findings"), metavar="DIR",
         help="where replay files of divergences go (default: %(default)s)",
     )  # fmt: skip
-    parser.add_argument("--jobs", type=_whole(1), metavar="N", help="processes (default: two for each CPU)")
     parser.add_argument(
-        "--length", type=_whole(20), default=200, metavar="N", help="operations of a sequence (default: %(default)s)"
+        "--jobs", type=_options.whole_number(1, 256), metavar="N", help="processes (default: two for each CPU)"
     )
+    parser.add_argument(
+        "--length", type=_options.whole_number(20, 10_000), default=200, metavar="N",
+        help="operations of a sequence (default: %(default)s)",
+    )  # fmt: skip
     parser.add_argument(
         "--protocol", default="per_feature", metavar="NAME", help="what the simulator runs (default: %(default)s)"
     )
     parser.set_defaults(run=run)
 
 
-def _whole(least: int) -> "type[int]":
-    def parse(text: str) -> int:
-        value = int(text)
-        if value < least:
-            raise argparse.ArgumentTypeError(f"{value} is not allowed; allowed: {least} or more")
-        return value
-
-    parse.__name__ = "whole number"
-    return parse  # type: ignore[return-value]
-
-
 def _positive(text: str) -> float:
-    value = float(text)
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
     if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text} is not allowed; allowed: more than 0")
+        raise argparse.ArgumentTypeError(f"{text!r} is not allowed; allowed: a number of seconds above 0")
     return value
 
 

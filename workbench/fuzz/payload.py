@@ -225,7 +225,7 @@ class Payloads:
         why = _wrong(form, now, moved, really, may=may, promised=area.promised, alike=not area.loose)
         if not why:
             return None
-        expect = _expected(form, before[1], now[1], really, really != moved)
+        expect = _expected(form, before, now[1], really, really != moved)
         return Difference(at, 4, f"{form.feature}: {why} ({area.gpa:#x})", expect)
 
     def _judge_bytes(self, near: list[Area], gpa: int, simulated: bytes, real: bytes) -> Difference | None:
@@ -273,10 +273,16 @@ def _wrong(
     return ""
 
 
-def _expected(form: Form, before: int, now: int, really: bool, one_wrote: bool) -> tuple[str, tuple[str, ...]]:
+def _expected(
+    form: Form, before: tuple[int, int], now: int, really: bool, one_wrote: bool
+) -> tuple[str, tuple[str, ...]]:
     """Say of KVM's version what a replay file can: the value, that it moved, or whether it is even."""
     if one_wrote and really and form is not _WALL:
-        return "not_hex", (before.to_bytes(4, "little").hex(),)
+        return "not_hex", tuple(_digits(version) for version in dict.fromkeys(before) if version != now)
     if one_wrote or form is _WALL:
-        return "hex", (now.to_bytes(4, "little").hex(),)
+        return "hex", (_digits(now),)
     return "hex", tuple(f"?{digit:x}" for digit in range(now & 1, 16, 2))
+
+
+def _digits(version: int) -> str:
+    return version.to_bytes(4, "little").hex()
