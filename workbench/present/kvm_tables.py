@@ -117,6 +117,7 @@ def costs(found: Iterable[Cost], costs_are: str, host: str) -> Table:
     ]
     names = ("step", "by", "median", "1st quartile", "3rd quartile", "Python")
     notes = [
-        f"Nanoseconds of CPU time of the vCPU's thread: {costs_are}. Python: its share of the CPU time of an exit to the VMM.",
+        f"Nanoseconds of CPU time of the vCPU's thread: {costs_are}. Python: its share of the CPU time of an exit "
+        "to the VMM.",
     ]
     return Table(f"Costs ({host})", [Column(name) for name in names], rows, notes=notes)
