@@ -41,7 +41,11 @@ class Journal:
             self._file = path.open("a+b")
             self._take_up(path, head)
         except OSError as error:
+            self.close()
             raise WorkbenchError(f"state file {path} cannot be used: {error.strerror}") from None
+        except BaseException:
+            self.close()
+            raise
 
     def __enter__(self) -> Self:
         return self
@@ -69,23 +73,16 @@ class Journal:
         self._file.seek(0)
         content = self._file.read()
         whole = content.rfind(b"\n") + 1
-        if whole < len(content):
-            self._file.truncate(whole)
-        lines = content[:whole].splitlines()
-        if not lines:
+        first, *lines = content[:whole].splitlines() or [content]
+        if first and whole:
+            entries = _entries(path, first, lines, head)
+        elif _BEGINNING.startswith(first[: len(_BEGINNING)]):  # new, or its first line was torn
+            entries = []
+        else:
+            raise WorkbenchError(f"state file {path} is not one of workbench fuzz")
+        self._file.truncate(whole)
+        if not whole:
             self._append([json.dumps({"fuzz": dict(head)})])
-            return
-        try:
-            found = json.loads(lines[0])["fuzz"]
-            entries = [Entry(**json.loads(line)) for line in lines[1:]]
-        except (ValueError, KeyError, TypeError):
-            raise WorkbenchError(f"state file {path} is not one of workbench fuzz") from None
-        if found != dict(head):
-            differs = next(key for key in {**found, **head} if found.get(key) != head.get(key))
-            raise WorkbenchError(
-                f"state file {path} belongs to another campaign: {differs} is {found.get(differs)} there, "
-                f"{head.get(differs)} here; use another file"
-            )
         for entry in entries:
             self._count(entry)
 
@@ -104,3 +101,21 @@ class Journal:
         self._file.write("".join(f"{line}\n" for line in lines).encode())
         self._file.flush()
         os.fsync(self._file.fileno())
+
+
+_BEGINNING = b'{"fuzz": {'
+
+
+def _entries(path: Path, first: bytes, lines: Iterable[bytes], head: Mapping[str, Any]) -> list[Entry]:
+    try:
+        found = json.loads(first)["fuzz"]
+        entries = [Entry(**json.loads(line)) for line in lines]
+    except (ValueError, KeyError, TypeError):
+        raise WorkbenchError(f"state file {path} is not one of workbench fuzz") from None
+    if found != dict(head):
+        differs = next(key for key in {**found, **head} if found.get(key) != head.get(key))
+        raise WorkbenchError(
+            f"state file {path} belongs to another campaign: {differs} is {found.get(differs)} there, "
+            f"{head.get(differs)} here; use another file"
+        )
+    return entries

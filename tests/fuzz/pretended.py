@@ -1,0 +1,29 @@
+"""A KVM that is none: the simulator in the place of the real machine, so that the fuzzer itself can be tested."""
+
+from workbench.core.target import Engine
+from workbench.engines.simulate.target import ENGINE, SimulatedTarget
+from workbench.features import choose
+from workbench.fuzz.trial import Bench
+from workbench.protocols import PerFeature
+
+
+class Pretended(SimulatedTarget):
+    """A simulated machine with what the fuzzer asks of a real one."""
+
+    def __init__(self, spec, protocol, *, log_dirty=False):
+        self._again = (spec, protocol, log_dirty)
+        super().__init__(spec, protocol, log_dirty=log_dirty)
+
+    def within(self, cpu, job):
+        return job()
+
+    def reset(self):
+        spec, protocol, log_dirty = self._again
+        super().__init__(spec, protocol, log_dirty=log_dirty)
+
+
+def bench(simulated=None, real=None, target=Pretended):
+    """Return a bench whose sides run these protocols (KVM's own, if not said)."""
+    kvms = lambda: PerFeature(choose())  # noqa: E731
+    simulated, real = simulated or kvms, real or kvms
+    return Bench(ENGINE, Engine("pretended", lambda: None, target), lambda mitigations: simulated(), real)

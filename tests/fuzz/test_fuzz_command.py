@@ -1,0 +1,40 @@
+"""``workbench fuzz`` before it does anything: what it refuses, and in which words."""
+
+import pytest
+
+from workbench.cli import main
+from workbench.core.target import Engine
+from workbench.engines.kvm import target
+
+YES = "--yes-this-fuzzes-the-kernel"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ("", f"and panics where panic_on_warn is set; if that is all right here, say {YES}"),
+        (f"{YES} --seed -1", "argument --seed: -1 is out of range; allowed: 0 or more"),
+        (f"{YES} --seconds 0", "argument --seconds: '0' is not allowed; allowed: a number of seconds above 0"),
+        (f"{YES} --seconds nan", "argument --seconds: 'nan' is not allowed; allowed: a number of seconds above 0"),
+        (f"{YES} --seconds soon", "argument --seconds: 'soon' is not allowed; allowed: a number of seconds above 0"),
+        (f"{YES} --ops 0", "argument --ops: 0 is out of range; allowed: 1 or more"),
+        (f"{YES} --jobs 0", "argument --jobs: 0 is out of range; allowed: 1 to 256"),
+        (f"{YES} --length 5", "argument --length: 5 is out of range; allowed: 20 to 10000"),
+        (f"{YES} --protocol nonsense", "unknown protocol 'nonsense'; known: generic, per_feature, null, or "),
+    ],
+)  # fmt: skip
+def test_mistakes_are_one_line(capsys, arguments, said):
+    assert main(["fuzz", *arguments.split()]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("workbench: ")
+    assert captured.err.count("\n") == 1
+    assert said in captured.err
+
+
+def test_without_kvm_it_says_why_and_what_to_do(capsys, monkeypatch):
+    engine = Engine("kvm", lambda: "/dev/kvm does not exist; load kvm_intel or kvm_amd", target.KvmTarget)
+    monkeypatch.setattr(target, "ENGINE", engine)
+    assert main(["fuzz", YES]) == 2
+    said = "workbench: engine kvm cannot replay here: /dev/kvm does not exist; load kvm_intel or kvm_amd\n"
+    assert capsys.readouterr().err == said

@@ -1,0 +1,99 @@
+"""Known divergences: well formed, in force only where they are shown, and then counted."""
+
+import json
+
+import pytest
+
+from workbench.core.errors import WorkbenchError
+from workbench.core.outcome import FAULT
+from workbench.engines.simulate.target import SimulatedTarget
+from workbench.features import choose
+from workbench.fuzz import known
+from workbench.fuzz.generate import sequence
+from workbench.fuzz.known import Known
+from workbench.protocols import PerFeature
+
+from .pretended import bench
+
+SSP = 0x4B564DFF
+
+
+def opened(mitigations=()):
+    return lambda spec: SimulatedTarget(spec, PerFeature(choose(), mitigations))
+
+
+def test_every_entry_says_what_why_and_by_whom():
+    entries = known.load()
+    assert len({entry.name for entry in entries}) == len(entries) >= 3
+    for entry in entries:
+        assert entry.kernels
+        assert entry.what
+        assert entry.reason
+        assert entry.source
+        explains = entry.msr is not None and entry.ops
+        assert sum(map(bool, [explains, entry.mitigation, entry.avoid, entry.allows])) == 1
+        assert entry.mitigation in {"", *PerFeature.mitigations_known}
+
+
+def test_the_model_itself_shows_none_of_them():
+    """The simulator is the kernel without any of these; what it shows could not be told from an error."""
+    assert known.shown(known.load(), opened()).entries == ()
+
+
+def test_a_kernel_that_shows_one_has_it():
+    found = known.shown(known.load(), opened(["commit-after-check"]))
+    assert [entry.name for entry in found.entries] == ["async-pf-commit-after-check"]
+    assert found.mitigations == ("commit-after-check",)
+
+
+class RefusesTheLast(PerFeature):
+    """Claims 0x4b564dff, and refuses it."""
+
+    native = PerFeature.native
+    msrs = PerFeature.msrs | {SSP}
+
+    def on_wrmsr(self, cpu, msr, value, *, host_initiated=False):
+        if msr == SSP:
+            return FAULT
+        return (yield from super().on_wrmsr(cpu, msr, value, host_initiated=host_initiated))
+
+    def on_rdmsr(self, cpu, msr, *, host_initiated=False):
+        if msr == SSP:
+            return FAULT
+        return (yield from super().on_rdmsr(cpu, msr, host_initiated=host_initiated))
+
+
+def test_explained_differences_are_counted():
+    with bench(real=lambda: RefusesTheLast(choose())) as both:
+        assert [entry.name for entry in both.known.entries] == ["internal-guest-ssp"]
+        verdicts = [both.judge(sequence(1, number, 200).operations) for number in range(40)]
+        assert all(verdict.divergence is None for verdict in verdicts)
+        assert sum(verdict.known["internal-guest-ssp"] for verdict in verdicts) > 5
+        both.known = Known()
+        assert any(both.judge(sequence(1, number, 200).operations).divergence for number in range(40))
+
+
+def test_a_kernel_of_the_future_is_simulated_with_its_mitigation():
+    with bench(
+        simulated=lambda: PerFeature(choose(), ["commit-after-check"]),
+        real=lambda: PerFeature(choose(), ["commit-after-check"]),
+    ) as both:
+        assert both.known.mitigations == ("commit-after-check",)
+        assert all(both.judge(sequence(1, number, 200).operations).divergence is None for number in range(30))
+
+
+@pytest.mark.parametrize("content", ["", "{}", "[{}]", json.dumps([{"name": "x", "shown_by": [{"op": "fly"}]}])])
+def test_a_malformed_file_is_told_in_one_line(tmp_path, content):
+    path = tmp_path / "known.json"
+    path.write_text(content)
+    if content == "{}":
+        assert known.load(path) == ()
+        return
+    with pytest.raises(WorkbenchError) as caught:
+        known.load(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_file_is_told_in_one_line(tmp_path):
+    with pytest.raises(WorkbenchError, match="cannot be read"):
+        known.load(tmp_path / "absent.json")
