@@ -88,7 +88,7 @@ class WatchedMachine(StillMachine):
 
     def ghost(self, name: Hashable) -> Any:
         """Return the value of a note or a ghost."""
-        return self.notes.get(name) if isinstance(name, Key) else self.ghosts.get(name)
+        return self.ghosts.get(name) if name in self.ghosts else self.notes.get(name)
 
     def _put(self, name: Hashable, value: Any) -> None:
         if isinstance(name, Key):
