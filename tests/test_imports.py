@@ -30,8 +30,9 @@ ALLOWED = {
     "measure": {"engines", "core"} | MODELS,
     "replay": {"engines", "core"} | MODELS,
     "fuzz": {"replay", "engines", "core"} | MODELS,
+    "history": {"measure", "engines", "core"} | MODELS,
     "present": {"measure", "engines", "core"} | MODELS,
-    "commands": {"present", "measure", "replay", "fuzz", "engines", "core"} | MODELS,
+    "commands": {"present", "measure", "replay", "fuzz", "history", "engines", "core"} | MODELS,
     "cli": {"commands", "core"},
     "__main__": {"cli"},
 }

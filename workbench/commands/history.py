@@ -1,0 +1,196 @@
+"""``workbench history``: real bugs, each modelled as it was (it must fail) and as it was fixed (it must hold)."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import io
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from workbench.commands import _options
+
+if TYPE_CHECKING:
+    from workbench.history import Outcome
+    from workbench.present.table import Table
+
+
+def add(subparsers: Any) -> None:
+    """Declare the command."""
+    parser = subparsers.add_parser(
+        "history",
+        help="explore real bugs, as they were and as fixed",
+        description=__doc__,
+        allow_abbrev=False,
+    )
+    _options.describe(parser, "workbench history --bug B4,K15")
+    _options.add_names(parser, "--bug", "bugs (B1 to B23, K1 to K19) or cases, with their traces (default all)")
+    _options.add_output(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Explore the cases and write the table; status 1 if one of them is not as it was."""
+    from workbench.history import choose, explore_cases
+    from workbench.present.progress import Progress
+
+    cases = choose(_options.unique(args.bug))
+    outcomes = tuple(explore_cases(cases, Progress().counting("cases")))
+    _options.write(args, _render(args.format, outcomes, is_all=args.bug is None))
+    return 0 if all(outcome.reproduced for outcome in outcomes) else 1
+
+
+def _render(form: str, outcomes: Sequence[Outcome], *, is_all: bool) -> str:
+    from workbench.history.table import COLUMNS, left_out, record
+
+    if form == "markdown":
+        return _as_markdown(outcomes, is_all)
+    if form == "text":
+        return _as_text(outcomes, is_all)
+    records = [record(outcome) for outcome in outcomes] + (left_out() if is_all else [])
+    if form == "json":
+        return json.dumps(records, indent=1) + "\n"
+    text = io.StringIO()
+    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(records)
+    return text.getvalue()
+
+
+# -- text -------------------------------------------------------------------------------------------------
+
+
+def _as_text(outcomes: Sequence[Outcome], is_all: bool) -> str:
+    from workbench.present.table import as_text
+
+    tables = [_verdicts(outcomes), _meanings(outcomes)]
+    if is_all:
+        tables.append(_left_out())
+    else:
+        tables.append(_stories(outcomes))
+        tables += [_trace(outcome) for outcome in outcomes if outcome.steps is not None]
+    return "\n".join(map(as_text, tables))
+
+
+def _verdicts(outcomes: Sequence[Outcome]) -> Table:
+    from workbench.history.table import fixed_verdict, summary
+    from workbench.present.table import Column, Table
+
+    columns = [
+        Column("bug"),
+        Column("case"),
+        *(Column(name, "as it was") for name in ("FAILS", "steps", "states")),
+        *(Column(name, "as fixed") for name in ("", "states")),
+    ]
+    rows = [
+        [
+            " ".join(outcome.case.bugs),
+            outcome.case.name,
+            " ".join(outcome.failed) or "nothing",
+            "-" if outcome.steps is None else outcome.steps,
+            outcome.broken.result.states,
+            fixed_verdict(outcome),
+            outcome.fixed.result.states,
+        ]
+        for outcome in outcomes
+    ]
+    notes = [summary(outcomes)]
+    left = [f"{outcome.case.name} {' '.join(outcome.left)}" for outcome in outcomes if outcome.left]
+    if left:
+        notes.append(f"The fixed design fails in something else: {', '.join(left)}.")
+    return Table("bugs of history", columns, rows, labels=2, notes=notes)
+
+
+def _meanings(outcomes: Sequence[Outcome]) -> Table:
+    from workbench.history import ASKED
+    from workbench.present.table import Table
+
+    codes = sorted({code for outcome in outcomes for code in (*outcome.case.fails, *outcome.left)})
+    notes = [f"{code} {ASKED[code].name}: {ASKED[code].what}" for code in codes]
+    return Table("failures", [], [], notes=notes)
+
+
+def _stories(outcomes: Sequence[Outcome]) -> Table:
+    from workbench.present.table import Table
+
+    notes = [
+        f"{outcome.case.name}: {outcome.case.title}. Source: {outcome.case.source} ({outcome.case.evidence}). "
+        f"Fix: {outcome.case.fix}."
+        for outcome in outcomes
+    ]
+    return Table("what happened", [], [], notes=notes)
+
+
+def _left_out() -> Table:
+    from workbench.history import BUGS, LEFT_OUT
+    from workbench.present.table import Table
+
+    notes = [f"{bug} ({BUGS[bug]}): {reason}" for bug, reason in LEFT_OUT.items()]
+    return Table("left out", [], [], notes=notes)
+
+
+def _trace(outcome: Outcome) -> Table:
+    from workbench.present.table import Column, Table
+
+    code = outcome.case.fails[0]
+    rows = [[number, row.actor, row.text] for number, row in enumerate(outcome.trace(code) or (), 1)]
+    columns = [Column("step"), Column("who"), Column("what")]
+    return Table(f"{outcome.case.name}: the shortest way to {code}", columns, rows, labels=3)
+
+
+# -- Markdown -----------------------------------------------------------------------------------------------
+
+_PREAMBLE = """\
+# History as oracle
+
+Written by `workbench history --format markdown --output docs/history.md`; a test compares.
+
+Real bugs in the ways in which guests share memory with hypervisors. Each is modelled as it was, under the event in
+which it showed itself: the explorer must find the failure that really happened, in some interleaving. Modelled as
+fixed, that failure must not exist in any interleaving, and something must still register.
+
+The variants are in `workbench/history/broken/`, one small file each; their numbered clauses say what differs from the
+design they vary, and the mitigations are the fixes. A model reproduces the mechanism of a bug, not its code.
+"""
+
+
+def _as_markdown(outcomes: Sequence[Outcome], is_all: bool) -> str:
+    from workbench.history import BUGS, EVIDENCE, LEFT_OUT
+    from workbench.history.table import fixed_verdict, summary
+    from workbench.present.table import Column, Table, as_markdown
+
+    heads = ("bug", "what happened", "as it was", "as fixed", "fixed still fails", "source", "evidence", "fix")
+    rows = [
+        [
+            " ".join(outcome.case.bugs),
+            outcome.case.title,
+            "FAILS " + " ".join(outcome.failed) if outcome.failed else "HOLDS",
+            fixed_verdict(outcome),
+            " ".join(outcome.left) or "-",
+            outcome.case.source,
+            outcome.case.evidence,
+            outcome.case.fix,
+        ]
+        for outcome in outcomes
+    ]
+    parts = [_PREAMBLE, as_markdown(Table("Cases", [Column(head) for head in heads], rows))]
+    parts.append(summary(outcomes) + ".\n")
+    parts.append(as_markdown(_codes(outcomes)))
+    if is_all:
+        why = [[bug, BUGS[bug], reason] for bug, reason in LEFT_OUT.items()]
+        parts.append(as_markdown(Table("Left out", [Column(head) for head in ("bug", "what", "why")], why)))
+    listed = [[bug, title] for bug, title in BUGS.items()]
+    parts.append(as_markdown(Table("The bugs", [Column("bug"), Column("what")], listed)))
+    marks = [[word, meaning] for word, meaning in EVIDENCE.items()]
+    parts.append(as_markdown(Table("Evidence", [Column("mark"), Column("meaning")], marks)))
+    return "\n".join(parts)
+
+
+def _codes(outcomes: Sequence[Outcome]) -> Table:
+    from workbench.history import ASKED
+    from workbench.present.table import Column, Table
+
+    codes = sorted({code for outcome in outcomes for code in (*outcome.case.fails, *outcome.left)})
+    rows = [[code, ASKED[code].name, ASKED[code].what] for code in codes]
+    return Table("Failures", [Column("code"), Column("name"), Column("what happens")], rows)

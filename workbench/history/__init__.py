@@ -1,0 +1,46 @@
+"""History as oracle: a bug modelled as it was must fail as it did, and hold once modelled as fixed."""
+
+from workbench.core.errors import WorkbenchError
+from workbench.history.bugs import BUGS, LEFT_OUT
+from workbench.history.case import EVIDENCE, Case, Design
+from workbench.history.cases_kvm import KVM_CASES
+from workbench.history.cases_others import OTHER_CASES
+from workbench.history.runner import ASKED, Outcome, explore_cases, explore_design, failing
+
+_ORDER = list(BUGS)
+
+#: All cases, in the order of the first bug that each is.
+CASES: tuple[Case, ...] = tuple(
+    sorted((*KVM_CASES, *OTHER_CASES), key=lambda case: (_ORDER.index(case.bugs[0]), case.name))
+)
+
+
+def choose(names: "list[str] | None" = None) -> tuple[Case, ...]:
+    """Return the cases of these bugs (or with these names), in order; all when None.
+
+    Raises WorkbenchError for a name that is neither, and for a bug that was left out, saying why.
+    """
+    if names is None:
+        return CASES
+    for name in names:
+        if name in LEFT_OUT:
+            raise WorkbenchError(f"{name} ({BUGS[name]}) was left out: {LEFT_OUT[name]}")
+        if not any(name in (case.name, *case.bugs) for case in CASES):
+            raise WorkbenchError(f"unknown bug {name!r}; known: {', '.join(BUGS)}")
+    return tuple(case for case in CASES if {case.name, *case.bugs} & set(names))
+
+
+__all__ = [
+    "ASKED",
+    "BUGS",
+    "CASES",
+    "EVIDENCE",
+    "LEFT_OUT",
+    "Case",
+    "Design",
+    "Outcome",
+    "choose",
+    "explore_cases",
+    "explore_design",
+    "failing",
+]

@@ -1,0 +1,101 @@
+"""Steal time in Linux before and after 5.16: three ways in which a cached translation outlived what it stood for.
+
+FrameCache (until 5.16)
+V1  The host maps the page of the area to write it, and keeps the mapping from one update to the next.
+V2  Nobody tells it when the host's memory management moves the page to another frame.
+V3  Mitigation ``by-user-address``: each update goes through the page tables ("KVM: x86: Fix recording of guest
+    steal time / preempted status", 7e2175ebd695; "basically a use-after-free", Sean Christopherson, 27 Jan 2022).
+
+AddressCache (from 5.16)
+V4  The place of the area is derived again when the memslots have changed, not when the register has.
+V5  Mitigation ``compare-address``: also when the register has ("KVM: x86: revalidate steal time cache if MSR value
+    changes", 901d3765fa80, 2022).
+
+PreemptedCache (from 5.16)
+V6  When a vCPU is scheduled out, ``preempted`` is written to the place that the last update has derived.
+V7  Mitigation ``compare-address``: only if that is what the register says ("KVM: x86: do not report preemption if the
+    steal time cache is stale").
+"""
+
+from typing import ClassVar
+
+from workbench.core.contracts import Feature
+from workbench.core.hoststate import Key, area, register
+from workbench.core.layout import U8, U64
+from workbench.core.outcome import FAULT, HANDLED
+from workbench.core.steps import Get, Now, Program, Set, Store
+from workbench.core.vcpu import Vcpu
+from workbench.features.steal_time import PREEMPTED
+from workbench.history.hostmap import map_page, mapping, store
+from workbench.protocols.per_feature import ENABLED, MSR_KVM_STEAL_TIME, PerFeature
+
+
+class FrameCache(PerFeature):
+    """Steal time through a mapping of its page."""
+
+    name = "frame_cache"
+    title = "steal time page mapped (until 5.16)"
+    mitigations_known: ClassVar[dict[str, str]] = {"by-user-address": "each update goes through page tables (V3)"}
+
+    def deliver(self, cpu: Vcpu, feature: Feature) -> Program:
+        if "by-user-address" in self.mitigations:
+            yield from super().deliver(cpu, feature)  # V3
+            return
+        gpa = yield Get(area(cpu.index, feature.name))
+        if gpa is None:
+            return
+        mapped = yield Get(mapping(cpu.index, feature.name))
+        if mapped is None:
+            yield from map_page(cpu.index, feature.name, gpa)  # V1
+            mapped = yield Get(mapping(cpu.index, feature.name))
+        if mapped is not None:
+            yield from store(mapped, gpa, U64.pack((yield Now()).run_delay))  # V2
+
+
+def cache(cpu: int) -> Key:
+    """Where the host believes steal time to be, from an earlier derivation (value: gpa)."""
+    return Key("cache", cpu, "steal_time")
+
+
+class AddressCache(PerFeature):
+    """Steal time at an address that is derived once."""
+
+    name = "address_cache"
+    title = "steal time address cached (5.16)"
+    mitigations_known: ClassVar[dict[str, str]] = {"compare-address": "a new address is a new derivation (V5)"}
+
+    def _steal_time(self, cpu: Vcpu, value: int, host_initiated: bool) -> Program:
+        if value & 0x3E:
+            return FAULT
+        yield Set(register(cpu.index, MSR_KVM_STEAL_TIME), value or None)
+        if not value & ENABLED:
+            yield Set(area(cpu.index, "steal_time"), None)
+            return HANDLED
+        place = yield Get(cache(cpu.index))
+        if place is None or "compare-address" in self.mitigations:  # V4, V5
+            place = value & ~0x3F
+            yield Set(cache(cpu.index), place)
+        yield Set(area(cpu.index, "steal_time"), place)
+        return HANDLED
+
+    _WRITE = {**PerFeature._WRITE, MSR_KVM_STEAL_TIME: _steal_time}  # noqa: RUF012
+
+
+class PreemptedCache(PerFeature):
+    """Steal time whose ``preempted`` is written to the place of the last update."""
+
+    name = "preempted_cache"
+    title = "preempted byte cached (5.16)"
+    mitigations_known: ClassVar[dict[str, str]] = {"compare-address": "only if the register says so (V7)"}
+
+    def on_entry(self, cpu: Vcpu) -> Program:
+        """The vCPU was scheduled out since its last entry: first what the host wrote then."""
+        value = yield Get(register(cpu.index, MSR_KVM_STEAL_TIME))
+        place = yield Get(cache(cpu.index))
+        if value and place is not None:
+            if "compare-address" not in self.mitigations or place == value & ~0x3F:  # V7
+                yield Store(place + PREEMPTED, 1, U8)  # V6
+            yield Set(cache(cpu.index), value & ~0x3F)
+        elif value:
+            yield Set(cache(cpu.index), value & ~0x3F)
+        yield from super().on_entry(cpu)

@@ -1,0 +1,43 @@
+"""Steal time until CVE-2019-3016 was fixed: the flush bit was taken from a copy of the byte in which a guest sets it.
+
+V1  A vCPU that is not running is flushed by its host before it runs again, if another vCPU has asked for it.
+V2  At entry the host reads the request, clears ``preempted``, and then acts upon what it has read.
+V3  Mitigation ``look-after-clearing``: it looks for a request after it has cleared ``preempted``.
+
+Two bits of one byte in Linux, which sets and clears them by atomic exchanges; two bytes here, because no step both
+reads and writes. What the fix had to restore is the same: after "running again" is visible, no request goes unseen.
+Source: CVE-2019-3016 (Firecracker, production host setup; 1eff70a9abd4 is a part of the fix).
+"""
+
+from typing import ClassVar
+
+from workbench.core.contracts import Feature
+from workbench.core.hoststate import area
+from workbench.core.layout import U8
+from workbench.core.steps import Get, Load, Note, Program, Store
+from workbench.core.vcpu import Vcpu
+from workbench.features.steal_time import PREEMPTED
+from workbench.history.properties import FLUSHED
+from workbench.protocols.per_feature import PerFeature
+
+REQUEST = PREEMPTED + 1
+
+
+class FlushBit(PerFeature):
+    """Steal time with TLB flushes left to the host."""
+
+    name = "flush_bit"
+    title = "PV TLB flush (2019)"
+    mitigations_known: ClassVar[dict[str, str]] = {"look-after-clearing": "no request goes unseen (V3)"}
+
+    def deliver(self, cpu: Vcpu, feature: Feature) -> Program:
+        gpa = yield Get(area(cpu.index, feature.name))
+        if gpa is None:
+            return
+        request = yield Load(gpa + REQUEST, U8)  # V2
+        yield Store(gpa + PREEMPTED, 0, U8)
+        if "look-after-clearing" in self.mitigations:
+            request = yield Load(gpa + REQUEST, U8)  # V3
+        if request:
+            yield Store(gpa + REQUEST, 0, U8)
+            yield Note(FLUSHED, True)  # V1

@@ -1,0 +1,61 @@
+"""The VAPIC page of 32-bit guests: the host wrote four bytes through a mapping of one page.
+
+V1  The guest's option ROM tells the VMM where its virtual task priority is; the VMM tells KVM
+    (KVM_SET_VAPIC_ADDR). Modelled as one exit that goes to user space.
+V2  KVM maps the page of the address, and writes the four bytes through it.
+V3  Mitigation ``cached-accessors``: it writes to the address, page by page.
+
+Source: CVE-2013-6368, "KVM: x86: Convert vapic synchronization to _cached functions".
+"""
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+from workbench.core.contracts import Feature
+from workbench.core.hoststate import area
+from workbench.core.layout import U32, struct
+from workbench.core.steps import Get, Moment, Program, Store, ToUser
+from workbench.core.vcpu import Vcpu
+from workbench.history.broken.call import Call
+from workbench.history.hostmap import map_page, mapping, store
+
+
+class TaskPriority(Feature):
+    """The virtual task priority register: four bytes."""
+
+    name = "vapic"
+    title = "virtual task priority"
+    payload = struct("struct vapic { __u32 tpr; };")
+    size = 4
+    update_when = "event"
+    linux_boot = linux_teardown = 0
+    source = "Linux arch/x86/kvm/lapic.c, kvm_lapic_sync_to_vapic"
+
+    def prepare(self, gpa: int) -> Program:
+        yield Store(gpa, 0, U32)
+
+    def update(self, cpu: int, gpa: int, now: Moment) -> Program:
+        yield Store(gpa, 1, U32)
+
+
+class Vapic(Call):
+    """KVM_SET_VAPIC_ADDR."""
+
+    name = "vapic"
+    title = "VAPIC page mapped (2013)"
+    numbers: ClassVar[Mapping[str, int]] = {"vapic": 0x7E}  # the option ROM's I/O port
+    mitigations_known: ClassVar[Mapping[str, str]] = {"cached-accessors": "written page by page (V3)"}
+
+    def allows(self, cpu: Vcpu, feature: Feature, gpa: int) -> Program:
+        yield ToUser("vapic address")  # V1
+        return (yield from map_page(cpu.index, feature.name, gpa))
+
+    def deliver(self, cpu: Vcpu, feature: Feature) -> Program:
+        mapped = yield Get(mapping(cpu.index, feature.name))
+        gpa = yield Get(area(cpu.index, feature.name))
+        if mapped is None or gpa is None:
+            return
+        if "cached-accessors" in self.mitigations:
+            yield from feature.update(cpu.index, gpa, None)  # type: ignore[arg-type]  # V3
+        else:
+            yield from store(mapped, gpa, U32.pack(1))  # V2

@@ -1,0 +1,60 @@
+"""The two lists of bugs that history is asked about: what went wrong with shared memory, and where.
+
+B1 to B23 are kinds of bugs, each with a real instance, collected over the designs that share memory with a hypervisor
+(Xen, PAPR, Arm, RISC-V, LoongArch, s390, Hyper-V, VMware, SEV, TDX, virtio). K1 to K19 are single bugs of KVM's
+paravirtual registers on x86 and around them. A bug that is not a case is in LEFT_OUT, with the reason.
+"""
+
+BUGS: dict[str, str] = {
+    "B1": "an area crosses a page",
+    "B2": "the memory disappears after registration",
+    "B3": "alignment unchecked at registration",
+    "B4": "the guest's path validates, the restore path does not",
+    "B5": "the restore path validates, the guest's path does not",
+    "B6": "success returned, nothing registered",
+    "B7": "a registration in no migration interface",
+    "B8": "restore replays a side effect",
+    "B9": "restore depends on the order of areas",
+    "B10": "memory written after kexec, crash, hibernation",
+    "B11": "other CPUs' areas cannot be revoked in a panic",
+    "B12": "registered once, no undo",
+    "B13": "wrong sentinel for off",
+    "B14": "a size compared with one's own sizeof",
+    "B15": "a virtual address registered",
+    "B16": "a feature offered, its call refused",
+    "B17": "a bad address: fault here, silence there",
+    "B18": "the caller ignores the result",
+    "B19": "a result in memory: the buffer stays the host's after a timeout",
+    "B20": "the host writes before the guest has shared the page",
+    "B21": "two areas stacked on one page",
+    "B22": "an index out of range",
+    "B23": "a mapping torn down while another CPU reads",
+    "K1": "CVE-2013-1796: SYSTEM_TIME crosses a page",
+    "K2": "CVE-2013-1797: page pinned, memory removed",
+    "K3": "CVE-2013-1798: indirect register read unchecked",
+    "K4": "CVE-2013-6368: VAPIC address near a page's end",
+    "K5": "f1b9dd5eb86c: gpa + len wraps",
+    "K6": "CVE-2019-3016: flush bit lost",
+    "K7": "7e2175ebd695: cached frame used after the page moved",
+    "K8": "901d3765fa80: steal time stays at the old address",
+    "K9": "preempted byte written to the old address",
+    "K10": "CVE-2022-39189: preempted inside an instruction",
+    "K11": "afd67ee3cbbd: PV_EOI_EN keeps what it refused",
+    "K12": "ASYNC_PF_EN keeps what it refused",
+    "K13": "hibernation leaves areas registered",
+    "K14": "5bb9ac186512: a host's write of 0 refused",
+    "K15": "CVE-2023-4155: a GHCB field fetched twice",
+    "K16": "CVE-2021-4095: guest memory written without a vCPU",
+    "K17": "CVE-2014-3610: non-canonical value reaches hardware",
+    "K18": "CVE-2019-7221: VMX preemption timer",
+    "K19": "a crossing SYSTEM_TIME leaves the old area live",
+}
+
+LEFT_OUT: dict[str, str] = {
+    "K10": "no fault of a registration: the payload was right and its moment was wrong. It takes an instruction that "
+    "is emulated half, and a TLB; the model has steps and no translations.",
+    "K16": "a write from an ioctl that runs for no vCPU, while the dirty ring wants one. The model's dirty log belongs "
+    "to the machine, and every step is some vCPU's.",
+    "K17": "no registration: the value went to a register of the processor, not of KVM, and crashed the host there.",
+    "K18": "no shared memory and no registration; it is in the list because its CVE is often cited beside the others.",
+}

@@ -1,0 +1,57 @@
+"""What a case of history is: a design as it was and as it was fixed, and the failure that really happened."""
+
+from dataclasses import dataclass
+
+from workbench.core.contracts import Feature, Protocol
+from workbench.engines.explore.vm import Bounds
+from workbench.lifecycle.event import Event
+from workbench.measure.exploring import Question
+from workbench.measure.subjects import Subject
+
+#: How well a bug is documented, as far as this project could check.
+READ, SECONDARY, INFERRED = "read", "secondary", "inferred"
+EVIDENCE = {
+    READ: "source, advisory or commit message read",
+    SECONDARY: "a posted patch, a review, an excerpt or a title",
+    INFERRED: "concluded from source that was read; nobody else was found saying it",
+}
+
+
+@dataclass(frozen=True)
+class Design:
+    """What is explored: a protocol with mitigations under an event, kept small."""
+
+    kind: type[Protocol]
+    event: Event
+    features: tuple[Feature, ...]
+    vcpus: int = 1
+    fixes: tuple[str, ...] = ()  #: the mitigations switched on
+    updates: int = 1  #: payload deliveries by itself, for each vCPU
+
+    @property
+    def question(self) -> Question:
+        """This design as a question to the explorer."""
+        subject = Subject("+".join((self.kind.name, *self.fixes)), self.kind, self.fixes)
+        return Question(subject, self.event, self.features, self.vcpus, Bounds(updates=self.updates))
+
+    def __str__(self) -> str:
+        return f"{self.question.subject.label} / {self.event.name}"
+
+
+@dataclass(frozen=True)
+class Case:
+    """One bug: ``broken`` must FAIL with every code of ``fails``, ``fixed`` must not, and must register something.
+
+    ``bugs`` are the numbers under which the lists of ``workbench.history.bugs`` have it; ``fix`` says who fixed it,
+    or that the fix is this project's.
+    """
+
+    name: str
+    bugs: tuple[str, ...]
+    title: str
+    source: str
+    evidence: str
+    broken: Design
+    fails: tuple[str, ...]
+    fixed: Design
+    fix: str

@@ -1,0 +1,124 @@
+"""Guests that have booted, and then register what no kernel would; and one that needs more than 32 bits."""
+
+from collections.abc import Iterator
+
+from workbench.core.contracts import Feature
+from workbench.core.memory import GPA_LIMIT, PAGE_SIZE
+from workbench.core.scenario import Scenario
+from workbench.core.steps import Program
+from workbench.core.vcpu import Vcpu
+from workbench.core.vmsteps import AddSlot, Enter, Wait
+from workbench.lifecycle.event import boot_all, enter_all, of_its_own
+from workbench.lifecycle.hostile import Hostile, HostileKernel, renamed
+from workbench.lifecycle.linux import LinuxKernel
+from workbench.lifecycle.migrate import move
+from workbench.lifecycle.scratch import crossing, target
+
+HIGH_MEMORY = 1 << 32
+
+
+class ThenHostile(Hostile):
+    """Every vCPU boots; then vCPU 0 registers each of its features at a place of the event's choice."""
+
+    def setup(self, scenario: Scenario) -> Program:
+        """Every vCPU boots."""
+        yield from boot_all(scenario)
+
+    def strike(self, scenario: Scenario) -> Program:
+        yield from of_its_own(0, HostileKernel(scenario, event=self).attack)
+        yield Wait(0)
+        yield Enter(0)
+
+
+class BadBase(ThenHostile):
+    """Where no memory is."""
+
+    name = "then-bad-base"
+    title = "registered again outside RAM"
+
+    def place(self, scenario: Scenario, cpu: Vcpu, index: int, feature: Feature) -> int:
+        """Return a gpa behind all memory, aligned as every feature asks."""
+        return scenario.addresses.slot(2) + index * PAGE_SIZE
+
+
+class Unaligned(ThenHostile):
+    """Two bytes off."""
+
+    name = "then-unaligned"
+    title = "registered again unaligned"
+
+    def place(self, scenario: Scenario, cpu: Vcpu, index: int, feature: Feature) -> int:
+        """Return an even gpa that no feature's alignment allows."""
+        return target(index) + 2
+
+
+class EndOfRam(ThenHostile):
+    """Half inside the last page of memory, half behind it."""
+
+    name = "then-end-of-ram"
+    title = "registered again across the end of RAM"
+
+    def place(self, scenario: Scenario, cpu: Vcpu, index: int, feature: Feature) -> int:
+        """Return the gpa half an area before the end of memory."""
+        return scenario.addresses.slot(2) - feature.size // 2
+
+
+class AcrossAPage(ThenHostile):
+    """Half on each of two pages of RAM."""
+
+    name = "then-across-a-page"
+    title = "registered again across a page"
+
+    def place(self, scenario: Scenario, cpu: Vcpu, index: int, feature: Feature) -> int:
+        """Return a gpa at which the area crosses a page."""
+        return crossing(index, feature)
+
+
+class Wrapping(ThenHostile):
+    """Half below 2^64, half at 0."""
+
+    name = "then-wrapping"
+    title = "registered again across 2^64"
+
+    def place(self, scenario: Scenario, cpu: Vcpu, index: int, feature: Feature) -> int:
+        """Return the gpa half an area before the end of the address space."""
+        return GPA_LIMIT - feature.size // 2
+
+
+class UnknownIndex(ThenHostile):
+    """A feature for which the host's table has no slot."""
+
+    name = "then-unknown-index"
+    title = "registered with an index out of range"
+
+    def targets(self, scenario: Scenario, cpu: Vcpu) -> Iterator[tuple[Feature, int]]:
+        """Yield the first feature under a name that no table knows."""
+        for feature in LinuxKernel(scenario).at_boot(cpu):
+            yield renamed(feature, "unknown"), target(0)
+
+
+class BadBaseThenMigration(BadBase):
+    """A registration outside RAM, and a migration after it."""
+
+    name = "bad-base-then-migration"
+    title = "registered outside RAM, then migrated"
+
+    def strike(self, scenario: Scenario) -> Program:
+        yield from super().strike(scenario)
+        yield from move(scenario)
+        yield from enter_all(scenario)
+
+
+class HighMemory(Hostile):
+    """An area above 4 GiB, where there is memory: nothing hostile, but what a 32-bit host must get right."""
+
+    name = "high-memory"
+    title = "area above 4 GiB"
+
+    def strike(self, scenario: Scenario) -> Program:
+        yield AddSlot(HIGH_MEMORY, PAGE_SIZE)
+        yield from super().strike(scenario)
+
+    def place(self, scenario: Scenario, cpu: Vcpu, index: int, feature: Feature) -> int:
+        """Return the first gpa above 4 GiB."""
+        return HIGH_MEMORY

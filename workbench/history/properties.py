@@ -1,0 +1,74 @@
+"""Failures that only history needs: what went wrong outside of the guest's memory, or in the guest's own code.
+
+They stand beside the catalogue of ``workbench.measure.failures`` and are asked together with it. A variant notes what
+happens as a ghost (the step ``Note``, here also of a host); the property says that it never does.
+"""
+
+from workbench.core.facts import Facts
+from workbench.core.ghosts import Ghost
+from workbench.measure.failures import Failure
+
+FOREIGN = Ghost("host touched memory that is not the guest's")
+TRIPPED = Ghost("host met what its code holds impossible")
+DROPPED = Ghost("an update that was due was dropped")
+GUEST_TRIPPED = Ghost("guest used a mapping that it had torn down")
+FLUSH_LEFT_TO_HOST = Ghost("a vCPU left its TLB flush to the host")
+FLUSHED = Ghost("host flushed the TLB as it was asked")
+
+
+def _no_flush_is_lost(facts: Facts) -> bool:
+    return not facts.at_rest() or not facts.value(FLUSH_LEFT_TO_HOST) or bool(facts.value(FLUSHED))
+
+
+FOREIGN_MEMORY = Failure(
+    "H01",
+    "foreign-memory",
+    "always",
+    lambda facts: not facts.value(FOREIGN),
+    what="By a guest's registration the host reads or writes memory that is not this guest's.",
+    why="It is the host's own, or another guest's: a crash, or a way out of the guest.",
+    example="The host has mapped one page and writes an area that goes on in the next.",
+    seen="CVE-2013-1796, CVE-2013-1797, CVE-2013-1798, CVE-2013-6368; Linux 7e2175ebd695 (2021).",
+)
+HOST_TRIPS = Failure(
+    "H02",
+    "host-trips",
+    "always",
+    lambda facts: not facts.value(TRIPPED),
+    what="A registration brings the host into a state that its own code holds impossible: a fault, a BUG, a WARN_ON.",
+    why="A guest, or a migration stream, can stop a host, at least one that panics on a warning.",
+    example="An area that is not aligned, on a machine whose atomic accesses must be.",
+    seen="XSA-327 (CVE-2020-15564); RISC-V fa9681ed5c6a (2026).",
+)
+UPDATE_DROPPED = Failure(
+    "H03",
+    "update-dropped",
+    "always",
+    lambda facts: not facts.value(DROPPED),
+    what="The area is registered and there, and the host drops an update because it cannot find it at this moment.",
+    why="The payload stands still for as long as the guest is in user mode, or for ever.",
+    example="An area registered by virtual address, and page tables that do not map it in user mode.",
+    seen='Xen, "Error during update_runstate_area with KPTI activated" (xen-devel, May 2020).',
+)
+GUEST_TRIPS = Failure(
+    "H04",
+    "guest-trips",
+    "always",
+    lambda facts: not facts.value(GUEST_TRIPPED),
+    what="One CPU of the guest tears down its mapping of an area while another one reads it.",
+    why="The reader faults in the kernel.",
+    example="CPU hot-unplug unmaps stolen time between a reader's look at the pointer and its use.",
+    seen="Linux 19bef63f951e (arm64, 2022).",
+)
+LOST_REQUEST = Failure(
+    "H05",
+    "lost-request",
+    "always",
+    _no_flush_is_lost,
+    what="The guest asks the host for something by a bit in a payload; the host clears the bit and has not seen it.",
+    why="A TLB flush that everybody believes done: a process reads memory that was another's.",
+    example="The flush bit of steal_time.preempted is set between the host's reading and its clearing of the byte.",
+    seen="CVE-2019-3016.",
+)
+
+OWN = (FOREIGN_MEMORY, HOST_TRIPS, UPDATE_DROPPED, GUEST_TRIPS, LOST_REQUEST)

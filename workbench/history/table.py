@@ -1,0 +1,70 @@
+"""The outcome of history as flat records: one for each case, and one for each bug that was left out."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from workbench.engines.explore import HOLDS
+from workbench.history.bugs import BUGS, LEFT_OUT
+from workbench.history.runner import NOT_EMPTY, Outcome
+
+COLUMNS = (
+    "bugs", "case", "title", "reproduced", "fails", "also", "steps", "states", "broken", "event", "vcpus", "features",
+    "fixed", "fixed_event", "fixed_verdict", "left", "fixed_states", "evidence", "source", "fix", "reason",
+)  # fmt: skip
+
+
+def record(outcome: Outcome) -> dict[str, Any]:
+    """Return what is known of one case; ``steps`` is None where the failure is that something never happens."""
+    case, broken, fixed = outcome.case, outcome.broken, outcome.fixed
+    found = {
+        "bugs": " ".join(case.bugs),
+        "case": case.name,
+        "title": case.title,
+        "reproduced": outcome.reproduced,
+        "fails": " ".join(outcome.failed),
+        "also": " ".join(outcome.also),
+        "steps": outcome.steps,
+        "states": broken.result.states,
+        "broken": broken.question.subject.label,
+        "event": broken.question.event.name,
+        "vcpus": case.broken.vcpus,
+        "features": " ".join(feature.name for feature in case.broken.features),
+        "fixed": fixed.question.subject.label,
+        "fixed_event": fixed.question.event.name,
+        "fixed_verdict": fixed_verdict(outcome),
+        "left": " ".join(outcome.left),
+        "fixed_states": fixed.result.states,
+        "evidence": case.evidence,
+        "source": case.source,
+        "fix": case.fix,
+    }
+    return {column: found.get(column, "") for column in COLUMNS}
+
+
+def left_out() -> list[dict[str, Any]]:
+    """Return the bugs that are no case, each with the reason."""
+    found = [
+        {"bugs": bug, "title": BUGS[bug], "reproduced": False, "reason": reason} for bug, reason in LEFT_OUT.items()
+    ]
+    return [{column: one.get(column) for column in COLUMNS} for one in found]
+
+
+def fixed_verdict(outcome: Outcome) -> str:
+    """Return HOLDS, the verdict of the first failure that does not hold, or EMPTY if nothing ever registers."""
+    said = outcome.fixed.result.verdicts
+    wrong = next((said[code] for code in outcome.case.fails if said[code] != HOLDS), None)
+    if wrong is not None:
+        return wrong
+    return HOLDS if said[NOT_EMPTY] == HOLDS else "EMPTY"
+
+
+def summary(outcomes: Iterable[Outcome]) -> str:
+    """Return "N of M bugs reproduced (C cases), K not: ...", counted over the bugs that these cases are."""
+    done = list(outcomes)
+    asked = [bug for bug in BUGS if any(bug in outcome.case.bugs for outcome in done)]
+    missed = [
+        bug for bug in asked if not all(outcome.reproduced for outcome in done if bug in outcome.case.bugs)
+    ]
+    cases = f"{len(done)} case{'s' if len(done) != 1 else ''}"
+    text = f"{len(asked) - len(missed)} of {len(asked)} bugs reproduced, in {cases}"
+    return text + (f"; not: {', '.join(missed)}" if missed else "")
