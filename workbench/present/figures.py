@@ -145,7 +145,8 @@ def exits_by_class(table: pandas.DataFrame) -> Figure:
     axes.set_xlabel("exits (number)")
     axes.set_ylabel("event (name)")
     axes.grid(visible=False, axis="y")
-    axes.legend(loc="lower right", frameon=True)
+    # Beside the title: bars of any length may reach into every corner of the axes.
+    axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=len(protocols), frameon=False, borderpad=0)
     _height(figure, 1.8 + (0.12 + 0.13 * len(protocols)) * len(events))
     return figure
 

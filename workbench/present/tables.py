@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from workbench.core.contracts import Feature
+from workbench.features import FEATURES
 from workbench.lifecycle.event import Event
 from workbench.measure.cost import CostModel
 from workbench.measure.growth import line
@@ -44,6 +45,13 @@ def summary(table: pandas.DataFrame, event: str, further: Sequence[str] = ()) ->
     return Table(f"Event: {event}", columns, rows, labels=2, notes=[*notes, *further])
 
 
+NOTES = {
+    "fate": "fate: the worst that became of any area (harmless to harmful: released, unsupported, registered, "
+    "refused, silent, lost, stale)",
+    "exits": "exits: from the event on, boot not included; 257+1: of these, 257 are handled by KVM and 1 by the VMM",
+}
+
+
 def events_by_protocol(table: pandas.DataFrame) -> Table:
     """Return for each event and protocol the word that says what happened, and the exits."""
     protocols = list(table["protocol"].unique())
@@ -59,11 +67,7 @@ def events_by_protocol(table: pandas.DataFrame) -> Table:
         "What happens in each event",
         columns,
         rows,
-        notes=[
-            "fate: the worst that became of any area (harmless to harmful: released, unsupported, registered, "
-            "refused, silent, lost, stale); exits: from the event on, boot not included; 257+1: of these, 257 "
-            "are handled by KVM and 1 by the VMM."
-        ],
+        notes=["; ".join(NOTES[name] for name in names) + "."],
     )
 
 
@@ -173,7 +177,10 @@ def feature_growth_table(table: pandas.DataFrame, metric: str) -> Table:
 
 
 def _newest(features: dict[int, str], count: int) -> str:
-    return "the last one" if features[count] == "all" else features[count].rsplit(",", 1)[-1]
+    """Return the feature that came with this count; a table that has them all calls the whole list "all"."""
+    before = set(features.get(count - 1, "").split(","))
+    now = FEATURES if features[count] == "all" else features[count].split(",")
+    return ", ".join(name for name in now if name not in before)
 
 
 def cost_model_notes(model: CostModel) -> list[str]:
