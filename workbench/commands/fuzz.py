@@ -46,7 +46,7 @@ def add(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
         help="where replay files of divergences go (default: %(default)s)",
     )  # fmt: skip
     parser.add_argument(
-        "--jobs", type=_options.whole_number(1, 256), metavar="N", help="processes (default: two for each CPU)"
+        "--jobs", type=_options.whole_number(1, 256), metavar="N", help="processes (default: one for each CPU)"
     )
     parser.add_argument(
         "--length", type=_options.whole_number(20, 10_000), default=200, metavar="N",

@@ -50,8 +50,8 @@ class Tally(NamedTuple):
 
 
 def jobs_by_default() -> int:
-    """Return how many processes use this machine well: KVM makes them wait, so more than there are CPUs."""
-    return 2 * len(os.sched_getaffinity(0))
+    """Return how many processes use this machine well: one for each CPU that we may use."""
+    return len(os.sched_getaffinity(0))
 
 
 def head_of(task: Task) -> dict[str, Any]:
