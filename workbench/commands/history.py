@@ -64,7 +64,7 @@ def _render(form: str, outcomes: Sequence[Outcome], *, is_all: bool) -> str:
 def _as_text(outcomes: Sequence[Outcome], is_all: bool) -> str:
     from workbench.present.table import as_text
 
-    tables = [_verdicts(outcomes), _meanings(outcomes)]
+    tables = [_verdicts(outcomes, is_all), _meanings(outcomes)]
     if is_all:
         tables.append(_left_out())
     else:
@@ -73,7 +73,7 @@ def _as_text(outcomes: Sequence[Outcome], is_all: bool) -> str:
     return "\n".join(map(as_text, tables))
 
 
-def _verdicts(outcomes: Sequence[Outcome]) -> Table:
+def _verdicts(outcomes: Sequence[Outcome], is_all: bool) -> Table:
     from workbench.history.table import fixed_verdict, summary
     from workbench.present.table import Column, Table
 
@@ -95,7 +95,7 @@ def _verdicts(outcomes: Sequence[Outcome]) -> Table:
         ]
         for outcome in outcomes
     ]
-    notes = [summary(outcomes)]
+    notes = [summary(outcomes, is_all=is_all) + "."]
     left = [f"{outcome.case.name} {' '.join(outcome.left)}" for outcome in outcomes if outcome.left]
     if left:
         notes.append(f"The fixed design fails in something else: {', '.join(left)}.")
@@ -131,10 +131,11 @@ def _left_out() -> Table:
 
 
 def _trace(outcome: Outcome) -> Table:
-    from workbench.present.table import Column, Table
+    from workbench.present.table import Cell, Column, Table
 
     code = outcome.case.fails[0]
-    rows = [[number, row.actor, row.text] for number, row in enumerate(outcome.trace(code) or (), 1)]
+    trace = outcome.trace(code) or ()
+    rows: list[list[Cell]] = [[number, row.actor, row.text] for number, row in enumerate(trace, 1)]
     columns = [Column("step"), Column("who"), Column("what")]
     return Table(f"{outcome.case.name}: the shortest way to {code}", columns, rows, labels=3)
 
@@ -175,7 +176,7 @@ def _as_markdown(outcomes: Sequence[Outcome], is_all: bool) -> str:
         for outcome in outcomes
     ]
     parts = [_PREAMBLE, as_markdown(Table("Cases", [Column(head) for head in heads], rows))]
-    parts.append(summary(outcomes) + ".\n")
+    parts.append(summary(outcomes, is_all=is_all) + ".\n")
     parts.append(as_markdown(_codes(outcomes)))
     if is_all:
         why = [[bug, BUGS[bug], reason] for bug, reason in LEFT_OUT.items()]

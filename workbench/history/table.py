@@ -58,13 +58,18 @@ def fixed_verdict(outcome: Outcome) -> str:
     return HOLDS if said[NOT_EMPTY] == HOLDS else "EMPTY"
 
 
-def summary(outcomes: Iterable[Outcome]) -> str:
-    """Return "N of M bugs reproduced (C cases), K not: ...", counted over the bugs that these cases are."""
+def summary(outcomes: Iterable[Outcome], *, is_all: bool) -> str:
+    """Return "N of M bugs reproduced, in C cases; not: ...; left out: ...", over these cases, or over all bugs.
+
+    A bug with several cases is reproduced when all of them are.
+    """
     done = list(outcomes)
-    asked = [bug for bug in BUGS if any(bug in outcome.case.bugs for outcome in done)]
+    modelled = [bug for bug in BUGS if any(bug in outcome.case.bugs for outcome in done)]
     missed = [
-        bug for bug in asked if not all(outcome.reproduced for outcome in done if bug in outcome.case.bugs)
+        bug for bug in modelled if not all(outcome.reproduced for outcome in done if bug in outcome.case.bugs)
     ]
+    asked = list(BUGS) if is_all else modelled
     cases = f"{len(done)} case{'s' if len(done) != 1 else ''}"
-    text = f"{len(asked) - len(missed)} of {len(asked)} bugs reproduced, in {cases}"
-    return text + (f"; not: {', '.join(missed)}" if missed else "")
+    text = f"{len(modelled) - len(missed)} of {len(asked)} bugs reproduced, in {cases}"
+    text += f"; not: {', '.join(missed)}" if missed else ""
+    return text + (f"; left out, with a reason: {', '.join(LEFT_OUT)}" if is_all else "")
