@@ -151,3 +151,10 @@ def test_a_file_that_is_not_text(tmp_path, monkeypatch):
 def test_the_third_protocol_is_found_wherever_it_lies(tmp_path):
     shutil.copy(DATA / "third.py", tmp_path / "elsewhere.py")
     assert find(f"{tmp_path / 'elsewhere.py'}:RegisterArray").name == "register_array"
+
+
+def test_an_unknown_mitigation_is_refused_with_those_that_are_known():
+    with pytest.raises(WorkbenchError) as caught:
+        find("per_feature")((), mitigations=["copy-once"])
+    known = ", ".join(find("per_feature").mitigations_known)
+    assert str(caught.value) == f"protocol per_feature has no mitigation 'copy-once'; known: {known}"

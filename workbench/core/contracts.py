@@ -8,6 +8,7 @@ generators of steps (``workbench.core.steps``); no engine is known to any of the
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Literal, NamedTuple
 
+from workbench.core.errors import WorkbenchError
 from workbench.core.hoststate import DERIVED, VM, Key, area, pending
 from workbench.core.layout import Struct
 from workbench.core.outcome import ACCEPTED, UNKNOWN
@@ -103,11 +104,18 @@ class Protocol:
         self.features = tuple(features)
         self.by_name = {feature.name: feature for feature in self.features}
         self.mitigations = frozenset(mitigations)
+        if unknown := sorted(self.mitigations - set(self.mitigations_known)):
+            known = ", ".join(self.mitigations_known) or "none"
+            raise WorkbenchError(f"protocol {self.name} has no mitigation {unknown[0]!r}; known: {known}")
 
     # -- the guest's side --------------------------------------------------------------------------
 
     def supports(self, feature: Feature) -> bool:
-        """Tell whether this design can express ``feature`` at all."""
+        """Tell whether this design can express ``feature`` at all.
+
+        Know features by their ``name``: a hostile guest brings resized copies of them, and others under names of
+        its own.
+        """
         return True
 
     def register(self, cpu: Vcpu, feature: Feature, gpa: int) -> Program:
