@@ -14,7 +14,7 @@ from typing import ClassVar
 from workbench.core.contracts import Feature
 from workbench.core.hoststate import area
 from workbench.core.layout import U32, struct
-from workbench.core.steps import Get, Moment, Program, Store, ToUser
+from workbench.core.steps import Get, Moment, Now, Program, Store, ToUser
 from workbench.core.vcpu import Vcpu
 from workbench.history.broken.call import Call
 from workbench.history.hostmap import map_page, mapping, store
@@ -56,6 +56,6 @@ class Vapic(Call):
         if mapped is None or gpa is None:
             return
         if "cached-accessors" in self.mitigations:
-            yield from feature.update(cpu.index, gpa, None)  # type: ignore[arg-type]  # V3
+            yield from feature.update(cpu.index, gpa, (yield Now()))  # V3
         else:
             yield from store(mapped, gpa, U32.pack(1))  # V2

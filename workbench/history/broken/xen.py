@@ -62,6 +62,7 @@ class VcpuInfo(Call):
     name = "xen_vcpu_info"
     title = "Xen vcpu_info (before XSA-327)"
     numbers: ClassVar[Mapping[str, int]] = {"vcpu_info": 10}
+    msrs = frozenset({10, SHUTDOWN_SOFT_RESET})
     mitigations_known: ClassVar[Mapping[str, str]] = {"check-alignment": "a misaligned address is refused (V2)"}
 
     def allows(self, cpu: Vcpu, feature: Feature, gpa: int) -> Program:
@@ -75,8 +76,6 @@ class VcpuInfo(Call):
     def revoke_everything(self, cpu: Vcpu) -> Program:
         """Guest: SHUTDOWN_soft_reset."""
         yield Wrmsr(SHUTDOWN_SOFT_RESET, 0)  # V4
-
-    msrs = frozenset({10, SHUTDOWN_SOFT_RESET})
 
     def on_wrmsr(self, cpu: Vcpu, msr: int, value: int, *, host_initiated: bool = False) -> Program:
         if msr == SHUTDOWN_SOFT_RESET:
