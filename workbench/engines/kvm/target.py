@@ -9,25 +9,25 @@ The rules kept here:
 * :meth:`KvmTarget.reset` makes a used machine equal to a new one as far as replays can see, and checks it.
 """
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from workbench.core.contracts import Protocol
 from workbench.core.driver import host_side, served
-from workbench.core.errors import EngineError, WorkbenchError
+from workbench.core.errors import EngineError
 from workbench.core.outcome import FAULT, HANDLED, UNKNOWN, Outcome
 from workbench.core.steps import Rdmsr, Wrmsr
 from workbench.core.target import Engine, MachineSpec, Reading
 from workbench.core.vcpu import Host
 from workbench.core.vcpu import Vcpu as Record
-from workbench.engines.kvm import cpuid, longmode, state
+from workbench.engines.kvm import cpuid, state
 from workbench.engines.kvm.executor import MsrAnswer
 from workbench.engines.kvm.exits import MsrExit, MsrReason
 from workbench.engines.kvm.guest import Guest
 from workbench.engines.kvm.ioctl import CAP_USER_SPACE_MSR, KvmError
-from workbench.engines.kvm.memory import Backing, Memslot
 from workbench.engines.kvm.probe import probe
+from workbench.engines.kvm.replay_ram import ReplayRam
 from workbench.engines.kvm.world import KvmWorld, backs
 
 T = TypeVar("T")
@@ -37,7 +37,14 @@ _OLD_NAMES, _PV_RANGE = frozenset({0x11, 0x12}), range(0x4B564D00, 0x4B564E00)
 #: Of those, what a vCPU holds after creation; writing it back is a reset.
 _AFTER_CREATION = dict.fromkeys(state.PV_ORDER, 0) | {0x4B564D05: 1}
 _NO_REFUSAL_WITHOUT_LAPIC = {0x4B564D06}
-_SPARE_BYTES = 1 << 20
+
+
+class _Opened(NamedTuple):
+    """A VM, its RAM, and the CPUID bits that each vCPU was offered."""
+
+    guest: Guest
+    ram: ReplayRam
+    offered: dict[int, frozenset[int]]
 
 
 class KvmTarget:
@@ -51,16 +58,13 @@ class KvmTarget:
         self._spec, self._log_dirty = spec, log_dirty
         self._forget()
         self._answered: dict[int, Any] = {}
-        self._offered: dict[Guest, dict[int, frozenset[int]]] = {}  #: CPUID bits that were set, by VM and vCPU
-        self._spare: list[Backing] = []  #: what deleted memslots left, for new ones
-        self._kept: dict[tuple[int, int], Memslot] = {}  #: memslots from before a reset, by (gpa, size)
-        self._other: Guest | None = None  #: the VM that a migration left; the next one's destination
-        self._other_offers: tuple[frozenset[int], ...] = ()
-        self.guest = self._open()
+        self._other: _Opened | None = None  #: the VM that a migration left; the next one's destination
+        self._here = self._open()
+        self.guest = self._here.guest
         self.tells_unknown = bool(self.guest.vm.has(CAP_USER_SPACE_MSR))
         self._worlds = [KvmWorld(self, cpu) for cpu in range(spec.vcpus)]
 
-    def _open(self) -> Guest:
+    def _open(self) -> _Opened:
         protocol = self.protocol
         guest = Guest(self._spec.vcpus, ram=(), lapic=self._spec.irqchip, on_msr_exit=self._answer)
         try:
@@ -75,8 +79,8 @@ class KvmTarget:
             raise
         bits = cpuid.pv_features(guest.cpuid_entries)
         offered = frozenset(bit for bit in range(32) if bits >> bit & 1)
-        self._offered[guest] = dict.fromkeys(range(guest.cpus), offered)
-        return guest
+        ram = ReplayRam(guest, log_dirty=self._log_dirty)
+        return _Opened(guest, ram, dict.fromkeys(range(guest.cpus), offered))
 
     def _forget(self) -> None:
         for table in (self.entries, self.ever, self.notes):
@@ -87,72 +91,25 @@ class KvmTarget:
     # -- memory ----------------------------------------------------------------------------------------
 
     def add_ram(self, gpa: int, size: int) -> None:
-        own_end = longmode.STUB_GPA + longmode.slot_size(self._spec.vcpus)
-        if gpa < own_end and gpa + size > longmode.STUB_GPA:
-            raise EngineError(
-                f"memslot {gpa:#x}..{gpa + size:#x} overlaps the engine's own memory, "
-                f"{longmode.STUB_GPA:#x}..{own_end:#x}"
-            )
-        kept = self._kept.pop((gpa, size), None)
-        if kept is not None:
-            kept.backing.bytes[:] = bytes(size)
-            return
-        self._settle()
-        self._add(self.guest, gpa, size)
-
-    def _settle(self) -> None:
-        """Delete the memslots from before a reset that nobody asked for again; then the machine is as told.
-
-        Adding and deleting a memslot wait for all readers of the VM's memory, about a millisecond each.
-        """
-        while self._kept:
-            _, slot = self._kept.popitem()
-            self._retire(self.guest.memory.delete(slot.slot))
-
-    def _add(self, guest: Guest, gpa: int, size: int) -> None:
-        spare = next((one for one in self._spare if one.size == size), None) if guest is self.guest else None
-        if spare is not None:
-            self._spare.remove(spare)
-            spare.bytes[:] = bytes(size)
-        try:
-            guest.memory.add(gpa, size, backing=spare, log_dirty=self._log_dirty)
-        except KvmError as error:
-            raise EngineError(f"memslot {gpa:#x}..{gpa + size:#x}: {error}") from None
+        self._here.ram.add(gpa, size)
 
     def delete_ram(self, gpa: int) -> None:
-        self._settle()
-        for slot in self._ram(self.guest):
-            if slot.gpa == gpa:
-                self._retire(self.guest.memory.delete(slot.slot))
-                return
-        raise WorkbenchError(f"no memslot begins at gpa {gpa:#x}")
-
-    def _retire(self, backing: Backing) -> None:
-        """Keep what a small memslot leaves for the next one of its size; return the rest to the host."""
-        if backing.size <= _SPARE_BYTES:
-            self._spare.append(backing)
-        else:
-            backing.close()
-
-    def _ram(self, guest: Guest) -> Sequence[Memslot]:
-        return [slot for slot in guest.memory.slots if slot.slot != longmode.STUB_SLOT]
+        self._here.ram.delete(gpa)
 
     def store(self, gpa: int, data: bytes) -> Outcome:
-        self._settle()
+        self._here.ram.settle()
         if not backs(self.guest, gpa, len(data), writable=True):
             return FAULT
         self.guest.memory.write(gpa, data)
         return HANDLED
 
     def load(self, gpa: int, size: int) -> bytes | None:
-        self._settle()
+        self._here.ram.settle()
         return self.guest.memory.read(gpa, size) if backs(self.guest, gpa, size, writable=False) else None
 
     def dirty_pages(self) -> frozenset[int]:
         """Return the page frames (gpa >> 12) that guest or KVM wrote since the last call, of RAM as it is now."""
-        self._settle()
-        memory = self.guest.memory
-        return frozenset().union(*(memory.dirty(slot.slot).kvm for slot in self._ram(self.guest)))
+        return self._here.ram.dirty_pages()
 
     # -- registers -------------------------------------------------------------------------------------
 
@@ -167,7 +124,7 @@ class KvmTarget:
         return Reading(self._refusal(cpu)) if result.outcome is FAULT else Reading(HANDLED, result.value)
 
     def host_set_msr(self, cpu: int, msr: int, value: int) -> bool:
-        self._settle()
+        self._here.ram.settle()
         if msr in self.guest.deflected:
             return False  # KVM does not have it; only the guest's accesses come to us
         vcpu = self.guest.vcpu(cpu)
@@ -182,21 +139,12 @@ class KvmTarget:
 
     def set_cpuid(self, cpu: int, features: frozenset[int], enforce: bool) -> None:
         try:
-            self.guest.call(cpu, partial(self._set_cpuid, self.guest, cpu, features, enforce))
+            self.guest.call(cpu, partial(_set_cpuid, self._here, cpu, features, enforce))
         except KvmError as error:
             raise EngineError(
                 f"vCPU {cpu} has entered the guest: KVM takes other CPUID bits only before that ({error})"
             ) from None
         self.records[cpu] = self.records[cpu].but(cpuid=features, enforce_cpuid=enforce)
-
-    def _set_cpuid(self, guest: Guest, cpu: int, features: frozenset[int], enforce: bool) -> None:
-        vcpu = guest.vcpu(cpu)
-        offered = self._offered[guest]
-        if offered.get(cpu) != features:  # after the first run KVM_SET_CPUID2 can fail even for the same bits
-            bits = sum(1 << bit for bit in features)
-            vcpu.set_cpuid(cpuid.for_vcpu(cpuid.with_pv_features(guest.cpuid_entries, bits), cpu))
-            offered[cpu] = features
-        vcpu.enforce_pv_cpuid(enforce)
 
     # -- the vCPU and its host -------------------------------------------------------------------------
 
@@ -207,48 +155,52 @@ class KvmTarget:
     def init(self, cpu: int) -> None:
         if not self._spec.irqchip:
             raise EngineError("INIT comes through the LAPIC; this machine has none in the kernel (irqchip)")
-        self._settle()
+        self._here.ram.settle()
         self.guest.init(cpu)
         if self.protocol.deflected:
             self._worlds[cpu].carry_out(host_side(self.protocol.on_init(self.records[cpu])))
 
     def migrate(self) -> None:
-        self._settle()
-        source, destination = self.guest, self._destination()
-        saved = state.save(source)
+        saved = state.save(self.guest)
         own = self._on_host(self.protocol.save(tuple(self.records.values()))) if self.protocol.deflected else ()
-        for slot in self._ram(source):
-            self._add(destination, slot.gpa, slot.size)
-        copy = state.MemoryCopy(source.memory, destination.memory)
-        copy.everything()
-        copy.stop()
-        for cpu, record in self.records.items():
-            if record.enforce_cpuid:
-                destination.call(cpu, partial(self._set_cpuid, destination, cpu, record.cpuid, True))
-        state.load(destination, saved)
-        self._offered[destination] = dict(self._offered[source])
-        self.guest, self._other, self._other_offers = destination, source, self._offers()
-        while self._spare:  # the mappings belong to the VM that we left
-            self._spare.pop().close()
+        destination = self._destination()
+        try:
+            self._arrive(destination, saved)
+        except BaseException:
+            destination.guest.close()
+            raise
+        self._here, self._other = destination, self._here
+        self.guest = destination.guest
         self.entries.clear()
         if self.protocol.deflected:
             self._on_host(self.protocol.restore(tuple(self.records.values()), own))
 
-    def _destination(self) -> Guest:
-        """Return a VM without memory: a new one, or the one this machine came from, made new."""
+    def _arrive(self, destination: _Opened, saved: state.GuestState) -> None:
+        """Memory first, as PV EOI and async page faults are checked against it; CPUID before the registers."""
+        for slot in self._here.ram.slots:
+            destination.ram.add(slot.gpa, slot.size)
+        copy = state.MemoryCopy(self.guest.memory, destination.guest.memory)
+        copy.everything()
+        copy.stop()
+        for cpu, record in self.records.items():
+            if record.enforce_cpuid:
+                destination.guest.call(cpu, partial(_set_cpuid, destination, cpu, record.cpuid, True))
+        state.load(destination.guest, saved)
+        destination.offered.update(self._here.offered)
+
+    def _destination(self) -> _Opened:
+        """Return a VM without memory: a new one, or the one this machine came from, made new.
+
+        A VM that has run keeps its CPUID bits, so it serves only a machine with the same.
+        """
         other, self._other = self._other, None
-        if other is not None and self._other_offers == self._offers():
-            self._clear_vcpus(other)
-            for slot in self._ram(other):
-                other.memory.delete(slot.slot).close()
+        if other is not None and other.offered == self._here.offered:
+            self._clear(other.guest)
+            other.ram.delete_all()
             return other
         if other is not None:
-            self._close(other)
+            other.guest.close()
         return self._open()
-
-    def _offers(self) -> tuple[frozenset[int], ...]:
-        """Return the CPUID bits of each vCPU; a VM that has run cannot take others."""
-        return tuple(record.cpuid for record in self.records.values())
 
     def _on_host(self, program: Any) -> Any:
         return self._worlds[0].carry_out(host_side(program))
@@ -264,14 +216,11 @@ class KvmTarget:
 
         Raises EngineError if a register does not go back to its first value.
         """
-        self._settle()
         self._forget()
-        self._clear_vcpus(self.guest)
-        if self._log_dirty:
-            self.dirty_pages()
-        self._kept = {(slot.gpa, slot.size): slot for slot in self._ram(self.guest)}
+        self._clear(self.guest)
+        self._here.ram.begin_again()
 
-    def _clear_vcpus(self, guest: Guest) -> None:
+    def _clear(self, guest: Guest) -> None:
         for cpu in range(guest.cpus):
             guest.call(cpu, partial(self._clear_vcpu, guest, cpu))
 
@@ -287,19 +236,15 @@ class KvmTarget:
             raise EngineError(f"kvm: the registers of vCPU {cpu} do not go back to their first values")
 
     def close(self) -> None:
-        self._close(self.guest)
+        self.guest.close()
         if self._other is not None:
-            self._close(self._other)
-
-    def _close(self, guest: Guest) -> None:
-        self._offered.pop(guest, None)
-        guest.close()
+            self._other.guest.close()
 
     # -- inside ------------------------------------------------------------------------------------------
 
     def _before_entry(self, cpu: int) -> None:
         """Deliver what our own host side owes this vCPU; KVM delivers what KVM owes it."""
-        self._settle()
+        self._here.ram.settle()
         if self.protocol.deflected:
             program = self.protocol.on_entry(self.records[cpu])
             self.guest.call(cpu, lambda: self._worlds[cpu].carry_out(host_side(program)))
@@ -319,6 +264,16 @@ class KvmTarget:
         """Return how the access that has just ended with #GP was refused: by us, or else by KVM."""
         outcome: Outcome = self._answered.pop(cpu, FAULT)
         return outcome
+
+
+def _set_cpuid(opened: _Opened, cpu: int, features: frozenset[int], enforce: bool) -> None:
+    """Offer ``features``; in the vCPU's thread."""
+    guest, vcpu = opened.guest, opened.guest.vcpu(cpu)
+    if opened.offered[cpu] != features:  # after the first run KVM_SET_CPUID2 can fail even for the same bits
+        bits = sum(1 << bit for bit in features)
+        vcpu.set_cpuid(cpuid.for_vcpu(cpuid.with_pv_features(guest.cpuid_entries, bits), cpu))
+        opened.offered[cpu] = features
+    vcpu.enforce_pv_cpuid(enforce)
 
 
 def _why_not() -> str | None:
