@@ -1,0 +1,96 @@
+"""The failure matrix as a picture: each verdict has its own mark, and the same matrix gives the same bytes."""
+
+import pytest
+from matplotlib.colors import to_rgb
+
+from workbench.core.errors import WorkbenchError
+from workbench.engines.explore import BOUNDED, FAILS, HOLDS
+from workbench.lifecycle import choose
+from workbench.measure.failures import choose as choose_failures
+from workbench.measure.matrix import Size, matrix
+from workbench.measure.subjects import subjects
+from workbench.present import images
+from workbench.present.matrix_figure import failures, mark
+
+CODES = ["F01", "F04", "F05", "S01"]
+
+
+def explored(**options):
+    chosen, events = subjects(["generic", "per_feature+quiet-restore"]), choose(["old-host", "ignore-msrs"])
+    return matrix(chosen, events, choose_failures(CODES), [Size(1, ("wall_clock",))], **options)
+
+
+@pytest.fixture(scope="module")
+def cells():
+    return explored()
+
+
+def words(axes):
+    return [text.get_text() for text in axes.texts]
+
+
+def brightness(cell):
+    red, green, blue = to_rgb(mark(cell).fill)
+    return 0.299 * red + 0.587 * green + 0.114 * blue
+
+
+def test_a_panel_for_each_protocol_with_events_by_codes(cells):
+    panels = failures(cells).axes
+    assert [axes.get_title(loc="left") for axes in panels] == ["generic", "per_feature+quiet-restore"]
+    for axes in panels:
+        assert [label.get_text() for label in axes.get_xticklabels()] == CODES
+        assert [label.get_text() for label in axes.get_yticklabels()] == ["old-host", "ignore-msrs"]
+
+
+def test_what_fails_says_in_how_many_steps_and_nothing_else_does(cells):
+    shown = [word for axes in failures(cells).axes for word in words(axes)]
+    assert shown == [
+        (str(cell.steps) if cell.steps else "-") if cell.verdict == FAILS else "" for cell in cells
+    ]
+
+
+def test_several_mitigations_are_counted_so_that_the_title_fits(cells):
+    generic = [cell for cell in cells if cell.protocol == "generic"]
+    several = [cell._replace(mitigations="copy-once+revoke-all") for cell in generic]
+    (axes,) = failures(several).axes
+    assert axes.get_title(loc="left") == "generic + 2 mitigations"
+
+
+def test_verdicts_can_be_told_apart_in_grey(cells):
+    cell = next(cell for cell in cells if cell.applies)
+    holds, bounded, fails = (cell._replace(verdict=verdict) for verdict in (HOLDS, BOUNDED, FAILS))
+    cannot = cell._replace(verdict=HOLDS, applies=False)
+    assert brightness(holds) - brightness(fails) > 0.5
+    assert brightness(bounded) > brightness(fails)
+    assert len({(mark(one).hatch, bool(mark(one).text)) for one in (holds, bounded, fails, cannot)}) == 4
+
+
+def test_a_property_that_cannot_be_violated_does_not_look_as_if_it_held(cells):
+    (cell,) = [one for one in cells if one[:3] == ("per_feature", "old-host", "F05")]
+    assert (cell.verdict, cell.applies) == (HOLDS, False)  # there is no descriptor to fetch twice
+    assert mark(cell) == mark(None) != mark(cell._replace(applies=True))
+
+
+def test_a_violation_is_never_hidden_as_impossible(cells):
+    assert mark(cells[0]._replace(verdict=FAILS, steps=3, applies=False)).text == "3"
+
+
+def test_a_search_that_was_stopped_is_not_shown_as_holding():
+    stopped = explored(max_states=3)
+    assert BOUNDED in {cell.verdict for cell in stopped}
+    shown = [word for axes in failures(stopped).axes for word in words(axes)]
+    assert [word == "?" for word in shown] == [cell.verdict == BOUNDED for cell in stopped]
+
+
+def test_the_same_matrix_gives_the_same_bytes(cells):
+    assert images.png(failures(cells)) == images.png(failures(explored()))
+    assert images.svg(failures(cells)) == images.svg(failures(explored()))
+
+
+def test_it_says_that_nothing_was_measured(cells):
+    assert "not measured on hardware" in " ".join(failures(cells).get_supxlabel().split())
+
+
+def test_no_cells_no_picture():
+    with pytest.raises(WorkbenchError, match="without cells"):
+        failures([])
