@@ -446,6 +446,18 @@ def test_generic_R15_mitigation_carry_registry():
     assert (bench.machine.host_entries("registry"), bench.machine.host_entries("area")) == before
 
 
+@pytest.mark.parametrize(("mitigations", "writes"), [((), True), (("quiet-restore",), False)])
+def test_generic_R15_mitigation_quiet_restore(mitigations, writes):
+    """Mitigation quiet-restore: the areas come back, and no payload is written before the next entry."""
+    bench = Bench(Generic, mitigations=("carry-registry", *mitigations))
+    for name, gpa in (("kvmclock", 0x3000), ("wall_clock", 0x4000)):
+        bench.register(name, gpa)
+    before = bench.counts["host_stores"]
+    bench.migrate()
+    assert (bench.area("kvmclock"), bench.area("wall_clock", VM)) == (0x3000, 0x4000)
+    assert (bench.counts["host_stores"] > before) is writes
+
+
 def test_generic_R15_a_carried_area_without_memory_on_the_destination_is_left_out():
     bench = Bench(Generic, mitigations=("carry-registry",))
     bench.memory.add(HOLE, 0x1000)

@@ -339,6 +339,18 @@ def test_per_feature_R10_the_remembered_value_stops_a_restore_halfway(bench):
     assert bench.area("steal_time") is None
 
 
+def test_per_feature_R17_mitigation_quiet_restore():
+    """The host's write of WALL_CLOCK is kept, and nothing is written to guest memory before the guest asks again."""
+    bench = Bench(PerFeature, mitigations=("quiet-restore",))
+    bench.register("wall_clock", 0x4000)
+    before = bench.counts["host_stores"]
+    bench.migrate()
+    assert bench.area("wall_clock", VM) == 0x4000
+    assert bench.counts["host_stores"] == before
+    bench.register("wall_clock", 0x4000)
+    assert bench.counts["host_stores"] > before
+
+
 def test_per_feature_R10_mitigation_commit_after_check():
     """Mitigation: ASYNC_PF_EN keeps its old value, and the old area, when the new one is refused."""
     bench = Bench(PerFeature, mitigations=("commit-after-check",))

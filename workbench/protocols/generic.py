@@ -85,6 +85,7 @@ class Generic(Protocol):
         "copy-once": "the host copies the descriptor once and serves from the copy (R10)",
         "pending-result": "the guest sets result to not-processed before the call (R2)",
         "carry-registry": "a new ioctl reads and writes the registry, and a migration carries it (R15)",
+        "quiet-restore": "restoring enters areas and writes no payload; the next entry does (R15)",
         "refuse-overlap": "an area that overlaps another of its vCPU or of the VM is refused with EBUSY (R12)",
         "revoke-all": "writing 0 to the register revokes everything, and a new kernel does so first (R14)",
         "init-revokes": "INIT revokes the vCPU's areas (R14)",
@@ -162,8 +163,8 @@ class Generic(Protocol):
             return ENOSPC
         return OK
 
-    def _apply(self, cpu: Vcpu, descriptor: Value) -> Program:
-        """Enter the area into the registry, replacing one of the same type; return OK."""
+    def _apply(self, cpu: Vcpu, descriptor: Value, *, quietly: bool = False) -> Program:
+        """Enter the area into the registry, replacing one of the same type; return OK. ``quietly``: no payload now."""
         feature = self.by_type.get(descriptor.type)
         owner = self._owner(cpu, feature)
         entry = (descriptor.base, descriptor.size) if descriptor.size else None  # R14
@@ -175,7 +176,7 @@ class Generic(Protocol):
             yield Set(area(owner, feature.name), descriptor.base if entry else None)
             if entry and feature.update_when == "request":
                 yield Set(pending(cpu.index, feature.name), True)
-            if entry and feature.update_when in ("request", "registration"):
+            if entry and feature.update_when in ("request", "registration") and not quietly:
                 yield from self.deliver(cpu, feature)  # R8
         return OK
 
@@ -228,7 +229,7 @@ class Generic(Protocol):
             cpu = by_index.get(owner, cpus[0])
             descriptor = KVM_MEMORY_AREA(base=base, size=size, type=kind)
             if (yield from self._check(cpu, descriptor)) == OK:
-                yield from self._apply(cpu, descriptor)
+                yield from self._apply(cpu, descriptor, quietly="quiet-restore" in self.mitigations)
 
     def state(self, entries: Mapping[Key, Any], cpus: Sequence[Vcpu]) -> list[StateEntry]:
         """Every area is {base, size, type}: 16 bytes that no register shows; and each owner's list has a length."""

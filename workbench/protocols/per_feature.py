@@ -109,6 +109,7 @@ class PerFeature(Protocol):
     native = REGISTER_OF  # of which R14 is not claimed
     mitigations_known = {
         "revoke-on-crossing": "a page-crossing SYSTEM_TIME first drops the area mapped before (R5)",
+        "quiet-restore": "WALL_CLOCK written by the host is kept and not acted on (R17)",
         "commit-after-check": "ASYNC_PF_EN keeps its old value when the new one is refused (R10)",
     }
 
@@ -199,7 +200,8 @@ class PerFeature(Protocol):
         yield Set(register(VM, MSR_KVM_WALL_CLOCK_NEW), value)
         yield Set(area(VM, "wall_clock"), value or None)
         feature = self.by_name.get("wall_clock")
-        if feature is not None and value:
+        quietly = host_initiated and "quiet-restore" in self.mitigations
+        if feature is not None and value and not quietly:
             yield from self.deliver(cpu, feature)  # R3
         return HANDLED
 
