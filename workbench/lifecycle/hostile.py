@@ -19,7 +19,7 @@ from workbench.core.outcome import REFUSED
 from workbench.core.scenario import Scenario, asked
 from workbench.core.steps import Note, Program, Share
 from workbench.core.vcpu import Vcpu
-from workbench.core.vmsteps import Enter, Start
+from workbench.core.vmsteps import Enter, Start, Wait
 from workbench.lifecycle.event import Event, boot_all
 from workbench.lifecycle.linux import LinuxKernel
 from workbench.lifecycle.scratch import SCRATCH, TARGET_PAGES, crossing, target
@@ -187,6 +187,11 @@ class HostileEndless(Hostile):
     def setup(self, scenario: Scenario) -> Program:
         """Every vCPU boots."""
         yield from boot_all(scenario)
+
+    def strike(self, scenario: Scenario) -> Program:
+        """Once vCPU 0 has booted, or what it had half registered would be a failure of another kind."""
+        yield Wait(0)
+        yield from super().strike(scenario)
 
     def targets(self, scenario: Scenario, cpu: Vcpu) -> Iterator[tuple[Feature, int]]:
         """Yield one feature under ever new names, as far as the protocol can say them, at ever new places."""
