@@ -107,13 +107,17 @@ def _at_entry(scenario: Scenario) -> Iterator[Feature]:
 
 
 def deliveries(scenario: Scenario) -> Iterator[Happening]:
-    """All that the host may do by itself: an entry of each vCPU, and an event of each feature that has events."""
+    """All that the host may do by itself: an entry of each vCPU, an event, an update that the guest did not ask for.
+
+    KVM writes the clock anew when the vCPU moves to another CPU, when the TSC changes, and now and then
+    (Linux 6.12 arch/x86/kvm/x86.c, kvm_arch_vcpu_load, kvmclock_sync_fn).
+    """
     for cpu in range(scenario.vcpus):
         if any(_at_entry(scenario)):
             yield entry(scenario, cpu)
         for feature in scenario.supported():
-            if feature.update_when == "event":
-                name = f"{feature.name} event on vCPU {cpu}"
+            if feature.update_when in ("event", "request"):
+                name = f"{feature.name} {'event' if feature.update_when == 'event' else 'update'} on vCPU {cpu}"
                 yield Happening(scenario, name, entry_slot(cpu), cpu, feature, owner_of(cpu, feature))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from itertools import groupby
+from textwrap import wrap
 
 from workbench.measure.failures import FAILURES
 from workbench.measure.matrix import Cell, Size
@@ -37,7 +38,7 @@ def matrix_text(cells: Sequence[Cell], sizes: Iterable[Size]) -> str:
 def effects_text(effects: Sequence[Effect]) -> str:
     """Return what each mitigation changes in the matrix, and a table of its price."""
     told = [_told(effect) for effect in effects]
-    columns = ["boot exits", "kexec exits", "state bytes", "lost entries", "guest bytes"]
+    columns = ["boot", "kexec", "state", "lost", "guest"]
     rows: list[list[int | str | None]] = []
     for effect in effects:
         for label, price in ((effect.subject.kind.name, effect.before), (effect.subject.label, effect.after)):
@@ -48,7 +49,10 @@ def effects_text(effects: Sequence[Effect]) -> str:
         "price at 64 vCPUs, every feature (simulated)",
         [Column("protocol"), *(Column(name) for name in columns)],
         [[_short(str(row[0])), *row[1:]] for row in rows],
-        notes=("lost entries: pieces of registration state that no interface carries in a migration.",),
+        notes=(
+            "boot, kexec: exits. state: bytes in a migration. lost: entries of it that no interface carries. "
+            "guest: bytes of guest memory.",
+        ),
     )
     return "\n\n".join([*told, as_text(table)])
 
@@ -74,19 +78,20 @@ def _failing(cells: Sequence[Cell]) -> list[str]:
     found = [cell for cell in cells if cell.verdict == "FAILS"]
     if not found:
         return []
-    rows = [
-        [_short(_label(cell)), cell.event, f"{cell.property} {cell.name}", cell.steps if cell.steps else "-"]
-        for cell in found
-    ]
-    columns = [Column("protocol"), Column("event"), Column("fails"), Column("steps")]
-    return [as_text(Table("shortest traces", columns, rows, labels=1)).rstrip()]
+    columns = [Column("event"), Column("fails"), Column("steps")]
+    tables = []
+    for label, chosen in groupby(found, key=_label):
+        rows = [[cell.event, f"{cell.property} {cell.name}", cell.steps if cell.steps else "-"] for cell in chosen]
+        tables.append(as_text(Table(f"{_short(label)}: shortest traces", columns, rows)).rstrip())
+    return tables
 
 
 def _told(effect: Effect) -> str:
     lines = [effect.subject.label]
     for change in effect.changes:
-        lines.append(f"  {change.event}: {change.property} {FAILURES[change.property].name} "
-                     f"{change.before} -> {change.after}")
+        lines.append(
+            f"  {change.event}: {change.property} {FAILURES[change.property].name} {change.before} -> {change.after}"
+        )
     return "\n".join(_fit(line) for line in (lines if effect.changes else [*lines, "  changes no verdict"]))
 
 
@@ -96,7 +101,5 @@ def _short(label: str) -> str:
 
 
 def _fit(line: str) -> str:
-    from textwrap import wrap
-
     indent = " " * (len(line) - len(line.lstrip()) + 2)
     return "\n".join(wrap(line, WIDTH, subsequent_indent=indent, initial_indent=line[: len(line) - len(line.lstrip())]))

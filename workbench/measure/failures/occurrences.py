@@ -36,7 +36,7 @@ REGISTERS = Failure(
     _some_registered,
     what="At some time guest and host agree that an area is registered, and writes to it arrive.",
     why="Where this never happens, every HOLDS beside it is empty.",
-    example="A boot.",
+    example="A boot on a host that knows the protocol.",
     seen="Fails, and must, for the null protocol, and on a host that does not know the protocol.",
 )
 ARRIVES = Failure(
