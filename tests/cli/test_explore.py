@@ -1,0 +1,111 @@
+"""``workbench explore`` and ``workbench matrix``: what they print, and what they say to mistakes."""
+
+import csv
+import json
+
+import pytest
+
+from workbench.cli import main
+
+
+def said(capsys, *argv):
+    status = main(argv)
+    captured = capsys.readouterr()
+    return status, captured.out, captured.err
+
+
+def test_explore_as_json(capsys):
+    status, out, _ = said(capsys, "explore", "generic", "--events", "descriptor-race", "--format", "json")
+    found = json.loads(out)
+    assert status == 0
+    assert (found["protocol"], found["verdict"]) == ("generic", "FAILS")
+    assert {"states", "transitions", "depth", "seconds", "bytes_per_state"} <= set(found)
+    by_code = {finding["code"]: finding for finding in found["findings"]}
+    assert set(by_code) == {"F05", "F15"}
+    assert by_code["F05"]["steps"][-1]["step"].startswith("load kvm_memory_area")
+
+
+def test_explore_as_text_and_csv(capsys):
+    argv = ("explore", "generic", "--events", "boot,ignore-msrs", "--property", "false-success,S01")
+    _, text, _ = said(capsys, *argv)
+    assert "boot (1 vCPU, steal_time): HOLDS" in text
+    assert "F04 false-success: " in text
+    assert "S01 registers: never happens" in text
+    assert max(map(len, text.splitlines())) <= 72
+    _, table, _ = said(capsys, *argv, "--format", "csv")
+    rows = list(csv.DictReader(table.splitlines()))
+    assert [(row["event"], row["property"], row["verdict"]) for row in rows] == [
+        ("boot", "F04", "HOLDS"),
+        ("boot", "S01", "HOLDS"),
+        ("ignore-msrs", "F04", "FAILS"),
+        ("ignore-msrs", "S01", "FAILS"),
+    ]
+
+
+def test_mitigations_are_switched_on(capsys):
+    argv = ("explore", "generic", "--events", "descriptor-race", "--property", "F05", "--trace", "none")
+    assert "FAILS" in said(capsys, *argv)[1]
+    assert said(capsys, *argv, "--mitigations", "copy-once")[1].startswith("generic+copy-once: HOLDS")
+
+
+def test_a_replay_file_is_written(capsys, tmp_path):
+    file = tmp_path / "replayed.py"
+    argv = ("explore", "generic", "--events", "descriptor-race", "--trace", "replay", "-o", str(file))
+    assert said(capsys, *argv) == (0, "", "")
+    assert "property='F05'" in file.read_text()
+    status, _, err = said(capsys, "explore", "generic", "--events", "boot", "--trace", "replay")
+    assert (status, err) == (2, "workbench: no finding with a trace: there is nothing to replay\n")
+
+
+def test_a_limit_is_said(capsys):
+    _, out, _ = said(capsys, "explore", "generic", "--events", "boot", "--max-states", "20")
+    assert "generic: BOUNDED" in out
+    assert "search stopped: limit of 20 states; what was not seen may still fail" in out
+
+
+@pytest.mark.parametrize(
+    ("argv", "line"),
+    [
+        (("explore", "nosuch"), "unknown protocol 'nosuch'; known: generic, "),
+        (("explore", "generic", "--events", "nosuch"), "unknown event 'nosuch'; known: boot, "),
+        (("explore", "generic", "--property", "F99"), "unknown property 'F99'; known: F01 stray-write, "),
+        (("explore", "generic", "--features", "nosuch"), "unknown feature 'nosuch'; known: kvmclock, "),
+        (("explore", "generic", "--mitigations", "x"), "protocol 'generic' has no mitigation 'x'; known: copy-once, "),
+        (("explore", "generic", "--vcpus", "0"), "argument --vcpus: 0 is out of range; allowed: 1 to 8"),
+        (("explore", "generic", "--vcpus", "1", "--events", "descriptor-race"), "event 'descriptor-race' needs"),
+        (("matrix", "--mitigations", "x"), "unknown mitigation 'x'; known: all, "),
+        (("matrix", "--vcpus", "1", "--events", "cpu-unplug"), "none of the events can happen at these sizes"),
+    ],
+)
+def test_mistakes_are_one_line(capsys, argv, line):
+    status, out, err = said(capsys, *argv)
+    assert (status, out) == (2, "")
+    assert err.startswith(f"workbench: {line}")
+    assert err.count("\n") == 1
+
+
+def test_matrix_as_json(capsys):
+    argv = ("matrix", "--events", "boot,migrate", "--features", "steal_time", "--vcpus", "1", "--jobs", "1")
+    status, out, _ = said(capsys, *argv, "--property", "F02,S01", "--format", "json")
+    found = json.loads(out)
+    assert status == 0
+    assert {"protocol", "event", "property", "verdict", "states", "steps"} <= set(found[0])
+    verdicts = {(cell["protocol"], cell["event"], cell["property"]): cell["verdict"] for cell in found}
+    assert len(verdicts) == 8
+    assert verdicts["generic", "migrate", "F02"] == "FAILS"
+    assert verdicts["per_feature", "migrate", "F02"] == "HOLDS"
+
+
+def test_matrix_before_and_after_mitigations(capsys):
+    argv = ("matrix", "--protocols", "generic", "--events", "migrate", "--features", "steal_time", "--jobs", "1")
+    _, out, _ = said(capsys, *argv, "--mitigations", "carry-registry", "--vcpus", "1")
+    assert "migrate: F02 lost-registration FAILS -> HOLDS" in out
+    assert "price at 64 vCPUs" in out
+    assert max(map(len, out.splitlines())) <= 72
+    assert out.isascii()
+
+
+def test_symmetry_is_answered_honestly(capsys):
+    status, _, err = said(capsys, "explore", "generic", "--events", "boot", "--symmetry", "--trace", "none")
+    assert status == 0
+    assert "none are interchangeable" in err

@@ -1,0 +1,97 @@
+"""The golden failure matrix and the traces that one would put before the designs' authors.
+
+    python -m tests.measure.golden_matrix
+
+writes tests/golden/matrix.csv and tests/golden/traces/*.txt anew; read the difference before you commit it.
+"""
+
+import csv
+import io
+import os
+from pathlib import Path
+
+from workbench.engines.explore.vm import Bounds
+from workbench.features import choose as choose_features
+from workbench.lifecycle import EVENTS
+from workbench.measure.exploring import Question, explore_question
+from workbench.measure.failures import FAILURES
+from workbench.measure.matrix import matrix
+from workbench.measure.subjects import subject, subjects
+from workbench.present.trace_text import diagram, where
+
+GOLDEN = Path(__file__).resolve().parents[1] / "golden"
+MATRIX = GOLDEN / "matrix.csv"
+TRACES = GOLDEN / "traces"
+
+#: Explored again by every run of the tests; the whole matrix only by the slow ones.
+QUICK = (
+    "kexec-no-teardown",
+    "migrate-no-state",
+    "ignore-msrs",
+    "descriptor-race",
+    "hostile-bad-base",
+)
+
+#: protocol, event, features, vCPUs, failure
+MUST_HAVE = (
+    ("generic", "descriptor-race", "steal_time", 2, "F05"),
+    ("generic", "migrate", "steal_time", 1, "F02"),
+    ("generic", "kexec-no-teardown", "steal_time", 1, "F01"),
+    ("generic", "ignore-msrs", "steal_time", 1, "F04"),
+    ("generic", "memslot-return", "steal_time", 1, "F04"),
+    ("per_feature", "kexec-no-teardown", "steal_time", 1, "F01"),
+    ("per_feature", "migrate", "wall_clock", 1, "F10"),
+    ("per_feature", "double-registration-crossing", "kvmclock", 1, "F15"),
+    ("per_feature", "hostile-bad-base", "async_pf", 1, "F16"),
+)
+
+
+def cells(events=tuple(EVENTS), jobs=1):
+    """Explore these events for both designs; a list of records in the order of the matrix."""
+    found = matrix(subjects(["generic", "per_feature"]), [EVENTS[name] for name in events], jobs=jobs)
+    return [cell.record() for cell in found]
+
+
+def as_csv(records):
+    text = io.StringIO()
+    writer = csv.DictWriter(text, records[0], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(records)
+    return text.getvalue()
+
+
+def question(protocol, event, features, vcpus):
+    return Question(subject(protocol), EVENTS[event], choose_features(features.split(",")), vcpus, Bounds())
+
+
+def trace_file(case):
+    protocol, event, _, _, code = case
+    return TRACES / f"{protocol}-{event}-{code}.txt"
+
+
+def trace_text(case):
+    protocol, event, features, vcpus, code = case
+    failure = FAILURES[code]
+    exploration = explore_question(question(protocol, event, features, vcpus), [failure])
+    rows = exploration.trace(failure)
+    result = exploration.result
+    head = (
+        f"{protocol} under {event} ({vcpus} vCPU{'s' if vcpus > 1 else ''}, {features})\n"
+        f"{code} {failure.name}: {len(rows)} steps\n"
+        f"{result.states} states, {result.transitions} transitions, depth {result.depth}\n\n"
+    )
+    return head + diagram(rows) + where(exploration.places(rows))
+
+
+def main():
+    records = cells(jobs=min(os.cpu_count() or 1, 4))
+    MATRIX.write_text(as_csv(records))
+    print(f"wrote {MATRIX}")
+    TRACES.mkdir(exist_ok=True)
+    for case in MUST_HAVE:
+        trace_file(case).write_text(trace_text(case))
+        print(f"wrote {trace_file(case)}")
+
+
+if __name__ == "__main__":
+    main()

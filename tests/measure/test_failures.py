@@ -1,0 +1,234 @@
+"""The catalogue of failures, the matrix, and the findings that must be there, each confirmed on bytes."""
+
+import csv
+
+import pytest
+
+from tests.measure.golden_matrix import MATRIX, MUST_HAVE, QUICK, as_csv, cells, question, trace_file, trace_text
+from workbench.core.errors import WorkbenchError
+from workbench.engines.explore import BOUNDED, FAILS, HOLDS
+from workbench.engines.explore.vm import Bounds
+from workbench.features import choose as choose_features
+from workbench.lifecycle import EVENTS
+from workbench.measure.exploring import Question, confirm, explore_question, needs_met
+from workbench.measure.failures import FAILURES, choose
+from workbench.measure.matrix import Cell, Size, matrix, merged
+from workbench.measure.mitigations import changes, mitigated, price
+from workbench.measure.subjects import subject, subjects
+
+# What a boot that changes nothing must not say; the two of S are about what must happen.
+SAFE = [code for code, failure in FAILURES.items() if failure.kind == "always"]
+
+
+def explored(protocol, event, features, vcpus=1, reads=0, codes=None, **options):
+    asked = Question(subject(protocol), EVENTS[event], choose_features(features.split(",")), vcpus, Bounds(reads=reads))
+    return explore_question(asked, choose(codes), **options)
+
+
+def failing(protocol, event, features, vcpus=1, reads=0):
+    verdicts = explored(protocol, event, features, vcpus, reads).result.verdicts
+    assert set(verdicts.values()) <= {HOLDS, FAILS}
+    return {code for code, verdict in verdicts.items() if verdict == FAILS}
+
+
+# -- the catalogue -----------------------------------------------------------------------------------------
+
+
+def test_every_failure_tells_its_story():
+    codes = list(FAILURES)
+    assert codes == [f"F{n:02}" for n in range(1, 18)] + ["S01", "S02"]
+    assert len({failure.name for failure in FAILURES.values()}) == len(codes)
+    for failure in FAILURES.values():
+        for text in (failure.what, failure.why, failure.example, failure.seen):
+            assert len(text) > 8, failure.code
+
+
+def test_failures_are_chosen_by_code_or_name():
+    assert [failure.code for failure in choose(["double-fetch", "F01"])] == ["F01", "F05"]
+    with pytest.raises(WorkbenchError, match="unknown property 'F99'; known: F01 stray-write, "):
+        choose(["F99"])
+
+
+# -- what must be found ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("case", MUST_HAVE, ids=lambda case: "-".join(map(str, case)))
+def test_the_finding_is_there_and_happens_again_on_bytes(case):
+    protocol, event, features, vcpus, code = case
+    failure = FAILURES[code]
+    asked = question(protocol, event, features, vcpus)
+    rows = explore_question(asked, [failure]).trace(failure)
+    turns = [(row.actor, row.text) for row in rows]
+    assert failure.holds(confirm(asked, turns[:-1]))
+    assert not failure.holds(confirm(asked, turns))
+
+
+@pytest.mark.parametrize("case", MUST_HAVE, ids=lambda case: "-".join(map(str, case)))
+def test_shortest_traces_are_golden(case):
+    """After a change on purpose: python -m tests.measure.golden_matrix, and read the difference."""
+    assert trace_text(case) == trace_file(case).read_text()
+
+
+@pytest.mark.parametrize(
+    ("protocol", "event", "features", "vcpus", "expected"),
+    [
+        ("generic", "boot", "steal_time", 2, set()),
+        ("generic", "kexec", "steal_time", 1, set()),
+        ("generic", "kexec-no-teardown", "steal_time", 1, {"F01"}),
+        ("generic", "migrate", "steal_time", 1, {"F02"}),
+        ("generic", "ignore-msrs", "steal_time", 1, {"F04", "S01", "S02"}),
+        ("generic", "old-host", "steal_time", 1, {"S01", "S02"}),
+        ("generic", "descriptor-race", "steal_time", 2, {"F05", "F15"}),
+        ("generic", "i386-guest", "steal_time", 1, {"F14"}),
+        ("generic", "encrypted-unshared", "steal_time", 1, {"F13", "S01", "S02"}),
+        ("generic", "hostile-self", "steal_time", 1, {"F07", "F17"}),
+        ("generic", "overlap-vcpus", "kvmclock", 2, {"F12", "F17"}),
+        ("per_feature", "boot", "steal_time", 2, set()),
+        ("per_feature", "kexec", "steal_time", 1, set()),
+        ("per_feature", "kexec-no-teardown", "steal_time", 1, {"F01"}),
+        ("per_feature", "migrate", "steal_time", 1, set()),
+        ("per_feature", "migrate", "wall_clock", 1, {"F10"}),
+        ("per_feature", "migrate-no-state", "steal_time", 1, {"F02"}),
+        ("per_feature", "ignore-msrs", "steal_time", 1, {"F04", "S01", "S02"}),
+        ("per_feature", "descriptor-race", "steal_time", 2, set()),
+        ("per_feature", "double-registration-crossing", "kvmclock", 1, {"F01", "F15"}),
+        ("per_feature", "hostile-bad-base", "async_pf", 1, {"F04", "F16", "S01", "S02"}),
+        ("per_feature", "i386-guest", "steal_time", 1, set()),
+        ("per_feature", "memslot-unplug", "steal_time", 1, {"F11"}),
+    ],
+)
+def test_the_same_event_under_both_designs(protocol, event, features, vcpus, expected):
+    assert failing(protocol, event, features, vcpus) == expected
+
+
+@pytest.mark.parametrize("event", ["boot", "kexec", "migrate"])
+def test_a_design_in_which_nothing_happens_cannot_pass(event):
+    assert failing("null", event, "steal_time") == {"S01", "S02"}
+
+
+@pytest.mark.parametrize(
+    ("bare", "mitigation", "event", "features", "vcpus", "cured"),
+    [
+        ("generic", "copy-once", "descriptor-race", "steal_time", 2, {"F05", "F15"}),
+        ("generic", "pending-result", "ignore-msrs", "steal_time", 1, {"F04"}),
+        ("generic", "carry-registry", "migrate", "steal_time", 1, {"F02"}),
+        ("generic", "refuse-overlap", "overlap", "wall_clock,steal_time", 1, {"F17"}),
+        ("generic", "init-revokes", "init-no-reregister", "steal_time", 1, {"F03"}),
+        ("generic+carry-registry", "quiet-restore", "migrate", "wall_clock", 1, {"F10"}),
+        ("per_feature", "commit-after-check", "hostile-bad-base", "async_pf", 1, {"F16"}),
+        ("per_feature", "quiet-restore", "migrate", "wall_clock", 1, {"F10"}),
+    ],
+)
+def test_a_mitigation_does_what_it_says(bare, mitigation, event, features, vcpus, cured):
+    before, after = (failing(name, event, features, vcpus) for name in (bare, f"{bare}+{mitigation}"))
+    assert before - after == cured
+    assert after <= before
+
+
+def test_revoking_on_crossing_makes_a_stale_area_a_silent_one():
+    """R5 of per_feature: the old area is dropped, the new one is still not mapped, and the guest is told nothing."""
+    before = failing("per_feature", "double-registration-crossing", "kvmclock")
+    after = failing("per_feature+revoke-on-crossing", "double-registration-crossing", "kvmclock")
+    assert (before, after) == ({"F01", "F15"}, {"F04"})
+
+
+def test_the_limit_of_the_registry_bounds_what_an_endless_guest_leaves():
+    codes = ["F08"]
+    before = explored("generic", "hostile-endless", "pv_eoi", codes=codes)
+    after = explored("generic+bound-registry", "hostile-endless", "pv_eoi", codes=codes)
+    assert (before.result.verdict, after.result.verdict) == (FAILS, HOLDS)
+
+
+def test_readers_accept_no_torn_payload_of_linux():
+    assert failing("per_feature", "boot", "kvmclock", 2, reads=1) == set()
+
+
+# -- the matrix --------------------------------------------------------------------------------------------
+
+
+def rows_of(events):
+    with MATRIX.open(newline="") as file:
+        return [row for row in csv.DictReader(file) if row["event"] in events]
+
+
+def test_the_golden_matrix_in_part():
+    """After a change on purpose: python -m tests.measure.golden_matrix, and read the difference."""
+    found = list(csv.DictReader(as_csv(cells(QUICK)).splitlines()))
+    assert found == rows_of(QUICK)
+
+
+@pytest.mark.slow
+def test_the_golden_matrix_in_full():
+    assert as_csv(cells()) == MATRIX.read_text()
+
+
+def test_every_event_is_in_the_golden_matrix():
+    assert {row["event"] for row in rows_of(EVENTS)} == set(EVENTS)
+
+
+def test_processes_share_the_work_and_find_the_same():
+    events, asked = [EVENTS["boot"], EVENTS["old-host"]], choose(["F04", "S01"])
+    alone, shared = (matrix(subjects(["per_feature"]), events, asked, [Size(1, ("pv_eoi",))], jobs=n) for n in (1, 2))
+    assert alone == shared
+    assert [cell.verdict for cell in alone] == [HOLDS, HOLDS, FAILS, FAILS]
+
+
+def test_a_limit_is_never_a_wrong_holds():
+    result = explored("generic", "boot", "steal_time", 2, max_states=500).result
+    assert {result.verdicts[code] for code in SAFE} == {BOUNDED}
+    assert result.verdict == BOUNDED
+
+
+def cell(verdict, steps=None, states=1, code="F01", features="a"):
+    return Cell("p", "e", code, verdict, states, steps, "n", 1, features, "", True)
+
+
+def test_cells_of_several_sizes_become_one():
+    assert merged([cell(HOLDS, states=9), cell(FAILS, 7), cell(FAILS, 5)]) == cell(FAILS, 5)
+    assert merged([cell(HOLDS, states=9), cell(BOUNDED), cell(HOLDS)]).verdict == BOUNDED
+    assert merged([cell(HOLDS, states=9), cell(HOLDS)]).states == 9
+    assert merged([cell(FAILS, code="S01"), cell(HOLDS, code="S01")]).verdict == HOLDS
+    assert merged([cell(FAILS, code="S01"), cell(BOUNDED, code="S01")]).verdict == BOUNDED
+
+
+def test_a_property_says_whether_it_can_be_violated_there():
+    def met(event, vcpus=1, reads=0, protocol="generic"):
+        asked = Question(subject(protocol), EVENTS[event], choose_features(["steal_time"]), vcpus, Bounds(reads=reads))
+        return needs_met(asked)
+
+    assert met("boot") == {"descriptor"}
+    assert met("boot", protocol="per_feature") == frozenset()
+    assert met("encrypted", 2, 1) == {"descriptor", "encrypted", "second vCPU", "readers"}
+    assert met("migrate") == {"descriptor", "restore"}
+    assert met("i386-guest") == {"descriptor", "i386"}
+
+
+def test_mitigations_are_named_for_the_protocols_that_know_them():
+    bare = subjects(["generic", "per_feature"])
+    assert [one.label for one in mitigated(bare, ["copy-once"])] == ["generic+copy-once"]
+    assert len(mitigated(bare, ["all"])) == 2
+    with pytest.raises(WorkbenchError, match="unknown mitigation 'nonsense'; known: all, "):
+        mitigated(bare, ["nonsense"])
+
+
+def test_what_a_mitigation_costs_is_measured():
+    bare, carried = (price(subject(name), vcpus=2) for name in ("generic", "generic+carry-registry"))
+    assert bare.uncarried > 0
+    assert carried.uncarried == 0
+    assert bare[:3] == carried[:3]
+    assert [c.after for c in changes([cell(FAILS, 3)], [cell(HOLDS)])] == [HOLDS]
+
+
+def test_an_event_that_cannot_happen_is_refused():
+    with pytest.raises(WorkbenchError, match="needs at least 2 vCPUs; here are 1"):
+        explored("generic", "descriptor-race", "steal_time", 1)
+    with pytest.raises(WorkbenchError, match="none of the events can happen at these sizes"):
+        matrix(subjects(["generic"]), [EVENTS["descriptor-race"]], sizes=[Size(1, ("steal_time",))])
+
+
+def test_a_schedule_that_does_not_fit_is_refused():
+    asked = question("generic", "boot", "steal_time", 1)
+    with pytest.raises(WorkbenchError, match=r"turn 1: vcpu0 has nothing to do"):
+        confirm(asked, [("vcpu0", "load u8 at 0x0")])
+    with pytest.raises(WorkbenchError, match=r"turn 2: vcpu0 is about to store kvm_steal_time of zeros"):
+        confirm(asked, [("event", "start boot (kernel 0) on vCPU 0"), ("vcpu0", "load u8 at 0x0")])
