@@ -102,6 +102,20 @@ def test_sharing_goes_to_the_vmm_which_does_it():
     assert (machine.counts["hypercall_exits"], machine.counts["user_exits"]) == (1, 1)
 
 
+def test_a_hypercall_leaves_the_guest_passes_kvm_and_is_done_by_the_vmm():
+    share = Share(0, 64, True)
+
+    def program():
+        return (yield share)
+
+    stream = guest_side(PROTOCOL, program())
+    steps = [next(stream), stream.send(None), stream.send(None)]
+    assert steps == [(GUEST, Exit("hypercall", 12)), (KERNEL, ToUser("map_gpa_range")), (USER, share)]
+    with pytest.raises(StopIteration) as stop:
+        stream.send(HANDLED)
+    assert stop.value.value is HANDLED
+
+
 # -- registers nobody claims ---------------------------------------------------------------------------
 
 NOBODYS = [

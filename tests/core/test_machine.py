@@ -11,7 +11,7 @@ from workbench.core.layout import U32, U64
 from workbench.core.machine import MAX_VCPUS, TICK_NS, TSC_PER_NS, Access, Machine
 from workbench.core.outcome import HANDLED
 from workbench.core.scenario import Scenario
-from workbench.core.steps import GUEST, KERNEL, USER, Get, Load, Note, Now, Set, Share, Store, ToUser, Wrmsr
+from workbench.core.steps import GUEST, KERNEL, USER, Exit, Get, Load, Note, Now, Set, Share, Store, ToUser, Wrmsr
 from workbench.core.vcpu import Vcpu
 from workbench.engines.simulate import simulate
 from workbench.features import choose
@@ -125,6 +125,25 @@ def test_a_host_initiated_write_is_no_exit_whoever_serves_it(machine):
     assert machine.run(0, host_write(protocol, machine.cpus[0], 1, 5)) is True
     assert exits(machine) == {"exits": 1, "user_exits": 1, "wrmsr_exits": 1}
     assert machine.memory.load(RAM, 1) == b"\x05"
+
+
+def test_an_exit_that_kvm_has_finished_is_not_given_to_the_vmm_later(machine):
+    guest(machine, Wrmsr(0x4B56_4D05, 0), protocol=PerFeature(choose()))
+    machine.run(0, host_write(ToTheVmm(()), machine.cpus[0], 1, 5))
+    assert exits(machine) == {"exits": 1, "kernel_exits": 1, "wrmsr_exits": 1}
+
+
+def test_an_exit_is_given_to_the_vmm_once_however_often_it_is_asked(machine):
+    host(machine, ToUser("before any exit"))
+    assert exits(machine) == {}
+
+    def program():
+        yield GUEST, Exit("wrmsr", 1)
+        yield KERNEL, ToUser("first")
+        yield USER, ToUser("again")
+
+    machine.run(0, program())
+    assert exits(machine) == {"exits": 1, "user_exits": 1, "wrmsr_exits": 1}
 
 
 def test_a_hypercall_is_a_user_exit(machine):
