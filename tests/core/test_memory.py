@@ -360,3 +360,18 @@ def test_a_memslot_that_moves_is_private_where_it_comes_to_be():
     memory.move(0, 0x4000)
     assert memory.peek(0x4000, 1, KERNEL) is None
     assert memory.shared_pages == 0
+
+
+def test_every_change_of_the_layout_is_counted_once():
+    memory = GuestMemory()
+    seen = [memory.generation]
+    memory.add(0, PAGE_SIZE)
+    seen.append(memory.generation)
+    memory.set_readonly(0, True)
+    seen.append(memory.generation)
+    memory.delete(0)
+    seen.append(memory.generation)
+    assert seen == [0, 1, 2, 3]
+    memory.add(0, PAGE_SIZE)
+    memory.move(0, 2 * PAGE_SIZE)
+    assert memory.generation > 4

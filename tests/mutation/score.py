@@ -20,6 +20,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.mutation import unshrunk
 from tests.mutation.mutants import Mutant, mutants
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -91,8 +92,10 @@ class Copy:
             raise SystemExit(f"the tests of {file} do not import it from {self.folder}")
 
     def _run(self, tests: Sequence[str], patience: float | None) -> bool:
-        command = [sys.executable, "-m", "pytest", "-x", "-q", "--tb=no", "-p", "no:cacheprovider", *tests]
-        environment = {**os.environ, "PYTHONPATH": str(self.folder), "PYTHONDONTWRITEBYTECODE": "1"}
+        plugins = ["-p", "no:cacheprovider", "-p", unshrunk.__name__]
+        command = [sys.executable, "-m", "pytest", "-x", "-q", "--tb=no", *plugins, *tests]
+        told = {"PYTHONPATH": str(self.folder), "PYTHONDONTWRITEBYTECODE": "1", "HYPOTHESIS_PROFILE": unshrunk.PROFILE}
+        environment = {**os.environ, **told}
         try:
             done = subprocess.run(
                 command, cwd=self.folder, env=environment, capture_output=True, timeout=patience, check=False
