@@ -16,7 +16,10 @@ CODES = ["F01", "F04", "F05", "S01"]
 
 
 def explored(**options):
-    chosen, events = subjects(["generic", "per_feature+quiet-restore"]), choose(["old-host", "ignore-msrs"])
+    chosen, events = (
+        subjects(["generic", "per_feature+commit-after-check"]),
+        choose(["old-host", "ignore-msrs"]),
+    )
     return matrix(chosen, events, choose_failures(CODES), [Size(1, ("wall_clock",))], **options)
 
 
@@ -36,7 +39,7 @@ def brightness(cell):
 
 def test_a_panel_for_each_protocol_with_events_by_codes(cells):
     panels = failures(cells).axes
-    assert [axes.get_title(loc="left") for axes in panels] == ["generic", "per_feature+quiet-restore"]
+    assert [axes.get_title(loc="left") for axes in panels] == ["generic", "per_feature+commit-after-check"]
     for axes in panels:
         assert [label.get_text() for label in axes.get_xticklabels()] == CODES
         assert [label.get_text() for label in axes.get_yticklabels()] == ["old-host", "ignore-msrs"]
@@ -44,9 +47,9 @@ def test_a_panel_for_each_protocol_with_events_by_codes(cells):
 
 def test_what_fails_says_in_how_many_steps_and_nothing_else_does(cells):
     shown = [word for axes in failures(cells).axes for word in words(axes)]
-    assert shown == [
-        (str(cell.steps) if cell.steps else "-") if cell.verdict == FAILS else "" for cell in cells
-    ]
+    expected = [str(cell.steps) if cell.steps else "-" for cell in cells if cell.verdict == FAILS]
+    assert shown == expected
+    assert {"-", "5"} <= set(shown)
 
 
 def test_several_mitigations_are_counted_so_that_the_title_fits(cells):
@@ -79,7 +82,7 @@ def test_a_search_that_was_stopped_is_not_shown_as_holding():
     stopped = explored(max_states=3)
     assert BOUNDED in {cell.verdict for cell in stopped}
     shown = [word for axes in failures(stopped).axes for word in words(axes)]
-    assert [word == "?" for word in shown] == [cell.verdict == BOUNDED for cell in stopped]
+    assert shown.count("?") == sum(cell.verdict == BOUNDED for cell in stopped)
 
 
 def test_the_same_matrix_gives_the_same_bytes(cells):

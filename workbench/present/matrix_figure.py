@@ -89,12 +89,14 @@ def _panel(
     axes: Axes, cells: Mapping[tuple[str, str], Cell], events: Sequence[str], codes: Sequence[str]
 ) -> None:
     for y, event in enumerate(events):
-        for x, code in enumerate(codes):
-            look = mark(cells.get((event, code)))
+        looks = [mark(cells.get((event, code))) for code in codes]
+        for look in dict.fromkeys(one._replace(text="") for one in looks):
+            alike = [(x, 1) for x, one in enumerate(looks) if one._replace(text="") == look]
             # The colour of the edge is the colour of the hatch: a dark one would drown the text.
-            place = [x, x + 1], y, y + 1
-            axes.fill_between(*place, facecolor=look.fill, hatch=look.hatch, edgecolor="#999999")
-            axes.text(x + 0.5, y + 0.5, look.text, ha="center", va="center", color=look.ink, fontsize=8)
+            axes.broken_barh(alike, (y, 1), facecolor=look.fill, hatch=look.hatch, edgecolor="#999999")
+        for x, look in enumerate(looks):
+            if look.text:
+                axes.text(x + 0.5, y + 0.5, look.text, ha="center", va="center", color=look.ink, fontsize=8)
     axes.set_xlim(0, len(codes))
     axes.set_ylim(len(events), 0)
     axes.set_xticks([x + 0.5 for x in range(len(codes))], codes, fontsize=7)
