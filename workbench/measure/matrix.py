@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from multiprocessing import get_context
 from typing import Any, NamedTuple
@@ -23,7 +24,7 @@ from workbench.measure.failures import FAILURES, Failure
 from workbench.measure.subjects import Subject
 
 #: A size that exceeds this is BOUNDED in the matrix; ``explore`` goes further.
-MAX_STATES = 200_000
+MAX_STATES = 500_000
 
 
 @dataclass(frozen=True)
@@ -198,6 +199,8 @@ def _worked(todo: Sequence[Task], jobs: int) -> Iterator[tuple[Task, tuple[list[
     with ProcessPoolExecutor(jobs, mp_context=get_context("forkserver")) as pool:
         try:
             yield from zip(todo, pool.map(work, todo, chunksize=1), strict=True)
+        except BrokenProcessPool as error:
+            raise WorkbenchError("a worker process was killed, perhaps for lack of memory; try --jobs 1") from error
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
