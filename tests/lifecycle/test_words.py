@@ -276,3 +276,12 @@ def test_migration_control_needs_a_vmm_that_listens():
         ("per_feature", "allow-migration-unserved"): SILENT,
     }
     assert run_of("per_feature", "allow-migration").counts["user_exits"] == 1
+
+
+def test_a_kernel_that_can_revokes_everything_when_a_cpu_comes_up():
+    """One more WRMSR for each vCPU at boot is the price of the mitigation ``revoke-all``."""
+    features = choose()
+    plain = simulate(Scenario(PROTOCOLS["generic"](features), features, vcpus=4), EVENTS["boot"])
+    revoking = simulate(Scenario(PROTOCOLS["generic"](features, ["revoke-all"]), features, vcpus=4), EVENTS["boot"])
+    assert revoking.counts["wrmsr_exits"] == plain.counts["wrmsr_exits"] + 4
+    assert revoking.fates == plain.fates

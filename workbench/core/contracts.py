@@ -127,6 +127,14 @@ class Protocol:
         return ACCEPTED
         yield
 
+    def revoke_all(self, cpu: Vcpu) -> Program:
+        """Guest: revoke whatever a kernel before may have registered. A kernel does so when a CPU comes up.
+
+        Default: the design has no call for it.
+        """
+        return
+        yield
+
     # -- the host's side ---------------------------------------------------------------------------
 
     def on_wrmsr(self, cpu: Vcpu, msr: int, value: int, *, host_initiated: bool = False) -> Program:

@@ -40,6 +40,7 @@ class LinuxKernel:
         """Guest: what one CPU does when it comes up for the first time: share its pages, then register."""
         if self.scenario.encrypted:
             yield from self.share(cpu)
+        yield from self.scenario.protocol.revoke_all(self.here(cpu))
         yield from self.online(cpu)
 
     def online(self, cpu: Vcpu) -> Program:
