@@ -80,7 +80,8 @@ def test_states_counted_in_one_run_are_those_asserted_one_property_at_a_time(mod
 
 @pytest.mark.spin
 def test_what_spin_refuses_is_said_in_one_line():
-    with pytest.raises(EngineError, match=r"^spin failed: spin: model.pml:1, Error: undeclared variable: nonsense .*$") as raised:
+    said = r"^spin failed: spin: model.pml:1, Error: undeclared variable: nonsense .*$"
+    with pytest.raises(EngineError, match=said) as raised:
         run_spin("active proctype p() { nonsense nonsense }")
     assert "\n" not in str(raised.value)
 
