@@ -6,6 +6,9 @@ the one with the shortest trace, otherwise the one with the most states. HOLDS i
 
 from __future__ import annotations
 
+import os
+import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -196,7 +199,7 @@ def _worked(todo: Sequence[Task], jobs: int) -> Iterator[tuple[Task, tuple[list[
     if jobs == 1:
         yield from ((task, work(task)) for task in todo)
         return
-    with ProcessPoolExecutor(jobs, mp_context=get_context("forkserver")) as pool:
+    with ProcessPoolExecutor(jobs, mp_context=get_context("forkserver"), initializer=_end_with_parent) as pool:
         try:
             yield from zip(todo, pool.map(work, todo, chunksize=1), strict=True)
         except BrokenProcessPool as error:
@@ -204,6 +207,18 @@ def _worked(todo: Sequence[Task], jobs: int) -> Iterator[tuple[Task, tuple[list[
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
+
+
+def _end_with_parent() -> None:
+    """Let this worker end when whoever started it was killed and so could not end it."""
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1.0)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 __all__ = ["MAX_STATES", "Cell", "Size", "Task", "cells_of", "matrix", "merged", "sizes_for", "tasks", "work"]
