@@ -375,3 +375,67 @@ def test_every_change_of_the_layout_is_counted_once():
     memory.add(0, PAGE_SIZE)
     memory.move(0, 2 * PAGE_SIZE)
     assert memory.generation > 4
+
+
+def test_single_bytes_of_the_first_page_are_those_that_were_stored():
+    memory = GuestMemory()
+    memory.add(0, PAGE_SIZE)
+    memory.store(0, b"\x01\x02")
+    memory.store(PAGE_SIZE - 1, b"\x03")
+    assert [memory.load(gpa, 1) for gpa in (0, 1, 2, PAGE_SIZE - 1)] == [b"\x01", b"\x02", b"\x00", b"\x03"]
+
+
+def test_nothing_at_an_address_is_reachable_where_a_byte_there_is():
+    memory = GuestMemory()
+    memory.add(0, PAGE_SIZE)
+    for gpa, is_reachable in ((0, True), (PAGE_SIZE - 1, True), (PAGE_SIZE, False), (GPA_LIMIT, False)):
+        assert memory.reachable(gpa, 0, GUEST) is memory.reachable(gpa, 1, GUEST) is is_reachable
+
+
+# -- many pages at once: the same as one after the other -----------------------------------------------
+
+FRAMES = range(2, 6)
+
+
+def paged(log_dirty=True):
+    memory = GuestMemory(encrypted=True)
+    memory.add(0, 8 * PAGE_SIZE, log_dirty=log_dirty)
+    return memory
+
+
+def test_rows_are_what_loads_of_each_page_are():
+    memory = paged()
+    assert memory.rows(FRAMES, 16, 8) == [bytes(8)] * len(FRAMES)
+    memory.store(3 * PAGE_SIZE + 16, b"in three")
+    memory.store(7 * PAGE_SIZE + 16, b"in seven")
+    assert memory.rows(FRAMES, 16, 8) == [memory.load(frame * PAGE_SIZE + 16, 8) for frame in FRAMES]
+    assert memory.rows(FRAMES, 16, 8)[1] == b"in three"
+    assert memory.rows(FRAMES, 18, 2)[1] == b" t"
+
+
+def test_open_pages_are_the_memory_itself():
+    memory = paged()
+    for page in memory.open(FRAMES):
+        page[0:2] = b"me"
+    assert [memory.load(frame * PAGE_SIZE, 3) for frame in FRAMES] == [b"me\0"] * len(FRAMES)
+    assert memory.load(PAGE_SIZE, 2) == bytes(2)
+
+
+@pytest.mark.parametrize("side", [GUEST, KERNEL, USER])
+@pytest.mark.parametrize("log_dirty", [True, False])
+def test_marked_pages_are_logged_as_written_pages_are(side, log_dirty):
+    one, other = paged(log_dirty), paged(log_dirty)
+    for memory in (one, other):
+        memory.share(0, 8 * PAGE_SIZE, True)
+    one.mark(FRAMES, side)
+    for frame in FRAMES:
+        assert other.poke(frame * PAGE_SIZE, b"x", side)
+    logs = [(memory.dirty_log(0), memory.vmm_dirty()) for memory in (one, other)]
+    assert logs[0] == logs[1]
+    assert any(logs[0]) is (log_dirty or side is USER)
+
+
+def test_shared_pages_are_counted_among_those_asked_about():
+    memory = paged()
+    memory.share(PAGE_SIZE, 2 * PAGE_SIZE, True)
+    assert [memory.shared_among(frames) for frames in (FRAMES, range(8), range(3, 8))] == [1, 2, 0]

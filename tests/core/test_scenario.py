@@ -3,6 +3,7 @@
 The word for what became of an area is tested with the lifecycle (test_fate_of.py).
 """
 
+from dataclasses import FrozenInstanceError
 from itertools import pairwise
 
 import pytest
@@ -28,6 +29,20 @@ def test_a_vcpu_has_its_descriptor_where_its_kernel_keeps_it():
             gpa = scenario.addresses.gpa(Unit(generation, index, DESCRIPTOR))
             assert scenario.cpu(index, generation).descriptor == gpa
     assert Scenario(PerFeature(ALL), ALL).cpu(0).descriptor == 0, "no descriptor, no place for one"
+
+
+def test_a_protocol_without_descriptors_has_no_place_set_aside_for_them():
+    addresses = Scenario(PerFeature(ALL), ALL).addresses
+    assert DESCRIPTOR not in {unit.what for unit in addresses.units(0, 0)}
+
+
+def test_a_scenario_is_a_value():
+    protocol = Generic(ALL)
+    assert Scenario(protocol, ALL) == Scenario(protocol, ALL)
+    assert hash(Scenario(protocol, ALL)) == hash(Scenario(protocol, ALL))
+    assert Scenario(protocol, ALL) != Scenario(protocol, ALL, vcpus=2)
+    with pytest.raises(FrozenInstanceError):
+        Scenario(protocol, ALL).vcpus = 2
 
 
 def test_the_descriptor_has_the_size_of_the_guests_abi():
