@@ -57,6 +57,8 @@ class _Pair:
         if isinstance(a, (frozenset, tuple)):
             return self._contents(a, b)
         if dataclasses.is_dataclass(a) and _compares_by_value(kind):
+            if kind.__dataclass_params__.frozen and a == b and _is_hashable(a):
+                return (kind, a)  # what cannot change is its value
             return (kind, self._all(_attributes(a), _attributes(b)))
         if _compares_by_value(kind) and not callable(a):
             return self._equal(a, b)
@@ -147,6 +149,14 @@ class _Pair:
 
 def _compares_by_value(kind: Any) -> bool:
     return kind.__hash__ is not None and kind.__eq__ is not object.__eq__
+
+
+def _is_hashable(value: Any) -> bool:
+    try:
+        hash(value)
+    except TypeError:
+        return False
+    return True
 
 
 class _Same:
