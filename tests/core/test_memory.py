@@ -399,7 +399,8 @@ FRAMES = range(2, 6)
 
 def paged(log_dirty=True):
     memory = GuestMemory(encrypted=True)
-    memory.add(0, 8 * PAGE_SIZE, log_dirty=log_dirty)
+    memory.add(0, PAGE_SIZE)
+    memory.add(PAGE_SIZE, 7 * PAGE_SIZE, log_dirty=log_dirty)
     return memory
 
 
@@ -430,7 +431,7 @@ def test_marked_pages_are_logged_as_written_pages_are(side, log_dirty):
     one.mark(FRAMES, side)
     for frame in FRAMES:
         assert other.poke(frame * PAGE_SIZE, b"x", side)
-    logs = [(memory.dirty_log(0), memory.vmm_dirty()) for memory in (one, other)]
+    logs = [(memory.dirty_log(0), memory.dirty_log(PAGE_SIZE), memory.vmm_dirty()) for memory in (one, other)]
     assert logs[0] == logs[1]
     assert any(logs[0]) is (log_dirty or side is USER)
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from workbench.core.hoststate import VM, area, register
+from workbench.core.hoststate import VM, area, pending, register
 from workbench.core.outcome import ACCEPTED, FAULT, HANDLED
 from workbench.core.steps import Backed, Set, Wrmsr
 from workbench.core.vcpu import KVM_SUPPORTED, Host
@@ -320,6 +320,25 @@ def test_per_feature_R9_disabling_and_init_drop_what_waits(bench, drop):
     bench.wrmsr(APF_ACK, 1)
     bench.enter()
     assert token(bench) == 0
+
+
+def test_per_feature_R9_enabling_again_after_what_waited_was_dropped_wakes_all_at_the_next_entry(bench):
+    bench.memory.store(0x3004, b"\5\0\0\0")
+    bench.wrmsr(APF_EN, 0x3009)
+    bench.enter()  # the token is not taken: the wake-all waits for an ACK
+    bench.wrmsr(APF_EN, 0)
+    bench.memory.store(0x3004, bytes(4))
+    bench.wrmsr(APF_EN, 0x3009)
+    bench.enter()
+    assert token(bench) == 0xFFFF_FFFF
+
+
+def test_per_feature_R20_a_clock_that_the_vmm_switches_off_has_no_update_due(bench):
+    bench.register("kvmclock", 0x3000)
+    assert bench.set_msr(CLOCK, 0) is True
+    assert pending(0, "kvmclock") not in bench.machine.entries
+    assert bench.set_msr(CLOCK, 0x3001) is True
+    assert bench.machine.entries[pending(0, "kvmclock")] is True
 
 
 def test_per_feature_R10_a_refused_enable_is_remembered(bench):
