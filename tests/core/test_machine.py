@@ -11,7 +11,22 @@ from workbench.core.layout import U32, U64
 from workbench.core.machine import MAX_VCPUS, TICK_NS, TSC_PER_NS, Access, Machine
 from workbench.core.outcome import HANDLED
 from workbench.core.scenario import Scenario
-from workbench.core.steps import GUEST, KERNEL, USER, Exit, Get, Load, Note, Now, Set, Share, Store, ToUser, Wrmsr
+from workbench.core.steps import (
+    GUEST,
+    KERNEL,
+    USER,
+    Exit,
+    Get,
+    Load,
+    Moment,
+    Note,
+    Now,
+    Set,
+    Share,
+    Store,
+    ToUser,
+    Wrmsr,
+)
 from workbench.core.vcpu import Vcpu
 from workbench.engines.simulate import simulate
 from workbench.features import choose
@@ -284,3 +299,9 @@ def test_a_side_is_told_from_the_others(machine):
     assert machine.poke(RAM + 0x1000, b"u", USER)
     assert machine.poke(RAM + 0x2000, b"g", GUEST)
     assert machine.memory.dirty_log(0) == [RAM, RAM + 0x2000]
+
+
+@pytest.mark.parametrize(("seed", "ns"), [(None, 1_000_000), (0, 1_000_000), (1, 1_007_919), (127, 1_005_713)])
+def test_the_clock_begins_within_the_second_millisecond_where_the_seed_says(seed, ns):
+    machine = Machine([Vcpu(0)]) if seed is None else Machine([Vcpu(0)], seed=seed)
+    assert machine.now() == Moment(ns, TSC_PER_NS * ns, ns // 10)

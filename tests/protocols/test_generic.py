@@ -635,3 +635,25 @@ def test_generic_R6_user_space_is_entered_after_the_check_and_before_the_second_
     assert {side for side, _ in kinds[: at + 1]} == {KERNEL}
     assert {side for side, _ in kinds[at + 1 :]} == {USER}
     assert kinds[at + 1] == (USER, "Load")
+
+
+def test_generic_R14_mitigation_revoke_all_is_an_instruction_that_completes():
+    bench = Bench(Generic, mitigations=("revoke-all",))
+    bench.register("steal_time", 0x3000)
+    assert bench.wrmsr(MSR, 0) is HANDLED
+    assert bench.machine.entries == {}
+    assert bench.wrmsr(MSR, 0) is HANDLED, "also where there is nothing to revoke"
+
+
+@pytest.mark.parametrize("mitigations", [(), ("carry-registry",)])
+def test_generic_R15_each_area_is_sixteen_bytes_and_their_number_four(mitigations):
+    bench = Bench(Generic, mitigations=mitigations)
+    bench.register("steal_time", 0x3000)
+    bench.register("wall_clock", 0x4000)
+    sizes = [(entry.cpu, entry.name, entry.entry_bytes, entry.wire_bytes) for entry in bench.state()]
+    assert sizes == [
+        (VM, "area wall_clock", 16, 16),
+        (VM, "number of areas", 4, 4),
+        (0, "area steal_time", 16, 16),
+        (0, "number of areas", 4, 4),
+    ]
