@@ -141,6 +141,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--files", nargs="+", choices=tuple(TESTS), default=tuple(TESTS), metavar="FILE")
     parser.add_argument("--sample", type=int, metavar="N", help="how many changes, drawn by --seed (default all)")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--skip", type=int, default=0, metavar="N", help="leave out the first N, to go on after a stop")
     args = parser.parse_args(arguments)
     possible = [m for file in args.files for m in mutants(file, (ROOT / file).read_text())]
     drawn = range(len(possible))
@@ -149,7 +150,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     found: list[Tried] = []
     with tempfile.TemporaryDirectory() as name:
         try:
-            found.extend(tried([possible[number] for number in drawn], Copy(Path(name))))
+            found.extend(tried([possible[number] for number in drawn][args.skip :], Copy(Path(name))))
         except KeyboardInterrupt:
             print("interrupted: what follows is what was tried so far", file=sys.stderr)
     print(report(found, possible))
