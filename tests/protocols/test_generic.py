@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from workbench.core.driver import host_side
 from workbench.core.hoststate import VM, registry
 from workbench.core.layout import Abi
+from workbench.core.memory import GPA_LIMIT
 from workbench.core.outcome import ACCEPTED, FAULT, HANDLED, REFUSED
 from workbench.core.steps import KERNEL, USER, Load, Store, ToUser, Wrmsr
 from workbench.core.vcpu import Host
@@ -470,14 +471,41 @@ def test_generic_R15_after_a_quiet_restore_the_next_entry_writes_the_clock_once(
     assert bench.number(0x3000) == 2
 
 
-def test_generic_R15_a_carried_area_without_memory_on_the_destination_is_left_out():
-    bench = Bench(Generic, mitigations=("carry-registry",))
+@pytest.mark.parametrize(("mitigations", "served"), [((), HOLE), (("validate-restore",), None)])
+def test_generic_R15_a_carried_area_without_memory_on_the_destination(mitigations, served):
+    """It is trusted, until memory comes and is written; mitigation validate-restore leaves it out."""
+    bench = Bench(Generic, mitigations=("carry-registry", *mitigations))
     bench.memory.add(HOLE, 0x1000)
     bench.register("steal_time", HOLE)
     bench.register("kvmclock", 0x3000)
     bench.memory.delete(HOLE)
     bench.migrate()
-    assert (bench.area("steal_time"), bench.area("kvmclock")) == (None, 0x3000)
+    assert (bench.area("steal_time"), bench.area("kvmclock")) == (served, 0x3000)
+    bench.memory.add(HOLE, 0x1000)
+    bench.enter()
+    assert any(bench.load(HOLE, 64)) is (served is not None)
+
+
+@pytest.mark.parametrize(
+    ("base", "size", "good"),
+    [
+        (SLOT_END - 64, 64, True),
+        (HOLE, 64, False),
+        (SLOT_END - 32, 64, False),
+        (GPA_LIMIT - 32, 64, False),
+        (0x3000, 63, False),
+    ],
+)
+def test_generic_R15_mitigation_validate_restore_takes_what_the_call_takes(base, size, good):
+    """Mitigation validate-restore: the same descriptor is served after a restore if and only if the call serves it."""
+    for mitigations in ((), ("validate-restore",)):
+        called, restored = (Bench(Generic, mitigations=("carry-registry", *mitigations)) for _ in range(2))
+        call(called, base, size, TYPES["steal_time"])
+        cpus = tuple(restored.machine.cpus.values())
+        restored.host(restored.protocol.restore(cpus, ((0, TYPES["steal_time"], base, size),)))
+        assert (called.area("steal_time") == base) is good
+        agree = called.machine.host_entries("area") == restored.machine.host_entries("area")
+        assert agree is (good or "validate-restore" in mitigations)
 
 
 @pytest.mark.parametrize(

@@ -182,12 +182,16 @@ class Protocol:
     # -- live migration ----------------------------------------------------------------------------
 
     def save(self, cpus: Sequence[Vcpu]) -> Program:
-        """VMM: return what the existing interfaces carry, as a tuple. Default: nothing."""
+        """VMM: return what the existing interfaces carry, as a tuple. Default: nothing.
+
+        One item for each register or area, in the order in which it is to be put back. An address stands in its item
+        as a number, control bits in its lowest bits: events exchange items, and let a number name other memory.
+        """
         return ()
         yield
 
     def restore(self, cpus: Sequence[Vcpu], saved: tuple[Any, ...]) -> Program:
-        """VMM: put ``saved`` back on the destination."""
+        """VMM: put the items of ``saved`` back on the destination, in the order in which they stand there."""
         return
         yield
 

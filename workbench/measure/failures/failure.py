@@ -6,7 +6,7 @@ from typing import Literal
 
 from workbench.core.facts import Facts
 
-#: What a scenario must have for a property to be about it at all; see ``workbench.measure.cells.circumstances``.
+#: What a scenario must have for a property to be about it at all; see ``workbench.measure.exploring.needs_met``.
 Need = Literal["descriptor", "encrypted", "i386", "readers", "second vCPU", "restore"]
 
 
