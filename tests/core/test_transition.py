@@ -5,7 +5,24 @@ import pytest
 from workbench.core.errors import LayoutError, WorkbenchError
 from workbench.core.layout import S8, U8, U16, U32, U64, Abi, struct
 from workbench.core.machine import Machine
-from workbench.core.steps import GUEST, KERNEL, USER, Backed, Exit, Get, Load, Moment, Note, Now, Set, Store, Wrmsr
+from workbench.core.spontaneous import is_quiet
+from workbench.core.steps import (
+    GUEST,
+    KERNEL,
+    USER,
+    AllVcpus,
+    Backed,
+    Exit,
+    Get,
+    Load,
+    Moment,
+    Note,
+    Now,
+    Quiesce,
+    Set,
+    Store,
+    Wrmsr,
+)
 from workbench.core.transition import decode, encode, layout_of, perform, size_of
 from workbench.core.vcpu import Vcpu
 
@@ -104,11 +121,27 @@ def test_an_exit_answers_with_the_vcpus_record(world):
     assert perform(world, 0, GUEST, Exit("wrmsr", 1)) is world.cpus[0]
 
 
+def test_a_handler_hears_of_all_vcpus_and_where_programs_run_in_turn_nobody_is_in_the_way():
+    machine = Machine(Vcpu(index) for index in range(3))
+    assert perform(machine, 2, KERNEL, AllVcpus()) == (0, 1, 2)
+    assert perform(machine, 2, KERNEL, Quiesce()) is None
+    assert machine.counts["quiesces"] == 1
+
+
+@pytest.mark.parametrize(
+    ("pending", "quiet"),
+    [(None, True), ((GUEST, Load(0, U64)), True), ((GUEST, Exit("wrmsr", 1)), True), ((KERNEL, Quiesce()), True),
+     ((KERNEL, Get("key")), False), ((USER, Set("key", 1)), False)],
+)  # fmt: skip
+def test_the_host_does_nothing_for_a_vcpu_that_is_in_the_guest_or_waits_itself(pending, quiet):
+    assert is_quiet(pending) is quiet
+
+
 @pytest.mark.parametrize("thing", ["text", None, 7, Wrmsr(1, 2)])
 def test_what_is_no_step_is_named_together_with_what_is(world, thing):
     with pytest.raises(WorkbenchError) as error:
         perform(world, 3, GUEST, thing)
     assert str(error.value) == (
-        f"vCPU 3 yielded {thing!r}, which is not a step; steps are: Backed, Exit, Get, Load, Note, Now, Set, "
-        "Share, Store, ToUser, Wrmsr, Rdmsr"
+        f"vCPU 3 yielded {thing!r}, which is not a step; steps are: AllVcpus, Backed, Exit, Get, Load, Note, Now, "
+        "Quiesce, Set, Share, Store, ToUser, Wrmsr, Rdmsr"
     )

@@ -142,6 +142,13 @@ class Machine:
         if self.trace is not None:
             self.trace.append(Access(cpu, "kernel", f"to user: {step.reason}", "user", None, 0))
 
+    def vcpus(self) -> tuple[int, ...]:
+        return tuple(self.cpus)
+
+    def quiesce(self, cpu: int) -> None:
+        # Each program runs to its end before the next one starts: there is nobody to wait for.
+        self.counts["quiesces"] += 1
+
     # -- questions -----------------------------------------------------------------------------------
 
     def host_entries(self, kind: str) -> dict[Key, Any]:

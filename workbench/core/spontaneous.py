@@ -16,7 +16,7 @@ from workbench.core.driver import guest_side, host_side
 from workbench.core.ghosts import noting_refusals, reading
 from workbench.core.hoststate import VM, Key, area
 from workbench.core.scenario import Scenario, believes
-from workbench.core.steps import Moment, Note, Program
+from workbench.core.steps import GUEST, Moment, Note, Program, Quiesce
 from workbench.core.vmsteps import GuestProgram, Init, OnHost, Start
 
 EVENT = "event"
@@ -43,6 +43,14 @@ def cpu_of(slot: str) -> int:
 def serves_exit(slot: str) -> bool:
     """Tell whether what the host does in this slot is the handler of an exit."""
     return slot.startswith("vcpu")
+
+
+def is_quiet(pending: Any) -> bool:
+    """Tell whether the host does nothing in a slot whose pending (side, step) is this one; None: it is idle.
+
+    It does nothing where the guest runs, or where it waits itself until it is quiet.
+    """
+    return pending is None or pending[0] is GUEST or type(pending[1]) is Quiesce
 
 
 class Begin(NamedTuple):

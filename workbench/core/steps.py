@@ -15,6 +15,8 @@ Rdmsr        guest program                               int, or ``FAULT``
 Share        guest program (encrypted guest)             ``HANDLED`` or ``FAULT``
 Get, Set     host handler                                value (``None`` if absent); ``None``
 Backed       host handler                                is the range RAM the host may write?
+AllVcpus     host handler                                tuple of the indices of all vCPUs
+Quiesce      host handler: comes back when it is quiet   ``None``
 ToUser       host handler: the rest runs in the VMM      ``None``
 Now          host handler                                a :class:`Moment`
 Note         guest program: a ghost, for properties      ``None``
@@ -98,6 +100,21 @@ class Backed(NamedTuple):
 
     gpa: int
     size: int
+
+
+class AllVcpus(NamedTuple):
+    """Ask which vCPUs the VM has, whether they run or not (kvm_for_each_vcpu)."""
+
+
+class Quiesce(NamedTuple):
+    """Wait until the host does nothing for any other vCPU: no update is under way, no exit is being handled.
+
+    A vCPU that waits here itself counts as quiet, or two of them would wait for each other. What begins later is not
+    waited for. In KVM this is synchronize_srcu(&kvm->srcu), for which the waiting thread lets go of its own read
+    side: a vCPU's thread holds it from exit to entry, all that it writes into guest memory included. A request with
+    KVM_REQUEST_WAIT would not do: it waits for vCPUs to leave the guest, and those that write are outside
+    (Linux 6.12 virt/kvm/kvm_main.c kvm_request_needs_ipi: mode != OUTSIDE_GUEST_MODE).
+    """
 
 
 class ToUser(NamedTuple):

@@ -13,6 +13,7 @@ from workbench.core.layout import Abi, Layout, Scalar, Struct
 from workbench.core.outcome import HANDLED
 from workbench.core.steps import (
     GUEST,
+    AllVcpus,
     Backed,
     Exit,
     Get,
@@ -20,6 +21,7 @@ from workbench.core.steps import (
     Moment,
     Note,
     Now,
+    Quiesce,
     Set,
     Share,
     Side,
@@ -42,6 +44,8 @@ class World(Protocol):
     def now(self) -> Moment: ...
     def leave(self, cpu: int, step: Exit) -> Vcpu: ...
     def to_user(self, cpu: int, step: ToUser) -> None: ...
+    def vcpus(self) -> tuple[int, ...]: ...
+    def quiesce(self, cpu: int) -> Any: ...
 
 
 def layout_of(what: Any) -> Layout | Scalar | int:
@@ -112,6 +116,8 @@ _PERFORM: dict[type, Callable[[World, int, Side, Any], Any]] = {
     Note: lambda world, cpu, side, step: world.note(step.key, step.value),
     Exit: lambda world, cpu, side, step: world.leave(cpu, step),
     ToUser: lambda world, cpu, side, step: world.to_user(cpu, step),
+    AllVcpus: lambda world, cpu, side, step: world.vcpus(),
+    Quiesce: lambda world, cpu, side, step: world.quiesce(cpu),
 }
 
 

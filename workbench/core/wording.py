@@ -13,7 +13,7 @@ from workbench.core.layout import Layout, Struct
 from workbench.core.outcome import Answer
 from workbench.core.scenario import Scenario
 from workbench.core.spontaneous import Begin
-from workbench.core.steps import Backed, Exit, Get, Load, Note, Now, Set, Share, Store, ToUser
+from workbench.core.steps import AllVcpus, Backed, Exit, Get, Load, Note, Now, Quiesce, Set, Share, Store, ToUser
 from workbench.core.transition import size_of
 from workbench.core.value import Value
 from workbench.core.vmsteps import (
@@ -115,6 +115,8 @@ _TEXT: dict[type, Callable[[Any], str]] = {
     Set: lambda s: f"set {key_text(s.key)} = {value_text(s.value)}",
     Backed: lambda s: f"is {s.gpa:#x}+{s.size:#x} memory?",
     ToUser: lambda s: f"exit to user space: {s.reason}",
+    AllVcpus: lambda s: "which vCPUs are there?",
+    Quiesce: lambda s: "wait until no other vCPU is being served",
     Now: lambda s: "read the clock",
     Note: lambda s: f"guest: {key_text(s.key)} = {value_text(s.value)}",
     Begin: lambda s: f"start {s.program}",

@@ -100,3 +100,10 @@ class KvmWorld:
 
     def to_user(self, cpu: int, step: ToUser) -> None:
         """Nothing: the exit has come to user space already."""
+
+    def vcpus(self) -> tuple[int, ...]:
+        """Answer with the vCPUs that KVM_CREATE_VCPU has made."""
+        return tuple(self._machine.records)
+
+    def quiesce(self, cpu: int) -> None:
+        """Nothing: our handlers and updates hold one lock from beginning to end, so no other is under way."""

@@ -66,6 +66,9 @@ class LaneMachine(Machine):
         descriptor = lifted(self.batch, [record.descriptor for record in records])
         return {self.index.first: replace(records[0], index=self.index, descriptor=descriptor)}
 
+    def vcpus(self) -> tuple[int, ...]:
+        return self.real.vcpus()
+
     def check(self) -> None:
         """Raise Diverged if anything was refused on the way, or the time of the lanes was wrong."""
         if self.batch.refused or self.counts["steps"] != self.steps:

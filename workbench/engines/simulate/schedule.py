@@ -22,11 +22,12 @@ from workbench.core.spontaneous import (
     event_program,
     guest_program,
     happenings,
+    is_quiet,
     program_name,
     serves_exit,
     vcpu_slot,
 )
-from workbench.core.steps import GUEST, KERNEL, Exit, Program, Side
+from workbench.core.steps import GUEST, KERNEL, Exit, Program, Quiesce, Side
 from workbench.core.still import StillMachine
 from workbench.core.transition import perform
 from workbench.core.vcpu import Vcpu
@@ -184,7 +185,15 @@ class Schedule(Facts):
             if self.machine.paused or self.pending(entry_slot(cpu)) is not None:
                 raise WorkbenchError(f"vCPU {cpu} is not in the guest")
             self.machine.watch.in_guest(cpu)
+        if type(step) is Quiesce:
+            self._others_are_quiet(cpu, actor)
         return perform(self.machine, cpu, side, step)
+
+    def _others_are_quiet(self, cpu: int, actor: str) -> None:
+        for other in range(self.scenario.vcpus):
+            is_busy = not all(is_quiet(self.pending(slot)) for slot in (entry_slot(other), vcpu_slot(other)))
+            if is_busy and (other != cpu or actor == EVENT):
+                raise WorkbenchError(f"vCPU {other} is being served, and {actor} waits until it is not")
 
     # -- steps of events -------------------------------------------------------------------------------
 

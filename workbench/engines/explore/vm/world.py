@@ -8,9 +8,10 @@ from workbench.core.ghosts import Watch, was_area
 from workbench.core.hoststate import Key
 from workbench.core.memory import GPA_LIMIT, PAGE_SHIFT
 from workbench.core.scenario import Scenario
-from workbench.core.spontaneous import MOMENT, cpu_of, serves_exit
+from workbench.core.spontaneous import EVENT, MOMENT, cpu_of, entry_slot, is_quiet, serves_exit, vcpu_slot
 from workbench.core.steps import GUEST, USER, Exit, Moment, Side, ToUser
 from workbench.core.vcpu import Vcpu
+from workbench.engines.explore.model import BLOCKED
 from workbench.engines.explore.view import View
 from workbench.engines.explore.vm.atoms import Atoms
 from workbench.engines.explore.vm.names import MEMSLOTS, Shared, record
@@ -96,6 +97,14 @@ class ViewWorld:
 
     def to_user(self, cpu: int, step: ToUser) -> None:
         return None
+
+    def vcpus(self) -> tuple[int, ...]:
+        return tuple(range(self.scenario.vcpus))
+
+    def quiesce(self, cpu: int) -> Any:
+        others = (other for other in self.vcpus() if other != cpu or self.slot == EVENT)
+        slots = (slot for other in others for slot in (entry_slot(other), vcpu_slot(other)))
+        return None if all(is_quiet(self.view.label(slot)) for slot in slots) else BLOCKED
 
 
 def watch_of(scenario: Scenario, atoms: Atoms, view: View) -> Watch:
