@@ -25,6 +25,7 @@ from workbench.lifecycle.init import InitAndOnline, InitOnly
 from workbench.lifecycle.kexec import Kexec, KexecWithoutTeardown
 from workbench.lifecycle.memslots import MemslotReturn, MemslotUnplug
 from workbench.lifecycle.migrate import Migrate, MigrateToOldHost, MigrateWithoutState
+from workbench.lifecycle.migrate_altered import MigrateDamaged, MigrateReordered, MigrateWrapping
 from workbench.lifecycle.old_host import IgnoreMsrs, OldHost
 from workbench.lifecycle.overlap import Overlap, OverlapVcpus
 from workbench.lifecycle.suspend import SuspendResume
@@ -45,6 +46,9 @@ EVENTS: dict[str, Event] = {
         Migrate(),
         MigrateWithoutState(),
         MigrateToOldHost(),
+        MigrateReordered(),
+        MigrateDamaged(),
+        MigrateWrapping(),
         OldHost(),
         IgnoreMsrs(),
         MemslotUnplug(),

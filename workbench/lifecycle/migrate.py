@@ -4,6 +4,7 @@ Order as in QEMU: the vCPUs stop, their state is read, memory and state go over,
 destination, the vCPUs go on (target/i386/kvm/kvm.c, kvm_arch_get_registers and kvm_arch_put_registers).
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from workbench.core.driver import host_side
@@ -24,14 +25,19 @@ def restore_on(scenario: Scenario, saved: tuple[Any, ...]) -> Program:
     return host_side(scenario.protocol.restore(scenario.cpus, saved))
 
 
-def move(scenario: Scenario, *, carry: bool = True, changes: tuple[tuple[str, Any], ...] = ()) -> Program:
-    """Stop, save, arrive on a host that remembers nothing, restore (if it can), go on."""
+def move(
+    scenario: Scenario,
+    *,
+    restore: Callable[[Scenario, tuple[Any, ...]], Program] | None = restore_on,
+    changes: tuple[tuple[str, Any], ...] = (),
+) -> Program:
+    """Stop, save, arrive on a host that remembers nothing, ``restore`` (if it can), go on."""
     yield Pause()
     saved = yield OnHost(0, Later(save_on, (scenario,)))
     yield NewHost(changes)
     knows = dict(changes).get("knows_protocol", Host.knows_protocol)
-    if carry and knows:
-        yield OnHost(0, Later(restore_on, (scenario, saved)))
+    if restore is not None and knows:
+        yield OnHost(0, Later(restore, (scenario, saved)))
     yield Resume()
 
 
@@ -53,7 +59,7 @@ class MigrateWithoutState(Event):
     title = "migration, state not carried"
 
     def strike(self, scenario: Scenario) -> Program:
-        yield from move(scenario, carry=False)
+        yield from move(scenario, restore=None)
         yield from enter_all(scenario)
 
 

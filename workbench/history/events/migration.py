@@ -1,13 +1,18 @@
 """Migrations in which a bug showed itself."""
 
 from dataclasses import replace
+from typing import Any
 
 from workbench.core.scenario import Scenario
 from workbench.core.steps import Program
 from workbench.core.vcpu import KVM_SUPPORTED
-from workbench.core.vmsteps import Later, NewHost, OnHost, Pause, Resume
 from workbench.lifecycle.event import Event, enter_all
-from workbench.lifecycle.migrate import Migrate, restore_on, save_on
+from workbench.lifecycle.migrate import Migrate, move, restore_on
+
+
+def restore_changed(scenario: Scenario, saved: tuple[Any, ...]) -> Program:
+    """VMM: put back a stream in which every address is two bytes off."""
+    return restore_on(scenario, tuple((owner, number, value + 2) for owner, number, value in saved))
 
 
 class ChangedStream(Event):
@@ -17,12 +22,7 @@ class ChangedStream(Event):
     title = "migration, addresses changed on the way"
 
     def strike(self, scenario: Scenario) -> Program:
-        yield Pause()
-        saved = yield OnHost(0, Later(save_on, (scenario,)))
-        yield NewHost()
-        changed = tuple((owner, number, value + 2) for owner, number, value in saved)
-        yield OnHost(0, Later(restore_on, (scenario, changed)))
-        yield Resume()
+        yield from move(scenario, restore=restore_changed)
         yield from enter_all(scenario)
 
 
