@@ -9,7 +9,7 @@ from workbench.core.hoststate import VM, registry
 from workbench.core.layout import Abi
 from workbench.core.memory import GPA_LIMIT
 from workbench.core.outcome import ACCEPTED, FAULT, HANDLED, REFUSED
-from workbench.core.steps import KERNEL, USER, Load, Store, ToUser, Wrmsr
+from workbench.core.steps import KERNEL, USER, Load, Quiesce, Set, Store, ToUser, Wrmsr
 from workbench.core.vcpu import Host
 from workbench.features import FEATURES
 from workbench.protocols import Generic
@@ -616,6 +616,104 @@ def test_generic_R12_mitigation_refuse_overlap(second, base, result):
 def test_generic_R12_mitigation_refuse_overlap_does_not_look_at_other_vcpus():
     bench = Bench(Generic, mitigations=("refuse-overlap",), vcpus=2)
     assert [bench.register("steal_time", 0x3000, cpu) for cpu in (0, 1)] == [ACCEPTED, ACCEPTED]
+
+
+# -- R19, R20: one vCPU revokes for others -----------------------------------------------------------------
+
+
+def two_vcpus(*mitigations):
+    """Two vCPUs with every feature each, and a type that nobody knows."""
+    bench = Bench(Generic, mitigations=mitigations, vcpus=2)
+    for cpu in (0, 1):
+        for name in TYPES:
+            bench.register(name, 0x3000 + 0x1000 * cpu + 0x100 * TYPES[name], cpu)
+    call(bench, 0x5000, 8, UNKNOWN_TYPE, cpu=1)
+    return bench
+
+
+def test_generic_R19_mitigation_revoke_vm():
+    """Mitigation revoke-vm: one write of 1, by whichever vCPU, revokes all areas of all vCPUs and of the VM."""
+    for caller in (0, 1):
+        bench = two_vcpus("revoke-vm")
+        assert {key.cpu for key in bench.machine.host_entries("registry")} == {VM, 0, 1}
+        before = bench.counts["exits"]
+        bench.guest(bench.protocol.revoke_everything(bench.machine.cpus[caller]), caller)
+        assert bench.counts["exits"] == before + 1
+        assert bench.machine.host_entries("area") == bench.machine.host_entries("registry") == {}
+        assert bench.wrmsr(MSR, 1, caller) is HANDLED, "also where there is nothing to revoke"
+        assert bench.register("steal_time", 0x6000, caller) is ACCEPTED, "and afterwards it goes on"
+
+
+def test_generic_R19_writes_nothing_where_it_has_revoked():
+    bench = two_vcpus("revoke-vm")
+    bench.guest(bench.protocol.revoke_everything(bench.machine.cpus[0]))
+    before = bench.memory.load(0, SLOT_END)
+    for cpu in (0, 1):
+        bench.enter(cpu)
+    assert bench.memory.load(0, SLOT_END) == before
+
+
+@pytest.mark.parametrize("mitigations", [(), ("revoke-all",), ("quiesce",)])
+def test_generic_R19_without_the_mitigation_one_is_an_address_like_any_other(mitigations):
+    bench = two_vcpus(*mitigations)
+    assert bench.protocol.revokes_everything is False
+    before = dict(bench.machine.entries)
+    bench.guest(bench.protocol.revoke_everything(bench.machine.cpus[0]))
+    assert bench.machine.entries == before, "the guest does not even try"
+    bench.memory.store(1, KVM_MEMORY_AREA(base=0x6000, size=64, type=TYPES["steal_time"]).pack())
+    assert bench.wrmsr(MSR, 1) is HANDLED
+    assert bench.area("steal_time") == 0x6000
+
+
+def test_generic_R19_revoking_ones_own_and_everybodys_are_two_values():
+    bench = two_vcpus("revoke-all", "revoke-vm")
+    bench.guest(bench.protocol.revoke_all(bench.machine.cpus[1]), cpu=1)
+    assert {key.cpu for key in bench.machine.host_entries("area")} == {VM, 0}
+    bench.guest(bench.protocol.revoke_everything(bench.machine.cpus[1]), cpu=1)
+    assert bench.machine.host_entries("area") == {}
+
+
+def handled(bench, value, cpu=0):
+    """Return what the host's handler does with the host's state and whom it waits for, in order."""
+    steps = host_steps(bench, host_side(bench.protocol.on_wrmsr(bench.machine.cpus[cpu], MSR, value)))
+    return [step for _, step in steps if type(step) in (Set, Quiesce)]
+
+
+def test_generic_R20_mitigation_quiesce():
+    """Mitigation quiesce: the host waits once, when nothing of what it revokes can be found any more."""
+    steps = handled(two_vcpus("revoke-vm", "quiesce"), 1)
+    assert [type(step) for step in steps].count(Quiesce) == 1
+    assert type(steps[-1]) is Quiesce
+    assert not any(type(step) is Quiesce for step in handled(two_vcpus("revoke-vm"), 1))
+
+
+@pytest.mark.parametrize(("cpu", "waits"), [(0, 1), (1, 0)])
+def test_generic_R20_only_who_revokes_for_others_waits(cpu, waits):
+    """vCPU 0 revokes the VM's areas with its own (R14)."""
+    steps = handled(two_vcpus("revoke-all", "quiesce"), 0, cpu)
+    assert [type(step) for step in steps].count(Quiesce) == waits
+
+
+@pytest.mark.parametrize(
+    ("name", "base", "size", "waits"),
+    [
+        ("wall_clock", 0x6000, 0, 1),  # the VM's is revoked
+        ("wall_clock", 0x6000, 12, 1),  # the VM's is moved
+        ("steal_time", 0x6000, 0, 0),  # the vCPU's own
+        ("steal_time", 0x6000, 64, 0),
+    ],
+)
+def test_generic_R20_what_the_vm_gives_up_is_waited_for(name, base, size, waits):
+    bench = two_vcpus("quiesce")
+    before = bench.counts["quiesces"]
+    assert call(bench, base, size, TYPES[name]) == (HANDLED, OK)
+    assert bench.counts["quiesces"] == before + waits
+
+
+def test_generic_R20_a_first_registration_waits_for_nobody():
+    bench = Bench(Generic, mitigations=("quiesce",))
+    bench.register("wall_clock", 0x3000)
+    assert bench.counts["quiesces"] == 0
 
 
 def test_every_mitigation_has_a_line_and_a_test_here():

@@ -135,6 +135,19 @@ class Protocol:
         return
         yield
 
+    @property
+    def revokes_everything(self) -> bool:
+        """Whether one CPU can revoke the areas of all: a kernel that goes then stops the others and does so."""
+        return False
+
+    def revoke_everything(self, cpu: Vcpu) -> Program:
+        """Guest: revoke every area of the VM, whoever registered it, on behalf of CPUs that can no longer speak.
+
+        Default: the design has no call for it.
+        """
+        return
+        yield
+
     # -- the host's side ---------------------------------------------------------------------------
 
     def on_wrmsr(self, cpu: Vcpu, msr: int, value: int, *, host_initiated: bool = False) -> Program:

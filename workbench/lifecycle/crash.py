@@ -6,28 +6,38 @@ The crash kernel runs on one CPU in memory reserved at boot (crashkernel=), so t
 nobody's: it is read for the dump and never handed out. What the host writes there strikes no owner, and no
 stray is counted; the areas of the stopped CPUs are stale all the same, for the kernel that registered
 them is dead, and the dump changes while it is read.
+
+Where one call revokes for all CPUs (``Protocol.revokes_everything``), the crashing CPU makes it after it has stopped
+the others, and the crash kernel makes it again.
 """
 
 from workbench.core.scenario import Scenario
 from workbench.core.steps import Program
 from workbench.core.vmsteps import Forget, Start, Wait
 from workbench.lifecycle.event import Event, enter_all
+from workbench.lifecycle.kexec import next_kernel_boots, revoked_for_all
 from workbench.lifecycle.linux import LinuxKernel
 
 
 class Crash(Event):
-    """vCPU 0 panics, revokes its own areas, and runs the crash kernel."""
+    """vCPU 0 panics, revokes its own areas (or all, if one call can), and runs the crash kernel."""
 
     name = "crash"
     title = "crash, kernel dump"
 
     def strike(self, scenario: Scenario) -> Program:
-        dead, crash_kernel = LinuxKernel(scenario), LinuxKernel(scenario, 1)
+        if scenario.protocol.revokes_everything:
+            yield from revoked_for_all(scenario)
+        else:
+            yield from self._revoked_by_one(scenario)
+        yield Forget(tuple(range(scenario.vcpus)))
+        yield from enter_all(scenario)
+        yield from next_kernel_boots(scenario, 1)
+        yield from enter_all(scenario)
+
+    def _revoked_by_one(self, scenario: Scenario) -> Program:
+        dead = LinuxKernel(scenario)
         yield Start(0, dead.teardown)
         yield Wait(0)
         for cpu in range(1, scenario.vcpus):
             yield Start(cpu, dead.play_dead)
-        yield Forget(tuple(range(scenario.vcpus)))
-        yield from enter_all(scenario)
-        yield Start(0, crash_kernel.boot)
-        yield from enter_all(scenario)

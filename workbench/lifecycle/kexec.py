@@ -3,6 +3,9 @@
 Linux revokes from the reboot notifier on every CPU (kvm_pv_reboot_notify, arch/x86/kernel/kvm.c); kernels
 before 5.13 did so on some CPUs or not at all (commits 8b79feffeca2, c02027b5742b, 3d6b84132d2a), and their
 hosts wrote into the new kernel's memory.
+
+Where one call revokes for all CPUs (``Protocol.revokes_everything``), the old kernel stops the others and makes it, and
+the new one makes it again before it starts any other: it cannot know how the old one ended.
 """
 
 from workbench.core.scenario import Scenario
@@ -12,31 +15,65 @@ from workbench.lifecycle.event import Event, enter_all
 from workbench.lifecycle.linux import LinuxKernel
 
 
+def reused_memory(scenario: Scenario) -> Disown:
+    """The step that makes all memory of the old kernel anybody's."""
+    addresses = scenario.addresses
+    return Disown(tuple(unit for cpu in (-1, *range(scenario.vcpus)) for unit in addresses.units(0, cpu)))
+
+
 def new_kernel(scenario: Scenario) -> Program:
     """The old kernel's beliefs are gone and its memory is anybody's."""
-    cpus = tuple(range(scenario.vcpus))
-    yield Forget(cpus)
-    addresses = scenario.addresses
-    yield Disown(tuple(unit for cpu in (-1, *cpus) for unit in addresses.units(0, cpu)))
+    yield Forget(tuple(range(scenario.vcpus)))
+    yield reused_memory(scenario)
+
+
+def revoked_for_all(scenario: Scenario) -> Program:
+    """The old kernel stops all CPUs but one, which then revokes what any of them has registered.
+
+    In this order, because what a running CPU registers meanwhile would outlive the call.
+    """
+    old = LinuxKernel(scenario)
+    for cpu in range(1, scenario.vcpus):
+        yield Start(cpu, old.play_dead)
+    yield Start(0, old.revoke_everything)
+    yield Wait(0)
+
+
+def next_kernel_boots(scenario: Scenario, vcpus: int) -> Program:
+    """The next kernel comes up on ``vcpus`` CPUs."""
+    new = LinuxKernel(scenario, 1)
+    if scenario.protocol.revokes_everything:
+        yield Start(0, new.revoke_everything)
+        yield Wait(0)
+    for cpu in range(vcpus):
+        yield Start(cpu, new.boot)
 
 
 class Kexec(Event):
-    """The old kernel revokes on every CPU; then the new one boots."""
+    """The old kernel revokes on every CPU, or on one for all; then the new one boots."""
 
     name = "kexec"
     title = "kexec with teardown"
 
     def strike(self, scenario: Scenario) -> Program:
-        old, new = LinuxKernel(scenario), LinuxKernel(scenario, 1)
+        if scenario.protocol.revokes_everything:
+            yield from revoked_for_all(scenario)
+            # The memory changes hands whatever the host does for the halted vCPUs; Forget, a ghost, waits for it.
+            yield reused_memory(scenario)
+            yield Forget(tuple(range(scenario.vcpus)))
+        else:
+            yield from self._revoked_by_each(scenario)
+            yield from new_kernel(scenario)
+        yield from enter_all(scenario)
+        yield from next_kernel_boots(scenario, scenario.vcpus)
+        yield from enter_all(scenario)
+
+    def _revoked_by_each(self, scenario: Scenario) -> Program:
+        old = LinuxKernel(scenario)
         for cpu in range(scenario.vcpus):
             yield Start(cpu, old.teardown)
         for cpu in range(scenario.vcpus):
             yield Wait(cpu)
-        yield from new_kernel(scenario)
-        yield from enter_all(scenario)
-        for cpu in range(scenario.vcpus):
-            yield Start(cpu, new.boot)
-        yield from enter_all(scenario)
 
 
 class KexecWithoutTeardown(Event):
@@ -46,9 +83,7 @@ class KexecWithoutTeardown(Event):
     title = "kexec without teardown"
 
     def strike(self, scenario: Scenario) -> Program:
-        new = LinuxKernel(scenario, 1)
         yield from new_kernel(scenario)
         yield from enter_all(scenario)
-        for cpu in range(scenario.vcpus):
-            yield Start(cpu, new.boot)
+        yield from next_kernel_boots(scenario, scenario.vcpus)
         yield from enter_all(scenario)

@@ -63,6 +63,10 @@ class LinuxKernel:
         for feature in sorted(chosen, key=lambda f: f.linux_teardown or 0):
             yield from self.scenario.revoke(cpu, feature, self.generation)
 
+    def revoke_everything(self, cpu: Vcpu) -> Program:
+        """Guest: one call for all CPUs, whichever of them still run; of a protocol that has one."""
+        yield from self.scenario.protocol.revoke_everything(self.here(cpu))
+
     def play_dead(self, cpu: Vcpu) -> Program:
         """Guest: nothing more; the CPU halts. Its vCPU is still there, and the host still loads it now and then."""
         return

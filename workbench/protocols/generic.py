@@ -29,17 +29,24 @@ R16 The host reads 24 bytes, the x86-64 layout, whoever wrote the descriptor (i3
 R17 An interrupt vector (async page fault) has no place in the descriptor: it stands in the area, where the host
     reads it at every event.
 R18 Type numbers are those of TYPES; user space accepts every number it is given, without a limit.
+R19 No vCPU revokes for another, so a kernel that crashes leaves the areas of the CPUs that it has stopped. Mitigation
+    ``revoke-vm``: writing 1 (no descriptor's address: the struct is aligned) revokes all areas of the VM, as leaving
+    secure mode does under PAPR (KVM_PPC_SVM_OFF). The caller stops the other CPUs first, or what one of them is
+    registering meanwhile stays.
+R20 An update of a vCPU's area is never under way when that vCPU revokes it, for it is made on the way into the guest.
+    It may be when another one does (R19), or when the area is the VM's: the host has read where it is, and writes
+    after the revocation. Mitigation ``quiesce``: such a revocation completes when nothing is under way.
 """
 
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from workbench.core.contracts import Feature, Protocol, StateEntry
 from workbench.core.hoststate import VM, Key, area, pending, registry
 from workbench.core.layout import U8, Value, struct
 from workbench.core.outcome import ACCEPTED, FAULT, HANDLED, REFUSED, UNKNOWN
-from workbench.core.steps import Backed, Get, Load, Program, Set, Store, ToUser, Wrmsr
+from workbench.core.steps import AllVcpus, Backed, Get, Load, Program, Quiesce, Set, Store, ToUser, Wrmsr
 from workbench.core.vcpu import Vcpu
 
 MSR_KVM_REGISTER_MEM_AREA = 0x4B56_4D03  # R1
@@ -66,6 +73,7 @@ TYPES = {  # R18
     "migration_control": 7,
     "watchdog": 8,
 }
+REVOKE_OWN, REVOKE_VM = 0, 1  # R14, R19: values of the register that name no descriptor
 #: With ``bound-registry``: how many areas user space keeps for one vCPU.
 REGISTRY_LIMIT = 16
 
@@ -91,6 +99,8 @@ class Generic(Protocol):
         "quiet-restore": "restoring enters areas and writes no payload; the next entry does (R15)",
         "refuse-overlap": "an area that overlaps another of its vCPU or of the VM is refused with EBUSY (R12)",
         "revoke-all": "writing 0 to the register revokes everything, and a new kernel does so first (R14)",
+        "revoke-vm": "writing 1 to the register revokes for all vCPUs, and a kernel that goes or comes does so (R19)",
+        "quiesce": "a revocation waits for updates that another vCPU may have under way (R20)",
         "init-revokes": "INIT revokes the vCPU's areas (R14)",
         "bound-registry": "user space keeps at most 16 areas for one vCPU and answers ENOSPC (R18)",
     }
@@ -120,13 +130,26 @@ class Generic(Protocol):
     def revoke_all(self, cpu: Vcpu) -> Program:
         """Guest: what a new kernel does first, with the mitigation ``revoke-all``."""
         if "revoke-all" in self.mitigations:
-            yield Wrmsr(MSR_KVM_REGISTER_MEM_AREA, 0)
+            yield Wrmsr(MSR_KVM_REGISTER_MEM_AREA, REVOKE_OWN)
+
+    @property
+    def revokes_everything(self) -> bool:
+        return "revoke-vm" in self.mitigations
+
+    def revoke_everything(self, cpu: Vcpu) -> Program:
+        """Guest: what a kernel does on its last CPU, or on its first, with the mitigation ``revoke-vm``."""
+        if self.revokes_everything:
+            yield Wrmsr(MSR_KVM_REGISTER_MEM_AREA, REVOKE_VM)
 
     # -- the host's side -----------------------------------------------------------------------------
 
     def on_wrmsr(self, cpu: Vcpu, msr: int, value: int, *, host_initiated: bool = False) -> Program:
-        if value == 0 and "revoke-all" in self.mitigations:
-            yield from self._forget(cpu)
+        if value == REVOKE_OWN and "revoke-all" in self.mitigations:
+            yield from self._forget_own(cpu)
+            return HANDLED
+        if value == REVOKE_VM and "revoke-vm" in self.mitigations:
+            yield from self._forget((VM, *(yield AllVcpus())))
+            yield from self._quiesce()
             return HANDLED
         descriptor = yield Load(value, KVM_MEMORY_AREA)  # R16
         if descriptor is None:
@@ -148,7 +171,7 @@ class Generic(Protocol):
 
     def on_init(self, cpu: Vcpu) -> Program:
         if "init-revokes" in self.mitigations:  # R14
-            yield from self._forget(cpu)
+            yield from self._forget_own(cpu)
 
     def _check(self, cpu: Vcpu, descriptor: Value) -> Program:
         """Return OK or the errno with which this descriptor is refused."""
@@ -181,6 +204,8 @@ class Generic(Protocol):
                 yield Set(pending(cpu.index, feature.name), True)
             if entry and feature.update_when in ("request", "registration") and not quietly:
                 yield from self.deliver(cpu, feature)  # R8
+        if owner == VM and descriptor.type in held:
+            yield from self._quiesce()
         return OK
 
     def _owner(self, cpu: Vcpu, feature: Feature | None) -> int:
@@ -206,8 +231,16 @@ class Generic(Protocol):
         held = (yield Get(registry(cpu.index, "types"))) or ()
         return kind not in held and len(held) >= REGISTRY_LIMIT
 
-    def _forget(self, cpu: Vcpu) -> Program:
-        owners = (cpu.index, VM) if cpu.index == 0 else (cpu.index,)
+    def _quiesce(self) -> Program:
+        if "quiesce" in self.mitigations:  # R20
+            yield Quiesce()
+
+    def _forget_own(self, cpu: Vcpu) -> Program:
+        yield from self._forget((cpu.index, VM) if cpu.index == 0 else (cpu.index,))
+        if cpu.index == 0:
+            yield from self._quiesce()
+
+    def _forget(self, owners: Iterable[int]) -> Program:
         for owner in owners:
             for kind, _, _ in (yield from self._entries(owner)):
                 yield Set(registry(owner, kind), None)

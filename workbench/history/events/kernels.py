@@ -1,13 +1,10 @@
 """Kernels that go: hibernation, and a last call that revokes for all."""
 
-from dataclasses import dataclass
-
 from workbench.core.scenario import Scenario
 from workbench.core.steps import Program
-from workbench.core.vcpu import Vcpu
 from workbench.core.vmsteps import Forget, Start, Wait
 from workbench.lifecycle.event import Event, enter_all, of_its_own
-from workbench.lifecycle.kexec import new_kernel
+from workbench.lifecycle.kexec import new_kernel, revoked_for_all
 from workbench.lifecycle.linux import LinuxKernel
 
 
@@ -63,15 +60,6 @@ def all_forget(scenario: Scenario) -> Program:
     yield Forget(tuple(range(scenario.vcpus)))
 
 
-@dataclass(frozen=True)
-class RevokingKernel(LinuxKernel):
-    """A kernel that asks the host to forget everybody's areas, by a call of the protocol's."""
-
-    def teardown(self, cpu: Vcpu) -> Program:
-        """Guest: one call for all CPUs, whichever of them still run."""
-        yield from self.scenario.protocol.revoke_everything(self.here(cpu))  # type: ignore[attr-defined]
-
-
 class RevokedForAll(Event):
     """The kernel's last call makes the host forget the areas of all CPUs; then another kernel boots on vCPU 0.
 
@@ -86,11 +74,8 @@ class RevokedForAll(Event):
         self.reuses_memory = reuses_memory
 
     def strike(self, scenario: Scenario) -> Program:
-        dead, new = RevokingKernel(scenario), LinuxKernel(scenario, 1)
-        for cpu in range(1, scenario.vcpus):
-            yield Start(cpu, dead.play_dead)
-        yield Start(0, dead.teardown)
-        yield Wait(0)
+        new = LinuxKernel(scenario, 1)
+        yield from revoked_for_all(scenario)
         yield from (new_kernel(scenario) if self.reuses_memory else all_forget(scenario))
         yield from enter_all(scenario)
         yield Start(0, new.boot)
