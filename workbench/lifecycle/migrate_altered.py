@@ -1,9 +1,9 @@
 """Live migration whose stream is not put back as it was saved: in another order, or with another address in it.
 
-Two rules of a restore are tried here. What is restored must not depend on the order: QEMU once wrote ASYNC_PF_EN where
-ASYNC_PF_INT was meant, and before it ("target/i386: Fix VM migration when interrupt based APF is enabled", September
-2020); POWER's dispatch trace log is refused before the VPA is there. And a restore must check as much as the guest's own
-call: RISC-V's did not until fa9681ed5c6a (2026), and a stream may be damaged, or come from somebody hostile.
+Two rules of a restore are tried here. What is restored must not depend on the order: POWER's dispatch trace log is
+refused where the VPA is not there yet, and QEMU once wrote ASYNC_PF_EN before ASYNC_PF_INT, with the other's value
+("target/i386: Fix VM migration when interrupt based APF is enabled", September 2020). And a restore must check as
+much as the guest's own call: RISC-V's did not until fa9681ed5c6a (2026), and a stream may be damaged or hostile.
 
 The changes are made to the items that a protocol's ``save`` returns, of which nothing is known but what
 ``workbench.core.contracts`` says: a number in one of the guest's areas is that area's address.

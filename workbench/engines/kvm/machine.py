@@ -240,7 +240,7 @@ class KvmMachine:
             if type(step) is SaveState:
                 answer = state.save(self.guest)
             elif type(step) is LoadState:
-                self.loaded = state.load(self.guest, step.state)
+                self.loaded = state.load(self.guest, step.state, order=step.order)
                 answer = None
             else:
                 answer = yield side, step

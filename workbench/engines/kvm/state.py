@@ -139,12 +139,14 @@ def load(
     guest: Guest,
     state: GuestState,
     *,
+    order: Sequence[int] | None = None,
     clock_first: bool = True,
     set_clock: bool = True,
     tell_stopped: bool = True,
 ) -> tuple[Loaded, ...]:
-    """Write a saved state into a guest with as many vCPUs whose memory has arrived already.
+    """Write a saved state into a guest with as many vCPUs whose memory has arrived already; answer for each vCPU.
 
+    ``order``: in which the vCPUs are loaded, by default from the first to the last.
     ``clock_first``: KVM_SET_CLOCK before the MSRs, so that the wall clock, which the MSR write computes, is
     right; QEMU sets the clock last. ``tell_stopped``: KVM_KVMCLOCK_CTRL on each vCPU, as QEMU does.
     """
@@ -152,13 +154,16 @@ def load(
         raise WorkbenchError(f"a state of {len(state.vcpus)} vCPUs does not fit a guest of {guest.cpus}")
     if set_clock and clock_first:
         guest.vm.set_clock(state.clock.clock)
-    loaded = tuple(guest.call(cpu, partial(load_vcpu, guest.vcpu(cpu), one)) for cpu, one in enumerate(state.vcpus))
+    loaded = {
+        cpu: guest.call(cpu, partial(load_vcpu, guest.vcpu(cpu), state.vcpus[cpu]))
+        for cpu in (range(guest.cpus) if order is None else order)
+    }
     if set_clock and not clock_first:
         guest.vm.set_clock(state.clock.clock)
     if tell_stopped:
         for cpu in range(guest.cpus):
             guest.call(cpu, guest.vcpu(cpu).kvmclock_ctrl)
-    return loaded
+    return tuple(loaded[cpu] for cpu in range(guest.cpus))
 
 
 class MemoryCopy:

@@ -2,10 +2,13 @@
 
 The rules kept here: the state of the vCPUs, KVM's own paravirtual registers among it, goes through the ioctls
 that QEMU uses (``state``); what a protocol remembers in user space goes by its own ``save`` and ``restore``, and
-by nothing else. Memory is copied while the vCPUs still run, then what they and the VMM wrote meanwhile.
+by nothing else. What is saved is a tuple of items, one for each paravirtual register and for each that the protocol
+has; they are put back in the order in which they stand. Memory is copied while the vCPUs still run, then what they
+and the VMM wrote meanwhile.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple, cast
 
 from workbench.core.contracts import Protocol
@@ -22,9 +25,37 @@ class SaveState(NamedTuple):
 
 
 class LoadState(NamedTuple):
-    """Write a GuestState into the VM by KVM's ioctls."""
+    """Write a GuestState into the VM by KVM's ioctls, the vCPUs in ``order``."""
 
     state: GuestState
+    order: tuple[int, ...]
+
+
+#: What an item of a saved machine is: all that no protocol is about, a register of KVM's own, or the protocol's item.
+MACHINE, REGISTER, OWN = "machine", "register", "own"
+
+
+def items_of(state: GuestState, own: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return a saved machine as items: the state, (cpu, index, value) of each register, what the protocol saved."""
+    registers = ((cpu, *pair) for cpu, vcpu in enumerate(state.vcpus) for pair in vcpu.pv_msrs)
+    return (
+        (MACHINE, state),
+        *((REGISTER, register) for register in registers),
+        *((OWN, item) for item in own),
+    )
+
+
+def state_of(items: tuple[Any, ...]) -> LoadState:
+    """Return what is to be loaded: the machine with the registers as the items have them, in their order."""
+    (state,) = (content for kind, content in items if kind == MACHINE)
+    registers: dict[int, list[tuple[int, int]]] = {}
+    for kind, content in items:
+        if kind == REGISTER:
+            cpu, index, value = content
+            registers.setdefault(cpu, []).append((index, value))
+    vcpus = tuple(replace(vcpu, pv_msrs=tuple(registers.get(cpu, ()))) for cpu, vcpu in enumerate(state.vcpus))
+    order = (*registers, *(cpu for cpu in range(len(vcpus)) if cpu not in registers))
+    return LoadState(replace(state, vcpus=vcpus), order)
 
 
 class OnKvm:
@@ -37,17 +68,15 @@ class OnKvm:
         return getattr(self._protocol, name)
 
     def save(self, cpus: Sequence[Vcpu]) -> Program:
-        """VMM: return (what KVM tells of itself, what the protocol carries of user space)."""
+        """VMM: return the items of what KVM tells of itself, and of what the protocol carries of user space."""
         state = yield SaveState()
-        mine = (yield from self._protocol.save(cpus)) if self._protocol.deflected else ()
-        return state, mine
+        return items_of(state, (yield from self._protocol.save(cpus)) if self._protocol.deflected else ())
 
     def restore(self, cpus: Sequence[Vcpu], saved: tuple[Any, ...]) -> Program:
         """VMM: write both on the destination."""
-        state, mine = saved
-        yield LoadState(state)
+        yield state_of(saved)
         if self._protocol.deflected:
-            yield from self._protocol.restore(cpus, mine)
+            yield from self._protocol.restore(cpus, tuple(item for kind, item in saved if kind == OWN))
 
 
 class Slot(NamedTuple):
