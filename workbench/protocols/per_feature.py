@@ -27,7 +27,8 @@ R15 Without the feature's CPUID bit, and only if enforcement is on: the register
 R16 INIT clears all but WALL_CLOCK and POLL_CONTROL.
 R17 A write by the host (KVM_SET_MSRS) passes the same checks and registers again.
 R18 A migration carries each register's value as KVM_GET_MSRS reads it; QEMU restores all, zeros included: the
-    clocks first, by their old names, ASYNC_PF_INT before ASYNC_PF_EN. A refused entry ends that vCPU's list.
+    clocks first, by their old names, ASYNC_PF_INT before ASYNC_PF_EN. A refused entry ends that vCPU's list, so that
+    what is lost depends on the order. Mitigation ``order-free-restore``.
 R19 The guest does not look at the outcome (a #GP is fixed up with a warning).
 R20 Writing 0 revokes (POLL_CONTROL: 1). Linux never clears WALL_CLOCK and ASYNC_PF_INT.
 """
@@ -110,6 +111,7 @@ class PerFeature(Protocol):
     mitigations_known = {
         "revoke-on-crossing": "a page-crossing SYSTEM_TIME first drops the area mapped before (R5)",
         "quiet-restore": "WALL_CLOCK written by the host is kept and not acted on (R17)",
+        "order-free-restore": "the VMM goes on behind an entry that KVM_SET_MSRS refuses (R18)",
         "commit-after-check": "ASYNC_PF_EN keeps its old value when the new one is refused (R10)",
     }
 
@@ -310,7 +312,7 @@ class PerFeature(Protocol):
         by_index = {cpu.index: cpu for cpu in cpus}
         refused: set[int] = set()
         for index, msr, value in saved:
-            if index in refused:
+            if index in refused and "order-free-restore" not in self.mitigations:
                 continue  # KVM_SET_MSRS stops at the first entry it refuses
             outcome = yield from self.on_wrmsr(by_index[index], msr, value, host_initiated=True)
             if outcome is not HANDLED:
