@@ -15,7 +15,14 @@ from workbench.history.broken.wrapping_clock import WrappingClock
 from workbench.history.case import INFERRED, READ, SECONDARY, Case, Design
 from workbench.history.events.guest import RemoteFlush
 from workbench.history.events.host import PageMoved
-from workbench.history.events.hostile import AcrossAPage, BadBase, EndOfRam, UnknownIndex, Wrapping
+from workbench.history.events.hostile import (
+    AcrossAPage,
+    BadBase,
+    BadBaseThenMigration,
+    EndOfRam,
+    UnknownIndex,
+    Wrapping,
+)
 from workbench.history.events.kernels import Hibernation, RevokedForAll, Shutdown
 from workbench.history.events.migration import MigrateHiddenClock
 from workbench.lifecycle import EVENTS
@@ -151,6 +158,17 @@ KVM_CASES = (
         "series 20260406225359.1245490 (2026): check, then commit",
     ),
     Case(
+        "refused-async-pf-restored",
+        ("K12",),
+        "the refused value is carried and refused again: what follows it in the list is lost",
+        "syzbot bc0e18379a290e5edfe4 (2025); Linux 6.12, and KVM_SET_MSRS in api.rst",
+        READ,
+        Design(PerFeature, BadBaseThenMigration(), STEAL + ASYNC),
+        ("F02", "F09"),
+        Design(PerFeature, BadBaseThenMigration(), STEAL + ASYNC, fixes=("order-free-restore",)),
+        "none made; this project's: the VMM goes on behind a refused entry",
+    ),
+    Case(
         "hibernation-boot-cpu",
         ("B10", "K13"),
         "the boot CPU's areas outlive the kernel that reads the image",
@@ -200,9 +218,9 @@ KVM_CASES = (
         "QEMU restores ASYNC_PF_INT's value to ASYNC_PF_EN",
         '"target/i386: Fix VM migration when interrupt based APF is enabled" (September 2020)',
         READ,
-        Design(SwappedAsyncPf, EVENTS["migrate"], ASYNC),
-        ("F02",),
-        Design(SwappedAsyncPf, EVENTS["migrate"], ASYNC, fixes=("right-register",)),
+        Design(SwappedAsyncPf, EVENTS["migrate"], CLOCK + ASYNC),
+        ("F02", "F09"),
+        Design(SwappedAsyncPf, EVENTS["migrate"], CLOCK + ASYNC, fixes=("right-register",)),
         "the same patch: each value to its register, INT first",
     ),
     Case(
