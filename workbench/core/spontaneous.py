@@ -17,7 +17,7 @@ from workbench.core.ghosts import noting_refusals, reading
 from workbench.core.hoststate import VM, Key, area
 from workbench.core.scenario import Scenario, believes
 from workbench.core.steps import GUEST, Moment, Note, Program, Quiesce
-from workbench.core.vmsteps import GuestProgram, Init, OnHost, Start
+from workbench.core.vmsteps import Each, GuestProgram, Init, OnHost, Start
 
 EVENT = "event"
 
@@ -168,7 +168,8 @@ def event_program(scenario: Scenario, strike: Program, begin: Callable[[Start], 
     """Return the strike of an event with the host programs that it asks for in line, each step with its side.
 
     ``begin`` gives the name under which a Start step's program is known. The answer to Init says whether the
-    host knows the protocol, and so whether the protocol's own part of INIT follows.
+    host knows the protocol, and so whether the protocol's own part of INIT follows. An Each is yielded as often as
+    there is a choice, with what is left of it; the answer says which of its next steps was taken.
     """
     answer: Any = None
     while True:
@@ -176,11 +177,25 @@ def event_program(scenario: Scenario, strike: Program, begin: Callable[[Start], 
             step = strike.send(answer)
         except StopIteration:
             return
+        if isinstance(step, Each):
+            answer = yield from _in_any_order(_begun(step, begin))
+            continue
         answer = yield begin(step) if isinstance(step, Start) else step
         if isinstance(step, OnHost):
             answer = yield from step.program()
         elif isinstance(step, Init) and answer:
             answer = yield from host_side(scenario.protocol.on_init(scenario.cpu(step.cpu)))
+
+
+def _begun(step: Each, begin: Callable[[Start], Begin]) -> Each:
+    step.check()
+    return Each(tuple(tuple(begin(own) if isinstance(own, Start) else own for own in turn) for turn in step.turns))
+
+
+def _in_any_order(left: Each) -> Program:
+    while len(left.turns) > 1:
+        left = left.after((yield left))
+    yield from (step for turn in left.turns for step in turn)
 
 
 def program_name(start: Start) -> str:

@@ -4,9 +4,12 @@ An event's ``strike`` is a generator of these. The simulator carries them out af
 one after the other; the explorer puts them at every point of the guest's own programs.
 """
 
-from collections.abc import Callable
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
+from workbench.core.errors import WorkbenchError
 from workbench.core.steps import Program
 from workbench.core.vcpu import Vcpu
 
@@ -127,3 +130,64 @@ class Forget(NamedTuple):
     """The guest kernel that held beliefs about these vCPUs is gone: a ghost step."""
 
     cpus: tuple[int, ...]
+
+
+class WaitAll(NamedTuple):
+    """Go on when all these vCPUs have finished their programs."""
+
+    cpus: tuple[int, ...]
+
+
+class Each(NamedTuple):
+    """A turn for each of several vCPUs, and nothing says whose comes first, nor that they do not mix.
+
+    A turn is one vCPU's own steps in their order, of those that answer nothing: Start, Wait, Stop, Enter. What the
+    real world does one vCPU after the other is no Each (docs/decisions/0004).
+    """
+
+    turns: tuple[tuple[Any, ...], ...]
+
+    def next_steps(self) -> tuple[Any, ...]:
+        """The steps of which any may be taken now."""
+        return tuple(turn[0] for turn in self.turns)
+
+    def after(self, step: Any) -> Each:
+        """What is left when ``step``, one of the next steps, has been taken."""
+        left = (turn[1:] if turn[0] == step else turn for turn in self.turns)
+        return Each(tuple(turn for turn in left if turn))
+
+    def check(self) -> None:
+        """Raise WorkbenchError if this is not a turn for each of several vCPUs."""
+        cpus = [{step.cpu for step in turn if type(step) in _SILENT} for turn in self.turns]
+        if any(type(step) not in _SILENT for turn in self.turns for step in turn):
+            known = ", ".join(kind.__name__ for kind in _SILENT)
+            raise WorkbenchError(f"a lifecycle event yielded {self!r}; the steps of a turn are: {known}")
+        if any(len(one) != 1 for one in cpus) or len(set().union(*cpus)) != len(cpus):
+            raise WorkbenchError(f"a lifecycle event yielded {self!r}, which is not one turn for each of its vCPUs")
+
+
+#: Steps of one vCPU that answer nothing.
+_SILENT = (Start, Wait, Stop, Enter)
+
+
+def each(cpus: Iterable[int], *turn: Callable[[int], Any]) -> Each:
+    """Return the Each in which every one of ``cpus`` takes a turn of these steps: ``each(range(4), Enter)``."""
+    return Each(tuple(tuple(step(cpu) for step in turn) for cpu in cpus))
+
+
+def in_order(program: Program) -> Program:
+    """Return an event's steps for one who takes a single schedule: every turn whole, in the order given."""
+    answer: Any = None
+    while True:
+        try:
+            step = program.send(answer)
+        except StopIteration:
+            return
+        answer = None
+        if type(step) is Each:
+            step.check()
+            yield from (own for turn in step.turns for own in turn)
+        elif type(step) is WaitAll:
+            yield from (Wait(cpu) for cpu in step.cpus)
+        else:
+            answer = yield step

@@ -20,6 +20,7 @@ from workbench.core.vmsteps import (
     AddSlot,
     DeleteSlot,
     Disown,
+    Each,
     Enter,
     Forget,
     Init,
@@ -30,6 +31,7 @@ from workbench.core.vmsteps import (
     Resume,
     Stop,
     Wait,
+    WaitAll,
 )
 
 #: Numbers below this are counts and flags; larger ones are addresses and register numbers.
@@ -101,6 +103,10 @@ def _store(step: Store) -> str:
     return f"store {value_text(step.value)}{width} at {step.gpa:#x}"
 
 
+def _vcpus(cpus: tuple[int, ...]) -> str:
+    return ", ".join(f"vCPU {cpu}" for cpu in cpus)
+
+
 def _disown(step: Disown) -> str:
     units = ", ".join(f"{unit.what} of {whose(unit.cpu)}" for unit in step.units)
     return f"kernel {step.units[0].generation}'s memory is somebody else's: {units}" if units else "disown nothing"
@@ -121,6 +127,8 @@ _TEXT: dict[type, Callable[[Any], str]] = {
     Note: lambda s: f"guest: {key_text(s.key)} = {value_text(s.value)}",
     Begin: lambda s: f"start {s.program}",
     Wait: lambda s: f"wait for vCPU {s.cpu}",
+    WaitAll: lambda s: f"wait for {_vcpus(s.cpus)}",
+    Each: lambda s: " or ".join(step_text(step) for step in s.next_steps()),
     Stop: lambda s: f"stop vCPU {s.cpu}",
     Enter: lambda s: f"vCPU {s.cpu} enters the guest",
     Init: lambda s: f"INIT to vCPU {s.cpu}",
@@ -133,7 +141,7 @@ _TEXT: dict[type, Callable[[Any], str]] = {
     DeleteSlot: lambda s: f"delete memslot {s.gpa:#x}",
     MoveSlot: lambda s: f"move memslot {s.gpa:#x} to {s.to:#x}",
     Disown: _disown,
-    Forget: lambda s: "the kernel is gone from " + ", ".join(f"vCPU {cpu}" for cpu in s.cpus),
+    Forget: lambda s: f"the kernel is gone from {_vcpus(s.cpus)}",
 }
 
 

@@ -19,7 +19,7 @@ from workbench.core.ghosts import unit_at
 from workbench.core.layout import Abi, Layout
 from workbench.core.scenario import Scenario
 from workbench.core.spontaneous import EVENT, Happening, cpu_of, happenings, serves_exit
-from workbench.core.vmsteps import NewHost
+from workbench.core.vmsteps import NewHost, in_order
 from workbench.core.wording import key_text, step_text, value_text, whose
 from workbench.engines.explore import FAILS, Finding, Progress, Property, Result, TraceStep
 from workbench.engines.explore.vm import Bounds, MachineModel, asking, explore_machine
@@ -168,7 +168,7 @@ def as_explored(event: Event) -> Event:
 def needs_met(question: Question) -> frozenset[str]:
     """Return which needs of failures this question meets; where one is not met, HOLDS says nothing."""
     scenario = question.event.circumstances(question.scenario)
-    strike = [type(step) for step in question.event.strike(scenario)]
+    strike = [type(step) for step in in_order(question.event.strike(scenario))]
     met = {
         "descriptor": scenario.protocol.descriptor is not None,
         "encrypted": scenario.encrypted,

@@ -85,14 +85,10 @@ def _shown(space: Space, name: Hashable, value: Any) -> Any:
 
 def _edges(space: Space, state: State, numbers: dict[State, int]) -> list[GraphEdge]:
     edges = []
-    slots = len(space.model.slots)
-    for place, action in enumerate(space.actions):
+    for action in space.actions:
         effect = action.effect(state)
         if effect.enabled:
-            step: Any = action.actor
-            if place < slots:
-                index = space.variable(SlotVar(action.actor), action.actor)
-                step = space.step_at(space.domains[index].values[state[index]])
+            step = space.step_of(action, state)
             target = numbers[applied(space, effect, state)]
             edges.append(GraphEdge(numbers[state], target, action.actor, step))
     return edges

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from workbench.engines.explore.view import View
 
 Semantics = Callable[[str, Any, "View"], Any]
+Alternatives = Callable[[Any], "Sequence[Any] | None"]
 
 
 class _Blocked:
@@ -101,8 +102,10 @@ class Model:
 
     `ending(view)` says in which states nothing more needs to happen; without it a state in which all
     slots are idle may end. `default(var)` gives the initial value of a variable that is not declared.
-    `max_positions` bounds the positions of one program: a program that exceeds it is reported as
-    never-ending.
+    `alternatives(step)` gives, for a yielded step that stands for several, those of which any one may be taken
+    next, and None for every other; the program is answered with the one that was taken. A slot offers no more
+    than `choices` says (1 if it says nothing). `max_positions` bounds the positions of one program: a program
+    that exceeds it is reported as never-ending.
     """
 
     variables: Mapping[Hashable, Hashable] = field(default_factory=dict)
@@ -114,6 +117,8 @@ class Model:
     default: Callable[[Hashable], Hashable] | None = None
     ending: Callable[[View], bool] | None = None
     symmetry: Sequence[Symmetry] = ()
+    alternatives: Alternatives | None = None
+    choices: Mapping[str, int] = field(default_factory=dict)
     max_positions: int = 10_000
 
     def check(self) -> None:

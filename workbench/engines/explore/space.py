@@ -6,7 +6,7 @@ the result is remembered as the leaf of a decision tree whose branches are the r
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
 from workbench.core.errors import WorkbenchError
@@ -88,13 +88,17 @@ Node = Branch | Effect | None
 
 
 class Action:
-    """Something that can happen (a rule, a slot's step, a part of one) or be asked (a predicate)."""
+    """Something that can happen (a rule, a slot's step, a part of one) or be asked (a predicate).
 
-    __slots__ = ("actor", "executed", "root", "run", "space")
+    `choice`: of a slot, which of the alternatives that its step offers; None of everything else.
+    """
 
-    def __init__(self, space: Space, actor: str, run: Callable[[View], Effect]) -> None:
+    __slots__ = ("actor", "choice", "executed", "root", "run", "space")
+
+    def __init__(self, space: Space, actor: str, run: Callable[[View], Effect], choice: int | None = None) -> None:
         self.space = space
         self.actor = actor
+        self.choice = choice
         self.run = run
         self.root: Node = None
         self.executed = 0
@@ -142,7 +146,7 @@ class Action:
 
 
 class Space:
-    """A model with everything numbered. Action order: slots, then rules, as the model lists them."""
+    """A model with everything numbered. Action order: slots, each with its choices, then rules, as listed."""
 
     def __init__(self, model: Model) -> None:
         model.check()
@@ -157,7 +161,9 @@ class Space:
             self._declare(SlotVar(slot), None if program is None else self.positions.start(program))
         for name, value in model.variables.items():
             self._declare(name, value)
-        self.actions = [self._slot_action(slot) for slot in model.slots]
+        self.actions = [
+            self._slot_action(slot, choice) for slot in model.slots for choice in range(model.choices.get(slot, 1))
+        ]
         self.actions += [self._rule_action(rule) for rule in model.rules]
         self.predicates = [self._predicate(prop) for prop in model.properties]
         self.ending = self._ending()
@@ -217,7 +223,24 @@ class Space:
         """The pending step of a slot value; None when idle."""
         return None if position is None else self.positions.step(position)
 
-    def _slot_action(self, slot: str) -> Action:
+    def step_of(self, action: Action, state: IdState) -> Any:
+        """The step that the action of a slot takes in a state; a rule's name."""
+        if action.choice is None:
+            return action.actor
+        index = self._index[SlotVar(action.actor)]
+        step = self.step_at(self.domains[index].values[state[index]])
+        offered = self.offered(action.actor, step)
+        return step if offered is None else offered[action.choice]
+
+    def offered(self, slot: str, step: Any) -> Sequence[Any] | None:
+        """The steps of which the slot may take any, if its pending one stands for several."""
+        offered = None if self.model.alternatives is None else self.model.alternatives(step)
+        most = self.model.choices.get(slot, 1)
+        if offered is not None and len(offered) > most:
+            raise WorkbenchError(f"slot {slot}: {step!r} offers {len(offered)} alternatives; allowed are {most}")
+        return offered
+
+    def _slot_action(self, slot: str, choice: int) -> Action:
         own, semantics = SlotVar(slot), self.model.semantics
         assert semantics is not None
 
@@ -225,16 +248,21 @@ class Space:
             position = view[own]
             if position is None:
                 return Effect(False)
-            answer = semantics(slot, self.positions.step(position), view)
+            step = self.positions.step(position)
+            offered = self.offered(slot, step)
+            if choice >= (1 if offered is None else len(offered)):
+                return Effect(False)
+            taken = step if offered is None else offered[choice]
+            answer = semantics(slot, taken, view)
             if answer is BLOCKED:
                 return Effect(False)
             index = self._index[own]
             if index not in view._writes:  # else the step has itself started or stopped its slot
-                following = self.positions.advance(position, answer)
+                following = self.positions.advance(position, answer if offered is None else taken)
                 view._writes[index] = self.domains[index].number(following)
             return _written(view)
 
-        return Action(self, slot, run)
+        return Action(self, slot, run, choice)
 
     def _rule_action(self, rule: Rule) -> Action:
         def run(view: View) -> Effect:

@@ -83,17 +83,13 @@ def _replayed(space: Space, action: Action, state: State, after: State) -> Trace
     if not effect.enabled or applied(space, effect, state) != after:
         raise WorkbenchError(f"{action.actor} is not deterministic: run again in the same state it did something else")
     own = SlotVar(action.actor)
-    is_slot = action in space.actions[: len(space.model.slots)]
+    is_slot = action.choice is not None
     changes = {}
     for index, (old, new) in enumerate(zip(state, after, strict=True)):
         name = space.names[index]
         if old != new and not (is_slot and name == own):
             changes[name] = (_shown(space, index, old), _shown(space, index, new))
-    step = action.actor
-    if is_slot:
-        position = space.domains[space.variable(own, action.actor)]
-        step = space.step_at(position.values[state[space.variable(own, action.actor)]])
-    return TraceStep(action.actor, step, changes, is_slot)
+    return TraceStep(action.actor, space.step_of(action, state), changes, is_slot)
 
 
 def _shown(space: Space, index: int, number: int) -> Any:

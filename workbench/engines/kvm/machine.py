@@ -41,6 +41,7 @@ from workbench.core.vmsteps import (
     Start,
     Stop,
     Wait,
+    in_order,
 )
 from workbench.engines.kvm import state
 from workbench.engines.kvm.cpuid import pv_features
@@ -137,6 +138,7 @@ class KvmMachine:
 
     def play(self, event_program: Program) -> None:
         """Carry out the steps of a lifecycle event; what it started has ended when this returns."""
+        event_program = in_order(event_program)
         answer: Any = None
         while True:
             try:

@@ -28,6 +28,7 @@ from workbench.core.vmsteps import (
     OnHost,
     Pause,
     Resume,
+    in_order,
 )
 from workbench.engines.simulate.fates import Area, all_fates
 from workbench.engines.simulate.lanes_machine import FEWEST_LANES, AtOnce, keeps_state
@@ -77,6 +78,7 @@ class Simulation:
 
         The steps of vCPUs answer nothing, so a run of them is read ahead: alike ones may be carried out at once.
         """
+        event_program = in_order(event_program)
         step = next(event_program, None)
         while step is not None:
             if type(step) in VCPU_STEPS:

@@ -35,6 +35,7 @@ from workbench.core.vmsteps import (
     AddSlot,
     DeleteSlot,
     Disown,
+    Each,
     Enter,
     Forget,
     Init,
@@ -46,6 +47,8 @@ from workbench.core.vmsteps import (
     Start,
     Stop,
     Wait,
+    WaitAll,
+    in_order,
 )
 from workbench.core.wording import step_text
 from workbench.engines.simulate.engine import LOW_RAM
@@ -132,7 +135,7 @@ class Schedule(Facts):
         self._happenings = happenings(self.scenario)
         self._starts: dict[str, Start] = {}
         self._running: dict[str, Running] = {}
-        for step in event.setup(self.scenario):
+        for step in in_order(event.setup(self.scenario)):
             self._begin(self._known(step))
         self._running[EVENT] = Running(event_program(self.scenario, event.strike(self.scenario), self._known))
 
@@ -163,12 +166,16 @@ class Schedule(Facts):
         pending = self.pending(actor)
         if pending is None:
             raise WorkbenchError(f"{actor} has nothing to do; recorded was: {text}")
-        if (said := step_text(pending, self.descriptor)) != text:
+        has_choice = type(pending) is Each
+        offered = pending.next_steps() if has_choice else (pending,)
+        step = next((step for step in offered if step_text(step, self.descriptor) == text), None)
+        if step is None:
+            said = step_text(pending, self.descriptor)
             raise WorkbenchError(f"{actor} is about to {said}; recorded was: {text}")
         running = self._running[actor]
-        answer = self._perform(actor, pending)
+        answer = self._perform(actor, step)
         if self._running.get(actor) is running:
-            running.advance(answer)
+            running.advance(step if has_choice else answer)
 
     @property
     def descriptor(self) -> Any:
@@ -215,9 +222,10 @@ class Schedule(Facts):
         self._at_boundary(cpu)
         self._running.pop(vcpu_slot(cpu), None)
 
-    def _wait(self, step: Wait) -> None:
-        if self.pending(vcpu_slot(step.cpu)) is not None:
-            raise WorkbenchError(f"vCPU {step.cpu} has not finished")
+    def _wait(self, *cpus: int) -> None:
+        for cpu in cpus:
+            if self.pending(vcpu_slot(cpu)) is not None:
+                raise WorkbenchError(f"vCPU {cpu} has not finished")
 
     def _enter(self, step: Enter) -> None:
         self._at_boundary(step.cpu)
@@ -285,7 +293,8 @@ class Schedule(Facts):
 
 _VM_STEPS: Mapping[type, Callable[[Schedule, Any], Any]] = {
     Begin: Schedule._begin,
-    Wait: Schedule._wait,
+    Wait: lambda schedule, step: schedule._wait(step.cpu),
+    WaitAll: lambda schedule, step: schedule._wait(*step.cpus),
     Stop: lambda schedule, step: schedule._stop(step.cpu),
     Enter: Schedule._enter,
     Init: Schedule._init,

@@ -22,6 +22,7 @@ from workbench.core.vmsteps import (
     Resume,
     Stop,
     Wait,
+    WaitAll,
 )
 from workbench.engines.explore.model import BLOCKED
 from workbench.engines.explore.view import View
@@ -43,6 +44,10 @@ def _start(machine: MachineModel, view: View, step: Begin) -> Any:
 
 def _wait(machine: MachineModel, view: View, step: Wait) -> Any:
     return None if view.idle(vcpu_slot(step.cpu)) else BLOCKED
+
+
+def _wait_all(machine: MachineModel, view: View, step: WaitAll) -> Any:
+    return None if all(view.idle(vcpu_slot(cpu)) for cpu in step.cpus) else BLOCKED
 
 
 def _stop(machine: MachineModel, view: View, step: Stop) -> Any:
@@ -151,6 +156,7 @@ def _on_host(machine: MachineModel, view: View, step: OnHost) -> Any:
 EVENT_STEPS: dict[type, Callable[[MachineModel, View, Any], Any]] = {
     Begin: _start,
     Wait: _wait,
+    WaitAll: _wait_all,
     Stop: _stop,
     Enter: _enter,
     Init: _init,

@@ -31,7 +31,7 @@ from workbench.core.spontaneous import (
 from workbench.core.steps import GUEST
 from workbench.core.steps import Program as Steps
 from workbench.core.transition import perform
-from workbench.core.vmsteps import Start
+from workbench.core.vmsteps import Each, Start, in_order
 from workbench.engines.explore.model import BLOCKED, Model, Program, Property, Rule
 from workbench.engines.explore.view import View
 from workbench.engines.explore.vm.atoms import Atom, Atoms
@@ -126,7 +126,7 @@ class MachineModel:
     def model(self) -> Model:
         """Return the model, with the atoms and names known so far."""
         slots: dict[str, str | None] = {vcpu_slot(cpu): None for cpu in range(self.scenario.vcpus)}
-        for step in self.event.setup(self.scenario):
+        for step in in_order(self.event.setup(self.scenario)):
             if not isinstance(step, Start):
                 raise WorkbenchError(f"event {self.event.name}: setup yielded {step!r}; the explorer allows only Start")
             # A vCPU that is to start twice before the event starts the later program, as if the first was done.
@@ -150,6 +150,8 @@ class MachineModel:
             rules=rules,
             properties=tuple(self._properties(self)),
             default=_initial,
+            alternatives=_alternatives,
+            choices={EVENT: self.scenario.vcpus},
         )
 
     def _variables(self) -> dict[Hashable, Hashable]:
@@ -247,6 +249,10 @@ class MachineModel:
         for cpu in range(self.scenario.vcpus):
             before = view[record(cpu)]
             view[record(cpu)] = before.but(host=replace(before.host, **changes))
+
+
+def _alternatives(step: Any) -> tuple[Any, ...] | None:
+    return step.next_steps() if type(step) is Each else None
 
 
 def _is_absent(value: Any) -> bool:

@@ -1,0 +1,71 @@
+"""Turns that may come in any order, and what becomes of them where there is one order."""
+
+import pytest
+
+from workbench.core.errors import WorkbenchError
+from workbench.core.spontaneous import Begin, event_program, program_name
+from workbench.core.vmsteps import Each, Enter, OnHost, Pause, Start, Stop, Wait, WaitAll, each, in_order
+
+
+def idle(cpu):
+    return
+    yield
+
+
+def begun(start):
+    return Begin(start.cpu, program_name(start))
+
+
+def strike():
+    answer = yield Pause()
+    assert answer == "paused"
+    assert (yield each(range(3), Wait, Enter)) is None
+    yield WaitAll((0, 2))
+    yield each((), Enter)
+    yield each((1,), lambda cpu: Start(cpu, idle), Stop)
+
+
+def test_in_one_order_every_turn_is_whole():
+    program = in_order(strike())
+    assert next(program) == Pause()
+    taken = [program.send("paused"), *program]
+    assert taken == [
+        *(step for cpu in range(3) for step in (Wait(cpu), Enter(cpu))),
+        Wait(0),
+        Wait(2),
+        Start(1, idle),
+        Stop(1),
+    ]
+
+
+def test_in_any_order_what_was_taken_is_not_offered_again():
+    program = event_program(None, strike(), begun)
+    next(program)
+    left = program.send("paused")
+    assert left.next_steps() == (Wait(0), Wait(1), Wait(2))
+    left = program.send(Wait(1))
+    assert left.next_steps() == (Wait(0), Enter(1), Wait(2))
+    left = program.send(Enter(1))
+    assert left == Each(((Wait(0), Enter(0)), (Wait(2), Enter(2))))
+    program.send(Wait(0))
+    assert program.send(Enter(0)) == Wait(2)  # no choice is left
+    assert [program.send(None) for _ in range(4)] == [Enter(2), WaitAll((0, 2)), Begin(1, "idle on vCPU 1"), Stop(1)]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        Each(((Pause(),), (Enter(1),))),
+        Each(((OnHost(0, None),),)),
+        Each(((Enter(0), Enter(1)),)),
+        Each(((Enter(0),), (Enter(0),))),
+        Each(((),)),
+    ],
+)
+def test_what_is_no_turn_for_each_vcpu_is_refused(wrong):
+    def event():
+        yield wrong
+
+    for program in (in_order(event()), event_program(None, event(), begun)):
+        with pytest.raises(WorkbenchError, match="a lifecycle event yielded Each"):
+            next(program)
