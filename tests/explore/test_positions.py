@@ -2,6 +2,7 @@
 
 import itertools
 import random
+from typing import NamedTuple
 
 import pytest
 
@@ -27,6 +28,42 @@ def positions_of(make, answers=lambda step: [None]):
             positions.advance(at, answer)
         waiting += [("p", index) for index in range(before, len(positions.table["p"]))]
     return positions.table["p"]
+
+
+class Left(NamedTuple):
+    number: int
+
+
+class Right(NamedTuple):
+    number: int
+
+
+def test_labels_that_differ_in_type_only_are_not_taken_for_one():
+    """A rule that depends on another slot's pending step; the two steps are equal to Python."""
+
+    def walker():
+        yield Left(1)
+        yield Right(1)
+
+    def turned_right(view):
+        if type(view.label("walker")) is not Right:
+            return False
+        view["x"] = 1
+        return None
+
+    def model():
+        return Model(
+            variables={"x": 0},
+            slots={"walker": "walker"},
+            programs={"walker": Program("walker", walker)},
+            semantics=lambda slot, step, view: None,
+            rules=[Rule("turned right", turned_right)],
+            properties=[Property("S", "seen", "sometimes", lambda view: view["x"] == 1)],
+        )
+
+    for tables in ("python", "numpy"):
+        result = explore(model(), tables=tables)
+        assert (result.verdict, result.states) == ("HOLDS", 5)
 
 
 def test_an_iterator_that_only_lives_on_the_stack_tells_positions_apart():

@@ -63,6 +63,13 @@ class Positions:
         """The step pending at a position."""
         return self.table[at[0]][at[1]].step
 
+    def told_apart(self, at: SlotValue) -> tuple[Any, Any] | None:
+        """The step pending at a position with the types in it: Python calls named tuples equal if their fields are."""
+        if at is None:
+            return None
+        step = self.step(at)
+        return _types(step), step
+
     def advance(self, at: tuple[str, int], answer: Any) -> SlotValue:
         """The position that follows when the pending step is answered so; None when the program ends."""
         program = at[0]
@@ -158,6 +165,10 @@ class Positions:
             f"program {program} never ends: more than {self.limit} positions, the last with step "
             f"{last[-1].step!r}{blame}"
         )
+
+
+def _types(value: Any) -> Any:
+    return (type(value), *map(_types, value)) if isinstance(value, tuple) else type(value)
 
 
 def _hashable(value: Any) -> bool:

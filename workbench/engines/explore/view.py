@@ -107,7 +107,8 @@ class View:
 
     def label(self, slot: str) -> Any:
         """The pending step of a slot; None when idle."""
-        return self.ask(SlotVar(slot), self._space.step_at)
+        found = self.ask(SlotVar(slot), self._space.positions.told_apart)
+        return None if found is None else found[1]
 
     def program(self, slot: str) -> str | None:
         """The name of the program that a slot runs; None when idle."""
