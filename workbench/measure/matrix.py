@@ -49,7 +49,7 @@ ALONE = (Size(1, ("wall_clock", "steal_time")), Size(1, ("kvmclock", "async_pf")
 TOGETHER = (Size(2, ("steal_time",)),)
 #: And a payload of one that the other reads meanwhile.
 READING = (Size(2, ("kvmclock",), reads=1),)
-RACES = frozenset({"boot", "kexec", "crash", "init", "migrate"})
+RACES = frozenset({"boot", "kexec", "crash", "init", "migrate", "migrate-reordered"})
 READERS = frozenset({"boot", "migrate"})
 
 
