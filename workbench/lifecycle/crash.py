@@ -14,7 +14,7 @@ the others, and the crash kernel makes it again.
 from workbench.core.scenario import Scenario
 from workbench.core.steps import Program
 from workbench.core.vmsteps import Forget, Start, Wait
-from workbench.lifecycle.event import Event, enter_all
+from workbench.lifecycle.event import Event, enter_all, starting
 from workbench.lifecycle.kexec import next_kernel_boots, revoked_for_all
 from workbench.lifecycle.linux import LinuxKernel
 
@@ -39,5 +39,4 @@ class Crash(Event):
         dead = LinuxKernel(scenario)
         yield Start(0, dead.teardown)
         yield Wait(0)
-        for cpu in range(1, scenario.vcpus):
-            yield Start(cpu, dead.play_dead)
+        yield starting(range(1, scenario.vcpus), lambda cpu: dead.play_dead)

@@ -15,7 +15,7 @@ from workbench.core.contracts import Feature
 from workbench.core.scenario import Scenario
 from workbench.core.steps import Program, Share
 from workbench.core.vcpu import Vcpu
-from workbench.core.vmsteps import Disown, Enter, Wait
+from workbench.core.vmsteps import Disown, Enter, Start, Wait, each
 from workbench.lifecycle.event import Event, enter_all, of_its_own
 from workbench.lifecycle.linux import LinuxKernel
 from workbench.lifecycle.scratch import crossing
@@ -29,8 +29,7 @@ class DoubleRegistration(Event):
 
     def strike(self, scenario: Scenario) -> Program:
         kernel = LinuxKernel(scenario)
-        for cpu in range(scenario.vcpus):
-            yield from of_its_own(cpu, kernel.online)
+        yield each(range(scenario.vcpus), Wait, lambda cpu: Start(cpu, kernel.online))
         yield from enter_all(scenario)
 
 

@@ -4,11 +4,12 @@
 and measures what the strike costs and does; the explorer lets it strike at any time.
 """
 
+from collections.abc import Callable, Iterable
 from typing import ClassVar
 
 from workbench.core.scenario import Scenario
 from workbench.core.steps import Program
-from workbench.core.vmsteps import Enter, GuestProgram, Start, Wait
+from workbench.core.vmsteps import Each, Enter, GuestProgram, Start, Wait, each
 from workbench.lifecycle.linux import LinuxKernel
 
 
@@ -50,8 +51,7 @@ class AtBoot(Event):
 
     def strike(self, scenario: Scenario) -> Program:
         """Every vCPU boots and enters the guest."""
-        for cpu in range(scenario.vcpus):
-            yield Start(cpu, self.coming_up(scenario, cpu))
+        yield starting(range(scenario.vcpus), lambda cpu: self.coming_up(scenario, cpu))
         yield from enter_all(scenario)
 
     def coming_up(self, scenario: Scenario, cpu: int) -> GuestProgram:
@@ -62,9 +62,17 @@ class AtBoot(Event):
 def boot_all(scenario: Scenario, without: int | None = None) -> Program:
     """Every vCPU boots, except one if it is named."""
     kernel = LinuxKernel(scenario)
-    for cpu in range(scenario.vcpus):
-        if cpu != without:
-            yield Start(cpu, kernel.boot)
+    yield starting([cpu for cpu in range(scenario.vcpus) if cpu != without], lambda cpu: kernel.boot)
+
+
+def starting(cpus: Iterable[int], program: Callable[[int], GuestProgram]) -> Each:
+    """Return the step in which each of ``cpus`` starts its program.
+
+    In any order, also where the boot CPU comes up first: a vCPU that was started and has not moved is one that has not
+    been started. (Since Linux 6.5 the others may come up at the same time: arch/x86/kernel/smpboot.c,
+    CONFIG_HOTPLUG_PARALLEL.)
+    """
+    return each(cpus, lambda cpu: Start(cpu, program(cpu)))
 
 
 def of_its_own(cpu: int, program: GuestProgram) -> Program:
@@ -74,6 +82,8 @@ def of_its_own(cpu: int, program: GuestProgram) -> Program:
 
 
 def enter_all(scenario: Scenario) -> Program:
-    """Every vCPU enters the guest once: the host delivers what is due."""
-    for cpu in range(scenario.vcpus):
-        yield Enter(cpu)
+    """Every vCPU enters the guest once: the host delivers what is due.
+
+    In any order: each vCPU is a thread of the VMM, and the scheduler of the host runs them as it likes.
+    """
+    yield each(range(scenario.vcpus), Enter)

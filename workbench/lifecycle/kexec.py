@@ -10,8 +10,8 @@ the new one makes it again before it starts any other: it cannot know how the ol
 
 from workbench.core.scenario import Scenario
 from workbench.core.steps import Program
-from workbench.core.vmsteps import Disown, Forget, Start, Wait
-from workbench.lifecycle.event import Event, enter_all
+from workbench.core.vmsteps import Disown, Forget, Start, Wait, WaitAll
+from workbench.lifecycle.event import Event, enter_all, starting
 from workbench.lifecycle.linux import LinuxKernel
 
 
@@ -33,8 +33,7 @@ def revoked_for_all(scenario: Scenario) -> Program:
     In this order, because what a running CPU registers meanwhile would outlive the call.
     """
     old = LinuxKernel(scenario)
-    for cpu in range(1, scenario.vcpus):
-        yield Start(cpu, old.play_dead)
+    yield starting(range(1, scenario.vcpus), lambda cpu: old.play_dead)
     yield Start(0, old.revoke_everything)
     yield Wait(0)
 
@@ -45,8 +44,7 @@ def next_kernel_boots(scenario: Scenario, vcpus: int) -> Program:
     if scenario.protocol.revokes_everything:
         yield Start(0, new.revoke_everything)
         yield Wait(0)
-    for cpu in range(vcpus):
-        yield Start(cpu, new.boot)
+    yield starting(range(vcpus), lambda cpu: new.boot)
 
 
 class Kexec(Event):
@@ -69,11 +67,9 @@ class Kexec(Event):
         yield from enter_all(scenario)
 
     def _revoked_by_each(self, scenario: Scenario) -> Program:
-        old = LinuxKernel(scenario)
-        for cpu in range(scenario.vcpus):
-            yield Start(cpu, old.teardown)
-        for cpu in range(scenario.vcpus):
-            yield Wait(cpu)
+        old, everyone = LinuxKernel(scenario), tuple(range(scenario.vcpus))
+        yield starting(everyone, lambda cpu: old.teardown)
+        yield WaitAll(everyone)
 
 
 class KexecWithoutTeardown(Event):
