@@ -79,6 +79,15 @@ def effect(subject: Subject, before: Iterable[Cell], after: Iterable[Cell]) -> E
     return Effect(subject, changes(before, after), price(bare), price(subject))
 
 
+def left_out(subject: Subject) -> dict[str, Subject]:
+    """Return, for each mitigation of ``subject``, the same subject without this one: what comes back, it had cured."""
+    found = {}
+    for name in subject.mitigations:
+        rest = tuple(other for other in subject.mitigations if other != name)
+        found[name] = Subject("+".join((subject.kind.name, *rest)), subject.kind, rest)
+    return found
+
+
 def mitigated(subjects: Sequence[Subject], names: Sequence[str]) -> list[Subject]:
     """Return each subject with those of the mitigations that its protocol knows ("all": every one it knows).
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from textwrap import wrap
 
 from workbench.measure.failures import FAILURES
 from workbench.measure.matrix import Cell, Size
-from workbench.measure.mitigations import Effect
+from workbench.measure.mitigations import Change, Effect
 from workbench.present.table import WIDTH, Column, Table, as_text
 
 LETTERS = {"HOLDS": ".", "FAILS": "F", "BOUNDED": "?"}
@@ -65,7 +65,7 @@ def _block(label: str, cells: list[Cell]) -> str:
     codes = list(dict.fromkeys(cell.property for cell in cells))
     heads = [f"{label if row == 0 else '':<{NAME}}" + " ".join(code[row] for code in codes) for row in range(3)]
     if len(label) > NAME:
-        heads = [label, *(f"{'':<{NAME}}" + " ".join(code[row] for code in codes) for row in range(3))]
+        heads = [*_lines(label), *(f"{'':<{NAME}}" + " ".join(code[row] for code in codes) for row in range(3))]
     lines = []
     for event, row in groupby(cells, key=lambda cell: cell.event):
         letters = {cell.property: letter(cell) for cell in row}
@@ -87,7 +87,7 @@ def _failing(cells: Sequence[Cell]) -> list[str]:
 
 
 def _told(effect: Effect) -> str:
-    lines = [effect.subject.label]
+    lines = _lines(effect.subject.label)
     for change in effect.changes:
         lines.append(
             f"  {change.event}: {change.property} {FAILURES[change.property].name} {change.before} -> {change.after}"
@@ -98,6 +98,26 @@ def _told(effect: Effect) -> str:
 def _short(label: str) -> str:
     first, *rest = label.split("+")
     return label if len(rest) < 2 else f"{first}+{len(rest)} more"
+
+
+def _lines(label: str) -> list[str]:
+    """Return a label in as many lines as it needs, broken between mitigations."""
+    if len(label) <= WIDTH:
+        return [label]
+    return wrap(label.replace("+", " +"), WIDTH, subsequent_indent="  ", break_on_hyphens=False)
+
+
+def left_out_text(back: Mapping[str, Sequence[Change]]) -> str:
+    """Return what changes in the matrix when one mitigation is left out, by the mitigation."""
+    columns = [Column("without"), Column("event"), Column("changes")]
+    rows: list[list[int | str | None]] = []
+    for name, changed in back.items():
+        if not changed:
+            rows.append([name, "-", "no verdict"])
+        for number, change in enumerate(changed):
+            told = f"{change.property} {change.before} -> {change.after}"
+            rows.append([name if number == 0 else "", change.event, told])
+    return as_text(Table("one mitigation left out", columns, rows))
 
 
 def _fit(line: str) -> str:
