@@ -10,9 +10,11 @@ from typing import Any
 
 import numpy as np
 from llvmlite import binding, ir
-from numba import njit, types
+from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
+
+from workbench.engines.explore.compiling import loop
 
 SLOW = ("znver1", "znver2", "bdver4")  # processors that have PEXT and should not use it
 
@@ -33,7 +35,7 @@ def _pext_code(_context: Any, value: Any, mask: Any) -> Any:
 _pext: Any = intrinsic(_pext_code)
 
 
-@njit(cache=True, inline="always")
+@loop(inline="always")
 def gather_by_instruction(states: Any, index: Any, node: Any, nodes: Any, _segments: Any, span: Any) -> Any:
     """The key of a state at a node, by PEXT: the selected bits of each word, one after the other."""
     key: Any = _pext(states[index, 0], np.uint64(nodes[node, 3]))
@@ -43,7 +45,7 @@ def gather_by_instruction(states: Any, index: Any, node: Any, nodes: Any, _segme
     return key
 
 
-@njit(cache=True, inline="always")
+@loop(inline="always")
 def gather_by_segments(states: Any, index: Any, node: Any, nodes: Any, segments: Any, _span: Any) -> Any:
     """The key of a state at a node, segment by segment."""
     key = np.uint64(0)

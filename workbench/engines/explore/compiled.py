@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from workbench.engines.explore import kernel
-from workbench.engines.explore.compiled_set import CLASH, OUT, RECENT, STUCK, TOTAL, TRANSITIONS, rehash
+from workbench.engines.explore.compiled_set import CLASH, OUT, RECENT, STUCK, TOTAL, TRANSITIONS, rehash, stretch
 from workbench.engines.explore.layout import Layout, Words
 from workbench.engines.explore.packed import PackedSearch, chunks
 from workbench.engines.explore.tables import Outgrown
@@ -19,6 +19,8 @@ FULL = 0.7  # of the visited set; linear probing gets slow beyond
 MISSING = 1 << 12  # unknown keys noted before they are filled
 LARGE = 23  # bits of a visited set from which on it only doubles
 SMALLEST = 16  # bits of the smallest visited set
+LOW = 12  # bits of the room for states set aside while the set grows
+BEHIND = 4  # how often the visited set may double in place
 
 
 class CompiledSearch(PackedSearch):
@@ -34,13 +36,13 @@ class CompiledSearch(PackedSearch):
         self.missing = np.empty((MISSING, 2), np.int64)
         self.hit_counts = np.zeros(64, np.int64)
         self._buffers(1 << 12)
-        self._resize(max(SMALLEST, (2 * self.seen()).bit_length()))
+        self._fill(max(SMALLEST, (2 * self.seen()).bit_length()))
 
     def _buffers(self, room: int) -> None:
         """Buffers for states of as many words as the layout has; `room` states in the next level."""
         words = self.layout.words
         self.span = (0,) * words
-        self.visited = np.empty((0, words), np.uint64)
+        self.reserved = self.visited = np.empty((0, words), np.uint64)
         self.out = np.empty((room, words), np.uint64)
         self.keys = np.empty((0, words), np.uint64)
         self.recent = np.zeros((1 << RECENT, words), np.uint64)
@@ -56,11 +58,31 @@ class CompiledSearch(PackedSearch):
         """Bytes of levels, next level and visited set."""
         return sum(word.nbytes for level in self.levels for word in level) + self.out.nbytes + self.visited.nbytes
 
-    def _resize(self, bits: int) -> None:
+    def _grow(self) -> None:
+        """Double the visited set, or more while it is small; in place, if there is room behind it."""
+        older, bits = self.bits, self.bits + (1 if self.bits >= LARGE else 2)
+        if 1 << bits <= len(self.reserved):
+            self._use(bits)
+            room = np.empty((5 << 10, self.layout.words), np.uint64)
+            if stretch(self.visited, older, bits, room[1 << 10 :], room[: 1 << 10], self.span):
+                return
+        self._fill(bits)
+
+    def _use(self, bits: int) -> None:
+        self.bits, self.visited = bits, self.reserved[: 1 << bits]
+
+    def _reserve(self, bits: int) -> None:
+        """Take fresh memory for 2**bits slots, and addresses for more: memory that nobody touches costs nothing."""
+        self.reserved = self.visited = np.empty((0, self.layout.words), np.uint64)  # let the old one go first
+        try:
+            self.reserved = np.zeros((1 << bits + BEHIND, self.layout.words), np.uint64)
+        except MemoryError:
+            self.reserved = np.zeros((1 << bits, self.layout.words), np.uint64)
+        self._use(bits)
+
+    def _fill(self, bits: int) -> None:
         """A visited set of 2**bits slots that holds all levels and what this level has found."""
-        self.visited = self.visited[:0].copy()  # let the old one go first
-        self.bits = bits
-        self.visited = np.zeros((1 << bits, self.layout.words), np.uint64)
+        self._reserve(bits)
         for level in self.levels:
             for chunk in chunks(level, 1 << 20):
                 rehash(_rows_of(chunk), self.visited, bits, self.span)
@@ -160,7 +182,7 @@ class CompiledSearch(PackedSearch):
             grown[:found] = self.out[:found]
             self.out = grown
         while self.seen() + 4 * most > int(FULL * len(self.visited)):
-            self._resize(self.bits + (1 if self.bits >= LARGE else 2))
+            self._grow()
         return most
 
     def _collect(self) -> None:
@@ -195,7 +217,7 @@ class CompiledSearch(PackedSearch):
         out = self.move(_words_of(self.out[:found]), older)
         self._buffers(len(self.out))
         self.out[:found] = _rows_of(out)
-        self._resize(self.bits)
+        self._fill(self.bits)
 
     def _lookup(self) -> tuple[np.ndarray, ...]:
         tables = self.tables

@@ -11,7 +11,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 
 from workbench.engines.explore.bits import gather
 from workbench.engines.explore.compiled_set import (
@@ -25,12 +24,13 @@ from workbench.engines.explore.compiled_set import (
     insert,
     not_recent,
 )
+from workbench.engines.explore.compiling import loop
 
 PENDING = -(1 << 31) + 1
 BLOCK = 128  # states whose successors are made before any of them is inserted
 
 
-@njit(cache=True, inline="always")
+@loop(inline="always")
 def _find(states: Any, index: Any, node: Any, lookup: Any, span: Any) -> Any:
     """The row for a state below a node; or, negative, what stopped the lookup: (entry, node, key)."""
     nodes, segments, table = lookup
@@ -42,7 +42,7 @@ def _find(states: Any, index: Any, node: Any, lookup: Any, span: Any) -> Any:
         node = -1 - entry
 
 
-@njit(cache=True)
+@loop()
 def look_up(
     states: Any,
     roots: Any,
@@ -80,7 +80,7 @@ def look_up(
     return missed
 
 
-@njit(cache=True)
+@loop()
 def _note(entry: Any, node: Any, key: Any, lookup: Any, missing: Any, missed: Any) -> Any:
     """Remember an unknown key once."""
     nodes, _, table = lookup
@@ -92,7 +92,7 @@ def _note(entry: Any, node: Any, key: Any, lookup: Any, missing: Any, missed: An
     return missed
 
 
-@njit(cache=True)
+@loop()
 def _least(number: Any, keys: Any, moves: Any, scratch: Any, span: Any) -> None:
     """Replace states by the least of all their renamed forms."""
     starts, shift, mask, to, source, target, offset, values = moves
@@ -113,7 +113,7 @@ def _least(number: Any, keys: Any, moves: Any, scratch: Any, span: Any) -> None:
             keys[index, word] = scratch[word]
 
 
-@njit(cache=True, inline="always")
+@loop(inline="always")
 def _keep_less(scratch: Any, span: Any) -> None:
     """Of the two states in `scratch`, put the less one first."""
     words = len(span)
@@ -125,7 +125,7 @@ def _keep_less(scratch: Any, span: Any) -> None:
             scratch[word] = scratch[words + word]
 
 
-@njit(cache=True)
+@loop()
 def _with_parts(
     states: Any,
     index: Any,
@@ -157,7 +157,7 @@ def _with_parts(
     return -1
 
 
-@njit(cache=True)
+@loop()
 def _count(states: Any, index: Any, hits: Any, hit_counts: Any, hit_first: Any, span: Any) -> None:
     bit = 0
     while hits:
@@ -169,7 +169,7 @@ def _count(states: Any, index: Any, hits: Any, hit_counts: Any, hit_first: Any, 
         bit += 1
 
 
-@njit(cache=True)
+@loop()
 def _successors(
     states: Any,
     rows: Any,
@@ -207,7 +207,7 @@ def _successors(
     return number
 
 
-@njit(cache=True)
+@loop()
 def _observe(
     states: Any, rows: Any, rows_info: Any, counters: Any, hit_counts: Any, hit_first: Any, stuck: Any, span: Any
 ) -> None:
@@ -226,7 +226,7 @@ def _observe(
             counters[STUCK] += 1
 
 
-@njit(cache=True)
+@loop()
 def advance(
     states: Any,
     rows: Any,

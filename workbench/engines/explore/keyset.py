@@ -13,6 +13,7 @@ import numpy as np
 TAG = np.uint64(1 << 63)  # marks an occupied slot; an empty one is 0
 SPREAD = np.uint64(0x9E3779B97F4A7C15)  # the golden ratio: Knuth's multiplicative hash
 FULL = 0.6  # linear probing gets slow beyond
+LARGE = 22  # bits of a set from which on it only doubles
 RECENT = 20  # bits of the filter of recent keys
 
 
@@ -56,7 +57,7 @@ class KeySet:
     def grow(self, more: int, everything: Iterable[np.ndarray]) -> None:
         """Make room for more keys; `everything` gives all keys of the set, each once, to insert them anew."""
         while self.count + more > FULL * (1 << self.bits):
-            self.bits += 1
+            self.bits += 1 if self.bits >= LARGE else 2
         self.slots = np.empty(0, np.uint64)  # let the old table go first
         self.slots = np.zeros(1 << self.bits, np.uint64)
         self.count = 0
