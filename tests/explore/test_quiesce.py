@@ -77,7 +77,7 @@ def test_the_shortest_stray_write_is_an_update_that_had_read_where_the_area_was(
         )
     )
     assert read < revoked < given_away < written == len(turns) - 1
-    assert len(turns) == 30
+    assert len(turns) == 31
     schedule = confirm(question("generic+revoke-vm"), turns)
     assert schedule.value(STRAY) is True
     assert not FAILURES["F01"].holds(schedule)

@@ -4,13 +4,18 @@ Linux revokes from the reboot notifier on every CPU (kvm_pv_reboot_notify, arch/
 before 5.13 did so on some CPUs or not at all (commits 8b79feffeca2, c02027b5742b, 3d6b84132d2a), and their
 hosts wrote into the new kernel's memory.
 
-Where one call revokes for all CPUs (``Protocol.revokes_everything``), the old kernel stops the others and makes it, and
-the new one makes it again before it starts any other: it cannot know how the old one ended.
+Where one call revokes for all CPUs (``Protocol.revokes_everything``), the old kernel waits until no CPU is coming up
+(cpu_hotplug_disable, as in migrate_to_reboot_cpu, kernel/cpu.c), stops the others and makes it. The new one makes it
+again before it starts any other: it knows that it was started by kexec (type_of_loader 0xd in the boot protocol), and
+cannot know how the old one ended.
 """
+
+from collections.abc import Callable
+from typing import Any
 
 from workbench.core.scenario import Scenario
 from workbench.core.steps import Program
-from workbench.core.vmsteps import Disown, Forget, Start, Wait, WaitAll
+from workbench.core.vmsteps import Disown, Forget, Start, Wait, WaitAll, each
 from workbench.lifecycle.event import Event, enter_all, starting
 from workbench.lifecycle.linux import LinuxKernel
 
@@ -27,13 +32,14 @@ def new_kernel(scenario: Scenario) -> Program:
     yield reused_memory(scenario)
 
 
-def revoked_for_all(scenario: Scenario) -> Program:
+def revoked_for_all(scenario: Scenario, *first: Callable[[int], Any]) -> Program:
     """The old kernel stops all CPUs but one, which then revokes what any of them has registered.
 
-    In this order, because what a running CPU registers meanwhile would outlive the call.
+    In this order, because what a running CPU registers meanwhile would outlive the call. ``first``: steps that come
+    before each of them is stopped, as in ``each``.
     """
     old = LinuxKernel(scenario)
-    yield starting(range(1, scenario.vcpus), lambda cpu: old.play_dead)
+    yield each(range(1, scenario.vcpus), *first, lambda cpu: Start(cpu, old.play_dead))
     yield Start(0, old.revoke_everything)
     yield Wait(0)
 
@@ -55,7 +61,7 @@ class Kexec(Event):
 
     def strike(self, scenario: Scenario) -> Program:
         if scenario.protocol.revokes_everything:
-            yield from revoked_for_all(scenario)
+            yield from revoked_for_all(scenario, Wait)
             # The memory changes hands whatever the host does for the halted vCPUs; Forget, a ghost, waits for it.
             yield reused_memory(scenario)
             yield Forget(tuple(range(scenario.vcpus)))

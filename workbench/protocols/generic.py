@@ -242,11 +242,13 @@ class Generic(Protocol):
 
     def _forget(self, owners: Iterable[int]) -> Program:
         for owner in owners:
-            for kind, _, _ in (yield from self._entries(owner)):
+            held = (yield Get(registry(owner, "types"))) or ()
+            for kind in held:
                 yield Set(registry(owner, kind), None)
                 if kind in self.by_type:
                     yield Set(area(owner, self.by_type[kind].name), None)
-            yield Set(registry(owner, "types"), None)
+            if held:
+                yield Set(registry(owner, "types"), None)
 
     # -- live migration (R15) --------------------------------------------------------------------------
 
