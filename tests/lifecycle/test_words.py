@@ -285,3 +285,36 @@ def test_a_kernel_that_can_revokes_everything_when_a_cpu_comes_up():
     revoking = simulate(Scenario(PROTOCOLS["generic"](features, ["revoke-all"]), features, vcpus=4), EVENTS["boot"])
     assert revoking.counts["wrmsr_exits"] == plain.counts["wrmsr_exits"] + 4
     assert revoking.fates == plain.fates
+
+
+# -- one call for all CPUs ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("mitigations", "waits"), [(("revoke-vm",), 0), (("revoke-vm", "quiesce"), 2)])
+def test_one_call_for_all_cpus_leaves_nothing_stale_after_a_crash(mitigations, waits):
+    """One call of the dying kernel's and one of the crash kernel's, and the areas of the stopped CPUs are gone."""
+    plain, revoking = run_of("generic", "crash", vcpus=64), run_of("generic", "crash", *mitigations, vcpus=64)
+    assert revoking.counts["wrmsr_exits"] == plain.counts["wrmsr_exits"] - len(PER_VCPU) + 2
+    assert Counter(plain.fates.values())[STALE] == 63 * len(PER_VCPU)
+    assert STALE not in revoking.fates.values()
+    assert revoking.counts["quiesces"] == waits
+
+
+def test_before_kexec_one_call_does_what_each_cpu_did_for_each_feature():
+    plain, revoking = run_of("generic", "kexec", vcpus=64), run_of("generic", "kexec", "revoke-vm", vcpus=64)
+    assert revoking.counts["wrmsr_exits"] == plain.counts["wrmsr_exits"] - 64 * len(PER_VCPU) + 2
+    assert revoking.fates == plain.fates
+    assert revoking.boot_counts == plain.boot_counts, "a kernel that no other has started has nothing to revoke"
+
+
+@pytest.mark.parametrize("event", ["boot", "kexec", "crash", "kexec-no-teardown", "suspend-resume", "cpu-unplug"])
+def test_a_host_that_waits_changes_no_other_number(event):
+    """Where programs run in turn there is nobody to wait for; and vCPUs may still be run at once."""
+
+    def told(run):
+        return run.fates, {name: n for name, n in run.counts.items() if n and name not in ("steps", "quiesces")}
+
+    waiting = run_of("generic", event, "revoke-vm", "quiesce", vcpus=20)
+    alone = simulate(waiting.scenario, EVENTS[event], lanes=False)
+    assert (alone.counts, alone.machine.entries) == (waiting.counts, waiting.machine.entries)
+    assert told(run_of("generic", event, "revoke-vm", vcpus=20)) == told(waiting)
