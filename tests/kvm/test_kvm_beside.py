@@ -22,6 +22,7 @@ SUBJECTS = (
     "generic+carry-registry",
     "generic+init-revokes",
     "generic+revoke-all",
+    "generic+revoke-vm+quiesce",
     "per_feature",
     "null",
 )
