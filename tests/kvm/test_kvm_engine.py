@@ -186,7 +186,7 @@ def test_a_handler_that_keeps_nothing_is_silent_on_both():
     found = run_on_kvm(scenario, BOOT)
     assert found.fates == simulate(scenario, BOOT).fates
     assert set(found.fates.values()) == {Fate.SILENT, Fate.RELEASED}
-    assert {found.fates[cpu, "steal_time"] for cpu in (0, 1)} == {Fate.LOST}, "the guest was not asked"
+    assert not any(found.payloads.values())
 
 
 def test_strays_are_seen_as_bytes_that_change():
