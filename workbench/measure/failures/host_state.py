@@ -46,7 +46,7 @@ RESTORE_DIFFERS = Failure(
     example="A register shows an address that its write did not map; the destination writes the register again.",
     seen="RISC-V fa9681ed5c6a (2026): KVM_SET_ONE_REG accepted a steal-time address that the guest's call refuses; "
     '"target/i386: Fix VM migration when interrupt based APF is enabled" (2020): EN restored before INT. '
-    "Linux 6.12: ASYNC_PF_EN keeps what it refuses; refused again it ends KVM_SET_MSRS, and steal time is not restored.",
+    "Linux 6.12: ASYNC_PF_EN keeps what it refuses; refused again it ends KVM_SET_MSRS, and steal time is lost.",
     needs=frozenset({"restore"}),
 )
 RESTORE_REPLAYS = Failure(
