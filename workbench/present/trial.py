@@ -22,7 +22,7 @@ from workbench.core.errors import WorkbenchError
 from workbench.core.hoststate import VM, area
 from workbench.core.machine import Machine
 from workbench.core.placement import Abi
-from workbench.core.steps import Backed, Get, Load, Program, Rdmsr, Share, Side, Store, Wrmsr
+from workbench.core.steps import AllVcpus, Backed, Get, Load, Program, Rdmsr, Share, Side, Store, Wrmsr
 from workbench.core.value import Value
 from workbench.core.vcpu import Vcpu
 from workbench.core.wording import step_text, value_text
@@ -33,7 +33,7 @@ RAM_END = 0x20_0000
 SCRATCH = 0x8000
 WIDTH = 72
 #: Steps whose answer tells the reader something.
-ASKING = (Load, Get, Backed, Share)
+ASKING = (Load, Get, Backed, Share, AllVcpus)
 
 
 class Taken(NamedTuple):
