@@ -12,18 +12,20 @@ from importlib.util import find_spec
 
 from workbench.core.errors import EngineError, WorkbenchError
 from workbench.engines.explore.model import Model, Property
-from workbench.engines.explore.packed import HANDED_OVER, MAX_PROPERTIES
+from workbench.engines.explore.packed import HANDED_OVER, MAX_PROPERTIES, PackedSearch
 from workbench.engines.explore.plain import PlainSearch
 from workbench.engines.explore.promela import promela
 from workbench.engines.explore.result import FAILS, Finding, Result, verdict_of
 from workbench.engines.explore.search import Hits, Limits, Outcome, Progress
 from workbench.engines.explore.space import Space
+from workbench.engines.explore.symmetry_check import hold_against, stands_for
 from workbench.engines.explore.trace import Trace, trace_along
 from workbench.engines.explore.vector import VectorSearch
 
 PILOT = 2000  # states; by then most reads are known, and below so many tables cost more than they save
 WORTH_NUMBA = 400_000  # states
 COMPILED = "workbench.engines.explore.compiled"
+Search = PlainSearch | PackedSearch
 TABLES = ("auto", "python", "numpy", "numba")
 
 
@@ -40,7 +42,8 @@ def explore(
     """Visit every reachable state of a model, breadth first.
 
     `max_states` and `max_bytes` (of what the engine stores) stop the search with verdict BOUNDED, and so
-    does Ctrl-C. `symmetry` merges states that differ by exchanging the model's interchangeable slots.
+    does Ctrl-C. `symmetry` merges states that differ by exchanging the model's interchangeable slots, and raises
+    SymmetryError if it finds that the model is not what its author claims.
     `stop_at_first` ends after the level in which an `always` property was first violated. Raises
     WorkbenchError for a model that is not deterministic, never ends, or names what does not exist.
     """
@@ -48,7 +51,12 @@ def explore(
         raise WorkbenchError(f"tables: {tables!r} is not one of {', '.join(TABLES)}")
     limits = Limits(max_states, max_bytes, stop_at_first, progress)
     space = Space(model)
-    outcome = _search(space, limits, tables, symmetry)
+    search = _search(space, limits, tables, symmetry)
+    outcome = search.outcome
+    if symmetry:
+        outcome.stands_for = stands_for(space, search)
+        hold_against(space, search)
+        outcome.seconds = limits.seconds()
     return _result(space, outcome, symmetry)
 
 
@@ -58,7 +66,7 @@ def explore_and_export(model: Model, *, max_states: int | None = None) -> tuple[
     Raises WorkbenchError if `max_states` does not suffice: a part of a model is not a model.
     """
     space = Space(model)
-    outcome = _search(space, Limits(max_states), "auto", symmetry=False)
+    outcome = _search(space, Limits(max_states), "auto", symmetry=False).outcome
     return _result(space, outcome, symmetry=False), promela(space, outcome.limit)
 
 
@@ -67,34 +75,42 @@ def to_promela(model: Model, *, max_states: int | None = None) -> str:
     return explore_and_export(model, max_states=max_states)[1]
 
 
-def _search(space: Space, limits: Limits, tables: str, symmetry: bool) -> Outcome:
-    """Begin plainly; go on with tables if the model is not finished by then and nothing forbids them."""
+def _search(space: Space, limits: Limits, tables: str, symmetry: bool) -> Search:
+    """Begin plainly; go on with tables if the model is not finished by then and nothing forbids them.
+
+    Returns the search that has seen everything; what it saw is its outcome.
+    """
     if tables == "python" or (tables == "auto" and len(space.predicates) > MAX_PROPERTIES):
-        return PlainSearch(space, limits, symmetry).run()
+        return _done(PlainSearch(space, limits, symmetry))
     pilot_limits = Limits(PILOT, limits.max_bytes, limits.stop_at_first, None, limits.started)
     if limits.max_states is not None:
         pilot_limits.max_states = min(PILOT, limits.max_states)
-    pilot = PlainSearch(space, pilot_limits, symmetry).run()
-    handed_over = pilot.limit == f"limit of {PILOT} states" and limits.max_states != PILOT
-    if not handed_over and (tables == "auto" or pilot.limit == "interrupted"):
+    pilot = _done(PlainSearch(space, pilot_limits, symmetry))
+    handed_over = pilot.outcome.limit == f"limit of {PILOT} states" and limits.max_states != PILOT
+    if not handed_over and (tables == "auto" or pilot.outcome.limit == "interrupted"):
         return pilot
     if tables == "numpy" or (tables == "auto" and find_spec("numba") is None):
-        return VectorSearch(space, limits, symmetry).run()
+        return _done(VectorSearch(space, limits, symmetry))
     if tables == "auto" and COMPILED not in sys.modules:  # loading numba takes half a second
         begun = VectorSearch(space, limits, symmetry)
         begun.hand_over_at = WORTH_NUMBA
         outcome = begun.run()
-        return _compiled(space, limits, symmetry, begun) if outcome.limit == HANDED_OVER else outcome
+        return _compiled(space, limits, symmetry, begun) if outcome.limit == HANDED_OVER else begun
     return _compiled(space, limits, symmetry)
 
 
-def _compiled(space: Space, limits: Limits, symmetry: bool, begun: VectorSearch | None = None) -> Outcome:
+def _done(search: Search) -> Search:
+    search.run()
+    return search
+
+
+def _compiled(space: Space, limits: Limits, symmetry: bool, begun: VectorSearch | None = None) -> Search:
     """Search with the compiled loops."""
     if find_spec("numba") is None:
         raise EngineError("tables: numba is not installed; pip install numba, or use numpy")
     from workbench.engines.explore.compiled import CompiledSearch
 
-    return CompiledSearch(space, limits, symmetry, begun).run()
+    return _done(CompiledSearch(space, limits, symmetry, begun))
 
 
 def _result(space: Space, outcome: Outcome, symmetry: bool) -> Result:
@@ -126,4 +142,5 @@ def _result(space: Space, outcome: Outcome, symmetry: bool) -> Result:
         hits={code: hits.count for code, hits in by_code.items()},
         executed=executed,
         witness=lambda code: trace(by_code[code]),
+        stands_for=outcome.stands_for,
     )

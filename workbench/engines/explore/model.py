@@ -73,6 +73,11 @@ def _same_variable(var: Hashable, _mapping: Mapping[Any, Any]) -> Hashable:
     return var
 
 
+def _member_slot(name: str, mapping: Mapping[Any, Any]) -> str:
+    found: str = mapping.get(name, name)
+    return found
+
+
 def _same_program(name: str, _mapping: Mapping[Any, Any]) -> str:
     return name
 
@@ -85,15 +90,27 @@ def _same_value(_var: Hashable, value: Hashable, _mapping: Mapping[Any, Any]) ->
 class Symmetry:
     """Slots (or members of any other kind) that may be exchanged without changing what the model does.
 
-    `mapping` says which member becomes which; a slot that is a member is renamed with it. `variable`
-    renames a variable, `program` the name of a program, `value` a value held by a variable (var None: an
-    answer that a program received). What has no owner is renamed to itself. The defaults rename nothing.
+    `mapping` says which member becomes which. `variable` renames a variable, `program` the name of a program, `value`
+    a value held by a variable, `slot` a slot, `answer(step, answer, mapping)` what a program received for a step
+    (without it, `value(None, answer, mapping)`). What has no owner is renamed to itself. The defaults rename
+    slots that are members, and nothing else.
+
+    `step` renames a step; it gives the same for steps that only differ in the order of what they name. With it,
+    every step of every program is compared with the renamed one, and so an asymmetric program is refused.
+    `home(steps)` says how a trace must be renamed to be one of the model that the author means, None if it is one.
+    `alone` is a variable; a state in which it is not as in the beginning stands for itself alone when states are
+    counted that others stand for.
     """
 
     members: tuple[Any, ...]
     variable: Callable[[Hashable, Mapping[Any, Any]], Hashable] = _same_variable
     program: Callable[[str, Mapping[Any, Any]], str] = _same_program
     value: Callable[[Hashable, Any, Mapping[Any, Any]], Any] = _same_value
+    slot: Callable[[str, Mapping[Any, Any]], str] = _member_slot
+    answer: Callable[[Any, Any, Mapping[Any, Any]], Any] | None = None
+    step: Callable[[Any, Mapping[Any, Any]], Hashable] | None = None
+    home: Callable[[Sequence[Any]], Mapping[Any, Any] | None] | None = None
+    alone: Hashable = None
 
 
 @dataclass

@@ -119,14 +119,26 @@ class PackedSymmetry:
         self._refresh()
         best = list(words)
         for moves in self.moves:
-            renamed = [np.zeros(len(words[0]), np.uint64) for _ in words]
-            for move in moves:
-                piece = words[move.source] >> np.uint64(move.shift) & np.uint64(move.mask)
-                if move.table is not None:
-                    piece = move.table[piece.view(np.int64)]
-                renamed[move.target] |= piece << np.uint64(move.to)
-            best = _less(renamed, best)
+            best = _less(_renamed(words, moves), best)
         return best
+
+    def unmoved(self, words: Words) -> np.ndarray:
+        """How many renamings leave each of these representatives as it is, not counting the one that moves nothing."""
+        found = np.zeros(len(words[0]), np.int64)
+        for moves in self.moves:
+            pairs = zip(_renamed(words, moves), words, strict=True)
+            found += np.logical_and.reduce([one == other for one, other in pairs])
+        return found
+
+
+def _renamed(words: Words, moves: list[_Move]) -> Words:
+    renamed = [np.zeros(len(words[0]), np.uint64) for _ in words]
+    for move in moves:
+        piece = words[move.source] >> np.uint64(move.shift) & np.uint64(move.mask)
+        if move.table is not None:
+            piece = move.table[piece.view(np.int64)]
+        renamed[move.target] |= piece << np.uint64(move.to)
+    return renamed
 
 
 def _adjacent(last: _Move, move: _Move) -> bool:

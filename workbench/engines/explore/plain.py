@@ -39,6 +39,12 @@ def applied(space: Space, effect: Effect, state: State) -> State:
     return tuple(after)
 
 
+def successors(space: Space, state: State) -> set[State]:
+    """The states that one step leads to, the state itself included if a step changes nothing."""
+    effects = (action.effect(state) for action in space.actions)
+    return {applied(space, effect, state) for effect in effects if effect.enabled}
+
+
 class PlainSearch:
     """A breadth-first search that can be stopped after any number of states and asked what it saw."""
 
@@ -127,7 +133,7 @@ class PlainSearch:
         if stuck:
             outcome.deadlocks.add(1, depth, state)
         if self.renamings is not None and len(self.parents) < CHECK_SYMMETRY_ON:
-            self.renamings.refute(self.space, state, lambda other: set(self.expand(other)[0]) - {state})
+            self.renamings.refute(state, lambda other: successors(self.space, other))
 
     def _widen(self, found: list[State]) -> list[State]:
         """Give every state the variables that have appeared; returns the widened next level."""

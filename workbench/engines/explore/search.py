@@ -84,3 +84,4 @@ class Outcome:
     stored: int = 0
     limit: str | None = None
     deadlocks: Hits = field(default_factory=Hits)
+    stands_for: int | None = None

@@ -1,31 +1,43 @@
 """One representative for all states that differ only by exchanging interchangeable slots.
 
 Rule kept here: the representative is the least of all renamed states, so it does not depend on the order
-in which states are met. That the model really is symmetric is the author's claim; the plain engine tests it
-on the states it sees first (`Renamings.refute`).
+in which states are met. That the model really is symmetric is the author's claim; what is met is held against it
+(here each renamed position, and `workbench.engines.explore.symmetry_check`).
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from workbench.core.errors import WorkbenchError
 from workbench.engines.explore.model import SlotVar, Symmetry
+from workbench.engines.explore.positions import Position
 from workbench.engines.explore.search import State
 from workbench.engines.explore.space import Space
+
+Group = tuple[Symmetry, Mapping[Any, Any]]
+
+
+class SymmetryError(WorkbenchError):
+    """The model is not as symmetric as was claimed, or nobody can tell."""
 
 
 class Renaming:
     """One way of exchanging slots: where each variable goes, and what its values become."""
 
-    def __init__(self, space: Space, groups: list[tuple[Symmetry, Mapping[Any, Any]]]) -> None:
+    def __init__(self, space: Space, groups: list[Group]) -> None:
         self.space = space
         self.groups = groups
         self.targets: list[int] = []
         self.values: list[dict[int, int]] = []
-        self._positions: dict[Any, Any] = {}
+        self._positions: dict[Position, Any] = {}
+
+    @property
+    def moved(self) -> int:
+        """How many members become others."""
+        return sum(old != new for _, mapping in self.groups for old, new in mapping.items())
 
     def target(self, index: int) -> int:
         """The variable that variable `index` becomes."""
@@ -43,7 +55,7 @@ class Renaming:
 
     def apply(self, state: State) -> State:
         """The renamed state; as wide as the space, which this may widen."""
-        placed = [(self.target(index), self.number(index, number)) for index, number in enumerate(state)]
+        placed = [(self.target(index), self.number(index, number)) for index, number in enumerate(state) if number]
         result = [0] * len(self.space.names)
         for index, number in placed:
             result[index] = number
@@ -56,7 +68,7 @@ class Renaming:
         self.targets.append(self.space.variable(renamed, "symmetry"))
         self.values.append({})
         if self.number(index, 0) != 0:
-            raise WorkbenchError(
+            raise SymmetryError(
                 f"not symmetric: {name!r} starts as {self.space.domains[index].values[0]!r}, "
                 f"{renamed!r} as {self.space.domains[self.targets[index]].values[0]!r}"
             )
@@ -64,7 +76,7 @@ class Renaming:
     def _name(self, name: Any) -> Any:
         for group, mapping in self.groups:
             if isinstance(name, SlotVar):
-                name = SlotVar(mapping.get(name.name, name.name))
+                name = SlotVar(group.slot(name.name, mapping))
             else:
                 name = group.variable(name, mapping)
         return name
@@ -76,45 +88,72 @@ class Renaming:
             value = group.value(name, value, mapping)
         return value
 
-    def _answer(self, answer: Any) -> Any:
+    def answer(self, step: Any, answer: Any) -> Any:
+        """What a renamed program receives where the program receives `answer` for `step`."""
         for group, mapping in self.groups:
-            answer = group.value(None, answer, mapping)
+            answer = group.value(None, answer, mapping) if group.answer is None else group.answer(step, answer, mapping)
         return answer
 
     def _position(self, at: Any) -> Any:
-        """The position that the renamed program reaches by the renamed answers."""
-        if at is None:
-            return None
-        if at not in self._positions:
-            positions = self.space.positions
-            program = at[0]
+        return None if at is None else self.position(at[0], self.space.positions.table[at[0]][at[1]])
+
+    def position(self, program: str, position: Position) -> Any:
+        """The position that the renamed program reaches by the renamed answers. Raises SymmetryError if none."""
+        chain = [position]
+        while chain[-1] not in self._positions and chain[-1].came_from is not None:
+            chain.append(chain[-1].came_from)
+        for place in reversed(chain):
+            if place not in self._positions:
+                self._positions[place] = self._reached(program, place)
+        return self._positions[position]
+
+    def _reached(self, program: str, place: Position) -> Any:
+        positions = self.space.positions
+        if place.came_from is None:
             for group, mapping in self.groups:
                 program = group.program(program, mapping)
             here = positions.start(program)
-            for place in positions.table[at[0]][at[1]].history()[1:]:
-                if here is None:
-                    raise WorkbenchError(f"not symmetric: program {program} ends where {at[0]} goes on")
-                here = positions.advance(here, self._answer(place.answer))
-            self._positions[at] = here
-        return self._positions[at]
+        else:
+            here = self.advance(self._positions[place.came_from], place.came_from.step, place.answer)
+        if here is None:
+            raise SymmetryError(f"not symmetric: one program ends where {program} goes on")
+        self._compare(program, place.step, positions.step(here))
+        return here
+
+    def advance(self, here: Any, step: Any, answer: Any) -> Any:
+        """The position after `here` of a renamed program, where the program has `answer` for `step`."""
+        try:
+            return self.space.positions.advance(here, self.answer(step, answer))
+        except WorkbenchError as error:
+            raise SymmetryError(f"not symmetric: with slots exchanged, {error}") from error
+
+    def _compare(self, program: str, step: Any, other: Any) -> None:
+        """Raise SymmetryError if `other` is not what `step` becomes."""
+        renamed, expected = step, other
+        for group, mapping in self.groups:
+            if group.step is None:
+                return
+            renamed = group.step(renamed, mapping)
+            expected = group.step(expected, {member: member for member in mapping})
+        if renamed != expected:
+            raise SymmetryError(f"not symmetric: where program {program} has {step!r}, another has {other!r}")
 
 
 class Renamings:
     """All ways of exchanging slots except leaving everything in place."""
 
     def __init__(self, space: Space) -> None:
+        self.space = space
         choices = [
             [(group, dict(zip(group.members, order, strict=True))) for order in itertools.permutations(group.members)]
             for group in space.model.symmetry
         ]
-        combined = list(itertools.product(*choices))
-        self.all = [
-            Renaming(space, list(choice))
-            for choice in combined
-            if any(old != new for _, mapping in choice for old, new in mapping.items())
-        ]
+        found = [Renaming(space, list(choice)) for choice in itertools.product(*choices)]
+        self.all = [renaming for renaming in found if renaming.moved]
         if not self.all:
             raise WorkbenchError("symmetry was asked for, but the model declares no interchangeable slots")
+        #: Those of two members; every other is one after the other of these.
+        self.swaps = [renaming for renaming in self.all if renaming.moved == 2]
 
     def least(self, state: State) -> State:
         """The representative of a state."""
@@ -126,13 +165,56 @@ class Renamings:
             found = min(found, renamed)
         return found
 
-    def refute(self, space: Space, state: State, successors: Callable[[State], set[State]]) -> None:
-        """Raise WorkbenchError if a renamed state has other successors or other verdicts than the state."""
-        expected = successors(state)
-        for renaming in self.all:
+    def home(self, steps: Sequence[Any]) -> Renaming | None:
+        """How a trace of these steps must be renamed to be the author's; None if it is as it should be."""
+        homes = [group.home(steps) if group.home else None for group in self.space.model.symmetry]
+        if not any(homes):
+            return None
+        groups = self.space.model.symmetry
+        pairs = zip(groups, homes, strict=True)
+        wanted = [home or {member: member for member in group.members} for group, home in pairs]
+        return next(found for found in self.all if [mapping for _, mapping in found.groups] == wanted)
+
+    # -- is it true? -----------------------------------------------------------------------------------
+
+    def refute(self, state: State, successors: Callable[[State], set[State]]) -> None:
+        """Raise SymmetryError if a renamed state has other successors or other verdicts than the state.
+
+        It is enough to exchange two, if that is tried on all that comes of it.
+        """
+        space, expected = self.space, successors(state)
+        for renaming in self.swaps:
             renamed = renaming.apply(state)
             for prop, predicate in zip(space.model.properties, space.predicates, strict=True):
                 if predicate.effect(state).holds != predicate.effect(renamed).holds:
-                    raise WorkbenchError(f"not symmetric: property {prop.code} changes when slots are exchanged")
-            if successors(renamed) != expected:
-                raise WorkbenchError("not symmetric: exchanging slots changes what can happen next")
+                    raise SymmetryError(f"not symmetric: property {prop.code} changes when slots are exchanged")
+            found, wanted = successors(renamed), {renaming.apply(successor) for successor in expected}
+            width = len(space.names)
+            if {_wide(one, width) for one in found} != {_wide(one, width) for one in wanted}:
+                raise SymmetryError("not symmetric: exchanging slots changes what can happen next")
+
+    def compare_programs(self) -> None:
+        """Raise SymmetryError unless renamed programs answer every answer met so far by the renamed step.
+
+        Renaming may meet answers that no search has met: those are compared as well.
+        """
+        positions = self.space.positions
+        for renaming in self.swaps:
+            for program in list(positions.table):
+                for position in positions.table[program]:  # which may grow meanwhile
+                    self._compare_answers(renaming, program, position)
+
+    def _compare_answers(self, renaming: Renaming, program: str, position: Position) -> None:
+        positions = self.space.positions
+        here = renaming.position(program, position)
+        for (_, answer), index in list(position.after.items()):
+            there = None if index is None else renaming.position(program, positions.table[program][index])
+            if renaming.advance(here, position.step, answer) != there:
+                raise SymmetryError(
+                    f"not symmetric: program {program} and the one it becomes go on in different ways after "
+                    f"{position.step!r} was answered by {answer!r}"
+                )
+
+
+def _wide(state: State, width: int) -> State:
+    return state + (0,) * (width - len(state))

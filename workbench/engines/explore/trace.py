@@ -57,15 +57,33 @@ def _plain(value: Any) -> Any:
 
 def trace_along(space: Space, states: list[State], symmetry: bool) -> Trace:
     """Replay the way through the given states from the initial one; `symmetry`: or through renamed ones."""
-    renamings = Renamings(space) if symmetry else None
+    if symmetry:
+        states = _unmerged(space, states)
     state, steps = space.initial(), []
     for packed in states[1:]:
-        wanted = packed + (0,) * (len(space.names) - len(packed))  # variables may have appeared since
-        goal = renamings.least(wanted) if renamings else wanted  # engines choose other representatives
-        action, after = _towards(space, state, goal, renamings)
+        action, after = _towards(space, state, _as_wide(space, packed), None)
         steps.append(_replayed(space, action, state, after))
         state = after
     return Trace(tuple(steps))
+
+
+def _unmerged(space: Space, states: list[State]) -> list[State]:
+    """States that really follow each other, of which the given ones are renamed forms."""
+    renamings = Renamings(space)
+    path, actions = [space.initial()], []
+    for packed in states[1:]:
+        goal = renamings.least(_as_wide(space, packed))  # engines choose other representatives
+        action, after = _towards(space, path[-1], goal, renamings)
+        path.append(after)
+        actions.append(action)
+    steps = [space.step_of(action, state) for action, state in zip(actions, path, strict=False)]
+    home = renamings.home(steps)
+    return path if home is None else [home.apply(state) for state in path]
+
+
+def _as_wide(space: Space, state: State) -> State:
+    """The state with the variables that have appeared since."""
+    return state + (0,) * (len(space.names) - len(state))
 
 
 def _towards(space: Space, state: State, wanted: State, renamings: Renamings | None) -> tuple[Action, State]:
@@ -73,7 +91,7 @@ def _towards(space: Space, state: State, wanted: State, renamings: Renamings | N
         effect = action.effect(state)
         if effect.enabled:
             after = applied(space, effect, state)
-            if (renamings.least(after) if renamings else after) == wanted:
+            if (renamings.least(after) if renamings else after) == _as_wide(space, wanted):
                 return action, after
     raise WorkbenchError("a counterexample could not be replayed: no action leads to its next state")
 
