@@ -39,11 +39,16 @@ class Position:
 
 
 class Positions:
-    """All positions of all programs of a model, by program name and index."""
+    """All positions of all programs of a model, by program name and index.
 
-    def __init__(self, programs: Mapping[str, Program], limit: int) -> None:
+    `merging`: two histories of answers that leave a program in the same state are the same position. Without it
+    each history is a position of its own and `limit` is not looked at: cheaper, for walks that take one way only.
+    """
+
+    def __init__(self, programs: Mapping[str, Program], limit: int, merging: bool = True) -> None:
         self.programs = programs
         self.limit = limit
+        self.merging = merging
         self.table: dict[str, list[Position]] = {}
         self.known: dict[str, dict[Any, int]] = {}
         self.runs: dict[Position, _Runs] = {}
@@ -141,11 +146,13 @@ class Positions:
             known[key] = position.index
             table.append(position)
             self.runs[position] = runs
-            if len(table) > self.limit:
+            if self.merging and len(table) > self.limit:
                 self._never_ends(program)
         return known[key]
 
     def _key(self, runs: _Runs, previous: Position | None, answer: Any, step: Any) -> Any:
+        if not self.merging:
+            return previous, type(answer), answer
         try:
             return (type(step), step, snapshot(*runs))
         except (OpaqueError, RecursionError):

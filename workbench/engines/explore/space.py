@@ -146,12 +146,15 @@ class Action:
 
 
 class Space:
-    """A model with everything numbered. Action order: slots, each with its choices, then rules, as listed."""
+    """A model with everything numbered. Action order: slots, each with its choices, then rules, as listed.
 
-    def __init__(self, model: Model) -> None:
+    `merging`: see :class:`Positions`.
+    """
+
+    def __init__(self, model: Model, merging: bool = True) -> None:
         model.check()
         self.model = model
-        self.positions = Positions(model.programs, model.max_positions)
+        self.positions = Positions(model.programs, model.max_positions, merging)
         self.names: list[Hashable] = []
         self.domains: list[Domain] = []
         self._index: dict[Hashable, int] = {}

@@ -15,8 +15,10 @@ from workbench.engines.explore.model import Model, SlotVar
 from workbench.engines.explore.plain import applied
 from workbench.engines.explore.result import Result
 from workbench.engines.explore.space import Action, Space
+from workbench.engines.explore.symmetry import SymmetryError
 from workbench.engines.explore.vm.atoms import Atom, Finer
 from workbench.engines.explore.vm.model import Bounds, MachineModel
+from workbench.engines.explore.vm.symmetric import Interchange, attempts
 
 Answer = TypeVar("Answer")
 
@@ -27,9 +29,37 @@ LONGEST_WALK = 20_000
 MOST_RESTARTS = 1000
 
 
-def explore_machine(machine: MachineModel, **options: Any) -> Result:
-    """Explore, beginning again whenever the model learns that its variables must be finer."""
+def explore_machine(machine: MachineModel, *, symmetry: bool = False, **options: Any) -> Result:
+    """Explore, beginning again whenever the model learns that its variables must be finer.
+
+    With ``symmetry``, states that differ by exchanging vCPUs are merged; ``machine.merging`` says which vCPUs. What is
+    found not to be symmetric is explored with fewer of them, or with none.
+    """
+    if symmetry:
+        learn(machine, range(WALKS))
+        for members in attempts(machine):
+            try:
+                return _merged(machine, members, options)
+            except SymmetryError as error:
+                machine.merging.reasons.append(f"{_listed(members)} are not interchangeable: {error}")
     return settled(machine, lambda model: explore(model, **options))
+
+
+def _merged(machine: MachineModel, members: tuple[int, ...], options: dict[str, Any]) -> Result:
+    """Explore with these vCPUs as interchangeable ones. Raises SymmetryError if they are not."""
+    interchange = Interchange(machine, members)
+
+    def merging(model: Model) -> Result:
+        interchange.mirror()
+        return explore(interchange.applied(machine.model()), symmetry=True, **options)
+
+    result = settled(machine, merging)
+    machine.merging.cpus = members
+    return result
+
+
+def _listed(cpus: tuple[int, ...]) -> str:
+    return "vCPUs " + ", ".join(map(str, cpus))
 
 
 def settled(machine: MachineModel, work: Callable[[Model], Answer]) -> Answer:
@@ -55,7 +85,7 @@ def learn(machine: MachineModel, seeds: Iterable[int]) -> None:
 
 def walk(machine: MachineModel, seed: int) -> None:
     """Take one schedule to its end: seeds 0 and 1 prefer one actor over the next, the others draw lots."""
-    space = Space(machine.model())
+    space = Space(machine.model(), merging=False)
     choice = random.Random(seed)
     state = space.initial()
     order: Sequence[Action] = space.actions if seed != 1 else space.actions[::-1]
