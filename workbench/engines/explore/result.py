@@ -44,8 +44,8 @@ class Result:
     the number of steps to the state that is farthest away. `seconds` is the search alone. `stored` is what
     the engine kept, in bytes. `limit` says why the search is BOUNDED, None when all states were seen.
     `hits` has, by property code, the number of states that violate (always) or reach (sometimes) it.
-    `executed` is how often the author's functions were really run. `stands_for`: with symmetry, how many states there
-    are where it says `states`; None without it, or if they are too many to be counted.
+    `executed` is how often the author's functions were really run. `stands_for`: with symmetry, how many states the
+    `states` are forms of; None without it, or if they are too many to be counted.
     """
 
     verdicts: dict[str, str]

@@ -68,6 +68,15 @@ class Atoms:
             self._within[gpa, size] = found
         return found
 
+    def everything(self) -> tuple[Atom, ...]:
+        """Return all known atoms."""
+        return tuple(atom for start, end in self._covered for atom in self._between(start, end))
+
+    @property
+    def is_learning(self) -> bool:
+        """Whether what is new is noted and nothing is raised."""
+        return self._is_learning
+
     def know(self, name: Hashable) -> None:
         """Take note of a host entry or a ghost; raise Finer if it is new."""
         if name not in self.names:

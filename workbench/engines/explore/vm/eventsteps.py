@@ -26,7 +26,7 @@ from workbench.core.vmsteps import (
 )
 from workbench.engines.explore.model import BLOCKED
 from workbench.engines.explore.view import View
-from workbench.engines.explore.vm.names import MEMSLOTS, PAUSED, record, stopped
+from workbench.engines.explore.vm.names import MEMSLOTS, PAUSED, PauseAs, record, stopped
 from workbench.engines.explore.vm.world import watch_of
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def _init(machine: MachineModel, view: View, step: Init) -> Any:
     return view[record(step.cpu)].host.knows_protocol  # then the protocol's own part of INIT follows
 
 
-def _pause(machine: MachineModel, view: View, step: Pause) -> Any:
+def _pause(machine: MachineModel, view: View, step: Pause | PauseAs) -> Any:
     for cpu in range(machine.scenario.vcpus):
         if not machine.may_enter(view, cpu):
             return BLOCKED
@@ -161,6 +161,7 @@ EVENT_STEPS: dict[type, Callable[[MachineModel, View, Any], Any]] = {
     Enter: _enter,
     Init: _init,
     Pause: _pause,
+    PauseAs: _pause,
     Resume: _resume,
     NewHost: _new_host,
     OnHost: _on_host,

@@ -48,6 +48,7 @@ from workbench.engines.explore.vm.names import (
     takes_left,
     updates_left,
 )
+from workbench.engines.explore.vm.symmetric import Marks, Merging
 from workbench.engines.explore.vm.world import ViewWorld, pages
 
 LOW_RAM = (0, 0x10_0000, False)
@@ -81,6 +82,8 @@ class MachineModel:
         self.bounds = bounds
         self.atoms = Atoms()
         self.met: dict[Hashable, None] = {}  #: further variables, met on the way; declared from then on
+        self.marks = Marks(self.scenario.vcpus)
+        self.merging = Merging()
         self.programs: dict[str, Program] = {}
         self._starts: dict[str, Any] = {}
         self._properties = properties
@@ -119,7 +122,8 @@ class MachineModel:
         def begin(start: Start) -> Begin:
             return Begin(start.cpu, self.guest_program(start))
 
-        return event_program(self.scenario, self.event.strike(self.scenario), begin)
+        strike = self.event.strike(self.scenario)
+        return event_program(self.scenario, self.marks.noting(strike) if self.atoms.is_learning else strike, begin)
 
     # -- the model ---------------------------------------------------------------------------------------
 

@@ -24,6 +24,21 @@ class Shared(NamedTuple):
         return f"page {self.frame << 12:#x} is shared"
 
 
+class PauseAs(NamedTuple):
+    """Pause; from then to Resume, what the event would do to vCPU ``a`` it does to vCPU ``b``, for each pair (a, b).
+
+    Only where symmetry is made use of, see ``workbench.engines.explore.vm.naming``.
+    """
+
+    names: tuple[tuple[int, int], ...]
+
+
+class AnyNames(NamedTuple):
+    """Any of these: Pause, or Pause under other names."""
+
+    pauses: tuple[Any, ...]
+
+
 MEMSLOTS = Flag("memslots")
 PAUSED = Flag("paused")
 READS_LEFT = Flag("readings left")
