@@ -174,7 +174,9 @@ class PackedSearch(ABC):
 
     def path(self, depth: int, state: State) -> list[State]:
         """The states from the initial one to `state`, one per level."""
-        wanted = [np.uint64(word) for word in self.layout.pack(state)]
+        # A representative in the layout in which it was met need not be the one in this layout.
+        first = self.canonical([np.array([word], np.uint64) for word in self.layout.pack(state)])
+        wanted = [word[0] for word in first]
         states = [state]
         for level in range(depth - 1, -1, -1):
             wanted = self._before(self.levels[level], wanted)
