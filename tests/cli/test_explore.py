@@ -105,7 +105,31 @@ def test_matrix_before_and_after_mitigations(capsys):
     assert out.isascii()
 
 
-def test_symmetry_is_answered_honestly(capsys):
-    status, _, err = said(capsys, "explore", "generic", "--events", "boot", "--symmetry", "--trace", "none")
+def test_symmetry_merges_and_says_what(capsys):
+    argv = ("explore", "generic", "--events", "boot", "--vcpus", "2", "--symmetry")
+    _, out, err = said(capsys, *argv, "--trace", "none")
+    assert "states up to exchange of vCPUs 0, 1, which stand for " in out
+    assert err == ""
+    _, out, _ = said(capsys, *argv, "--format", "json")
+    (merged,) = json.loads(out)["explorations"]
+    _, out, _ = said(capsys, *argv[:-1], "--format", "json")
+    (every,) = json.loads(out)["explorations"]
+    assert merged["interchangeable"] == [0, 1]
+    assert merged["states"] < merged["stands_for"] == every["states"]
+    assert merged["verdicts"] == every["verdicts"]
+    assert "interchangeable" not in every
+
+
+def test_symmetry_that_is_not_there_is_said(capsys):
+    argv = ("explore", "null", "--events", "crash,encrypted", "--vcpus", "2", "--symmetry", "--trace", "none")
+    status, out, err = said(capsys, *argv)
     assert status == 0
-    assert "none are interchangeable" in err
+    assert out.count("no vCPUs are interchangeable: nothing is merged") == 2
+    lines = err.splitlines()
+    assert lines[:2] == [
+        "workbench: crash: vCPU 1 is not treated like vCPU 0: start teardown (kernel 0) on vCPU 0",
+        "workbench: crash: no two vCPUs are alike",
+    ]
+    assert lines[2].startswith("workbench: encrypted: vCPUs 0, 1 are not interchangeable: where one has 'store ")
+    assert lines[2].endswith("boot (kernel 0) on vCPU 0 has 'exit: hypercall 0xc'")
+    assert len(lines) == 3

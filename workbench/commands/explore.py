@@ -84,15 +84,16 @@ def _explored(args: argparse.Namespace) -> Explored:
     failures = choose_failures(_options.unique(args.property))
     reporter, explorations = Reporter(), []
     for question in questions(args):
-        if args.symmetry:
-            note(f"{question.event.name} names vCPUs one by one: none are interchangeable, nothing is merged")
         exploration = explore_question(
             question,
             failures,
             max_states=args.max_states or MAX_STATES,
+            symmetry=args.symmetry,
             progress=lambda progress, name=question.event.name: reporter.search(name, progress),  # type: ignore[misc]
         )
         explorations.append(exploration)
+        for reason in exploration.merging.reasons if exploration.merging else ():
+            note(f"{question.event.name}: {reason}")
         if exploration.interrupted:
             break
     return Explored(subject_text(args), tuple(explorations))

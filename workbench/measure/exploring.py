@@ -22,7 +22,7 @@ from workbench.core.spontaneous import EVENT, Happening, cpu_of, happenings, ser
 from workbench.core.vmsteps import NewHost, in_order
 from workbench.core.wording import key_text, step_text, value_text, whose
 from workbench.engines.explore import FAILS, Finding, Progress, Property, Result, TraceStep
-from workbench.engines.explore.vm import Bounds, MachineModel, asking, explore_machine
+from workbench.engines.explore.vm import Bounds, MachineModel, Merging, asking, explore_machine
 from workbench.engines.simulate.schedule import Schedule, Turn
 from workbench.lifecycle.event import Event
 from workbench.measure.failures import FAILURES, Failure
@@ -82,11 +82,15 @@ class Question:
 
 @dataclass(frozen=True)
 class Exploration:
-    """A question, the explorer's result, and the failures that were asked about."""
+    """A question, the explorer's result, and the failures that were asked about.
+
+    ``merging``: which vCPUs were exchanged; None if nobody asked for symmetry.
+    """
 
     question: Question
     result: Result
     failures: tuple[Failure, ...]
+    merging: Merging | None = None
 
     @property
     def interrupted(self) -> bool:
@@ -143,17 +147,21 @@ def explore_question(
     failures: Sequence[Failure] = tuple(FAILURES.values()),
     *,
     max_states: int | None = MAX_STATES,
+    symmetry: bool = False,
     progress: Callable[[Progress], None] | None = None,
 ) -> Exploration:
-    """Explore one question; raise WorkbenchError if the event cannot happen there or a program breaks off."""
+    """Explore one question; raise WorkbenchError if the event cannot happen there or a program breaks off.
+
+    ``symmetry``: merge states that differ by exchanging vCPUs, where any can be exchanged.
+    """
     question.check()
 
     def properties(machine: MachineModel) -> list[Property]:
         return [Property(f.code, f.name, f.kind, asking(machine, f.holds)) for f in failures]
 
     machine = MachineModel(question.scenario, as_explored(question.event), properties, question.bounds)
-    result = explore_machine(machine, max_states=max_states, progress=progress)
-    return Exploration(question, result, tuple(failures))
+    result = explore_machine(machine, symmetry=symmetry, max_states=max_states, progress=progress)
+    return Exploration(question, result, tuple(failures), machine.merging if symmetry else None)
 
 
 def as_explored(event: Event) -> Event:

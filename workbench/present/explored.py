@@ -127,7 +127,15 @@ def _summary(exploration: Exploration) -> dict[str, Any]:
         "deadlocks": result.deadlocks,
         "limit": result.limit,
         "engine": result.engine,
+        **_merged(exploration),
     }
+
+
+def _merged(exploration: Exploration) -> dict[str, Any]:
+    """What symmetry did, where it was asked for: ``stands_for`` is None if it did nothing or was not counted."""
+    if exploration.merging is None:
+        return {}
+    return {"interchangeable": list(exploration.merging.cpus), "stands_for": exploration.result.stands_for}
 
 
 def _block(exploration: Exploration, trace: str) -> str:
@@ -136,6 +144,8 @@ def _block(exploration: Exploration, trace: str) -> str:
         f"{question.event.name} ({question.size}): {result.verdict}",
         f"  {result.states:,} states, {result.transitions:,} transitions, depth {result.depth}",
     ]
+    if exploration.merging is not None:
+        lines.append(f"  {_merged_text(exploration)}")
     if result.limit is not None:
         lines.append(f"  search stopped: {result.limit}; what was not seen may still fail")
     if result.deadlocks:
@@ -143,6 +153,14 @@ def _block(exploration: Exploration, trace: str) -> str:
     parts = ["\n".join(lines)]
     parts += [_finding(exploration, f, trace) for f in exploration.failures if result.verdicts[f.code] == FAILS]
     return "\n\n".join(parts)
+
+
+def _merged_text(exploration: Exploration) -> str:
+    cpus, stands_for = exploration.merging.cpus if exploration.merging else (), exploration.result.stands_for
+    if not cpus:
+        return "no vCPUs are interchangeable: nothing is merged"
+    counted = "" if stands_for is None else f", which stand for {stands_for:,}"
+    return f"states up to exchange of vCPUs {', '.join(map(str, cpus))}{counted}"
 
 
 def _finding(exploration: Exploration, failure: Failure, trace: str) -> str:

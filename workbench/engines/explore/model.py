@@ -97,9 +97,9 @@ class Symmetry:
 
     `step` renames a step; it gives the same for steps that only differ in the order of what they name. With it,
     every step of every program is compared with the renamed one, and so an asymmetric program is refused.
-    `home(steps)` says how a trace must be renamed to be one of the model that the author means, None if it is one.
-    `alone` is a variable; a state in which it is not as in the beginning stands for itself alone when states are
-    counted that others stand for.
+    `text` writes a step in a message. `home(steps)` says how a trace must be renamed to be one of the model that the
+    author means, None if it is one. `alone` is a variable; a state in which it is not as in the beginning stands for
+    itself alone when states are counted that others stand for.
     """
 
     members: tuple[Any, ...]
@@ -109,6 +109,7 @@ class Symmetry:
     slot: Callable[[str, Mapping[Any, Any]], str] = _member_slot
     answer: Callable[[Any, Any, Mapping[Any, Any]], Any] | None = None
     step: Callable[[Any, Mapping[Any, Any]], Hashable] | None = None
+    text: Callable[[Any], str] = repr
     home: Callable[[Sequence[Any]], Mapping[Any, Any] | None] | None = None
     alone: Hashable = None
 

@@ -23,6 +23,10 @@ Group = tuple[Symmetry, Mapping[Any, Any]]
 class SymmetryError(WorkbenchError):
     """The model is not as symmetric as was claimed, or nobody can tell."""
 
+    def __init__(self, why: str) -> None:
+        super().__init__(f"not symmetric: {why}")
+        self.why = why
+
 
 class Renaming:
     """One way of exchanging slots: where each variable goes, and what its values become."""
@@ -69,7 +73,7 @@ class Renaming:
         self.values.append({})
         if self.number(index, 0) != 0:
             raise SymmetryError(
-                f"not symmetric: {name!r} starts as {self.space.domains[index].values[0]!r}, "
+                f"{name!r} starts as {self.space.domains[index].values[0]!r}, "
                 f"{renamed!r} as {self.space.domains[self.targets[index]].values[0]!r}"
             )
 
@@ -116,8 +120,8 @@ class Renaming:
         else:
             here = self.advance(self._positions[place.came_from], place.came_from.step, place.answer)
         if here is None:
-            raise SymmetryError(f"not symmetric: one program ends where {program} goes on")
-        self._compare(program, place.step, positions.step(here))
+            raise SymmetryError(f"{program} ends where another goes on")
+        self._compare(here[0], place.step, positions.step(here))
         return here
 
     def advance(self, here: Any, step: Any, answer: Any) -> Any:
@@ -125,7 +129,7 @@ class Renaming:
         try:
             return self.space.positions.advance(here, self.answer(step, answer))
         except WorkbenchError as error:
-            raise SymmetryError(f"not symmetric: with slots exchanged, {error}") from error
+            raise SymmetryError(f"with slots exchanged, {error}") from error
 
     def _compare(self, program: str, step: Any, other: Any) -> None:
         """Raise SymmetryError if `other` is not what `step` becomes."""
@@ -136,7 +140,8 @@ class Renaming:
             renamed = group.step(renamed, mapping)
             expected = group.step(expected, {member: member for member in mapping})
         if renamed != expected:
-            raise SymmetryError(f"not symmetric: where program {program} has {step!r}, another has {other!r}")
+            text = self.groups[0][0].text
+            raise SymmetryError(f"where one has {text(step)!r}, {program} has {text(other)!r}")
 
 
 class Renamings:
@@ -187,11 +192,11 @@ class Renamings:
             renamed = renaming.apply(state)
             for prop, predicate in zip(space.model.properties, space.predicates, strict=True):
                 if predicate.effect(state).holds != predicate.effect(renamed).holds:
-                    raise SymmetryError(f"not symmetric: property {prop.code} changes when slots are exchanged")
+                    raise SymmetryError(f"property {prop.code} changes when slots are exchanged")
             found, wanted = successors(renamed), {renaming.apply(successor) for successor in expected}
             width = len(space.names)
             if {_wide(one, width) for one in found} != {_wide(one, width) for one in wanted}:
-                raise SymmetryError("not symmetric: exchanging slots changes what can happen next")
+                raise SymmetryError("exchanging slots changes what can happen next")
 
     def compare_programs(self) -> None:
         """Raise SymmetryError unless renamed programs answer every answer met so far by the renamed step.
@@ -210,10 +215,8 @@ class Renamings:
         for (_, answer), index in list(position.after.items()):
             there = None if index is None else renaming.position(program, positions.table[program][index])
             if renaming.advance(here, position.step, answer) != there:
-                raise SymmetryError(
-                    f"not symmetric: program {program} and the one it becomes go on in different ways after "
-                    f"{position.step!r} was answered by {answer!r}"
-                )
+                text = renaming.groups[0][0].text
+                raise SymmetryError(f"{program} and another go on otherwise after {text(position.step)!r}")
 
 
 def _wide(state: State, width: int) -> State:

@@ -4,5 +4,15 @@ from workbench.engines.explore.vm.export import machine_graph, machine_promela
 from workbench.engines.explore.vm.facts import ViewFacts, asking
 from workbench.engines.explore.vm.learn import explore_machine
 from workbench.engines.explore.vm.model import Bounds, MachineModel
+from workbench.engines.explore.vm.symmetric import Merging
 
-__all__ = ["Bounds", "MachineModel", "ViewFacts", "asking", "explore_machine", "machine_graph", "machine_promela"]
+__all__ = [
+    "Bounds",
+    "MachineModel",
+    "Merging",
+    "ViewFacts",
+    "asking",
+    "explore_machine",
+    "machine_graph",
+    "machine_promela",
+]

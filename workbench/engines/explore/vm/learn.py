@@ -25,7 +25,7 @@ Answer = TypeVar("Answer")
 WALKS = 3
 #: How often everything may happen during a walk: it shall come everywhere.
 MANY = 50
-LONGEST_WALK = 20_000
+LONGEST_WALK = 10_000
 MOST_RESTARTS = 1000
 
 
@@ -41,7 +41,7 @@ def explore_machine(machine: MachineModel, *, symmetry: bool = False, **options:
             try:
                 return _merged(machine, members, options)
             except SymmetryError as error:
-                machine.merging.reasons.append(f"{_listed(members)} are not interchangeable: {error}")
+                machine.merging.reasons.append(f"{_listed(members)} are not interchangeable: {error.why}")
     return settled(machine, lambda model: explore(model, **options))
 
 

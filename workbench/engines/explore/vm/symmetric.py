@@ -61,6 +61,7 @@ class Interchange:
             slot=lambda name, mapping: self._to(mapping).slot(name),
             answer=lambda step, answer, mapping: self._to(mapping).answer(step, answer),
             step=lambda step, mapping: self._to(mapping).step(step),
+            text=step_text,
             home=self.naming.home,
             alone=PAUSED,
         )
@@ -116,12 +117,12 @@ class Marks:
         """Return the largest set of vCPUs that nothing sets apart, and for each of the others what does."""
         described = {cpu: tuple(marks[cpu] for marks in self._found) for cpu in self.cpus}
         most, _ = Counter(described.values()).most_common(1)[0]
-        reasons = []
+        alike, reasons = tuple(cpu for cpu in self.cpus if described[cpu] == most), []
         for cpu, own in described.items():
             if own != most:
                 differs = next(n for n, (one, other) in enumerate(zip(own, most, strict=True)) if one != other)
-                reasons.append(f"vCPU {cpu} is not like the others: {list(self._found.values())[differs]}")
-        return tuple(cpu for cpu in self.cpus if described[cpu] == most), reasons
+                reasons.append(f"vCPU {cpu} is not treated like vCPU {alike[0]}: {list(self._found.values())[differs]}")
+        return alike, reasons
 
 
 def _text(step: Any) -> str:
@@ -155,10 +156,10 @@ def attempts(machine: MachineModel) -> Iterator[tuple[int, ...]]:
     marks, scenario = machine.marks, machine.scenario
     slots = machine.model().slots
     began = tuple(VCPU_IN_NAME.sub("", slots[vcpu_slot(cpu)] or "") for cpu in range(scenario.vcpus))
-    marks.note("it does not begin like them", began)
+    marks.note("before the event, they run different programs", began)
     wide = [feature.name for feature in scenario.supported() if feature.scope == "vm"]
     if wide:
-        marks.note(f"it registers {', '.join(wide)} for the VM", tuple(cpu == 0 for cpu in range(scenario.vcpus)))
+        marks.note(f"vCPU 0 registers {', '.join(wide)} for the VM", tuple(cpu == 0 for cpu in range(scenario.vcpus)))
     members, reasons = marks.alike()
     machine.merging.reasons += reasons
     for group in (members, tuple(cpu for cpu in members if cpu)):
