@@ -27,7 +27,7 @@ from workbench.measure.failures import FAILURES, Failure
 from workbench.measure.subjects import Subject
 
 #: A size that exceeds this is BOUNDED in the matrix; ``explore`` goes further.
-MAX_STATES = 500_000
+MAX_STATES = 1_000_000
 
 
 @dataclass(frozen=True)

@@ -56,7 +56,8 @@ class CompiledSearch(PackedSearch):
 
     def stored(self) -> int:
         """Bytes of levels, next level and visited set."""
-        return sum(word.nbytes for level in self.levels for word in level) + self.out.nbytes + self.visited.nbytes
+        levels = self.layout.state_bytes * (self.seen() - int(self.counters[OUT]))
+        return levels + self.out.nbytes + self.visited.nbytes
 
     def _grow(self) -> None:
         """Double the visited set, or more while it is small; in place, if there is room behind it."""

@@ -53,6 +53,7 @@ class Layout:
             used += self.width[var]
         self.words = word + 1
         self.bits = word * WORD + used
+        self.state_bytes = self.words * WORD // 8
 
     def fits(self, var: int, number: int) -> bool:
         """Whether a variable and a value number have a place here."""

@@ -76,7 +76,7 @@ class VectorSearch(PackedSearch):
 
     def stored(self) -> int:
         """Bytes of levels, visited set and what this level has found."""
-        return self.visited.nbytes + sum(word.nbytes for words in self.levels + self.found for word in words)
+        return self.visited.nbytes + self.layout.state_bytes * self.seen()
 
     def level(self) -> None:
         """Expand the last level chunk by chunk."""

@@ -79,15 +79,20 @@ def learn(machine: MachineModel, seeds: Iterable[int]) -> None:
     machine.bounds = Bounds(bounds.updates and MANY, bounds.reads and MANY)
     with machine.atoms.learning():
         for seed in seeds:
-            walk(machine, seed)
+            if not walk(machine, seed):
+                break  # a program that may never end: the search will say so
     machine.bounds = bounds
 
 
-def walk(machine: MachineModel, seed: int) -> None:
-    """Take one schedule to its end: seeds 0 and 1 prefer one actor over the next, the others draw lots."""
+def walk(machine: MachineModel, seed: int) -> bool:
+    """Take one schedule to its end: seeds 0 and 1 prefer one actor over the next, the others draw lots.
+
+    Returns False if it was given up before.
+    """
     space = Space(machine.model(), merging=False)
     choice = random.Random(seed)
     state = space.initial()
+    ended = False
     order: Sequence[Action] = space.actions if seed != 1 else space.actions[::-1]
     for _ in range(LONGEST_WALK):
         if seed > 1:
@@ -98,7 +103,9 @@ def walk(machine: MachineModel, seed: int) -> None:
                 state = applied(space, effect, state)
                 break
         else:
+            ended = True
             break
     for predicate in space.predicates:
         predicate.effect(state)
     machine.met.update(dict.fromkeys(name for name in space.names if not isinstance(name, SlotVar | Atom)))
+    return ended
