@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from importlib.util import find_spec
+from math import factorial, prod
 
 from workbench.core.errors import EngineError, WorkbenchError
 from workbench.engines.explore.model import Model, Property
@@ -82,11 +83,12 @@ def _search(space: Space, limits: Limits, tables: str, symmetry: bool) -> Search
     """
     if tables == "python" or (tables == "auto" and len(space.predicates) > MAX_PROPERTIES):
         return _done(PlainSearch(space, limits, symmetry))
-    pilot_limits = Limits(PILOT, limits.max_bytes, limits.stop_at_first, None, limits.started)
+    enough = _pilot_of(space) if symmetry else PILOT
+    pilot_limits = Limits(enough, limits.max_bytes, limits.stop_at_first, None, limits.started)
     if limits.max_states is not None:
-        pilot_limits.max_states = min(PILOT, limits.max_states)
+        pilot_limits.max_states = min(enough, limits.max_states)
     pilot = _done(PlainSearch(space, pilot_limits, symmetry))
-    handed_over = pilot.outcome.limit == f"limit of {PILOT} states" and limits.max_states != PILOT
+    handed_over = pilot.outcome.limit == f"limit of {enough} states" and limits.max_states != enough
     if not handed_over and (tables == "auto" or pilot.outcome.limit == "interrupted"):
         return pilot
     if tables == "numpy" or (tables == "auto" and find_spec("numba") is None):
@@ -97,6 +99,12 @@ def _search(space: Space, limits: Limits, tables: str, symmetry: bool) -> Search
         outcome = begun.run()
         return _compiled(space, limits, symmetry, begun) if outcome.limit == HANDED_OVER else begun
     return _compiled(space, limits, symmetry)
+
+
+def _pilot_of(space: Space) -> int:
+    """States of the pilot with symmetry: the plain engine renames each in every way, one by one."""
+    renamings = prod(factorial(len(group.members)) for group in space.model.symmetry)
+    return max(PILOT // renamings, 100)
 
 
 def _done(search: Search) -> Search:

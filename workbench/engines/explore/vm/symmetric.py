@@ -162,8 +162,10 @@ def attempts(machine: MachineModel) -> Iterator[tuple[int, ...]]:
         marks.note(f"vCPU 0 registers {', '.join(wide)} for the VM", tuple(cpu == 0 for cpu in range(scenario.vcpus)))
     members, reasons = marks.alike()
     machine.merging.reasons += reasons
-    for group in (members, tuple(cpu for cpu in members if cpu)):
-        if len(group) > 1 and (group == members or 0 in members):
-            yield group
     if len(members) < 2:
         machine.merging.reasons.append("no two vCPUs are alike")
+        return
+    yield members
+    rest = tuple(cpu for cpu in members if cpu)
+    if 1 < len(rest) < len(members):
+        yield rest
