@@ -17,6 +17,7 @@ from workbench.present.crosscheck_text import crosscheck_text
 from workbench.protocols import PROTOCOLS
 
 THIRD = f"{Path(__file__).parents[1] / 'protocols' / 'data' / 'third.py'}:RegisterArray"
+REPAIRED = "generic+carry-registry+quiet-restore+revoke-vm+quiesce"
 BOOT = Setting("boot", 1, ("steal_time",))
 
 
@@ -28,6 +29,16 @@ def test_spin_says_the_same(name, setting, to_the_table):
     to_the_table(found)
     assert found.equal, found.opinion
     assert all(record["equal"] for record in found.records())
+
+
+@pytest.mark.spin
+@pytest.mark.parametrize("event", ["migrate-damaged", "kexec"])
+def test_spin_says_the_same_of_mitigations(event, to_the_table):
+    """Among them a step that waits for other vCPUs and a restore that nobody checks."""
+    (setting,) = (setting for setting in SETTINGS if setting.event == event)
+    found = compared(setting.question(subject(REPAIRED)))
+    to_the_table(found)
+    assert found.equal, found.opinion
 
 
 @pytest.mark.spin

@@ -34,7 +34,7 @@ class Setting(NamedTuple):
         return Question(subject, EVENTS[self.event], features, self.vcpus, Bounds(reads=self.reads))
 
 
-#: From a few hundred to two hundred thousand states, each with other kinds of steps: registers and descriptors,
+#: From a few hundred to a million states, each with other kinds of steps: registers and descriptors,
 #: areas moved, vCPUs that stop, hosts that change, memory that goes, pages that are shared, payloads that are read.
 SETTINGS = (
     Setting("boot", 1, ("kvmclock", "async_pf")),
@@ -44,6 +44,8 @@ SETTINGS = (
     Setting("cpu-unplug-no-teardown", 2, ("kvmclock",), reads=1),
     Setting("memslot-unplug", 2, ("kvmclock",), reads=1),
     Setting("migrate", 2, ("steal_time",)),
+    Setting("migrate-damaged", 1, ("kvmclock", "async_pf")),
+    Setting("kexec", 2, ("steal_time",)),
     Setting("kexec-no-teardown", 2, ("steal_time",)),
 )
 
