@@ -57,6 +57,13 @@ def test_a_replay_file_is_written(capsys, tmp_path):
     assert (status, err) == (2, "workbench: no finding with a trace: there is nothing to replay\n")
 
 
+def test_a_search_that_needs_too_much_memory_is_bounded(capsys):
+    size = ("--vcpus", "2", "--property", "F01")
+    _, out, _ = said(capsys, "explore", "generic", "--events", "kexec", *size, "--max-memory", "1")
+    assert "kexec (2 vCPUs, steal_time): BOUNDED" in out
+    assert "search stopped: limit of 1048576 bytes; what was not seen may still fail" in out
+
+
 def test_a_limit_is_said(capsys):
     _, out, _ = said(capsys, "explore", "generic", "--events", "boot", "--max-states", "20")
     assert "generic: BOUNDED" in out

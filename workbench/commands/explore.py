@@ -30,6 +30,8 @@ def add(subparsers: Any) -> None:
     add_model(parser)
     parser.add_argument("--symmetry", action="store_true",
                         help="merge states that differ by exchanging interchangeable vCPUs, where there are any")
+    parser.add_argument("--max-memory", type=_options.whole_number(1), metavar="MIB",
+                        help="stop a search that stores so many MiB of states (default: half of the machine's memory)")
     parser.add_argument("--trace", choices=TRACES, default="diagram",
                         help="how text output shows a finding; replay: a Python file for the first finding")
     parser.add_argument("--format", choices=FORMATS, default="text", help="default text")
@@ -88,6 +90,7 @@ def _explored(args: argparse.Namespace) -> Explored:
             question,
             failures,
             max_states=args.max_states or MAX_STATES,
+            max_bytes=args.max_memory and args.max_memory << 20,
             symmetry=args.symmetry,
             progress=lambda progress, name=question.event.name: reporter.search(name, progress),  # type: ignore[misc]
         )

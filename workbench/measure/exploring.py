@@ -6,6 +6,7 @@ features, or it is not a failure of the protocol. What was explored is part of e
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
@@ -147,11 +148,13 @@ def explore_question(
     failures: Sequence[Failure] = tuple(FAILURES.values()),
     *,
     max_states: int | None = MAX_STATES,
+    max_bytes: int | None = None,
     symmetry: bool = False,
     progress: Callable[[Progress], None] | None = None,
 ) -> Exploration:
     """Explore one question; raise WorkbenchError if the event cannot happen there or a program breaks off.
 
+    ``max_bytes`` of stored states end the search as ``max_states`` do; None: half of this machine's memory.
     ``symmetry``: merge states that differ by exchanging vCPUs, where any can be exchanged.
     """
     question.check()
@@ -160,8 +163,22 @@ def explore_question(
         return [Property(f.code, f.name, f.kind, asking(machine, f.holds)) for f in failures]
 
     machine = MachineModel(question.scenario, as_explored(question.event), properties, question.bounds)
-    result = explore_machine(machine, symmetry=symmetry, max_states=max_states, progress=progress)
+    result = explore_machine(
+        machine,
+        symmetry=symmetry,
+        max_states=max_states,
+        max_bytes=max_bytes or half_of_memory(),
+        progress=progress,
+    )
     return Exploration(question, result, tuple(failures), machine.merging if symmetry else None)
+
+
+def half_of_memory() -> int | None:
+    """Return half of this machine's memory in bytes; None where the system does not tell."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
+    except (AttributeError, OSError, ValueError):
+        return None
 
 
 def as_explored(event: Event) -> Event:
