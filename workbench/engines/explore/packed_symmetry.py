@@ -33,10 +33,11 @@ class PackedSymmetry:
 
     def __init__(self, space: Space) -> None:
         self.space = space
-        self.renamings = Renamings(space)
+        self.renamings = Renamings.of(space)
         self.layout: Layout | None = None
         self.moves: list[list[_Move]] = []
         self.known = 0
+        self._closed: dict[int, int] = {}  # by variable: so many of its values have been renamed
         self._flat: tuple[np.ndarray, ...] = ()
         self._close()
 
@@ -48,10 +49,12 @@ class PackedSymmetry:
         size = -1
         while size != self._size():
             size = self._size()
-            for renaming in self.renamings.all:
-                for index, domain in enumerate(self.space.domains):
-                    for number in range(len(domain.values)):
+            for index, domain in enumerate(self.space.domains):  # both may grow meanwhile
+                known, values = self._closed.get(index, 0), len(domain.values)
+                for renaming in self.renamings.all:
+                    for number in range(known, values):
                         renaming.number(index, number)
+                self._closed[index] = values
 
     def use(self, layout: Layout) -> None:
         """Express the renamings in a layout; raises Outgrown if a renamed value has no place in it."""

@@ -51,7 +51,7 @@ class PlainSearch:
     def __init__(self, space: Space, limits: Limits, symmetry: bool = False) -> None:
         self.space = space
         self.limits = limits
-        self.renamings = Renamings(space) if symmetry else None
+        self.renamings = Renamings.of(space) if symmetry else None
         initial = space.initial()
         self.initial = self.renamings.least(initial) if self.renamings else initial
         self.parents: dict[State, State | None] = {self.initial: None}

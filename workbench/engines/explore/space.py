@@ -7,12 +7,15 @@ the result is remembered as the leaf of a decision tree whose branches are the r
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from workbench.core.errors import WorkbenchError
 from workbench.engines.explore.model import BLOCKED, Model, Property, Rule, SlotVar
 from workbench.engines.explore.positions import Positions
 from workbench.engines.explore.view import IdState, View
+
+if TYPE_CHECKING:
+    from workbench.engines.explore.symmetry import Renamings
 
 
 class Domain:
@@ -160,6 +163,7 @@ class Space:
         self._index: dict[Hashable, int] = {}
         self._projections: dict[tuple[int, Any], Projection] = {}
         self._parts: dict[tuple[Any, ...], Action] = {}
+        self.renamings: Renamings | None = None  # of its symmetry; `workbench.engines.explore.symmetry` makes them
         for slot, program in model.slots.items():
             self._declare(SlotVar(slot), None if program is None else self.positions.start(program))
         for name, value in model.variables.items():

@@ -160,6 +160,13 @@ class Renamings:
         #: Those of two members; every other is one after the other of these.
         self.swaps = [renaming for renaming in self.all if renaming.moved == 2]
 
+    @classmethod
+    def of(cls, space: Space) -> Renamings:
+        """The renamings of a space, made once: they remember what became of each position and value."""
+        if space.renamings is None:
+            space.renamings = cls(space)
+        return space.renamings
+
     def least(self, state: State) -> State:
         """The representative of a state."""
         found = state

@@ -24,7 +24,7 @@ COUNTED_UP_TO = 1_000_000  # representatives; counting takes about as long as th
 
 def hold_against(space: Space, search: PlainSearch | PackedSearch) -> None:
     """Raise SymmetryError if what a search has met is not symmetric."""
-    renamings = Renamings(space)
+    renamings = Renamings.of(space)
     renamings.compare_programs()
     for state in _sample(search):
         renamings.refute(state, lambda other: successors(space, other))

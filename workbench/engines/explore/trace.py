@@ -69,7 +69,7 @@ def trace_along(space: Space, states: list[State], symmetry: bool) -> Trace:
 
 def _unmerged(space: Space, states: list[State]) -> list[State]:
     """States that really follow each other, of which the given ones are renamed forms."""
-    renamings = Renamings(space)
+    renamings = Renamings.of(space)
     path, actions = [space.initial()], []
     for packed in states[1:]:
         goal = renamings.least(_as_wide(space, packed))  # engines choose other representatives

@@ -1,0 +1,137 @@
+"""Protocols, features and events that do not treat all vCPUs alike: what must not be merged, or must not go wrong."""
+
+from workbench.core.driver import host_side
+from workbench.core.hoststate import VM, area, register, registry
+from workbench.core.layout import U32
+from workbench.core.outcome import FAULT, HANDLED
+from workbench.core.steps import Get, Load, Set, Store
+from workbench.core.vmsteps import AddSlot, DeleteSlot, Later, OnHost
+from workbench.features.steal_time import StealTime
+from workbench.lifecycle.event import AtBoot, Event, enter_all
+from workbench.lifecycle.migrate import move
+from workbench.protocols.per_feature import MSR_KVM_STEAL_TIME, PerFeature
+
+
+class RefusesOne(PerFeature):
+    """The host refuses what vCPU 1 registers."""
+
+    def on_wrmsr(self, cpu, msr, value, *, host_initiated=False):
+        if cpu.index == 1:
+            return FAULT
+        return (yield from super().on_wrmsr(cpu, msr, value, host_initiated=host_initiated))
+
+
+class WritesTwice(PerFeature):
+    """vCPU 1's guest side writes its register twice."""
+
+    def register(self, cpu, feature, gpa):
+        answer = yield from super().register(cpu, feature, gpa)
+        if cpu.index == 1:
+            answer = yield from super().register(cpu, feature, gpa)
+        return answer
+
+
+class Numbers(PerFeature):
+    """The host keeps the index of the vCPU that came last: a number that is no address."""
+
+    def on_wrmsr(self, cpu, msr, value, *, host_initiated=False):
+        yield Set(registry(VM, "last"), cpu.index + 7)
+        return (yield from super().on_wrmsr(cpu, msr, value, host_initiated=host_initiated))
+
+
+class Frames(PerFeature):
+    """The host keeps frame numbers, in which nobody can see an address."""
+
+    def on_wrmsr(self, cpu, msr, value, *, host_initiated=False):
+        yield Set(registry(cpu.index, "frame"), value >> 12)
+        return (yield from super().on_wrmsr(cpu, msr, value, host_initiated=host_initiated))
+
+
+class Halves(PerFeature):
+    """The guest keeps the address of its area in memory in two halves."""
+
+    def register(self, cpu, feature, gpa):
+        yield Store(gpa + 32, gpa & 0xFFFF_FFFF, U32)
+        yield Load(gpa + 32, U32)
+        return (yield from super().register(cpu, feature, gpa))
+
+
+class NotServed(PerFeature):
+    """Whoever asks what is served of vCPU 1 hears that nothing is."""
+
+    def serving(self, entries, owner, feature, gpa):
+        return None if owner == 1 else super().serving(entries, owner, feature, gpa)
+
+
+class ForgetsOne(PerFeature):
+    """A restore that loses vCPU 1's registers."""
+
+    def restore(self, cpus, saved):
+        yield from super().restore(cpus, tuple(item for item in saved if item[0] != 1))
+
+
+class FirstWins(PerFeature):
+    """A restore that stops when one vCPU has an area: which one depends on the order."""
+
+    def restore(self, cpus, saved):
+        by_index = {cpu.index: cpu for cpu in cpus}
+        for index, msr, value in saved:
+            if (yield Get(register(VM, "restored"))) is None and value and msr == MSR_KVM_STEAL_TIME:
+                yield Set(register(VM, "restored"), True)
+                yield from self.on_wrmsr(by_index[index], msr, value, host_initiated=True)
+
+
+class SlowForOne(StealTime):
+    """A payload that vCPU 1 gets twice."""
+
+    name = "steal_time"
+
+    def update(self, cpu, gpa, now):
+        done = yield from super().update(cpu, gpa, now)
+        if cpu == 1:
+            done = yield from super().update(cpu, gpa, now)
+        return done
+
+
+class Placing(AtBoot):
+    """The host tells each vCPU's area in turn while all run."""
+
+    name, title = "placing", "areas placed in turn"
+
+    def strike(self, scenario):
+        yield OnHost(0, Later(places, (scenario,)))
+        yield from super().strike(scenario)
+
+
+def places(scenario):
+    return host_side(_places(scenario))
+
+
+def _places(scenario):
+    feature = scenario.supported()[0]
+    for cpu in scenario.cpus:
+        yield Set(area(cpu.index, feature.name), scenario.addresses.gpa(scenario.addresses.area(0, cpu.index, feature)))
+    return HANDLED
+
+
+class Halved(Event):
+    """The first memslot comes back with the memory of vCPU 0 and not of the others."""
+
+    name, title = "halved", "less memory comes back"
+
+    def strike(self, scenario):
+        addresses = scenario.addresses
+        yield DeleteSlot(addresses.slot(0))
+        yield AddSlot(addresses.slot(0), 2 * addresses.block)
+        yield from enter_all(scenario)
+
+
+class Twice(Event):
+    """Two migrations."""
+
+    name, title = "twice", "migrated twice"
+
+    def strike(self, scenario):
+        yield from move(scenario)
+        yield from move(scenario)
+        yield from enter_all(scenario)
