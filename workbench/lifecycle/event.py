@@ -68,9 +68,8 @@ def boot_all(scenario: Scenario, without: int | None = None) -> Program:
 def starting(cpus: Iterable[int], program: Callable[[int], GuestProgram]) -> Each:
     """Return the step in which each of ``cpus`` starts its program.
 
-    In any order, also where the boot CPU comes up first: a vCPU that was started and has not moved is one that has not
-    been started. (Since Linux 6.5 the others may come up at the same time: arch/x86/kernel/smpboot.c,
-    CONFIG_HOTPLUG_PARALLEL.)
+    In any order: what they start runs side by side, and a vCPU that was started and has not moved is like one that
+    has not been started. An order would forbid nothing, and tell alike vCPUs apart (docs/decisions/0004).
     """
     return each(cpus, lambda cpu: Start(cpu, program(cpu)))
 
