@@ -10,7 +10,7 @@ from workbench.core.layout import Abi
 from workbench.core.scenario import Scenario
 from workbench.engines.explore import Property
 from workbench.engines.explore.symmetry import SymmetryError
-from workbench.engines.explore.vm import Bounds, MachineModel, asking, explore_machine
+from workbench.engines.explore.vm import Bounds, MachineModel, Merging, asking, explore_machine
 from workbench.engines.explore.vm.exchange import Exchange
 from workbench.engines.explore.vm.names import MEMSLOTS
 from workbench.features import choose
@@ -116,6 +116,12 @@ def test_some_vcpus_are_not_like_the_others(name, event, features, cpus):
     assert merging.cpus == cpus
     assert merging.reasons
     assert merged.states < every.states if cpus else merged.states == every.states
+
+
+def test_no_more_than_five_are_exchanged():
+    every, merged, merging = both_ways(subject("null").protocol, EVENTS["old-host"], 6)
+    assert merging == Merging((0, 1, 2, 3, 4), ["6 vCPUs are alike; 5 of them are exchanged"])
+    assert merged.stands_for == every.states
 
 
 @pytest.mark.parametrize("event", ["boot", "migrate-damaged", "ignore-msrs"])

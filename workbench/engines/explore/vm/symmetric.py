@@ -27,6 +27,9 @@ from workbench.engines.explore.vm.naming import Naming
 if TYPE_CHECKING:
     from workbench.engines.explore.vm.model import MachineModel
 
+#: More are not exchanged: each state is renamed in every way, and there are 719 for six.
+MOST = 5
+
 
 @dataclass
 class Merging:
@@ -165,7 +168,9 @@ def attempts(machine: MachineModel) -> Iterator[tuple[int, ...]]:
     if len(members) < 2:
         machine.merging.reasons.append("no two vCPUs are alike")
         return
-    yield members
+    if len(members) > MOST:
+        machine.merging.reasons.append(f"{len(members)} vCPUs are alike; {MOST} of them are exchanged")
+    yield members[:MOST]
     rest = tuple(cpu for cpu in members if cpu)
     if 1 < len(rest) < len(members):
-        yield rest
+        yield rest[:MOST]
