@@ -1,8 +1,4 @@
-"""The NumPy engine: successors of whole chunks of states, visited states in an array that is a hash table.
-
-Rule kept here: a state is one key of at most 63 bits. States of several words are given keys by numbering the
-distinct contents of their words, exactly, so that everything else stays the same.
-"""
+"""The NumPy engine: successors of whole chunks of states, visited states in arrays that are a hash table."""
 
 from __future__ import annotations
 
@@ -10,31 +6,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from workbench.engines.explore.keyset import KeySet, RecentKeys
 from workbench.engines.explore.layout import Layout, Words
 from workbench.engines.explore.packed import CHUNK, PackedSearch, chunks
+from workbench.engines.explore.stateset import RecentStates, StateSet
 from workbench.engines.explore.tables import Outgrown
-
-HALF = np.uint64(32)
-
-
-class _Numbered:
-    """Numbers for distinct 64-bit values, in the order in which they appear."""
-
-    def __init__(self) -> None:
-        self.sorted = np.empty(0, np.uint64)
-        self.numbers = np.empty(0, np.uint64)
-
-    def of(self, values: np.ndarray) -> np.ndarray:
-        """The number of each value; new values get the next ones."""
-        each, inverse = np.unique(values, return_inverse=True)
-        new = each[~np.isin(each, self.sorted, assume_unique=True)]
-        if len(new):
-            where = np.searchsorted(self.sorted, new)
-            fresh = np.arange(len(self.sorted), len(self.sorted) + len(new), dtype=np.uint64)
-            self.sorted = np.insert(self.sorted, where, new)
-            self.numbers = np.insert(self.numbers, where, fresh)
-        return self.numbers[np.searchsorted(self.sorted, each)][inverse]
 
 
 class VectorSearch(PackedSearch):
@@ -45,30 +20,19 @@ class VectorSearch(PackedSearch):
     def begin(self) -> None:
         """Remember the states of the levels so far as visited."""
         self.found: list[Words] = []
-        self.visited = KeySet()
         self._remember_anew()
 
     def _remember_anew(self) -> None:
-        self.dictionaries = [_Numbered() for _ in range(2 * self.layout.words)]
-        self.recent = RecentKeys()
-        self.visited = KeySet()
+        self.recent = RecentStates(self.layout.words)
+        self.visited = StateSet(self.layout.words)
         self.visited.grow(self._known(), self._everything())
 
     def _known(self) -> int:
         return sum(len(words[0]) for words in self.levels + self.found)
 
-    def _everything(self) -> Iterator[np.ndarray]:
+    def _everything(self) -> Iterator[Words]:
         for words in self.levels + self.found:
-            for chunk in chunks(words):
-                yield self.keys(chunk)
-
-    def keys(self, words: Words) -> np.ndarray:
-        """One key per state; equal keys mean equal states."""
-        key = words[0]
-        for place, word in enumerate(words[1:]):
-            high = self.dictionaries[2 * place].of(key)
-            key = high << HALF | self.dictionaries[2 * place + 1].of(word)
-        return key
+            yield from chunks(words)
 
     def seen(self) -> int:
         """How many distinct states were found so far."""
@@ -101,28 +65,21 @@ class VectorSearch(PackedSearch):
 
     def _keep_new(self, pieces: list[Words]) -> None:
         """Remember the successors that were not visited before."""
-        rest_keys, rest = [], []
+        rest = []
         for words in pieces:
-            key = self.keys(words)
-            other = self.recent.others(key)
-            rest_keys.append(key.take(other))
-            rest.append([word.take(other) for word in words] if len(words) > 1 else [])
-        key = np.concatenate(rest_keys) if rest_keys else np.empty(0, np.uint64)
-        if not self.visited.has_room(len(key)):
-            self.visited.grow(len(key), self._everything())
-        new = self.visited.add(key)
+            other = self.recent.others(words)
+            rest.append([word.take(other) for word in words])
+        if not rest:
+            return
+        states = [np.concatenate(words) for words in zip(*rest, strict=True)]
+        if not self.visited.has_room(len(states[0])):
+            self.visited.grow(len(states[0]), self._everything())
+        new = self.visited.add(states)
         if len(new):
-            self.found.append([new] if self.layout.words == 1 else _chosen(key, new, rest))
+            self.found.append([word.take(new) for word in states])
 
     def moved(self, older: Layout) -> None:
         """Bring levels and findings of this level into the present layout."""
         self.levels = [self.move(level, older) for level in self.levels]
         self.found = [self.move(words, older) for words in self.found]
         self._remember_anew()
-
-
-def _chosen(key: np.ndarray, wanted: np.ndarray, pieces: list[Words]) -> Words:
-    """The words of the states with the wanted keys (sorted, each of them present)."""
-    each, first = np.unique(key, return_index=True)
-    where = first[np.searchsorted(each, wanted)]
-    return [np.concatenate(words)[where] for words in zip(*pieces, strict=True)]
