@@ -17,7 +17,7 @@ from workbench.engines.explore.tables import Outgrown
 CHUNK = 1 << 14  # states looked up at once: their rows stay in the cache
 FULL = 0.7  # of the visited set; linear probing gets slow beyond
 MISSING = 1 << 12  # unknown keys noted before they are filled
-LARGE = 23  # bits of a visited set from which on it only doubles
+LARGE = 20  # bits of a visited set from which on it only doubles
 SMALLEST = 16  # bits of the smallest visited set
 LOW = 12  # bits of the room for states set aside while the set grows
 BEHIND = 4  # how often the visited set may double in place
