@@ -7,8 +7,9 @@ leave out here) and run with a hash table of the right size (`-w`); no lossy com
 conjunction of all properties (`ANY`) in every state. Each tool runs in its own process, one after the other,
 interleaved; medians over `--runs`.
 
-`*_wall_s` is the whole process: start, reading the model, compiling (for SPIN: deriving the text is not
-counted, generating and compiling C is), search. `*_states_per_s` and `ratio` are the search alone.
+`*_wall_s` is the whole of a process that has nothing loaded: start, reading the model, compiling (for SPIN: deriving
+the text is not counted, generating and compiling C is), search. `*_states_per_s` and `ratio` are the search alone, ours in
+a process that has searched before, as in a running kernel; the ratio is that of one run, the median, lowest and highest are given.
 `*_bytes_per_state` is the peak of the memory above that of a search of a handful of states; ours is resident
 memory, SPIN's its own account of actual memory, visited states, hash table and stack.
 """
@@ -17,11 +18,15 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
+import platform
 import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +35,7 @@ from benchmarks.models.per_feature import per_feature
 from workbench.engines.explore import Model, Rule, SpinRun, explore, explore_and_export, run_spin
 
 PROTOCOLS: dict[str, Callable[[int, int], Model]] = {"G": generic, "P": per_feature}
-DEFAULT = ["G-2-1", "G-3-1", "P-2-3"]  # 5e4, 2e6 and 1.6e7 states
+DEFAULT = ["G-2-1", "G-3-1", "G-2-2", "P-2-3"]  # 5e4, 2e6, 4e6 and 1.6e7 states
 HUGE = "G-4-1"  # 8.3e7 states: one run, on demand
 
 
@@ -40,9 +45,10 @@ def model_called(name: str) -> Model:
     return PROTOCOLS[protocol](int(vcpus), int(features))
 
 
-def ours(name: str, tables: str, symmetry: bool) -> dict[str, Any]:
-    """Search one model in this process, warmed up as in a running kernel; memory above that of the warm-up."""
-    _warm_up(tables)
+def ours(name: str, tables: str, symmetry: bool, cold: bool) -> dict[str, Any]:
+    """Search one model in this process, unless `cold` warmed up as in a running kernel; memory above that before."""
+    if not cold:
+        _warm_up(tables)
     before = _memory("VmRSS")
     result = explore(model_called(name), tables=tables, symmetry=symmetry)
     after = _memory("VmHWM")
@@ -65,12 +71,17 @@ def _memory(what: str) -> int:
 
 
 def _warm_up(tables: str) -> None:
-    """Load what a second search in the same process finds loaded."""
+    """Load what a second search in the same process finds loaded: a million states, so that every loop runs once."""
 
-    def tick(view: Any) -> None:
-        view["n"] = (view["n"] + 1) % 4
+    def counts(name: str) -> Rule:
+        def tick(view: Any) -> None:
+            view[name] = (view[name] + 1) % 1024
 
-    explore(Model({"n": 0}, [Rule("tick", tick)]), tables=tables)
+        return Rule(name, tick)
+
+    if tables != "python":
+        explore(Model({"m": 0, "n": 0}, [counts("m"), counts("n")]), tables=tables)
+    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # forget the highest resident memory so far
 
 
 def _in_own_process(arguments: list[str]) -> tuple[dict[str, Any], float]:
@@ -92,7 +103,10 @@ def compared(name: str, engines: list[str], runs: int, symmetry: bool) -> list[d
     for _ in range(runs):
         spins.append(run_spin(text, prop=everything, expected_states=result.states))
         for engine in engines:
-            own[engine].append(_in_own_process(["--one", name, engine, *(["--symmetry"] if symmetry else [])]))
+            one = ["--one", name, engine, *(["--symmetry"] if symmetry else [])]
+            warm, _ = _in_own_process(one)
+            _, wall = _in_own_process([*one, "--cold"])
+            own[engine].append((warm, wall))
     smallest = run_spin("bit x; active proctype p() { do :: x = 1 - x od }", expected_states=4)
     return [_row(name, engine, symmetry, spins, smallest, own[engine]) for engine in engines]
 
@@ -106,6 +120,7 @@ def _row(
     own: list[tuple[dict[str, Any], float]],
 ) -> dict[str, Any]:
     spin_seconds = statistics.median(run.seconds for run in spins)
+    ratios = [spin.seconds / run["seconds"] for spin, (run, _) in zip(spins, own, strict=True)]
     seconds = statistics.median(run["seconds"] for run, _ in own)
     found = own[0][0]
     states = found["states"]
@@ -117,22 +132,46 @@ def _row(
         "agrees": (states, found["hits"]["ANY"]) == (spins[0].states, spins[0].errors),
         "ours_states_per_s": round(states / seconds),
         "spin_states_per_s": round(spins[0].states / spin_seconds) if spin_seconds else None,
-        "ratio": round(spin_seconds / seconds, 2),
+        "ratio": round(statistics.median(ratios), 2),
+        "ratio_lowest": round(min(ratios), 2),
+        "ratio_highest": round(max(ratios), 2),
         "ours_bytes_per_state": round(statistics.median(run["bytes"] for run, _ in own) / states, 1),
         "spin_bytes_per_state": round((spins[0].bytes - smallest.bytes) / spins[0].states, 1),
         "ours_wall_s": round(statistics.median(wall for _, wall in own), 3),
         "spin_wall_s": round(statistics.median(run.build_seconds + run.seconds for run in spins), 3),
         "ours_search_s": round(seconds, 3),
         "spin_search_s": spin_seconds,
+        "machine": machine(),
     }
+
+
+def machine() -> str:
+    """What was measured on, and with which versions."""
+    versions = ", ".join(f"{name} {version(name)}" for name in ("numpy", "numba") if find_spec(name))
+    load = os.getloadavg()[0]
+    return (
+        f"{platform.system()} {platform.release()}, {_cpu()}, {os.cpu_count()} CPUs, load {load:.1f}; "
+        f"Python {platform.python_version()}, {versions}, {_spin()}"
+    )
+
+
+def _spin() -> str:
+    """`Spin Version 6.5.2 -- 6 December 2019`, as SPIN itself says it."""
+    return subprocess.run(["spin", "-V"], capture_output=True, text=True, check=False).stdout.strip()
+
+
+def _cpu() -> str:
+    lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine())
 
 
 def as_text(rows: list[dict[str, Any]]) -> str:
     """The rows as a table."""
-    names = list(rows[0])
+    names = [name for name in rows[0] if name != "machine"]
     cells = [names] + [[str(row[name]) for name in names] for row in rows]
     widths = [max(len(line[column]) for line in cells) for column in range(len(names))]
-    return "\n".join("  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)) for line in cells)
+    table = ["  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)) for line in cells]
+    return "\n".join([*table, "", *dict.fromkeys(row["machine"] for row in rows)])
 
 
 def main() -> None:
@@ -154,11 +193,12 @@ def main() -> None:
         help="merge states that differ by exchanging vCPUs; "
         "SPIN still searches all of them, so these rows are no comparison of speed",
     )
+    parser.add_argument("--cold", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--one", nargs=2, metavar=("NAME", "ENGINE"), help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     if chosen.one:
         name, engine = chosen.one
-        print(json.dumps(ours(name, engine, chosen.symmetry)))
+        print(json.dumps(ours(name, engine, chosen.symmetry, chosen.cold)))
         return
     rows = [row for name in chosen.models for row in compared(name, chosen.engines, chosen.runs, chosen.symmetry)]
     print(json.dumps(rows, indent=1) if chosen.json else as_text(rows))

@@ -17,10 +17,9 @@ from workbench.engines.explore.tables import Outgrown
 CHUNK = 1 << 14  # states looked up at once: their rows stay in the cache
 FULL = 0.7  # of the visited set; linear probing gets slow beyond
 MISSING = 1 << 12  # unknown keys noted before they are filled
-LARGE = 20  # bits of a visited set from which on it only doubles
-SMALLEST = 16  # bits of the smallest visited set
+SMALLEST = 20  # bits of the smallest visited set
 LOW = 12  # bits of the room for states set aside while the set grows
-BEHIND = 4  # how often the visited set may double in place
+BEHIND = 6  # how often the visited set may double in place
 
 
 class CompiledSearch(PackedSearch):
@@ -60,8 +59,8 @@ class CompiledSearch(PackedSearch):
         return levels + self.out.nbytes + self.visited.nbytes
 
     def _grow(self) -> None:
-        """Double the visited set, or more while it is small; in place, if there is room behind it."""
-        older, bits = self.bits, self.bits + (1 if self.bits >= LARGE else 2)
+        """Double the visited set; in place, if there is room behind it."""
+        older, bits = self.bits, self.bits + 1
         if 1 << bits <= len(self.reserved):
             self._use(bits)
             room = np.empty((5 << 10, self.layout.words), np.uint64)

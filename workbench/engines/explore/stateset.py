@@ -70,6 +70,8 @@ class StateSet:
             self.signed[place] = chosen
             last = self.signed.take(place)
             once.append(index.take(chosen.take(np.flatnonzero(last == chosen))))
+            late = np.flatnonzero(last != chosen)
+            last, chosen = last.take(late), chosen.take(late)
             chosen = chosen.take(np.flatnonzero(slot.take(last) != slot.take(chosen)))
         return once
 
