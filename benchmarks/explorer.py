@@ -7,9 +7,10 @@ leave out here) and run with a hash table of the right size (`-w`); no lossy com
 conjunction of all properties (`ANY`) in every state. Each tool runs in its own process, one after the other,
 interleaved; medians over `--runs`.
 
-`*_wall_s` is the whole of a process that has nothing loaded: start, reading the model, compiling (for SPIN: deriving
-the text is not counted, generating and compiling C is), search. `*_states_per_s` and `ratio` are the search alone, ours in
-a process that has searched before, as in a running kernel; the ratio is that of one run, the median, lowest and highest are given.
+`*_wall_s` is the whole of a process that has nothing loaded: start, reading the model, compiling (for SPIN:
+deriving the text is not counted, generating and compiling C is), search. `*_states_per_s` and `ratio` are the
+search alone, ours in a process that has searched before, as in a running kernel; the ratio is that of one run,
+and the median, the lowest and the highest are given.
 `*_bytes_per_state` is the peak of the memory above that of a search of a handful of states; ours is resident
 memory, SPIN's its own account of actual memory, visited states, hash table and stack.
 """
