@@ -5,12 +5,13 @@ import shutil
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 os.environ.setdefault("MPLBACKEND", "Agg")  # before anything imports matplotlib: no display is needed
 
 # The same examples in every run, and no deadline: a slow machine is not a broken law.
-settings.register_profile("repeatable", derandomize=True, deadline=None)
+SLOW = [HealthCheck.too_slow]
+settings.register_profile("repeatable", derandomize=True, deadline=None, suppress_health_check=SLOW)
 # For an evening's hunt: HYPOTHESIS_PROFILE=hunt python -m pytest
 settings.register_profile("hunt", max_examples=5000, deadline=None, print_blob=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
