@@ -8,9 +8,9 @@ from workbench.core.driver import host_side
 from workbench.core.hoststate import VM, registry
 from workbench.core.layout import Abi
 from workbench.core.memory import GPA_LIMIT
-from workbench.core.outcome import ACCEPTED, FAULT, HANDLED, REFUSED
+from workbench.core.outcome import ACCEPTED, FAULT, HANDLED, REFUSED, UNKNOWN
 from workbench.core.steps import KERNEL, USER, Load, Quiesce, Set, Store, ToUser, Wrmsr
-from workbench.core.vcpu import Host
+from workbench.core.vcpu import Host, Vcpu
 from workbench.features import FEATURES
 from workbench.protocols import Generic
 from workbench.protocols.generic import (
@@ -96,6 +96,21 @@ def test_generic_R1_the_register_and_its_value():
     bench.register("steal_time", 0x3000)
     (exit_step,) = [s for s in guest_steps(bench, "steal_time") if isinstance(s, Wrmsr)]
     assert exit_step == Wrmsr(MSR, SCRATCH), "the value is the descriptor's gpa"
+
+
+def test_r18_the_numbers_of_the_types_are_an_interface():
+    """A type that is numbered anew is another type: what an older guest asks for would be served as something else."""
+    numbers = {"kvmclock": 1, "wall_clock": 2, "async_pf": 3, "pv_eoi": 4, "steal_time": 5}
+    assert numbers | {"poll_control": 6, "migration_control": 7, "watchdog": 8} == TYPES
+
+
+def test_r15_nobody_claims_a_read():
+    """The register is unknown to RDMSR, for the host too: not one that refuses, of which a VMM would complain."""
+    protocol = Generic(tuple(FEATURES.values()))
+    reading = protocol.on_rdmsr(Vcpu(0, SCRATCH), MSR, host_initiated=True)
+    with pytest.raises(StopIteration) as ended:
+        next(reading)
+    assert ended.value.value is UNKNOWN
 
 
 @pytest.mark.parametrize("name", TYPES)
