@@ -282,8 +282,8 @@ def test_bytes_survive_but_for_padding(record, abi, data):
 def test_a_value_is_its_fields(record, abi, data):
     """Built again from its fields one by one, a value is the same.
 
-    Not so with a union: a member that is a struct is written with its padding, where another member may have data. There the
-    last word counts.
+    Not so with a union: a member that is a struct is written with its padding, where another member may have data.
+    There the last word counts.
     """
     layout = _layout(record, abi)
     value = layout.unpack(data.draw(st.binary(min_size=layout.size, max_size=layout.size)))
