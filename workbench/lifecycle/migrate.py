@@ -5,7 +5,7 @@ destination, the vCPUs go on (target/i386/kvm/kvm.c, kvm_arch_get_registers and 
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 from workbench.core.driver import host_side
 from workbench.core.scenario import Scenario
@@ -25,10 +25,14 @@ def restore_on(scenario: Scenario, saved: tuple[Any, ...]) -> Program:
     return host_side(scenario.protocol.restore(scenario.cpus, saved))
 
 
+#: What the VMM does with what was saved; None: nothing.
+Restore = Callable[[Scenario, tuple[Any, ...]], Program] | None
+
+
 def move(
     scenario: Scenario,
     *,
-    restore: Callable[[Scenario, tuple[Any, ...]], Program] | None = restore_on,
+    restore: Restore = restore_on,
     changes: tuple[tuple[str, Any], ...] = (),
 ) -> Program:
     """Stop, save, arrive on a host that remembers nothing, ``restore`` (if it can), go on."""
@@ -41,34 +45,35 @@ def move(
     yield Resume()
 
 
-class Migrate(Event):
+class Migration(Event):
+    """A live migration; subclasses say what is put back, and what the destination's host is like."""
+
+    restore: ClassVar[Any] = staticmethod(restore_on)  #: a Restore; a type checker would bind it to the event
+    changes: ClassVar[tuple[tuple[str, Any], ...]] = ()
+
+    def strike(self, scenario: Scenario) -> Program:
+        yield from move(scenario, restore=self.restore, changes=self.changes)
+        yield from enter_all(scenario)
+
+
+class Migrate(Migration):
     """Everything that existing interfaces carry is carried."""
 
     name = "migrate"
     title = "live migration"
 
-    def strike(self, scenario: Scenario) -> Program:
-        yield from move(scenario)
-        yield from enter_all(scenario)
 
-
-class MigrateWithoutState(Event):
+class MigrateWithoutState(Migration):
     """A VMM that does not know the protocol's state moves memory and nothing else."""
 
     name = "migrate-no-state"
     title = "migration, state not carried"
-
-    def strike(self, scenario: Scenario) -> Program:
-        yield from move(scenario, restore=None)
-        yield from enter_all(scenario)
+    restore = None
 
 
-class MigrateToOldHost(Event):
+class MigrateToOldHost(Migration):
     """The destination's KVM has never heard of the protocol."""
 
     name = "migrate-old-host"
     title = "migration to a host without it"
-
-    def strike(self, scenario: Scenario) -> Program:
-        yield from move(scenario, changes=(("knows_protocol", False),))
-        yield from enter_all(scenario)
+    changes = (("knows_protocol", False),)

@@ -17,8 +17,7 @@ from workbench.core.ghosts import unit_at
 from workbench.core.memory import GPA_LIMIT
 from workbench.core.scenario import Scenario
 from workbench.core.steps import Program
-from workbench.lifecycle.event import Event, enter_all
-from workbench.lifecycle.migrate import move, restore_on
+from workbench.lifecycle.migrate import Migration, restore_on
 
 #: Where an area that the stream names is said to be instead.
 Elsewhere = Callable[[Scenario, Unit], int]
@@ -67,34 +66,25 @@ def _moved(scenario: Scenario, item: Any, elsewhere: Elsewhere) -> Any:
     return elsewhere(scenario, unit) + item - scenario.addresses.gpa(unit)  # what is left are control bits
 
 
-class MigrateReordered(Event):
+class MigrateReordered(Migration):
     """Another VMM than the one that saved: it keeps the items, and not their order."""
 
     name = "migrate-reordered"
     title = "migration, restored in reverse"
-
-    def strike(self, scenario: Scenario) -> Program:
-        yield from move(scenario, restore=restore_reversed)
-        yield from enter_all(scenario)
+    restore = staticmethod(restore_reversed)
 
 
-class MigrateDamaged(Event):
+class MigrateDamaged(Migration):
     """One saved address names memory that is not there."""
 
     name = "migrate-damaged"
     title = "migration, an address behind RAM"
-
-    def strike(self, scenario: Scenario) -> Program:
-        yield from move(scenario, restore=restore_behind_ram)
-        yield from enter_all(scenario)
+    restore = staticmethod(restore_behind_ram)
 
 
-class MigrateWrapping(Event):
+class MigrateWrapping(Migration):
     """One saved area goes round 2^64."""
 
     name = "migrate-wrapping"
     title = "migration, an area that wraps"
-
-    def strike(self, scenario: Scenario) -> Program:
-        yield from move(scenario, restore=restore_wrapping)
-        yield from enter_all(scenario)
+    restore = staticmethod(restore_wrapping)

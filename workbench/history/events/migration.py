@@ -6,8 +6,7 @@ from typing import Any
 from workbench.core.scenario import Scenario
 from workbench.core.steps import Program
 from workbench.core.vcpu import KVM_SUPPORTED
-from workbench.lifecycle.event import Event, enter_all
-from workbench.lifecycle.migrate import Migrate, move, restore_on
+from workbench.lifecycle.migrate import Migrate, Migration, restore_on
 
 
 def restore_changed(scenario: Scenario, saved: tuple[Any, ...]) -> Program:
@@ -15,15 +14,12 @@ def restore_changed(scenario: Scenario, saved: tuple[Any, ...]) -> Program:
     return restore_on(scenario, tuple((owner, number, value + 2) for owner, number, value in saved))
 
 
-class ChangedStream(Event):
+class ChangedStream(Migration):
     """The VMM, or who wrote its stream, restores addresses two bytes off from those that were saved."""
 
     name = "changed-stream"
     title = "migration, addresses changed on the way"
-
-    def strike(self, scenario: Scenario) -> Program:
-        yield from move(scenario, restore=restore_changed)
-        yield from enter_all(scenario)
+    restore = staticmethod(restore_changed)
 
 
 class MigrateHiddenClock(Migrate):
