@@ -51,7 +51,7 @@ IMPORTS = {
 class Row(NamedTuple):
     """One measured number: the median over the repeats, and the lowest and the highest."""
 
-    subject: str
+    variant: str
     metric: str
     value: float
     low: float
@@ -78,7 +78,7 @@ def boot(protocol: str, vcpus: int, lanes: bool) -> Booted:
     started = time.process_time()
     scenario = Scenario(PROTOCOLS[protocol](features), features, vcpus=vcpus)
     simulation = Simulation(scenario, lanes=lanes)
-    simulation.play(Boot().strike(scenario))
+    simulation.play(Boot().happen(scenario))
     booted = time.process_time()
     simulation.fates()
     return Booted(booted - started, time.process_time() - booted, simulation.machine.counts["steps"])
@@ -130,10 +130,10 @@ def import_seconds(statement: str) -> float:
 # -- rows --------------------------------------------------------------------------------------------------
 
 
-def row(subject: str, metric: str, values: Iterable[float], unit: str, vcpus: int | None = None) -> Row:
+def row(variant: str, metric: str, values: Iterable[float], unit: str, vcpus: int | None = None) -> Row:
     """Sum repeats up."""
     found = sorted(values)
-    return Row(subject, metric, statistics.median(found), found[0], found[-1], unit, vcpus)
+    return Row(variant, metric, statistics.median(found), found[0], found[-1], unit, vcpus)
 
 
 def boot_rows(protocol: str, vcpus: int, repeats: int, progress: Callable[[str], None]) -> list[Row]:
@@ -152,13 +152,13 @@ def boot_rows(protocol: str, vcpus: int, repeats: int, progress: Callable[[str],
     found = []
     for name, runs in (("lanes", lanes), ("one by one", alone)):
         rates = [run.steps / run.seconds for run in runs]
-        subject = f"{protocol}, {name}"
+        variant = f"{protocol}, {name}"
         found += [
-            row(subject, "boot", (run.seconds for run in runs), "s", vcpus),
-            row(subject, "fates", (run.fates_seconds for run in runs), "s", vcpus),
-            row(subject, "steps_per_s", rates, "steps/s", vcpus),
-            row(subject, "ratio_to_simpy_at_once", map(_ratio, rates, at_once), "ratio", vcpus),
-            row(subject, "ratio_to_simpy_in_turn", map(_ratio, rates, in_turn), "ratio", vcpus),
+            row(variant, "boot", (run.seconds for run in runs), "s", vcpus),
+            row(variant, "fates", (run.fates_seconds for run in runs), "s", vcpus),
+            row(variant, "steps_per_s", rates, "steps/s", vcpus),
+            row(variant, "ratio_to_simpy_at_once", map(_ratio, rates, at_once), "ratio", vcpus),
+            row(variant, "ratio_to_simpy_in_turn", map(_ratio, rates, in_turn), "ratio", vcpus),
         ]
     found.append(row(protocol, "steps", [sum(steps)], "steps", vcpus))
     found.append(row("simpy, at once", f"events_per_s_{protocol}", at_once, "events/s", vcpus))
@@ -209,7 +209,7 @@ def as_text(rows: list[Row]) -> str:
     lines = [("subject", "metric", "vCPUs", "median", "lowest", "highest", "unit")]
     for found in rows:
         numbers = [f"{n:,.0f}" if n >= 1000 else f"{n:.3g}" for n in (found.value, found.low, found.high)]
-        lines.append((found.subject, found.metric, str(found.vcpus or ""), *numbers, found.unit))  # type: ignore[arg-type]
+        lines.append((found.variant, found.metric, str(found.vcpus or ""), *numbers, found.unit))  # type: ignore[arg-type]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return "\n".join("  ".join(map(str.ljust, line, widths)).rstrip() for line in lines)
 

@@ -22,23 +22,28 @@ PACKAGE = ROOT / "workbench"
 MODELS = {"features", "protocols", "lifecycle"}
 ALLOWED = {
     "": set(),
-    "core": set(),
-    "features": {"core"},
-    "protocols": {"core"},
-    "lifecycle": {"core"},
-    "engines": {"core"},
-    "measure": {"engines", "core"} | MODELS,
-    "replay": {"engines", "core"} | MODELS,
-    "fuzz": {"replay", "engines", "core"} | MODELS,
-    "history": {"measure", "engines", "core"} | MODELS,
-    "present": {"measure", "engines", "core"} | MODELS,
-    "commands": {"present", "measure", "replay", "fuzz", "history", "engines", "core"} | MODELS,
-    "cli": {"commands", "core"},
+    "errors": set(),
+    "paths": set(),
+    "clayout": {"errors"},
+    "core": {"clayout", "errors"},
+    "features": {"core", "clayout", "errors"},
+    "protocols": {"core", "clayout", "errors"},
+    "lifecycle": {"core", "clayout", "errors"},
+    "checking": {"core", "clayout", "errors"},
+    "engines": {"checking", "core", "clayout", "errors"},
+    "measure": {"engines", "checking", "core", "clayout", "errors", "paths"} | MODELS,
+    "replay": {"engines", "checking", "core", "clayout", "errors"} | MODELS,
+    "fuzz": {"replay", "engines", "core", "clayout", "errors", "paths"} | MODELS,
+    "history": {"measure", "engines", "checking", "core", "clayout", "errors"} | MODELS,
+    "present": {"measure", "engines", "checking", "core", "clayout", "errors"} | MODELS,
+    "commands": {"present", "measure", "replay", "fuzz", "history", "engines", "checking", "core", "clayout"}
+    | {"errors", "paths"} | MODELS,
+    "cli": {"commands", "errors"},
     "__main__": {"cli"},
 }
 
 #: Below measure these are not needed, and would cost seconds at every start.
-BELOW_MEASURE = {"", "core", "engines", *MODELS}
+BELOW_MEASURE = {"", "errors", "paths", "clayout", "core", "checking", "engines", *MODELS}
 HEAVY = {"pandas", "matplotlib", "ipywidgets", "IPython", "nbclient", "nbconvert", "nbformat"}
 
 #: What reaches past Python to the kernel stays where each use can be read with its invariant.
@@ -119,9 +124,9 @@ def test_imports_run_one_way():
         ("workbench.engines.simulate.run", "workbench.engines.explore.search"),
         ("workbench.engines.simulate", "workbench.protocols.generic"),
         ("workbench.engines.explore.search", "ctypes"),
-        ("workbench.measure.exits", "workbench.present.tables"),
-        ("workbench.present.tables", "workbench.cli"),
-        ("workbench.present.tables", "fcntl"),
+        ("workbench.measure.exits", "workbench.present.text.tables"),
+        ("workbench.present.text.tables", "workbench.cli"),
+        ("workbench.present.text.tables", "fcntl"),
         ("workbench", "workbench.core.memory"),
         ("workbench.utils", "workbench.core.memory"),
     ],
@@ -133,14 +138,14 @@ def test_wrong_directions_are_objected_to(importer, target):
 @pytest.mark.parametrize(
     ("importer", "target"),
     [
-        ("workbench.core.memory", "workbench.core.errors"),
+        ("workbench.core.memory", "workbench.errors"),
         ("workbench.core.memory", "numpy"),
         ("workbench.engines.simulate.run", "workbench.core.machine"),
         ("workbench.engines.simulate.run", "workbench.engines.simulate.record"),
-        ("workbench.engines.kvm.ioctl", "fcntl"),
+        ("workbench.engines.kvm.api.ioctl", "fcntl"),
         ("workbench.measure.exits", "workbench.engines.simulate"),
-        ("workbench.present.tables", "workbench.measure.exits"),
-        ("workbench.commands.compare", "workbench.present.tables"),
+        ("workbench.present.text.tables", "workbench.measure.exits"),
+        ("workbench.commands.compare", "workbench.present.text.tables"),
         ("workbench.cli", "workbench"),
     ],
 )

@@ -14,7 +14,7 @@ from typing import NoReturn
 
 import workbench
 from workbench import commands
-from workbench.core.errors import WorkbenchError
+from workbench.errors import WorkbenchError
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from workbench.measure import compare
-from workbench.present.figures import fates
-from workbench.present.images import png
+from workbench.present.figures.figures import fates
+from workbench.present.figures.images import png
 
 EVENTS = [
     "boot",

@@ -5,7 +5,8 @@ import pytest
 from workbench.cli import main
 from workbench.features import FEATURES
 from workbench.lifecycle import EVENTS
-from workbench.measure import METRICS, cost
+from workbench.measure import METRICS
+from workbench.measure.comparison import cost
 from workbench.protocols import PROTOCOLS
 
 BROKEN = '''"""R1 it does not work."""
@@ -101,7 +102,7 @@ def test_an_interruption_is_one_line(capsys, monkeypatch):
     def interrupt(*arguments):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("workbench.measure.runs.simulate", interrupt)
+    monkeypatch.setattr("workbench.measure.comparison.runs.simulate", interrupt)
     assert main(["compare", "--vcpus", "11"]) == 130
     assert capsys.readouterr().err == "workbench: interrupted\n"
 

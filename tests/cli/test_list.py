@@ -10,7 +10,8 @@ import pytest
 from workbench.cli import main
 from workbench.features import FEATURES
 from workbench.lifecycle import EVENTS
-from workbench.measure import METRICS, cost
+from workbench.measure import METRICS
+from workbench.measure.comparison import cost
 from workbench.protocols import PROTOCOLS
 
 ROOT = Path(__file__).resolve().parents[2]

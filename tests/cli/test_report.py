@@ -8,9 +8,10 @@ import pytest
 
 from workbench.cli import main
 from workbench.commands import report as command
-from workbench.core.errors import WorkbenchError
-from workbench.measure import growth
-from workbench.present import notebooks, report
+from workbench.errors import WorkbenchError
+from workbench.measure.comparison import growth
+from workbench.present import report
+from workbench.present.notebooks import notebooks
 from workbench.present.progress import Progress
 
 
@@ -69,7 +70,7 @@ def test_ctrl_c_leaves_earlier_results(tmp_path, monkeypatch, capsys):
     def interrupt(figure):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("workbench.present.images.svg", interrupt)
+    monkeypatch.setattr("workbench.present.figures.images.svg", interrupt)
     assert write(tmp_path / "r", "--seed", "3") == 130
     assert contents(tmp_path / "r") == before
     assert write(tmp_path / "never") == 130

@@ -7,7 +7,7 @@ R2  The host keeps the value for each type; RDMSR cannot show it, for there is o
 from typing import ClassVar
 
 from workbench.core.contracts import Protocol
-from workbench.core.hoststate import VM, area, registry
+from workbench.core.host_state import VM, area, registry
 from workbench.core.outcome import ACCEPTED, FAULT, HANDLED
 from workbench.core.steps import Backed, Set, Wrmsr
 

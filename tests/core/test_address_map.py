@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from workbench.core.address_map import DESCRIPTOR, KERNEL_BASE, AddressMap, Unit
 from workbench.core.contracts import Feature
-from workbench.core.hoststate import VM
+from workbench.core.host_state import VM
 from workbench.core.memory import PAGE_SIZE
 from workbench.features import FEATURES, choose
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from workbench.core.errors import LayoutError
-from workbench.core.layout import Abi, struct
+from workbench.clayout.layout import Abi, struct
+from workbench.errors import LayoutError
 
 PATCH = """\
 diff --git a/arch/x86/include/asm/kvm_para.h b/arch/x86/include/asm/kvm_para.h

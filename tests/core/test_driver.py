@@ -2,9 +2,9 @@
 
 import pytest
 
+from workbench.clayout.layout import U32
 from workbench.core.driver import guest_side, host_read, host_side, host_write
-from workbench.core.hoststate import VM, register
-from workbench.core.layout import U32
+from workbench.core.host_state import VM, register
 from workbench.core.machine import Machine
 from workbench.core.outcome import FAULT, HANDLED, UNKNOWN
 from workbench.core.steps import GUEST, KERNEL, USER, Exit, Get, Load, Rdmsr, Set, Share, Store, ToUser, Wrmsr

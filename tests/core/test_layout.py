@@ -12,8 +12,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.golden.layouts import make
-from workbench.core.errors import LayoutError
-from workbench.core.layout import S8, S16, S32, S64, U8, U16, U32, U64, Abi, Hole, Layout, Value, compare_abis, struct
+from workbench.clayout.layout import (
+    S8,
+    S16,
+    S32,
+    S64,
+    U8,
+    U16,
+    U32,
+    U64,
+    Abi,
+    Hole,
+    Layout,
+    Value,
+    compare_abis,
+    struct,
+)
+from workbench.errors import LayoutError
 
 MEMORY_AREA = struct(
     "struct kvm_memory_area { __u64 base; __u32 size; __u32 type; __u8 result; __u8 pad[3]; };"
@@ -235,7 +250,7 @@ def test_everything_can_be_pickled_and_copied():
 
 def test_hashes_do_not_depend_on_the_run():
     program = (
-        "from workbench.core.layout import *;"
+        "from workbench.clayout.layout import *;"
         "s = struct('struct a { u64 x; u8 y[3]; };');"
         "print(hash(s), hash(s.on(Abi.I386)), hash(s(x=1 << 63, y=b'abc')))"
     )

@@ -4,10 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from workbench.clayout.layout import U32, U64
 from workbench.core.driver import guest_side, host_side, host_write
-from workbench.core.errors import WorkbenchError
-from workbench.core.hoststate import area, register
-from workbench.core.layout import U32, U64
+from workbench.core.host_state import area, register
 from workbench.core.machine import MAX_VCPUS, TICK_NS, TSC_PER_NS, Access, Machine
 from workbench.core.outcome import HANDLED
 from workbench.core.scenario import Scenario
@@ -29,6 +28,7 @@ from workbench.core.steps import (
 )
 from workbench.core.vcpu import Vcpu
 from workbench.engines.simulate import simulate
+from workbench.errors import WorkbenchError
 from workbench.features import choose
 from workbench.lifecycle.boot import Boot
 from workbench.protocols import Generic, Null, PerFeature

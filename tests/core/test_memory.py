@@ -5,9 +5,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from workbench.core.errors import GuestMemoryError
 from workbench.core.memory import GPA_LIMIT, PAGE_SIZE, GuestMemory
 from workbench.core.steps import GUEST, KERNEL, USER
+from workbench.errors import GuestMemoryError
 
 # Few pages, so that operations meet: neighbours, holes, and the end of the address space.
 PAGES = [*range(5), *range((1 << 52) - 2, 1 << 52)]

@@ -8,10 +8,10 @@ from itertools import pairwise
 
 import pytest
 
+from workbench.clayout.layout import Abi
 from workbench.core.address_map import DESCRIPTOR, Unit
 from workbench.core.driver import guest_side
-from workbench.core.hoststate import VM, area
-from workbench.core.layout import Abi
+from workbench.core.host_state import VM, area
 from workbench.core.machine import Machine
 from workbench.core.outcome import ACCEPTED, REFUSED, SEVERITY, Fate, worst
 from workbench.core.scenario import Scenario, asked, beliefs, believes

@@ -2,10 +2,9 @@
 
 import pytest
 
-from workbench.core.errors import LayoutError, WorkbenchError
-from workbench.core.layout import S8, U8, U16, U32, U64, Abi, struct
+from workbench.checking.environment import is_quiet
+from workbench.clayout.layout import S8, U8, U16, U32, U64, Abi, struct
 from workbench.core.machine import Machine
-from workbench.core.spontaneous import is_quiet
 from workbench.core.steps import (
     GUEST,
     KERNEL,
@@ -25,6 +24,7 @@ from workbench.core.steps import (
 )
 from workbench.core.transition import decode, encode, layout_of, perform, size_of
 from workbench.core.vcpu import Vcpu
+from workbench.errors import LayoutError, WorkbenchError
 
 PAIR = struct("struct pair { __u64 left; __u32 right; };")
 END = 0x2000

@@ -4,8 +4,8 @@ import dataclasses
 
 import pytest
 
-from workbench.core.errors import WorkbenchError
 from workbench.core.vcpu import CPUID_BITS, KVM_SUPPORTED, Host, Vcpu
+from workbench.errors import WorkbenchError
 
 
 def test_the_signature_leaf_spells_kvm_and_names_the_last_leaf():

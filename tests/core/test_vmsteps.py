@@ -2,9 +2,9 @@
 
 import pytest
 
-from workbench.core.errors import WorkbenchError
-from workbench.core.spontaneous import Begin, event_program, program_name
-from workbench.core.vmsteps import Each, Enter, OnHost, Pause, Start, Stop, Wait, WaitAll, each, in_order
+from workbench.checking.environment import event_program, program_name
+from workbench.core.event_steps import Begin, Each, Enter, OnHost, Pause, Start, Stop, Wait, WaitAll, each, in_order
+from workbench.errors import WorkbenchError
 
 
 def idle(cpu):

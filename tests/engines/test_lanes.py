@@ -7,18 +7,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from workbench.clayout.layout import S32, U8, U16, U32, U64, struct
 from workbench.core.contracts import Protocol
-from workbench.core.errors import WorkbenchError
-from workbench.core.hoststate import Key, area, register
-from workbench.core.layout import S32, U8, U16, U32, U64, struct
+from workbench.core.host_state import Key, area, register
 from workbench.core.outcome import ACCEPTED, HANDLED
 from workbench.core.scenario import Scenario
 from workbench.core.steps import Get, Load, Set, Store, Wrmsr
 from workbench.engines.simulate import simulate
-from workbench.engines.simulate.lanes import Batch, Diverged, Lane
-from workbench.engines.simulate.lanes_bytes import LaneBytes, packed, together
-from workbench.engines.simulate.lanes_machine import FEWEST_LANES, AtOnce
-from workbench.engines.simulate.lanes_state import lifted, spread
+from workbench.engines.simulate.lanes.lane_bytes import LaneBytes, packed, together
+from workbench.engines.simulate.lanes.machine import FEWEST_LANES, AtOnce
+from workbench.engines.simulate.lanes.state import lifted, spread
+from workbench.engines.simulate.lanes.values import Batch, Diverged, Lane
+from workbench.errors import WorkbenchError
 from workbench.features import choose
 from workbench.lifecycle import EVENTS
 from workbench.protocols import PROTOCOLS, Generic

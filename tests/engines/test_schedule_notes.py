@@ -1,9 +1,9 @@
 """What a program notes is a fact of a chosen schedule, whatever kind of name it has."""
 
-from workbench.core.ghosts import STRAY, Ghost
+from workbench.checking.ghosts import STRAY, Ghost
+from workbench.core.event_steps import Start
 from workbench.core.scenario import Scenario
 from workbench.core.steps import Note
-from workbench.core.vmsteps import Start
 from workbench.engines.simulate.schedule import Schedule
 from workbench.lifecycle.event import Event
 from workbench.protocols.null import Null
@@ -18,7 +18,7 @@ def notes(cpu):
 class Noting(Event):
     name = "noting"
 
-    def strike(self, scenario):
+    def happen(self, scenario):
         yield Start(0, notes)
 
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from workbench.measure.crosscheck import Compared
-from workbench.present.crosscheck_text import crosscheck_text
+from workbench.measure.exploration.crosscheck import Compared
+from workbench.present.text.crosscheck import crosscheck_text
 
 FOUND = pytest.StashKey[list[Compared]]()
 

@@ -1,11 +1,11 @@
 """Protocols, features and events that do not treat all vCPUs alike: what must not be merged, or must not go wrong."""
 
+from workbench.clayout.layout import U32
 from workbench.core.driver import host_side
-from workbench.core.hoststate import VM, area, register, registry
-from workbench.core.layout import U32
+from workbench.core.event_steps import AddMemslot, DeleteMemslot, HostCall, OnHost
+from workbench.core.host_state import VM, area, register, registry
 from workbench.core.outcome import FAULT, HANDLED
 from workbench.core.steps import Get, Load, Set, Store
-from workbench.core.vmsteps import AddSlot, DeleteSlot, Later, OnHost
 from workbench.features.steal_time import StealTime
 from workbench.lifecycle.event import AtBoot, Event, enter_all
 from workbench.lifecycle.migrate import move
@@ -98,9 +98,9 @@ class Placing(AtBoot):
 
     name, title = "placing", "areas placed in turn"
 
-    def strike(self, scenario):
-        yield OnHost(0, Later(places, (scenario,)))
-        yield from super().strike(scenario)
+    def happen(self, scenario):
+        yield OnHost(0, HostCall(places, (scenario,)))
+        yield from super().happen(scenario)
 
 
 def places(scenario):
@@ -119,10 +119,10 @@ class Halved(Event):
 
     name, title = "halved", "less memory comes back"
 
-    def strike(self, scenario):
+    def happen(self, scenario):
         addresses = scenario.addresses
-        yield DeleteSlot(addresses.slot(0))
-        yield AddSlot(addresses.slot(0), 2 * addresses.block)
+        yield DeleteMemslot(addresses.slot(0))
+        yield AddMemslot(addresses.slot(0), 2 * addresses.block)
         yield from enter_all(scenario)
 
 
@@ -131,7 +131,7 @@ class Twice(Event):
 
     name, title = "twice", "migrated twice"
 
-    def strike(self, scenario):
+    def happen(self, scenario):
         yield from move(scenario)
         yield from move(scenario)
         yield from enter_all(scenario)

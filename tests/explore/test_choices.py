@@ -2,8 +2,8 @@
 
 import pytest
 
-from workbench.core.errors import WorkbenchError
 from workbench.engines.explore import Model, Program, Property, explore
+from workbench.errors import WorkbenchError
 
 LETTERS = "abc"
 

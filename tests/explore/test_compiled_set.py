@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 pytest.importorskip("numba", reason="numba is not installed (pip install '.[fast]')")
 
-from workbench.engines.explore import compiled_set, compiling
-from workbench.engines.explore.compiled_set import OUT, TOTAL, insert, rehash, stretch
+from workbench.engines.explore.numba_search import compiling, state_set
+from workbench.engines.explore.numba_search.state_set import OUT, TOTAL, insert, rehash, stretch
 
 OLDER, BLOCK, LOW = 13, 1 << 10, 4 << 10
 
@@ -55,7 +55,7 @@ def test_a_set_that_grew_in_place_holds_what_it_held(
 
 def _at(places: np.ndarray) -> np.ndarray:
     """Different states that belong at these places of the set before it grows."""
-    inverse, found = pow(int(compiled_set.SPREAD), -1, 1 << 64), []
+    inverse, found = pow(int(state_set.SPREAD), -1, 1 << 64), []
     for number, place in enumerate(places.tolist()):
         rest = number << 8  # two neighbours in `rest` differ in the mark
         marked = next(
@@ -64,7 +64,7 @@ def _at(places: np.ndarray) -> np.ndarray:
             if (value := ((place << 64 - OLDER) + rest + more) * inverse % (1 << 64)) >> 63
         )
         found.append(marked)
-    return np.array(found, np.uint64).reshape(-1, 1) & ~compiled_set.TAG
+    return np.array(found, np.uint64).reshape(-1, 1) & ~state_set.TAG
 
 
 @settings(deadline=None, max_examples=30)

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from workbench.checking.failures import FAILURES, choose
 from workbench.cli import main
-from workbench.measure.crosscheck import SETTINGS, Setting, compared, crosscheck
-from workbench.measure.exported import promela_of
-from workbench.measure.failures import FAILURES, choose
-from workbench.measure.subjects import subject
-from workbench.present.crosscheck_text import crosscheck_text
+from workbench.measure.exploration.crosscheck import SETTINGS, Setting, compared, crosscheck
+from workbench.measure.exploration.export import promela_of
+from workbench.measure.variants import variant
+from workbench.present.text.crosscheck import crosscheck_text
 from workbench.protocols import PROTOCOLS
 
 THIRD = f"{Path(__file__).parents[1] / 'protocols' / 'data' / 'third.py'}:RegisterArray"
@@ -25,7 +25,7 @@ BOOT = Setting("boot", 1, ("steal_time",))
 @pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.event)
 @pytest.mark.parametrize("name", [*PROTOCOLS, THIRD], ids=[*PROTOCOLS, "third"])
 def test_spin_says_the_same(name, setting, to_the_table):
-    found = compared(setting.question(subject(name)))
+    found = compared(setting.question(variant(name)))
     to_the_table(found)
     assert found.equal, found.opinion
     assert all(record["equal"] for record in found.records())
@@ -36,7 +36,7 @@ def test_spin_says_the_same(name, setting, to_the_table):
 def test_spin_says_the_same_of_mitigations(event, to_the_table):
     """Among them a step that waits for other vCPUs and a restore that nobody checks."""
     (setting,) = (setting for setting in SETTINGS if setting.event == event)
-    found = compared(setting.question(subject(REPAIRED)))
+    found = compared(setting.question(variant(REPAIRED)))
     to_the_table(found)
     assert found.equal, found.opinion
 
@@ -48,7 +48,7 @@ def test_what_spin_says_is_read_and_not_assumed():
 
     failures = choose()
     kinds = {failure.code: failure.kind for failure in failures}
-    result, text = promela_of(BOOT.question(subject("generic")), failures)
+    result, text = promela_of(BOOT.question(variant("generic")), failures)
     assert second_opinion(kinds, result, text).agrees
     options = re.findall(r"^:: d_step \{ /\*.*?^ +\}$", text, re.MULTILINE | re.DOTALL)
     fewer = text.replace(options[0], "", 1)
@@ -62,7 +62,7 @@ def test_what_spin_says_is_read_and_not_assumed():
 
 @pytest.mark.spin
 def test_the_texts_say_how_spin_is_run_and_what_it_will_find():
-    result, text = promela_of(BOOT.question(subject("per_feature+commit-after-check")), choose())
+    result, text = promela_of(BOOT.question(variant("per_feature+commit-after-check")), choose())
     heading = text[: text.index("*/")]
     assert "protocol  per_feature+commit-after-check" in heading
     assert f"Expected: {result.states} states, {result.transitions} transitions" in heading
@@ -93,10 +93,10 @@ def test_the_command_prints_tables_and_records(capsys):
 
 @pytest.mark.spin
 def test_a_difference_is_shown_and_is_status_1(capsys, monkeypatch):
-    from workbench.engines.explore import spin
+    from workbench.engines.explore.export import spin
 
     monkeypatch.setattr(spin, "run_spin", _one_state_more(spin.run_spin))
-    (found,) = crosscheck([subject("null")], [BOOT], choose(["F01"]))
+    (found,) = crosscheck([variant("null")], [BOOT], choose(["F01"]))
     assert not found.equal
     assert "NO" in crosscheck_text([found]).split()
     assert main(["crosscheck", "--protocols", "null", "--events", "boot"]) == 1

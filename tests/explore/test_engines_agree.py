@@ -7,8 +7,8 @@ from hypothesis import given, settings
 
 from benchmarks.models.generic import generic
 from benchmarks.models.per_feature import per_feature
-from workbench.core.errors import WorkbenchError
 from workbench.engines.explore import BOUNDED, Model, Property, Rule, Symmetry, explore
+from workbench.errors import WorkbenchError
 
 from .random_models import models, symmetric_models
 from .toys import counter, peterson, philosophers, two_phase_commit
@@ -19,10 +19,10 @@ ENGINES = ["numpy", pytest.param("numba", marks=pytest.mark.skipif(find_spec("nu
 @pytest.fixture(autouse=True, scope="module")
 def know_little_beforehand():
     """Let tables meet what they do not know: new values, variables, reads."""
-    from workbench.engines.explore import explorer
+    from workbench.engines.explore import api
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(explorer, "PILOT", 20)
+        patch.setattr(api, "PILOT", 20)
         yield
 
 
@@ -127,10 +127,10 @@ def test_larger_reference_counts_under_symmetry(tables, make, size, states):
 
 def test_handing_over_between_engines(monkeypatch):
     """As in a fresh process: numba is not loaded yet, and the model grows beyond what NumPy should do."""
-    from workbench.engines.explore import explorer
+    from workbench.engines.explore import api
 
-    monkeypatch.setattr(explorer, "COMPILED", "not loaded")
-    monkeypatch.setattr(explorer, "WORTH_NUMBA", 5_000)
+    monkeypatch.setattr(api, "COMPILED", "not loaded")
+    monkeypatch.setattr(api, "WORTH_NUMBA", 5_000)
     result = explore(generic(2, 1))
     assert result.engine == ("numba" if find_spec("numba") else "numpy")
     assert seen(generic(2, 1), "auto") == seen(generic(2, 1), "numpy")

@@ -4,8 +4,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from workbench.core.errors import WorkbenchError
 from workbench.engines.explore import as_dot, as_graphml, graph
+from workbench.errors import WorkbenchError
 
 from .toys import counter, diamond, two_phase_commit
 

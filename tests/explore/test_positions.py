@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 import pytest
 
-from workbench.core.errors import WorkbenchError
 from workbench.engines.explore import Model, Program, Property, Rule, explore
-from workbench.engines.explore.positions import Positions
+from workbench.engines.explore.positions.positions import Positions
+from workbench.errors import WorkbenchError
 
 from .toys import program_model, shared_memory
 

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from benchmarks.models.generic import generic
-from workbench.core.errors import EngineError, WorkbenchError
 from workbench.engines.explore import Model, Property, Rule, crosscheck, explore, run_spin, to_promela
+from workbench.errors import EngineError, WorkbenchError
 
 from .random_models import models
 from .toys import counter, peterson, philosophers, two_phase_commit

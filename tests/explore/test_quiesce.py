@@ -4,31 +4,31 @@ from functools import cache
 
 import pytest
 
-from workbench.core.errors import WorkbenchError
-from workbench.core.ghosts import STRAY
-from workbench.core.hoststate import VM
+from workbench.checking.failures import FAILURES, choose
+from workbench.checking.ghosts import STRAY
+from workbench.core.event_steps import GuestCall, Reassign, Start, Wait
+from workbench.core.host_state import VM
 from workbench.core.scenario import Scenario
 from workbench.core.steps import GUEST
-from workbench.core.vmsteps import Disown, Invoke, Start, Wait
 from workbench.engines.explore import FAILS, HOLDS, Property
 from workbench.engines.explore.vm import MachineModel, asking, explore_machine, world
 from workbench.engines.simulate.schedule import Schedule, Turn
+from workbench.errors import WorkbenchError
 from workbench.features import choose as choose_features
 from workbench.features.kvmclock import Kvmclock
 from workbench.lifecycle import EVENTS
 from workbench.lifecycle.event import Event, of_its_own
 from workbench.lifecycle.linux import LinuxKernel
-from workbench.measure.crosscheck import compared
-from workbench.measure.exploring import Question, confirm, explore_question
-from workbench.measure.failures import FAILURES, choose
-from workbench.measure.subjects import subject
+from workbench.measure.exploration.crosscheck import compared
+from workbench.measure.exploration.explore import Question, confirm, explore_question
+from workbench.measure.variants import variant
 from workbench.protocols import Generic
 
 WAITING = "wait until no other vCPU is being served"
 
 
 def question(name, event="kexec"):
-    return Question(subject(name), EVENTS[event], choose_features(["pv_eoi"]), vcpus=2)
+    return Question(variant(name), EVENTS[event], choose_features(["pv_eoi"]), vcpus=2)
 
 
 @cache
@@ -108,7 +108,7 @@ class BothRevoke(Event):
 
     name = "both-revoke"
 
-    def strike(self, scenario):
+    def happen(self, scenario):
         for cpu in range(scenario.vcpus):
             yield Start(cpu, LinuxKernel(scenario).revoke_everything)
 
@@ -149,10 +149,10 @@ class ClockGivenUp(Event):
 
     name = "clock-given-up"
 
-    def strike(self, scenario):
-        yield from of_its_own(0, Invoke(give_up, (scenario,)))
+    def happen(self, scenario):
+        yield from of_its_own(0, GuestCall(give_up, (scenario,)))
         yield Wait(0)
-        yield Disown(scenario.addresses.units(0, VM))
+        yield Reassign(scenario.addresses.units(0, VM))
 
 
 @pytest.mark.parametrize(("mitigations", "verdict"), [((), FAILS), (("quiesce",), HOLDS)])

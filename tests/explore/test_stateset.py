@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workbench.engines.explore.stateset import RecentStates, StateSet
+from workbench.engines.explore.numpy_search.state_set import RecentStates, StateSet
 
 NUMBER = st.one_of(st.integers(0, 6), st.integers(0, 2**63 - 1))
 

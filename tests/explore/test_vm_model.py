@@ -2,15 +2,15 @@
 
 import pytest
 
-from workbench.core.errors import WorkbenchError
+from workbench.checking.failures import FAILURES
 from workbench.core.scenario import Scenario
 from workbench.engines.explore import FAILS, HOLDS, Property
-from workbench.engines.explore.vm import Bounds, MachineModel, asking, explore_machine, learn
-from workbench.engines.explore.vm.atoms import Atom, Atoms, Finer
+from workbench.engines.explore.vm import Bounds, MachineModel, asking, discover, explore_machine
+from workbench.engines.explore.vm.cells import Finer, MemoryCell, MemoryCells
+from workbench.errors import WorkbenchError
 from workbench.features import choose
 from workbench.features.kvmclock import Kvmclock
 from workbench.lifecycle import EVENTS
-from workbench.measure.failures import FAILURES
 from workbench.protocols import PROTOCOLS
 
 ONCE = Bounds()
@@ -45,7 +45,7 @@ def test_what_the_walks_learn_changes_no_count(protocol, event, feature, monkeyp
     features = choose([feature])
     expected = seen(explore_machine(machine(protocol, event, features)))
     for walks in (0, 7):
-        monkeypatch.setattr(learn, "WALKS", walks)
+        monkeypatch.setattr(discover, "WALKS", walks)
         assert seen(explore_machine(machine(protocol, event, features))) == expected
 
 
@@ -85,24 +85,24 @@ def test_a_reader_without_a_version_accepts_a_torn_payload(feature, verdict):
 
 
 def test_memory_is_cut_as_coarsely_as_the_accesses_allow():
-    atoms = Atoms()
-    with atoms.learning():
-        assert atoms.of(0x1000, 8) == (Atom(0x1000, 8),)
-        assert atoms.of(0x1004, 8) == (Atom(0x1004, 4), Atom(0x1008, 4))
-    assert atoms.of(0x1000, 8) == (Atom(0x1000, 4), Atom(0x1004, 4))
-    assert atoms.within(0x1000, 0x100) == (Atom(0x1000, 4), Atom(0x1004, 4), Atom(0x1008, 4))
-    assert atoms.within(0x1004, 8) == (Atom(0x1004, 4), Atom(0x1008, 4))
+    cells = MemoryCells()
+    with cells.learning():
+        assert cells.of(0x1000, 8) == (MemoryCell(0x1000, 8),)
+        assert cells.of(0x1004, 8) == (MemoryCell(0x1004, 4), MemoryCell(0x1008, 4))
+    assert cells.of(0x1000, 8) == (MemoryCell(0x1000, 4), MemoryCell(0x1004, 4))
+    assert cells.within(0x1000, 0x100) == (MemoryCell(0x1000, 4), MemoryCell(0x1004, 4), MemoryCell(0x1008, 4))
+    assert cells.within(0x1004, 8) == (MemoryCell(0x1004, 4), MemoryCell(0x1008, 4))
 
 
 def test_an_access_that_cuts_an_atom_begins_the_search_again():
-    atoms = Atoms()
+    cells = MemoryCells()
     for gpa, size in ((0x1000, 8), (0x1002, 2), (0x2000, 1)):
         with pytest.raises(Finer):
-            atoms.of(gpa, size)
-        assert sum(atom.size for atom in atoms.of(gpa, size)) == size
+            cells.of(gpa, size)
+        assert sum(cell.size for cell in cells.of(gpa, size)) == size
     with pytest.raises(Finer):
-        atoms.know("an entry")
-    atoms.know("an entry")
+        cells.know("an entry")
+    cells.know("an entry")
 
 
 # -- mistakes ----------------------------------------------------------------------------------------------
@@ -113,15 +113,15 @@ class Endless:
 
     name, min_vcpus = "endless", 1
 
-    def circumstances(self, scenario):
+    def adapt(self, scenario):
         return scenario
 
     def setup(self, scenario):
         return
         yield
 
-    def strike(self, scenario):
-        from workbench.core.vmsteps import Enter
+    def happen(self, scenario):
+        from workbench.core.event_steps import Enter
 
         count = 0
         while True:

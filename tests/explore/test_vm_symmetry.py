@@ -6,18 +6,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workbench.core.layout import Abi
+from workbench.checking.failures import FAILURES
+from workbench.clayout.layout import Abi
 from workbench.core.scenario import Scenario
 from workbench.engines.explore import Property
-from workbench.engines.explore.symmetry import SymmetryError
+from workbench.engines.explore.symmetry.representatives import SymmetryError
 from workbench.engines.explore.vm import Bounds, MachineModel, Merging, asking, explore_machine
-from workbench.engines.explore.vm.exchange import Exchange
-from workbench.engines.explore.vm.names import MEMSLOTS
+from workbench.engines.explore.vm.symmetry.exchange import Exchange
+from workbench.engines.explore.vm.variables import MEMSLOTS
 from workbench.features import choose
 from workbench.lifecycle import EVENTS
-from workbench.measure.exploring import Question, confirm, explore_question
-from workbench.measure.failures import FAILURES
-from workbench.measure.subjects import subject
+from workbench.measure.exploration.explore import Question, confirm, explore_question
+from workbench.measure.variants import variant
 from workbench.protocols.per_feature import PerFeature
 
 from . import lopsided
@@ -73,7 +73,7 @@ ALIKE = [
 
 @pytest.mark.parametrize(("name", "event", "vcpus"), ALIKE, ids=lambda case: str(case).rpartition(":")[2])
 def test_all_vcpus_are_alike(name, event, vcpus):
-    every, merged, merging = both_ways(subject(name).protocol, EVENTS[event], vcpus)
+    every, merged, merging = both_ways(variant(name).protocol, EVENTS[event], vcpus)
     assert merging.cpus == tuple(range(vcpus))
     assert merging.reasons == []
     assert merged.states < every.states
@@ -93,7 +93,7 @@ PAUSED = [
 
 @pytest.mark.parametrize(("name", "event"), PAUSED, ids=lambda case: str(case).rpartition(":")[2])
 def test_vcpus_that_are_paused_and_restored_in_turn(name, event):
-    every, merged, merging = both_ways(subject(name).protocol, EVENTS[event], 2)
+    every, merged, merging = both_ways(variant(name).protocol, EVENTS[event], 2)
     assert merging.cpus == (0, 1)
     assert merged.states < every.states <= merged.stands_for
 
@@ -112,14 +112,14 @@ OTHERS = [
 @pytest.mark.parametrize(("name", "event", "features", "cpus"), OTHERS, ids=str)
 def test_some_vcpus_are_not_like_the_others(name, event, features, cpus):
     chosen = choose(features.split(","))
-    every, merged, merging = both_ways(subject(name).protocol, EVENTS[event], 3, features=chosen)
+    every, merged, merging = both_ways(variant(name).protocol, EVENTS[event], 3, features=chosen)
     assert merging.cpus == cpus
     assert merging.reasons
     assert merged.states < every.states if cpus else merged.states == every.states
 
 
 def test_no_more_than_five_are_exchanged():
-    every, merged, merging = both_ways(subject("null").protocol, EVENTS["old-host"], 6)
+    every, merged, merging = both_ways(variant("null").protocol, EVENTS["old-host"], 6)
     assert merging == Merging((0, 1, 2, 3, 4), ["6 vCPUs are alike; 5 of them are exchanged"])
     assert merged.stands_for == every.states
 
@@ -153,7 +153,7 @@ REPLAYED = [
 @pytest.mark.parametrize(("name", "event", "vcpus", "code"), REPLAYED)
 def test_a_finding_among_representatives_is_real(name, event, vcpus, code):
     failure = FAILURES[code]
-    asked = Question(subject(name), EVENTS[event], STEAL, vcpus, FEWEST)
+    asked = Question(variant(name), EVENTS[event], STEAL, vcpus, FEWEST)
     found = explore_question(asked, [failure], symmetry=True)
     assert len(found.merging.cpus) > 1
     turns = [(row.actor, row.text) for row in found.trace(failure)]
@@ -217,7 +217,7 @@ def test_two_restores_that_do_are_merged_only_where_a_finding_can_be_shown():
 
 
 def exchange(mapping, protocol="generic", abi=Abi.X86_64):
-    scenario = Scenario(subject(protocol).protocol(STEAL), STEAL, vcpus=3, abi=abi)
+    scenario = Scenario(variant(protocol).protocol(STEAL), STEAL, vcpus=3, abi=abi)
     return Exchange(MachineModel(scenario, EVENTS["boot"]), mapping)
 
 

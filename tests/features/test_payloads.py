@@ -2,8 +2,8 @@
 
 import pytest
 
-from workbench.core.errors import WorkbenchError
-from workbench.core.layout import Abi
+from workbench.clayout.layout import Abi
+from workbench.errors import WorkbenchError
 from workbench.features import FEATURES, choose
 
 # name: bytes, {field: offset}; arch/x86/include/asm/pvclock-abi.h and uapi/asm/kvm_para.h.

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workbench.core.hoststate import baseline
+from workbench.core.host_state import baseline
 from workbench.features import FEATURES
 from workbench.features.kvmclock import (
     FLAGS,

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from workbench.core.layout import U32
+from workbench.clayout.layout import U32
 from workbench.core.memory import GuestMemory
 from workbench.core.steps import GUEST, Load, Store
 from workbench.features import FEATURES, seqlock

@@ -1,7 +1,7 @@
 """A KVM that is none: the simulator in the place of the real machine, so that the fuzzer itself can be tested."""
 
-from workbench.core.target import Engine
-from workbench.engines.simulate.target import ENGINE, SimulatedTarget
+from workbench.core.replay_target import Engine
+from workbench.engines.simulate.replay_target import ENGINE, SimulatedTarget
 from workbench.features import choose
 from workbench.fuzz.trial import Bench
 from workbench.protocols import PerFeature

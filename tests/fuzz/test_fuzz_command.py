@@ -3,8 +3,8 @@
 import pytest
 
 from workbench.cli import main
-from workbench.core.target import Engine
-from workbench.engines.kvm import target
+from workbench.core.replay_target import Engine
+from workbench.engines.kvm import replay_target
 
 YES = "--yes-this-fuzzes-the-kernel"
 
@@ -33,8 +33,8 @@ def test_mistakes_are_one_line(capsys, arguments, said):
 
 
 def test_without_kvm_it_says_why_and_what_to_do(capsys, monkeypatch):
-    engine = Engine("kvm", lambda: "/dev/kvm does not exist; load kvm_intel or kvm_amd", target.KvmTarget)
-    monkeypatch.setattr(target, "ENGINE", engine)
+    engine = Engine("kvm", lambda: "/dev/kvm does not exist; load kvm_intel or kvm_amd", replay_target.KvmTarget)
+    monkeypatch.setattr(replay_target, "ENGINE", engine)
     assert main(["fuzz", YES]) == 2
     said = "workbench: engine kvm cannot replay here: /dev/kvm does not exist; load kvm_intel or kvm_amd\n"
     assert capsys.readouterr().err == said

@@ -9,7 +9,7 @@ from workbench.core.vcpu import KVM_SUPPORTED
 from workbench.fuzz.compare import Divergence
 from workbench.fuzz.findings import as_replay
 from workbench.fuzz.generate import GENERATOR, Options, offers, sequence
-from workbench.fuzz.ground import CLAIMED, UNCLAIMED
+from workbench.fuzz.palette import CLAIMED, UNCLAIMED
 from workbench.replay.grammar import OPERATIONS
 from workbench.replay.reading import parse
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from workbench.core.errors import WorkbenchError
+from workbench.errors import WorkbenchError
 from workbench.fuzz.journal import Entry, Journal
 
 HEAD = {"seed": 1, "length": 200, "protocol": "per_feature", "generator": 1}

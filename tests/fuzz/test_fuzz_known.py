@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from workbench.core.errors import WorkbenchError
 from workbench.core.outcome import FAULT
-from workbench.engines.simulate.target import SimulatedTarget
+from workbench.engines.simulate.replay_target import SimulatedTarget
+from workbench.errors import WorkbenchError
 from workbench.features import choose
 from workbench.fuzz import known
 from workbench.fuzz.generate import sequence

@@ -2,10 +2,10 @@
 
 import pytest
 
-from workbench.core.errors import EngineError
-from workbench.core.hoststate import area
+from workbench.core.host_state import area
 from workbench.core.outcome import HANDLED
 from workbench.core.steps import Set, Store
+from workbench.errors import EngineError
 from workbench.features import choose
 from workbench.fuzz.findings import as_replay, both_sides, write
 from workbench.fuzz.generate import sequence

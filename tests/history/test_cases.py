@@ -6,7 +6,7 @@ import pytest
 
 from tests.history.explored import BY_NAME, outcome
 from workbench.history import ASKED, BUGS, CASES, EVIDENCE, LEFT_OUT, choose, explore_cases, failing
-from workbench.measure.exploring import confirm
+from workbench.measure.exploration.explore import confirm
 
 each_case = pytest.mark.parametrize("name", list(BY_NAME))
 

@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from workbench.core.hoststate import register
+from workbench.core.host_state import register
 from workbench.core.steps import Get, Set, Store
 from workbench.features import choose
 from workbench.features.kvmclock import Kvmclock

@@ -6,18 +6,20 @@ from dataclasses import asdict, replace
 
 import pytest
 
-from workbench.core.errors import WorkbenchError
 from workbench.engines.kvm import survey
 from workbench.engines.kvm.engine import this_host
+from workbench.errors import WorkbenchError
 from workbench.features import choose
 from workbench.lifecycle import EVENTS
-from workbench.measure import beside, cost, on_kvm, recorded, validation
-from workbench.measure.beside import KnownDifference
-from workbench.measure.on_kvm import Measurement
-from workbench.measure.subjects import subjects
+from workbench.measure.comparison import cost
+from workbench.measure.on_kvm import kvm_agreement, measured_file, validation
+from workbench.measure.on_kvm import runs as on_kvm
+from workbench.measure.on_kvm.kvm_agreement import KnownDifference
+from workbench.measure.on_kvm.runs import Measurement
+from workbench.measure.variants import variants
 
 THIRD = "tests/protocols/data/third.py"
-SUBJECTS = (
+VARIANTS = (
     "generic",
     "generic+carry-registry",
     "generic+init-revokes",
@@ -40,18 +42,18 @@ def here(repo, monkeypatch):
 
 
 @pytest.mark.kvm
-@pytest.mark.parametrize(("vcpus", "names"), [(1, ("generic", "per_feature")), (4, (*SUBJECTS, THIRD))])
+@pytest.mark.parametrize(("vcpus", "names"), [(1, ("generic", "per_feature")), (4, (*VARIANTS, THIRD))])
 def test_every_event_comes_to_the_same_words(here, vcpus, names):
-    chosen = subjects(names)
-    lines = beside.beside(on_kvm.measurements(chosen, vcpus=vcpus), this_host().kernel, chosen)
-    assert beside.unexplained(lines) == []
+    chosen = variants(names)
+    lines = kvm_agreement.beside(on_kvm.measurements(chosen, vcpus=vcpus), this_host().kernel, chosen)
+    assert kvm_agreement.unexplained(lines) == []
     assert {line.event for line in lines if line.not_run} == NOT_HERE
     assert all(line.not_run for line in lines if line.event in NOT_HERE)
 
 
 @pytest.mark.kvm
 def test_a_third_protocol_from_a_file_is_served_by_its_own_handlers(here):
-    (third,) = subjects([THIRD])
+    (third,) = variants([THIRD])
     (boot,) = on_kvm.measurements([third], ["boot"])
     assert {word for words in boot.words.values() for word in words} == {"registered", "released"}
     assert boot.user_exits == boot.guest_wrmsrs == 18
@@ -91,9 +93,9 @@ def test_measured_rows_have_the_columns_of_simulated_ones_and_say_which_kvm_it_w
 
 def with_a_stale_clock(kernel, known):
     """Return the comparison of a boot in which all areas are as simulated, and the clocks are stale."""
-    simulated, _ = on_kvm.simulated_words(subjects(["generic"])[0], choose(), 4, EVENTS["boot"])
+    simulated, _ = on_kvm.simulated_words(variants(["generic"])[0], choose(), 4, EVENTS["boot"])
     words = {**simulated, "kvmclock": {"stale": 4}}
-    (line,) = beside.beside([Measurement("generic", "boot", 4, "all", words=words)], kernel, known=known)
+    (line,) = kvm_agreement.beside([Measurement("generic", "boot", 4, "all", words=words)], kernel, known=known)
     return line
 
 
@@ -101,7 +103,7 @@ def test_a_difference_is_reported_until_it_is_known():
     line = with_a_stale_clock("6.8", [])
     assert (line.simulated, line.measured) == ("registered", "stale")
     assert line.difference == "kvmclock: 4 stale, not 4 registered"
-    assert beside.unexplained([line]) == [line]
+    assert kvm_agreement.unexplained([line]) == [line]
 
 
 @pytest.mark.parametrize(
@@ -111,19 +113,19 @@ def test_a_difference_is_reported_until_it_is_known():
 def test_a_known_difference_holds_for_its_kernels_alone(kernel, explained):
     line = with_a_stale_clock(kernel, [DIFFERENCE])
     assert line.known == ("because (a mail)" if explained else "")
-    assert beside.unexplained([line]) == ([] if explained else [line])
+    assert kvm_agreement.unexplained([line]) == ([] if explained else [line])
 
 
 def test_a_known_difference_explains_no_other():
     line = with_a_stale_clock("6.8", [replace(DIFFERENCE, measured="4 lost")])
-    assert beside.unexplained([line]) == [line]
+    assert kvm_agreement.unexplained([line]) == [line]
 
 
 def test_the_table_of_known_differences_gives_reasons_and_sources():
-    for entry in beside.known_differences():
+    for entry in kvm_agreement.known_differences():
         assert entry.reason
         assert entry.source
-        assert beside.version(entry.first_kernel)
+        assert kvm_agreement.version(entry.first_kernel)
 
 
 def test_measurements_survive_a_file():
@@ -132,40 +134,40 @@ def test_measurements_survive_a_file():
 
 
 def test_the_recorded_data_is_whole_and_says_where_it_is_from():
-    files = recorded.known()
+    files = measured_file.known()
     assert files
     for path in files:
-        found = recorded.load(path)
+        found = measured_file.load(path)
         assert path.stem == found.name
-        assert recorded.as_json(found) == path.read_text()
+        assert measured_file.as_json(found) == path.read_text()
         assert re.fullmatch(r"\d{4}-\d\d-\d\d", found.made["date"])
         assert found.made["command"].startswith("workbench calibrate")
         assert found.host["module"] in found.host["line"]
         assert found.host["cpu"]
-        assert {one.protocol for one in found.events} == set(recorded.PROTOCOLS)
+        assert {one.protocol for one in found.events} == set(measured_file.PROTOCOLS)
         assert found.validation
         assert all(cost.lower_ns <= cost.median_ns <= cost.upper_ns for cost in found.costs)
 
 
 def test_the_recorded_words_are_still_the_simulators():
-    for found in recorded.all_recorded():
-        lines = beside.beside(found.events, found.host["kernel"])
-        assert beside.unexplained(lines) == []
+    for found in measured_file.all_measured_files():
+        lines = kvm_agreement.beside(found.events, found.host["kernel"])
+        assert kvm_agreement.unexplained(lines) == []
         assert list(found.validation) == list(validation.all_simulated())
 
 
 def test_costs_of_an_emulating_kvm_are_no_cost_model():
-    for found in recorded.all_recorded():
+    for found in measured_file.all_measured_files():
         if found.host["emulated"]:
             assert found.costs_are == "emulated guest kernel code: not hardware exit costs"
             with pytest.raises(WorkbenchError, match="guest kernel code is emulated here"):
-                recorded.cost_model(found)
+                measured_file.cost_model(found)
 
 
 def test_costs_of_a_native_kvm_are_one(tmp_path):
-    (found, *_) = recorded.all_recorded()
+    (found, *_) = measured_file.all_measured_files()
     native = replace(found, host={**found.host, "emulated": False})
-    model = recorded.cost_model(native)
+    model = measured_file.cost_model(native)
     assert model.kernel_exit_cycles > 0
     assert model.user_exit_cycles > 0
     assert found.host["cpu"] == model.hardware
@@ -188,4 +190,4 @@ def test_a_damaged_file_is_named(tmp_path, text, message):
     path = tmp_path / "x.json"
     path.write_text(text)
     with pytest.raises(WorkbenchError, match=f"x.json.* {message}"):
-        recorded.load(path)
+        measured_file.load(path)

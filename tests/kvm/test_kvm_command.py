@@ -5,9 +5,9 @@ import json
 import pytest
 
 from workbench.cli import main
-from workbench.engines.kvm import ioctl
+from workbench.engines.kvm.api import ioctl
 from workbench.engines.kvm.engine import this_host
-from workbench.measure import recorded
+from workbench.measure.on_kvm import measured_file
 
 
 @pytest.fixture
@@ -121,7 +121,7 @@ def test_mistakes_are_one_line(arguments, message, capsys):
 def test_calibrate_writes_a_file_that_reads_back(capsys, tmp_path):
     target = tmp_path / "here.json"
     assert main(["calibrate", "-o", str(target), "--release", "6.99"]) == 0
-    found = recorded.load(target)
+    found = measured_file.load(target)
     out = capsys.readouterr().out
     assert found.host["kernel"] == "6.99"
     assert found.made["command"] == "workbench calibrate -o here.json --release 6.99"

@@ -5,22 +5,22 @@ import threading
 import pytest
 
 from workbench.core.contracts import Protocol
-from workbench.core.hoststate import VM, area
+from workbench.core.event_steps import NewHost
+from workbench.core.host_state import VM, area
 from workbench.core.memory import PAGE_SIZE
 from workbench.core.outcome import ACCEPTED, FAULT, HANDLED, REFUSED, Fate
 from workbench.core.scenario import Scenario
 from workbench.core.steps import Backed, Set, Wrmsr
-from workbench.core.vmsteps import NewHost
 from workbench.engines.kvm.engine import NotRunError, run_on_kvm
 from workbench.engines.kvm.machine import KvmMachine
-from workbench.engines.kvm.travel import slots_of
+from workbench.engines.kvm.migration import slots_of
 from workbench.engines.simulate import simulate
 from workbench.features import FEATURES, choose
 from workbench.lifecycle import EVENTS
 from workbench.lifecycle.boot import Boot
 from workbench.lifecycle.kexec import KexecWithoutTeardown
 from workbench.lifecycle.linux import LinuxKernel
-from workbench.measure.subjects import subject
+from workbench.measure.variants import variant
 from workbench.protocols import PROTOCOLS
 from workbench.protocols.generic import Generic
 from workbench.protocols.per_feature import PerFeature
@@ -32,7 +32,7 @@ BOOT = EVENTS["boot"]
 
 
 def scenario_of(name, features=ALL, vcpus=4, **changes):
-    return Scenario(subject(name).protocol(tuple(features)), tuple(features), vcpus=vcpus, **changes)
+    return Scenario(variant(name).protocol(tuple(features)), tuple(features), vcpus=vcpus, **changes)
 
 
 def run(name, event="boot", **changes):
@@ -87,7 +87,7 @@ def test_user_exits_grow_with_the_vcpus_under_the_generic_design_alone(vcpus):
 def test_deflected_registers_never_reach_kvm():
     """0x4b564d03 is KVM's steal time: under the generic design it must stay as it was."""
     with KvmMachine(scenario_of("generic")) as machine:
-        machine.play(BOOT.strike(machine.scenario))
+        machine.play(BOOT.happen(machine.scenario))
         for cpu in range(4):
             assert machine.guest.call(
                 cpu, lambda cpu=cpu: machine.guest.vcpu(cpu).get_msrs([0x4B564D03])
@@ -265,7 +265,7 @@ def test_memory_is_copied_in_rounds_and_arrives_whole(name):
     late = 0x5000  # written by the VMM when all vCPUs have stopped: KVM's dirty log does not show it
     with KvmMachine(scenario_of(name)) as machine:
         machine.play(EVENTS["migrate"].setup(machine.scenario))
-        strike = EVENTS["migrate"].strike(machine.scenario)
+        strike = EVENTS["migrate"].happen(machine.scenario)
         answer = None
         while type(step := strike.send(answer)) is not NewHost:
             answer = machine.take(step)
@@ -287,7 +287,7 @@ def test_registers_that_user_space_serves_are_in_no_list_of_kvms():
     assert [each.refused for each in found.loaded] == [()] * 4
     with KvmMachine(scenario_of("generic")) as machine:
         machine.play(EVENTS["migrate"].setup(machine.scenario))
-        machine.play(EVENTS["migrate"].strike(machine.scenario))
+        machine.play(EVENTS["migrate"].happen(machine.scenario))
         assert machine.guest.call(0, lambda: machine.guest.vcpu(0).get_msrs([0x4B564D03])) == [0]
 
 

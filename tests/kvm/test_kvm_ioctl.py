@@ -6,8 +6,9 @@ import struct
 
 import pytest
 
-from workbench.core.errors import EngineError
-from workbench.engines.kvm import exits, ioctl, longmode, stubs
+from workbench.engines.kvm.api import exits, ioctl
+from workbench.engines.kvm.guest import longmode, stubs
+from workbench.errors import EngineError
 
 # Printed by a C program that includes <linux/kvm.h> of Linux 6.1.
 FROM_C = {

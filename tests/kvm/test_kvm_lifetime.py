@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from pv_msrs import STEAL_TIME
 
-from workbench.core.errors import EngineError
 from workbench.core.outcome import HANDLED
-from workbench.engines.kvm.executor import MsrAnswer
-from workbench.engines.kvm.guest import Guest
-from workbench.engines.kvm.ioctl import KVM_SET_CPUID2, KvmError, refusal
-from workbench.engines.kvm.vm import Vm
+from workbench.engines.kvm.api.ioctl import KVM_SET_CPUID2, KvmError, refusal
+from workbench.engines.kvm.api.vm import Vm
+from workbench.engines.kvm.guest.executor import MsrAnswer
+from workbench.engines.kvm.guest.guest import Guest
+from workbench.errors import EngineError
 
 pytestmark = pytest.mark.kvm
 
@@ -59,7 +59,7 @@ def test_error_half_way_through_opening(monkeypatch):
         if vcpu.number == 1:
             raise refusal(KVM_SET_CPUID2, 22)
 
-    monkeypatch.setattr("workbench.engines.kvm.vcpu.Vcpu.set_cpuid", refuse)
+    monkeypatch.setattr("workbench.engines.kvm.api.vcpu.Vcpu.set_cpuid", refuse)
     with pytest.raises(KvmError):
         Guest(2)
 
@@ -101,7 +101,7 @@ def test_number_of_a_vcpu_is_used_once():
 
 
 def test_two_processes_at_once():
-    program = "from workbench.engines.kvm.guest import Guest\nwith Guest() as g: print(g.nop(0).outcome.value)"
+    program = "from workbench.engines.kvm.guest.guest import Guest\nwith Guest() as g: print(g.nop(0).outcome.value)"
     top = Path(__file__).resolve().parents[2]
     with Guest() as guest:
         other = subprocess.run([sys.executable, "-c", program], cwd=top, capture_output=True, text=True, check=True)
@@ -110,14 +110,14 @@ def test_two_processes_at_once():
 
 
 def test_process_that_forgets_to_close_ends_all_the_same():
-    program = "from workbench.engines.kvm.guest import Guest\ng = Guest(limit=60)\ng.submit(0, lambda: g.spin(0))"
+    program = "from workbench.engines.kvm.guest.guest import Guest\ng = Guest(limit=60)\ng.submit(0, lambda: g.spin(0))"
     top = Path(__file__).resolve().parents[2]
     subprocess.run([sys.executable, "-c", program], cwd=top, check=True, timeout=30)
 
 
 INTERRUPTED = """
 import os, signal, threading
-from workbench.engines.kvm.guest import Guest
+from workbench.engines.kvm.guest.guest import Guest
 
 try:
     with Guest(limit=60) as guest:

@@ -3,12 +3,12 @@
 import pytest
 from pv_msrs import STEAL_TIME, SYSTEM_TIME_NEW, WALL_CLOCK_NEW
 
-from workbench.core.errors import GuestMemoryError, WorkbenchError
 from workbench.core.outcome import HANDLED
-from workbench.engines.kvm.exits import MmioExit
-from workbench.engines.kvm.guest import Guest
-from workbench.engines.kvm.ioctl import KvmError
-from workbench.engines.kvm.memory import Backing
+from workbench.engines.kvm.api.exits import MmioExit
+from workbench.engines.kvm.api.ioctl import KvmError
+from workbench.engines.kvm.api.memory import Backing
+from workbench.engines.kvm.guest.guest import Guest
+from workbench.errors import GuestMemoryError, WorkbenchError
 
 pytestmark = pytest.mark.kvm
 LOW, HIGH = 0x200000, 0x400000  # slot 0: [0, 2 MiB), slot 1: [4 MiB, 4 MiB + 64 KiB)

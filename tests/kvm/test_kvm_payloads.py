@@ -14,7 +14,7 @@ from workbench.engines.kvm.engine import run_on_kvm
 from workbench.engines.simulate.engine import Simulation
 from workbench.features import choose
 from workbench.lifecycle import EVENTS
-from workbench.measure.subjects import subject
+from workbench.measure.variants import variant
 
 pytestmark = pytest.mark.kvm
 
@@ -81,20 +81,20 @@ class Book:
 
 
 def simulated(scenario, event):
-    scenario = event.circumstances(scenario)
+    scenario = event.adapt(scenario)
     book = Book(scenario)
     book.play(event.setup(scenario))
-    book.play(event.strike(scenario))
+    book.play(event.happen(scenario))
     return book.payloads()
 
 
 @pytest.mark.parametrize("event", ENTERED)
 @pytest.mark.parametrize("name", ["generic", "generic+carry-registry", "per_feature"])
 def test_payloads_are_where_the_simulator_has_them(name, event):
-    scenario = Scenario(subject(name).protocol(ALL), ALL, vcpus=3)
+    scenario = Scenario(variant(name).protocol(ALL), ALL, vcpus=3)
     assert run_on_kvm(scenario, EVENTS[event]).payloads == simulated(scenario, EVENTS[event])
 
 
 def test_some_payloads_are_there_and_some_are_not():
-    scenario = Scenario(subject("per_feature").protocol(ALL), ALL, vcpus=2)
+    scenario = Scenario(variant("per_feature").protocol(ALL), ALL, vcpus=2)
     assert set(simulated(scenario, EVENTS["boot"]).values()) == {True, False}

@@ -21,7 +21,7 @@ from pv_msrs import (
 )
 
 from workbench.core.outcome import FAULT, HANDLED
-from workbench.engines.kvm.guest import Guest
+from workbench.engines.kvm.guest.guest import Guest
 
 pytestmark = pytest.mark.kvm
 

@@ -5,9 +5,10 @@ import platform
 
 import pytest
 
-from workbench.core.errors import EngineError
-from workbench.engines.kvm import ioctl, probe
-from workbench.engines.kvm.guest import Guest
+from workbench.engines.kvm import probe
+from workbench.engines.kvm.api import ioctl
+from workbench.engines.kvm.guest.guest import Guest
+from workbench.errors import EngineError
 
 
 def test_absent_device(monkeypatch, tmp_path):
@@ -76,9 +77,9 @@ def test_here():
 @pytest.mark.parametrize("missing", ["descriptor", "name"])
 def test_without_statistics_the_speed_decides(monkeypatch, missing):
     if missing == "name":
-        monkeypatch.setattr("workbench.engines.kvm.vcpu.Vcpu.stats", lambda vcpu: {})
+        monkeypatch.setattr("workbench.engines.kvm.api.vcpu.Vcpu.stats", lambda vcpu: {})
     else:
-        monkeypatch.setattr("workbench.engines.kvm.vm.Vm.has", lambda vm, capability: 0)
+        monkeypatch.setattr("workbench.engines.kvm.api.vm.Vm.has", lambda vm, capability: 0)
     for nanoseconds, emulated in ((1, False), (600, True)):
         monkeypatch.setattr(probe, "_count_ns", lambda guest, count, ns=nanoseconds: ns * count)
         assert probe.probe().emulated is emulated
@@ -92,7 +93,7 @@ def test_busy_kvm_is_explained(monkeypatch):
         return original(fd, request, argument)
 
     original = ioctl.call
-    monkeypatch.setattr("workbench.engines.kvm.vm.call", busy)
+    monkeypatch.setattr("workbench.engines.kvm.api.vm.call", busy)
     found = probe.probe()
     assert found.reason.startswith("KVM_CREATE_VM failed: EBUSY")
     assert "another hypervisor" in found.what_to_do

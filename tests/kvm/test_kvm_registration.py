@@ -20,13 +20,13 @@ from pv_msrs import (
     WALL_CLOCK_NEW,
 )
 
-from workbench.core.errors import EngineError, WorkbenchError
 from workbench.core.outcome import FAULT, HANDLED
-from workbench.engines.kvm import cpuid
-from workbench.engines.kvm.executor import MsrAnswer
-from workbench.engines.kvm.exits import MsrExit, MsrReason
-from workbench.engines.kvm.guest import Guest
-from workbench.engines.kvm.vcpu import MP_INIT_RECEIVED, MP_RUNNABLE, MP_UNINITIALIZED
+from workbench.engines.kvm.api import cpuid
+from workbench.engines.kvm.api.exits import MsrExit, MsrReason
+from workbench.engines.kvm.api.vcpu import MP_INIT_RECEIVED, MP_RUNNABLE, MP_UNINITIALIZED
+from workbench.engines.kvm.guest.executor import MsrAnswer
+from workbench.engines.kvm.guest.guest import Guest
+from workbench.errors import EngineError, WorkbenchError
 
 pytestmark = pytest.mark.kvm
 

@@ -9,14 +9,14 @@ from pv_msrs import ASYNC_PF_EN, ASYNC_PF_INT, POLL_CONTROL, PV_EOI_EN, STEAL_TI
 from workbench.core.scenario import Scenario
 from workbench.engines.kvm import state
 from workbench.engines.kvm.engine import run_on_kvm
-from workbench.engines.kvm.guest import Guest
+from workbench.engines.kvm.guest.guest import Guest
+from workbench.engines.kvm.migration import items_of, state_of
 from workbench.engines.kvm.state import Loaded
-from workbench.engines.kvm.travel import items_of, state_of
 from workbench.engines.simulate import simulate
 from workbench.features import choose
 from workbench.history.events.hostile import BadBaseThenMigration
 from workbench.lifecycle import EVENTS
-from workbench.measure.subjects import subject
+from workbench.measure.variants import variant
 
 pytestmark = pytest.mark.kvm
 ALL = choose()
@@ -29,7 +29,7 @@ NOTHING = Loaded((), ())
 
 
 def scenario_of(name, vcpus=3):
-    return Scenario(subject(name).protocol(ALL), ALL, vcpus=vcpus)
+    return Scenario(variant(name).protocol(ALL), ALL, vcpus=vcpus)
 
 
 @pytest.mark.parametrize("event", ["migrate-reordered", "migrate-damaged", "migrate-wrapping"])

@@ -14,11 +14,11 @@ from pv_msrs import (
     WALL_CLOCK,
 )
 
-from workbench.core.errors import WorkbenchError
 from workbench.core.outcome import HANDLED
 from workbench.engines.kvm import state
-from workbench.engines.kvm.executor import MsrAnswer
-from workbench.engines.kvm.guest import Guest
+from workbench.engines.kvm.guest.executor import MsrAnswer
+from workbench.engines.kvm.guest.guest import Guest
+from workbench.errors import WorkbenchError
 
 pytestmark = pytest.mark.kvm
 STEAL, CLOCK, WALL, EOI, APF = 0x3000, 0x4000, 0x5000, 0x6000, 0x7000

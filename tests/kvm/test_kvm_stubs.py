@@ -5,12 +5,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pv_msrs import POLL_CONTROL, REGISTER_MEM_AREA, STEAL_TIME, SYSTEM_TIME_NEW
 
-from workbench.core.errors import EngineError, WorkbenchError
 from workbench.core.outcome import FAULT, HANDLED
-from workbench.engines.kvm.executor import MsrAnswer
-from workbench.engines.kvm.exits import Hlt, MmioExit, MsrExit, MsrReason, Shutdown
-from workbench.engines.kvm.guest import Guest
-from workbench.engines.kvm.longmode import BOUNCE_BYTES, STUB_GPA
+from workbench.engines.kvm.api.exits import Hlt, MmioExit, MsrExit, MsrReason, Shutdown
+from workbench.engines.kvm.guest.executor import MsrAnswer
+from workbench.engines.kvm.guest.guest import Guest
+from workbench.engines.kvm.guest.longmode import BOUNCE_BYTES, STUB_GPA
+from workbench.errors import EngineError, WorkbenchError
 
 pytestmark = pytest.mark.kvm
 RAM = 0x200000
@@ -150,7 +150,7 @@ def test_two_vcpus_run_at_the_same_time():
 
 
 def test_without_sync_regs_the_same_answers(monkeypatch):
-    monkeypatch.setattr("workbench.engines.kvm.vcpu.check_extension", lambda fd, capability: 0)
+    monkeypatch.setattr("workbench.engines.kvm.api.vcpu.check_extension", lambda fd, capability: 0)
     with Guest(deflect={REGISTER_MEM_AREA}, on_msr_exit=lambda cpu, access: MsrAnswer(data=77)) as guest:
         assert not guest.vcpu(0).sync_regs
         assert guest.rdmsr(0, REGISTER_MEM_AREA).value == 77

@@ -3,12 +3,12 @@
 import pytest
 
 from workbench import replay
-from workbench.core.errors import EngineError, WorkbenchError
 from workbench.core.outcome import FAULT, HANDLED, UNKNOWN
-from workbench.core.target import MachineSpec
+from workbench.core.replay_target import MachineSpec
 from workbench.core.vcpu import KVM_SUPPORTED
-from workbench.engines.kvm import longmode
-from workbench.engines.kvm.target import KvmTarget
+from workbench.engines.kvm.guest import longmode
+from workbench.engines.kvm.replay_target import KvmTarget
+from workbench.errors import EngineError, WorkbenchError
 from workbench.features import choose
 from workbench.protocols import find
 

@@ -2,11 +2,11 @@
 
 import pytest
 
-from workbench.core.errors import WorkbenchError
-from workbench.core.hoststate import VM
+from workbench.core.host_state import VM
 from workbench.core.outcome import Fate
 from workbench.core.scenario import Scenario
 from workbench.engines.simulate import simulate
+from workbench.errors import WorkbenchError
 from workbench.features import FEATURES, choose
 from workbench.lifecycle import EVENTS
 from workbench.lifecycle import choose as choose_events

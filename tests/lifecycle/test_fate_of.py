@@ -2,12 +2,12 @@
 
 import pytest
 
-from workbench.core.hoststate import VM, register
+from workbench.core.event_steps import GuestCall, Start
+from workbench.core.host_state import VM, register
 from workbench.core.outcome import ACCEPTED, REFUSED, Fate
 from workbench.core.scenario import Evidence, Scenario, believes, fate_of
 from workbench.core.steps import Rdmsr
 from workbench.core.vcpu import Host
-from workbench.core.vmsteps import Invoke, Start
 from workbench.engines.simulate import Simulation
 from workbench.features import FEATURES
 from workbench.protocols import Generic, PerFeature
@@ -54,7 +54,7 @@ def test_the_vmm_keeps_the_value_of_a_register_it_serves():
         yield from scenario.protocol.register(cpu, features[0], HERE)
         seen.append((yield Rdmsr(msr)))
 
-    simulation.play(iter_of(Start(0, Invoke(program))))
+    simulation.play(iter_of(Start(0, GuestCall(program))))
     assert seen == [0, 1]
     assert simulation.machine.entries[register(VM, msr)] == 1
     assert simulation.machine.counts["user_exits"] == 3
@@ -77,9 +77,9 @@ def test_revoking_poll_control_lets_the_host_poll_again():
         if revoke:
             yield from scenario.revoke(cpu, poll, 0)
 
-    simulation.play(iter_of(Start(0, Invoke(program, (False,)))))
+    simulation.play(iter_of(Start(0, GuestCall(program, (False,)))))
     assert simulation.fates()[0, "poll_control"] is Fate.REGISTERED
-    simulation.play(iter_of(Start(0, Invoke(program, (True,)))))
+    simulation.play(iter_of(Start(0, GuestCall(program, (True,)))))
     assert simulation.fates()[0, "poll_control"] is Fate.RELEASED
 
 
@@ -93,7 +93,7 @@ def test_a_refused_guest_keeps_its_earlier_belief():
     def program(cpu, gpa):
         answers.append((yield from scenario.enrol(cpu, clock, 0, gpa)))
 
-    simulation.play(iter_of(Start(0, Invoke(program, (HERE,))), Start(0, Invoke(program, (1 << 50,)))))
+    simulation.play(iter_of(Start(0, GuestCall(program, (HERE,))), Start(0, GuestCall(program, (1 << 50,)))))
     assert answers == [ACCEPTED, REFUSED]
     assert simulation.machine.notes[believes(0, "kvmclock")] == HERE
     assert simulation.fates() == {(0, "kvmclock"): Fate.REGISTERED}

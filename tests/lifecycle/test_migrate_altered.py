@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workbench.core.hoststate import VM
+from workbench.core.host_state import VM
 from workbench.core.memory import GPA_LIMIT
 from workbench.core.outcome import Fate
 from workbench.core.scenario import Scenario
@@ -15,7 +15,7 @@ from workbench.engines.simulate import simulate
 from workbench.features import choose
 from workbench.lifecycle import EVENTS
 from workbench.lifecycle.migrate_altered import behind_ram, displaced, wrapping
-from workbench.measure.subjects import subject
+from workbench.measure.variants import variant
 
 THIRD = str(Path(__file__).parents[1] / "protocols" / "data" / "third.py")
 TRUSTING = "generic+carry-registry"
@@ -25,7 +25,7 @@ REGISTERED, LOST, SILENT = Fate.REGISTERED, Fate.LOST, Fate.SILENT
 
 
 def scenario_of(name, vcpus=3, features=ALL):
-    return Scenario(subject(name).protocol(features), features, vcpus=vcpus)
+    return Scenario(variant(name).protocol(features), features, vcpus=vcpus)
 
 
 def run_of(name, event):

@@ -7,7 +7,7 @@ from collections import Counter
 
 import pytest
 
-from workbench.core.hoststate import VM
+from workbench.core.host_state import VM
 from workbench.core.outcome import Fate
 from workbench.core.scenario import Scenario
 from workbench.engines.simulate import simulate

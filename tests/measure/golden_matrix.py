@@ -10,14 +10,14 @@ import io
 import os
 from pathlib import Path
 
+from workbench.checking.failures import FAILURES
 from workbench.engines.explore.vm import Bounds
 from workbench.features import choose as choose_features
 from workbench.lifecycle import EVENTS
-from workbench.measure.exploring import Question, explore_question
-from workbench.measure.failures import FAILURES
-from workbench.measure.matrix import matrix
-from workbench.measure.subjects import subject, subjects
-from workbench.present.trace_text import diagram, where
+from workbench.measure.exploration.explore import Question, explore_question
+from workbench.measure.exploration.matrix import matrix
+from workbench.measure.variants import variant, variants
+from workbench.present.text.trace import diagram, where
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden"
 MATRIX = GOLDEN / "matrix.csv"
@@ -48,7 +48,7 @@ MUST_HAVE = (
 
 def cells(events=tuple(EVENTS), jobs=1):
     """Explore these events for both designs; a list of records in the order of the matrix."""
-    found = matrix(subjects(["generic", "per_feature"]), [EVENTS[name] for name in events], jobs=jobs)
+    found = matrix(variants(["generic", "per_feature"]), [EVENTS[name] for name in events], jobs=jobs)
     return [cell.record() for cell in found]
 
 
@@ -61,7 +61,7 @@ def as_csv(records):
 
 
 def question(protocol, event, features, vcpus):
-    return Question(subject(protocol), EVENTS[event], choose_features(features.split(",")), vcpus, Bounds())
+    return Question(variant(protocol), EVENTS[event], choose_features(features.split(",")), vcpus, Bounds())
 
 
 def trace_file(case):

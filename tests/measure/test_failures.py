@@ -5,23 +5,23 @@ import csv
 import pytest
 
 from tests.measure.golden_matrix import MATRIX, MUST_HAVE, QUICK, as_csv, cells, question, trace_file, trace_text
-from workbench.core.errors import WorkbenchError
+from workbench.checking.failures import FAILURES, choose
 from workbench.engines.explore import BOUNDED, FAILS, HOLDS
 from workbench.engines.explore.vm import Bounds
+from workbench.errors import WorkbenchError
 from workbench.features import choose as choose_features
 from workbench.lifecycle import EVENTS
-from workbench.measure.exploring import Question, confirm, explore_question, needs_met
-from workbench.measure.failures import FAILURES, choose
-from workbench.measure.matrix import Cell, Size, matrix, merged
-from workbench.measure.mitigations import changes, mitigated, price
-from workbench.measure.subjects import subject, subjects
+from workbench.measure.exploration.explore import Question, confirm, explore_question, needs_met
+from workbench.measure.exploration.matrix import Cell, Size, matrix, merged
+from workbench.measure.exploration.mitigations import changes, mitigated, price
+from workbench.measure.variants import variant, variants
 
 # What a boot that changes nothing must not say; the two of S are about what must happen.
 SAFE = [code for code, failure in FAILURES.items() if failure.kind == "always"]
 
 
 def explored(protocol, event, features, vcpus=1, reads=0, codes=None, **options):
-    asked = Question(subject(protocol), EVENTS[event], choose_features(features.split(",")), vcpus, Bounds(reads=reads))
+    asked = Question(variant(protocol), EVENTS[event], choose_features(features.split(",")), vcpus, Bounds(reads=reads))
     return explore_question(asked, choose(codes), **options)
 
 
@@ -168,7 +168,7 @@ def test_every_event_is_in_the_golden_matrix():
 
 def test_processes_share_the_work_and_find_the_same():
     events, asked = [EVENTS["boot"], EVENTS["old-host"]], choose(["F04", "S01"])
-    alone, shared = (matrix(subjects(["per_feature"]), events, asked, [Size(1, ("pv_eoi",))], jobs=n) for n in (1, 2))
+    alone, shared = (matrix(variants(["per_feature"]), events, asked, [Size(1, ("pv_eoi",))], jobs=n) for n in (1, 2))
     assert alone == shared
     assert [cell.verdict for cell in alone] == [HOLDS, HOLDS, FAILS, FAILS]
 
@@ -193,7 +193,7 @@ def test_cells_of_several_sizes_become_one():
 
 def test_a_property_says_whether_it_can_be_violated_there():
     def met(event, vcpus=1, reads=0, protocol="generic"):
-        asked = Question(subject(protocol), EVENTS[event], choose_features(["steal_time"]), vcpus, Bounds(reads=reads))
+        asked = Question(variant(protocol), EVENTS[event], choose_features(["steal_time"]), vcpus, Bounds(reads=reads))
         return needs_met(asked)
 
     assert met("boot") == {"descriptor"}
@@ -204,7 +204,7 @@ def test_a_property_says_whether_it_can_be_violated_there():
 
 
 def test_mitigations_are_named_for_the_protocols_that_know_them():
-    bare = subjects(["generic", "per_feature"])
+    bare = variants(["generic", "per_feature"])
     assert [one.label for one in mitigated(bare, ["copy-once"])] == ["generic+copy-once"]
     assert len(mitigated(bare, ["all"])) == 2
     with pytest.raises(WorkbenchError, match="unknown mitigation 'nonsense'; known: all, "):
@@ -212,7 +212,7 @@ def test_mitigations_are_named_for_the_protocols_that_know_them():
 
 
 def test_what_a_mitigation_costs_is_measured():
-    bare, carried = (price(subject(name), vcpus=2) for name in ("generic", "generic+carry-registry"))
+    bare, carried = (price(variant(name), vcpus=2) for name in ("generic", "generic+carry-registry"))
     assert bare.uncarried > 0
     assert carried.uncarried == 0
     assert bare[:3] == carried[:3]
@@ -223,7 +223,7 @@ def test_an_event_that_cannot_happen_is_refused():
     with pytest.raises(WorkbenchError, match="needs at least 2 vCPUs; here are 1"):
         explored("generic", "descriptor-race", "steal_time", 1)
     with pytest.raises(WorkbenchError, match="none of the events can happen at these sizes"):
-        matrix(subjects(["generic"]), [EVENTS["descriptor-race"]], sizes=[Size(1, ("steal_time",))])
+        matrix(variants(["generic"]), [EVENTS["descriptor-race"]], sizes=[Size(1, ("steal_time",))])
 
 
 def test_a_schedule_that_does_not_fit_is_refused():

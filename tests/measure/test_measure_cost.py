@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from workbench.core.errors import WorkbenchError
+from workbench.errors import WorkbenchError
 from workbench.lifecycle import EVENTS
-from workbench.measure import compare, cost, measured, subject
-from workbench.measure.metrics import COST
+from workbench.measure import compare, cost, measured, variant
+from workbench.measure.comparison.metrics import COST
 
 MODEL = {
     "name": "mine",
@@ -41,7 +41,7 @@ def test_models_that_come_along_name_themselves_and_their_source(name):
 
 def test_a_cost_is_exits_times_cycles(tmp_path):
     model = cost.load(written(tmp_path))
-    run = measured(subject("generic"), tuple(cost_features()), 2, EVENTS["boot"])
+    run = measured(variant("generic"), tuple(cost_features()), 2, EVENTS["boot"])
     count = run.counts
     expected = 1000 * count["kernel_exits"] + 10_000 * count["user_exits"]
     expected += 7 * (count["host_loads"] + count["host_stores"])

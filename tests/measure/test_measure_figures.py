@@ -2,14 +2,14 @@
 
 import pytest
 
-from workbench.core.errors import WorkbenchError
 from workbench.core.scenario import Scenario
 from workbench.engines.simulate import simulate
+from workbench.errors import WorkbenchError
 from workbench.features import FEATURES, choose
 from workbench.lifecycle import EVENTS
-from workbench.measure import compare, ledger, measured, pivot, state_entries, subject, subjects
-from workbench.measure.guest_memory import guest_memory_use, padding
-from workbench.measure.state import entry_kinds, state_of_run
+from workbench.measure import compare, ledger, measured, pivot, state_entries, variant, variants
+from workbench.measure.comparison.guest_memory import guest_memory_use, padding
+from workbench.measure.comparison.state import entry_kinds, state_of_run
 
 EVERYTHING = tuple(FEATURES.values())
 BOOT = EVENTS["boot"]
@@ -55,7 +55,7 @@ def test_generic_state_is_carried_by_nothing_and_shown_by_no_register(table):
 
 
 def test_poll_control_makes_180_bytes():
-    entries = state_of_run(subject("per_feature"), EVERYTHING, 2, BOOT, values=True)
+    entries = state_of_run(variant("per_feature"), EVERYTHING, 2, BOOT, values=True)
     assert sum(entry.wire_bytes for entry in entries) == 2 * 180
 
 
@@ -72,7 +72,7 @@ def test_one_word_for_each_event(table):
 
 
 def test_state_entry_by_entry():
-    table = state_entries(subjects(["generic", "per_feature"]), EVERYTHING, 3, BOOT)
+    table = state_entries(variants(["generic", "per_feature"]), EVERYTHING, 3, BOOT)
     assert list(table.columns) == [
         "protocol", "event", "owner", "name", "bytes", "wire", "interface", "architected", "carried",
     ]  # fmt: skip
@@ -84,7 +84,7 @@ def test_state_entry_by_entry():
 
 
 def test_entries_of_all_vcpus_are_put_together():
-    entries = state_of_run(subject("per_feature"), EVERYTHING, 5, BOOT)
+    entries = state_of_run(variant("per_feature"), EVERYTHING, 5, BOOT)
     kinds = entry_kinds(entries)
     assert [kind.copies for kind in kinds] == [5] * 6
     assert sum(kind.wire * kind.copies for kind in kinds) == sum(entry.wire_bytes for entry in entries)
@@ -105,21 +105,21 @@ def test_padding_is_what_alignment_costs():
 
 
 def test_a_value_in_a_register_needs_no_guest_memory():
-    run = measured(subject("per_feature"), choose(["poll_control"]), 2, EVENTS["haltpoll"])
+    run = measured(variant("per_feature"), choose(["poll_control"]), 2, EVENTS["haltpoll"])
     assert run.guest_memory == (0, 0, 0, 0)
-    run = measured(subject("generic"), choose(["poll_control"]), 2, EVENTS["haltpoll"])
+    run = measured(variant("generic"), choose(["poll_control"]), 2, EVENTS["haltpoll"])
     assert run.guest_memory.payloads == 2 * 8
 
 
 def test_the_new_kernel_has_descriptors_and_areas_on_its_own_pages():
-    before = measured(subject("generic"), EVERYTHING, 3, BOOT).guest_memory
-    after = measured(subject("generic"), EVERYTHING, 3, EVENTS["kexec"]).guest_memory
+    before = measured(variant("generic"), EVERYTHING, 3, BOOT).guest_memory
+    after = measured(variant("generic"), EVERYTHING, 3, EVENTS["kexec"]).guest_memory
     assert before == after
 
 
 def test_the_same_question_is_run_once():
-    first = measured(subject("generic"), EVERYTHING, 2, BOOT)
-    assert measured(subject("generic"), EVERYTHING, 2, BOOT) is first
+    first = measured(variant("generic"), EVERYTHING, 2, BOOT)
+    assert measured(variant("generic"), EVERYTHING, 2, BOOT) is first
 
 
 @pytest.mark.parametrize("vcpus", [0, -1, 4097])
@@ -136,6 +136,6 @@ def test_an_event_that_needs_more_vcpus():
 
 @pytest.mark.parametrize("name", ["generic", "per_feature"])
 def test_the_pages_that_must_be_shared_are_those_an_encrypted_guest_shares(name):
-    one = subject(name)
+    one = variant(name)
     run = simulate(Scenario(one.protocol(EVERYTHING), EVERYTHING, vcpus=5), EVENTS["encrypted"])
     assert guest_memory_use(run.scenario, run.machine).shared_pages == run.machine.memory.shared_pages == 6

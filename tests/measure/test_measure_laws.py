@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from workbench.core.outcome import Fate
 from workbench.features import FEATURES, choose
 from workbench.lifecycle import EVENTS
-from workbench.measure import METRICS, compare, measured, over_features, over_vcpus, subject, subjects
-from workbench.measure.growth import line
+from workbench.measure import METRICS, compare, measured, over_features, over_vcpus, variant, variants
+from workbench.measure.comparison.growth import line
 from workbench.protocols import PROTOCOLS
 
 EVERYTHING = tuple(FEATURES.values())
@@ -18,7 +18,7 @@ chosen_features = st.sets(st.sampled_from(sorted(FEATURES)), min_size=1).map(
 
 
 def values_of(name, event, features=EVERYTHING, vcpus=4, seed=0):
-    run = measured(subject(name), features, vcpus, EVENTS[event], seed)
+    run = measured(variant(name), features, vcpus, EVENTS[event], seed)
     return {metric.name: metric.read(run) for metric in METRICS.values()}
 
 
@@ -62,20 +62,20 @@ def test_the_seed_changes_no_measurement(name, event, seed):
 def test_boot_grows_by_the_same_for_each_vcpu(name):
     points = (1, 2, 3, 7, 20, 64)
     metrics = [metric for metric, entry in METRICS.items() if entry.unit not in ("word", "interfaces")]
-    table = over_vcpus(subjects([name]), EVERYTHING, EVENTS["boot"], points, metrics)
+    table = over_vcpus(variants([name]), EVERYTHING, EVENTS["boot"], points, metrics)
     assert sorted(table["vcpus"].unique()) == list(points)
     assert all(line(table, name, metric) is not None for metric in metrics)
 
 
 def test_a_curve_that_is_bent_is_no_line():
-    table = over_vcpus(subjects(["generic"]), EVERYTHING, EVENTS["boot"], (1, 2, 4), ("exits",))
+    table = over_vcpus(variants(["generic"]), EVERYTHING, EVENTS["boot"], (1, 2, 4), ("exits",))
     assert line(table, "generic", "exits") == (2, 4)
     table.loc[table["vcpus"] == 2, "value"] = 11
     assert line(table, "generic", "exits") is None
 
 
 def test_more_features_never_cost_fewer_exits():
-    table = over_features(subjects(["generic", "per_feature"]), EVERYTHING, 3, EVENTS["boot"], ("exits",))
+    table = over_features(variants(["generic", "per_feature"]), EVERYTHING, 3, EVENTS["boot"], ("exits",))
     for _, rows in table.groupby("protocol"):
         assert list(rows["feature_count"]) == list(range(1, len(EVERYTHING) + 1))
         assert list(rows["value"]) == sorted(rows["value"])

@@ -3,10 +3,10 @@
 import pytest
 
 from workbench.lifecycle import EVENTS
-from workbench.measure.matrix import Size, matrix
-from workbench.measure.mitigations import VCPUS, changes, effect, left_out, mitigated, price
-from workbench.measure.subjects import subject, subjects
-from workbench.present.matrix_text import effects_text, left_out_text, matrix_text
+from workbench.measure.exploration.matrix import Size, matrix
+from workbench.measure.exploration.mitigations import VCPUS, changes, effect, left_out, mitigated, price
+from workbench.measure.variants import variant, variants
+from workbench.present.text.matrix import effects_text, left_out_text, matrix_text
 from workbench.protocols import PROTOCOLS
 
 ONE = (Size(1, ("wall_clock",)),)
@@ -14,7 +14,7 @@ ONE = (Size(1, ("wall_clock",)),)
 
 def test_what_revoke_all_costs_stands_in_the_price():
     """One WRMSR for each CPU that a kernel brings up: at boot, and when the next kernel boots."""
-    bare, revoking = price(subject("generic")), price(subject("generic+revoke-all"))
+    bare, revoking = price(variant("generic")), price(variant("generic+revoke-all"))
     assert revoking.boot_exits == bare.boot_exits + VCPUS
     assert revoking.kexec_exits == bare.kexec_exits + VCPUS
     assert revoking[2:] == bare[2:]
@@ -22,12 +22,12 @@ def test_what_revoke_all_costs_stands_in_the_price():
 
 @pytest.mark.parametrize("name", ["validate-restore", "quiet-restore", "refuse-overlap", "copy-once"])
 def test_a_check_of_the_hosts_costs_no_exit_and_no_state(name):
-    assert price(subject(f"generic+{name}")) == price(subject("generic"))
+    assert price(variant(f"generic+{name}")) == price(variant("generic"))
 
 
 @pytest.mark.parametrize("kind", PROTOCOLS.values(), ids=PROTOCOLS)
 def test_all_means_every_mitigation_that_a_protocol_knows(kind):
-    found = mitigated(subjects([kind.name]), ["all"])
+    found = mitigated(variants([kind.name]), ["all"])
     assert [one.mitigations for one in found] == [tuple(kind.mitigations_known)] * bool(kind.mitigations_known)
     for one in found:
         rest = left_out(one)
@@ -37,7 +37,7 @@ def test_all_means_every_mitigation_that_a_protocol_knows(kind):
 
 
 def test_what_comes_back_when_a_mitigation_is_left_out():
-    (design,), (repaired,) = subjects(["generic"]), mitigated(subjects(["generic"]), ["all"])
+    (design,), (repaired,) = variants(["generic"]), mitigated(variants(["generic"]), ["all"])
     events = [EVENTS["migrate"], EVENTS["migrate-damaged"]]
     before, after = matrix([design], events, sizes=ONE), matrix([repaired], events, sizes=ONE)
     names = ("carry-registry", "validate-restore", "quiet-restore", "bound-registry")

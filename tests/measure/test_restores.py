@@ -4,14 +4,14 @@ from pathlib import Path
 
 import pytest
 
+from workbench.checking.failures import FAILURES
 from workbench.features import choose as choose_features
 from workbench.history.broken.papr import DispatchTraceLog, Lppaca, RegisterVpa
 from workbench.history.broken.restored import SwappedAsyncPf
 from workbench.history.events.hostile import BadBaseThenMigration
 from workbench.lifecycle import EVENTS
-from workbench.measure.exploring import Question, confirm, explore_question
-from workbench.measure.failures import FAILURES
-from workbench.measure.subjects import Subject, subject
+from workbench.measure.exploration.explore import Question, confirm, explore_question
+from workbench.measure.variants import Variant, variant
 
 THIRD = str(Path(__file__).parents[1] / "protocols" / "data" / "third.py")
 TRUSTING = "generic+carry-registry"
@@ -21,7 +21,7 @@ REORDERED, DAMAGED, WRAPPING = (EVENTS[f"migrate-{name}"] for name in ("reordere
 
 def explored(design, event, features, vcpus=1):
     chosen = choose_features(features.split(",")) if isinstance(features, str) else features
-    return explore_question(Question(subject(design) if isinstance(design, str) else design, event, chosen, vcpus))
+    return explore_question(Question(variant(design) if isinstance(design, str) else design, event, chosen, vcpus))
 
 
 def failing(design, event, features, vcpus=1):
@@ -53,7 +53,7 @@ def test_a_shipped_design_fails_in_reverse_what_it_fails_in_order(design, featur
 def test_a_vmm_that_has_the_right_order_keeps_power_alive_and_another_does_not():
     """The VPA stands first in the fixed VMM's list; read from behind, the log comes first and is refused."""
     fixes = ("at-least-640", "one-reg", "vpa-first")
-    power, areas = Subject("register_vpa", RegisterVpa, fixes), (Lppaca(), DispatchTraceLog())
+    power, areas = Variant("register_vpa", RegisterVpa, fixes), (Lppaca(), DispatchTraceLog())
     assert failing(power, EVENTS["migrate"], areas) == set()
     assert failing(power, REORDERED, areas) == {"F02", "F09"}
 
@@ -61,8 +61,8 @@ def test_a_vmm_that_has_the_right_order_keeps_power_alive_and_another_does_not()
 @pytest.mark.parametrize("event", [EVENTS["migrate"], REORDERED], ids=repr)
 def test_qemus_bug_of_2020_makes_another_machine_in_either_order(event):
     """The clock is restored; what stands behind the refused ASYNC_PF_EN in the list is not."""
-    assert failing(Subject("as it was", SwappedAsyncPf), event, "kvmclock,async_pf") == {"F02", "F09"}
-    assert failing(Subject("as fixed", SwappedAsyncPf, ("right-register",)), event, "kvmclock,async_pf") == set()
+    assert failing(Variant("as it was", SwappedAsyncPf), event, "kvmclock,async_pf") == {"F02", "F09"}
+    assert failing(Variant("as fixed", SwappedAsyncPf, ("right-register",)), event, "kvmclock,async_pf") == set()
 
 
 def test_a_shipped_register_that_keeps_a_refused_value_ends_the_restore():

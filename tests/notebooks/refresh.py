@@ -9,7 +9,7 @@ from pathlib import Path
 
 import nbformat
 
-from workbench.present.portable import execute, normalise
+from workbench.present.notebooks.portable import execute, normalise
 
 FOLDER = Path(__file__).resolve().parents[2] / "notebooks"
 

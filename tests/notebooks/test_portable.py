@@ -2,7 +2,7 @@
 
 import nbformat.v4 as v4
 
-from workbench.present.portable import normalise
+from workbench.present.notebooks.portable import normalise
 
 
 def notebook(*outputs):

@@ -1,7 +1,7 @@
 """A claim says PASS or FAIL, whatever happens."""
 
 from workbench.core.outcome import ACCEPTED, REFUSED
-from workbench.present.claims import claim, verdict
+from workbench.present.notebooks.claims import claim, verdict
 
 
 def test_a_claim_that_holds_prints_its_value(capsys):

@@ -4,15 +4,15 @@ import pytest
 
 from workbench.features import choose
 from workbench.lifecycle import EVENTS
-from workbench.measure import compare, over_features, over_vcpus, subjects
-from workbench.present import figures, images
-from workbench.present.style import LOOKS, looks
+from workbench.measure import compare, over_features, over_vcpus, variants
+from workbench.present.figures import figures, images
+from workbench.present.figures.style import LOOKS, looks
 
 PROTOCOLS = ("generic", "per_feature", "null", "generic+carry-registry")
 
 
 def every_figure():
-    chosen, features = subjects(PROTOCOLS), choose()
+    chosen, features = variants(PROTOCOLS), choose()
     vcpus = over_vcpus(chosen, features, EVENTS["boot"], (1, 2, 4))
     count = over_features(chosen, features[:3], 2, EVENTS["boot"])
     table = compare(PROTOCOLS, ["boot", "kexec-no-teardown", "migrate"], vcpus=2)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from workbench.core.errors import WorkbenchError
+from workbench.errors import WorkbenchError
 from workbench.present.files import whole_directory, write_file
 
 

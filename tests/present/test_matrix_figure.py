@@ -3,21 +3,21 @@
 import pytest
 from matplotlib.colors import to_rgb
 
-from workbench.core.errors import WorkbenchError
+from workbench.checking.failures import choose as choose_failures
 from workbench.engines.explore import BOUNDED, FAILS, HOLDS
+from workbench.errors import WorkbenchError
 from workbench.lifecycle import choose
-from workbench.measure.failures import choose as choose_failures
-from workbench.measure.matrix import Size, matrix
-from workbench.measure.subjects import subjects
-from workbench.present import images
-from workbench.present.matrix_figure import failures, mark
+from workbench.measure.exploration.matrix import Size, matrix
+from workbench.measure.variants import variants
+from workbench.present.figures import images
+from workbench.present.figures.matrix import failures, mark
 
 CODES = ["F01", "F04", "F05", "S01"]
 
 
 def explored(**options):
     chosen, events = (
-        subjects(["generic", "per_feature+commit-after-check"]),
+        variants(["generic", "per_feature+commit-after-check"]),
         choose(["old-host", "ignore-msrs"]),
     )
     return matrix(chosen, events, choose_failures(CODES), [Size(1, ("wall_clock",))], **options)

@@ -5,11 +5,11 @@ from xml.etree import ElementTree
 
 import pytest
 
-from workbench.core.layout import Abi, struct
+from workbench.clayout.layout import Abi, struct
 from workbench.core.scenario import Scenario
 from workbench.features import FEATURES, choose
-from workbench.measure import subject
-from workbench.present import memory_view
+from workbench.measure import variant
+from workbench.present.text import memory as memory_view
 from workbench.protocols.generic import KVM_MEMORY_AREA
 
 
@@ -54,7 +54,7 @@ def test_a_layout_is_drawn_for_each_abi_with_its_padding():
 
 
 def test_a_page_is_drawn_with_every_unit():
-    scenario = Scenario(subject("generic").protocol(choose()), choose(), vcpus=2)
+    scenario = Scenario(variant("generic").protocol(choose()), choose(), vcpus=2)
     svg = memory_view.page_svg(scenario, 1)
     assert svg == memory_view.page_svg(scenario, 1)
     drawn = " ".join(texts(svg))

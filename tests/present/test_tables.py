@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workbench.present.table import WIDTH, Column, Table, as_markdown, as_text
+from workbench.present.text.table import WIDTH, Column, Table, as_markdown, as_text
 
 words = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=12)
 

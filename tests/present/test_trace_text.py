@@ -6,11 +6,11 @@ import sys
 import pytest
 
 from tests.measure.golden_matrix import MUST_HAVE, question
-from workbench.measure.exploring import TraceRow, explore_question
-from workbench.measure.failures import FAILURES
-from workbench.measure.replaying import Recorded
-from workbench.present.trace_replay import as_program
-from workbench.present.trace_text import as_records, changes_table, diagram, lanes_of, where
+from workbench.checking.failures import FAILURES
+from workbench.measure.exploration.explore import TraceRow, explore_question
+from workbench.measure.exploration.finding_replay import RecordedFinding
+from workbench.present.finding_program import as_program
+from workbench.present.text.trace import as_records, changes_table, diagram, lanes_of, where
 
 
 def rows_of(case):
@@ -56,7 +56,7 @@ def recorded(case):
     protocol, event, features, vcpus, code = case
     _, rows = rows_of(case)
     turns = [(row.actor, row.text) for row in rows]
-    return Recorded(protocol, event, tuple(features.split(",")), vcpus, code, turns)
+    return RecordedFinding(protocol, event, tuple(features.split(",")), vcpus, code, turns)
 
 
 def test_a_replay_file_runs_as_a_program_and_as_a_test(tmp_path, repo):
@@ -72,8 +72,8 @@ def test_a_replay_file_runs_as_a_program_and_as_a_test(tmp_path, repo):
 
 def test_a_finding_does_not_happen_where_it_was_mended():
     before = recorded(MUST_HAVE[0])
-    mended = Recorded("generic+copy-once", *(getattr(before, name) for name in
+    mended = RecordedFinding("generic+copy-once", *(getattr(before, name) for name in
                       ("event", "features", "vcpus", "property", "turns")))  # fmt: skip
     assert "could not be taken again: turn 8: vcpu0 is about to " in mended.report()
-    unviolated = Recorded(before.protocol, before.event, before.features, before.vcpus, "F01", before.turns)
+    unviolated = RecordedFinding(before.protocol, before.event, before.features, before.vcpus, "F01", before.turns)
     assert not unviolated.happens()

@@ -3,14 +3,14 @@
 import pytest
 
 from tests.protocols.data.third import RegisterArray
-from workbench.core.errors import WorkbenchError
-from workbench.core.layout import Abi
+from workbench.clayout.layout import Abi
 from workbench.core.outcome import ACCEPTED, FAULT, HANDLED
 from workbench.core.steps import GUEST, KERNEL, USER
 from workbench.core.vcpu import Host
-from workbench.measure import Subject
-from workbench.present.register_writes import REGISTERS, writes
-from workbench.present.table import as_text
+from workbench.errors import WorkbenchError
+from workbench.measure import Variant
+from workbench.present.text.register_writes import REGISTERS, writes
+from workbench.present.text.table import as_text
 from workbench.present.trial import RAM_END, SCRATCH, Trial
 
 
@@ -30,7 +30,7 @@ def test_an_account_names_who_did_what():
     assert max(map(len, text)) <= 72
 
 
-@pytest.mark.parametrize("protocol", ["generic", "per_feature", RegisterArray, Subject("mine", RegisterArray)])
+@pytest.mark.parametrize("protocol", ["generic", "per_feature", RegisterArray, Variant("mine", RegisterArray)])
 def test_a_registered_clock_is_served_updated_and_read(protocol):
     trial = Trial(protocol, watch=(0x1000, 32))
     trial.prepare("kvmclock", 0x1000)

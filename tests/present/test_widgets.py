@@ -5,8 +5,8 @@ import struct
 import pytest
 from traitlets import TraitError
 
-import workbench.present.widgets_bars as bars
-from workbench.core.errors import WorkbenchError
+import workbench.present.widgets.bars as bars
+from workbench.errors import WorkbenchError
 from workbench.present import widgets
 from workbench.present.widgets import ExitsPanel, Panel, RegisterPanel, StatePanel, StepsPanel, View
 

@@ -1,7 +1,7 @@
 """A machine on which one protocol is tried by hand: the guest's instructions, the VMM's ioctls, time and events."""
 
 from workbench.core.driver import guest_side, host_read, host_side, host_write
-from workbench.core.hoststate import area, register
+from workbench.core.host_state import area, register
 from workbench.core.machine import Machine
 from workbench.core.steps import Rdmsr, Wrmsr
 from workbench.core.vcpu import KVM_SUPPORTED, Host, Vcpu

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from workbench.clayout.layout import Abi
 from workbench.core.driver import host_side
-from workbench.core.hoststate import VM, registry
-from workbench.core.layout import Abi
+from workbench.core.host_state import VM, registry
 from workbench.core.memory import GPA_LIMIT
 from workbench.core.outcome import ACCEPTED, FAULT, HANDLED, REFUSED, UNKNOWN
 from workbench.core.steps import KERNEL, USER, Load, Quiesce, Set, Store, ToUser, Wrmsr

@@ -2,7 +2,7 @@
 
 import pytest
 
-from workbench.core.hoststate import VM
+from workbench.core.host_state import VM
 from workbench.core.outcome import FAULT, REFUSED
 from workbench.core.vcpu import Host
 from workbench.features import FEATURES

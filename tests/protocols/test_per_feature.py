@@ -2,7 +2,7 @@
 
 import pytest
 
-from workbench.core.hoststate import VM, area, pending, register
+from workbench.core.host_state import VM, area, pending, register
 from workbench.core.outcome import ACCEPTED, FAULT, HANDLED
 from workbench.core.steps import Backed, Set, Wrmsr
 from workbench.core.vcpu import KVM_SUPPORTED, Host

@@ -3,7 +3,7 @@
 Each of these was first seen as a difference between the simulator and a real KVM.
 """
 
-from workbench.core.hoststate import register
+from workbench.core.host_state import register
 from workbench.core.outcome import FAULT, HANDLED
 from workbench.core.vcpu import KVM_SUPPORTED, Host
 from workbench.protocols import PerFeature

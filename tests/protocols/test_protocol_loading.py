@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from workbench.core.contracts import Protocol
-from workbench.core.errors import WorkbenchError
+from workbench.errors import WorkbenchError
 from workbench.protocols import PROTOCOLS, Generic, Null, PerFeature, find
 
 DATA = Path(__file__).parent / "data"

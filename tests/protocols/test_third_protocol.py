@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from workbench.core.contracts import StateEntry
 from workbench.core.driver import guest_side
-from workbench.core.hoststate import VM, Key
+from workbench.core.host_state import VM, Key
 from workbench.core.machine import Machine
 from workbench.core.outcome import ACCEPTED, FAULT, HANDLED, REFUSED, Fate
 from workbench.core.scenario import Scenario

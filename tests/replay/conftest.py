@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from workbench import replay
-from workbench.core.errors import EngineError
+from workbench.errors import EngineError
 from workbench.features import choose
 from workbench.protocols import find
 

@@ -6,7 +6,7 @@ from typing import ClassVar
 import pytest
 
 from workbench import replay
-from workbench.core.hoststate import area
+from workbench.core.host_state import area
 from workbench.core.steps import Set, Store
 from workbench.features import choose
 from workbench.protocols.per_feature import CPUID_BIT, MSR_KVM_MIGRATION_CONTROL, PerFeature

@@ -7,9 +7,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from workbench import replay
-from workbench.core.errors import WorkbenchError
 from workbench.core.outcome import FAULT, HANDLED, UNKNOWN
 from workbench.core.vcpu import KVM_SUPPORTED
+from workbench.errors import WorkbenchError
 from workbench.replay.grammar import OPERATIONS
 
 

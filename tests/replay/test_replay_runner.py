@@ -5,10 +5,10 @@ import json
 import pytest
 
 from workbench import replay
-from workbench.core.errors import EngineError, WorkbenchError
 from workbench.core.outcome import FAULT, HANDLED, UNKNOWN
-from workbench.core.target import Engine
-from workbench.engines.simulate.target import SimulatedTarget
+from workbench.core.replay_target import Engine
+from workbench.engines.simulate.replay_target import SimulatedTarget
+from workbench.errors import EngineError, WorkbenchError
 from workbench.replay.runner import fits
 
 RAM = '{"op": "ram", "gpa": 0, "size": "0x4000"}'
@@ -245,9 +245,9 @@ def test_engines_are_found_or_say_why_not():
 
 
 def test_an_engine_that_cannot_run_here_says_why(monkeypatch):
-    from workbench.engines.simulate import target
+    from workbench.engines.simulate import replay_target
 
-    monkeypatch.setattr(target, "ENGINE", Engine("sim", lambda: "no electricity", SimulatedTarget))
+    monkeypatch.setattr(replay_target, "ENGINE", Engine("sim", lambda: "no electricity", SimulatedTarget))
     with pytest.raises(EngineError) as caught:
         replay.find_engine("sim")
     assert str(caught.value) == "engine sim cannot replay here: no electricity"

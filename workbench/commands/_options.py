@@ -9,12 +9,12 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from workbench.core.errors import WorkbenchError
 from workbench.core.machine import MAX_VCPUS
-from workbench.measure.subjects import DEFAULT
+from workbench.errors import WorkbenchError
+from workbench.measure.variants import DEFAULT
 
 if TYPE_CHECKING:
-    from workbench.present.report_text import Parameters
+    from workbench.present.text.report import Parameters
 
 FORMATS = ("text", "json", "csv", "markdown")
 
@@ -132,12 +132,12 @@ def unique(values: Iterable[str] | None) -> list[str] | None:
 def parameters(command: str, args: argparse.Namespace, *positional: object) -> Parameters:
     """Return what ``args`` asks for, all names resolved; raise WorkbenchError for one that is unknown."""
     from workbench import features, lifecycle
-    from workbench.measure import cost, metrics
-    from workbench.measure.runs import possible
-    from workbench.measure.subjects import DEFAULT, subjects
-    from workbench.present.report_text import Parameters
+    from workbench.measure.comparison import cost, metrics
+    from workbench.measure.comparison.runs import possible
+    from workbench.measure.variants import DEFAULT, variants
+    from workbench.present.text.report import Parameters
 
-    chosen = subjects(args.protocols or DEFAULT)
+    chosen = variants(args.protocols or DEFAULT)
     wanted = unique(args.metrics)
     if wanted is not None and metrics.COST in wanted and args.cost_model is None:
         raise WorkbenchError(

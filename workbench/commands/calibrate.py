@@ -39,13 +39,13 @@ def run(args: argparse.Namespace) -> int:
     import json
     from dataclasses import asdict
 
-    from workbench.measure import recorded
+    from workbench.measure.on_kvm import measured_file
     from workbench.present.files import write_file
     from workbench.present.progress import Progress
 
-    found = recorded.record(_command(args), Progress(patience=1.0), args.release)
+    found = measured_file.record(_command(args), Progress(patience=1.0), args.release)
     path = args.output or Path(f"{found.name}.json")
-    write_file(path, recorded.as_json(found))
+    write_file(path, measured_file.as_json(found))
     out = sys.stdout.write
     out(f"{found.host['line']}\n")
     for cost in found.costs:
@@ -57,12 +57,12 @@ def run(args: argparse.Namespace) -> int:
             f"{cost.batches} batches of {cost.operations}){share}\n"
         )
     out(f"These costs: {found.costs_are}.\nWritten: {path}\n")
-    reason = recorded.why_no_cost_model(found)
+    reason = measured_file.why_no_cost_model(found)
     if reason is not None:
         out(f"Not offered as a cost model: {reason}.\n")
         return 0
     model = path.with_suffix(".model.json")
-    write_file(model, json.dumps(asdict(recorded.cost_model(found)), indent=2) + "\n")
+    write_file(model, json.dumps(asdict(measured_file.cost_model(found)), indent=2) + "\n")
     out(f"Offered as a cost model: --cost-model {model}\n")
     return 0
 

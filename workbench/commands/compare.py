@@ -10,7 +10,7 @@ from workbench.commands import _options
 if TYPE_CHECKING:
     import pandas
 
-    from workbench.present.report_text import Parameters
+    from workbench.present.text.report import Parameters
 
 
 def add(subparsers: Any) -> None:
@@ -35,7 +35,7 @@ def run(args: argparse.Namespace) -> int:
 
     parameters = _options.parameters("compare", args)
     table = compare(
-        parameters.subjects,
+        parameters.variants,
         [event.name for event in parameters.events],
         _options.unique(args.features),
         args.vcpus,
@@ -49,7 +49,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _render(form: str, table: pandas.DataFrame, parameters: Parameters) -> str:
-    from workbench.present import export, report_text
+    from workbench.present import export
+    from workbench.present.text import report as report_text
 
     if form == "json":
         return export.as_json(table)

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workbench.commands import _options
-from workbench.core.errors import WorkbenchError
+from workbench.errors import WorkbenchError
 
 if TYPE_CHECKING:
-    from workbench.measure.crosscheck import Compared, Setting
+    from workbench.measure.exploration.crosscheck import Compared, Setting
 
 FORMATS = ("text", "json", "csv")
 
@@ -37,14 +37,14 @@ def add(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Explore, export, run SPIN, and write what both say."""
-    from workbench.measure.crosscheck import crosscheck
-    from workbench.measure.failures import choose as choose_failures
-    from workbench.measure.subjects import subjects
+    from workbench.checking.failures import choose as choose_failures
+    from workbench.measure.exploration.crosscheck import crosscheck
+    from workbench.measure.variants import variants
     from workbench.present.progress import Progress
     from workbench.protocols import PROTOCOLS
 
     found = crosscheck(
-        subjects(args.protocols or PROTOCOLS),
+        variants(args.protocols or PROTOCOLS),
         _settings(args),
         choose_failures(_options.unique(args.property)),
         Progress().counting("models"),
@@ -54,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _settings(args: argparse.Namespace) -> list[Setting]:
-    from workbench.measure.crosscheck import SETTINGS
+    from workbench.measure.exploration.crosscheck import SETTINGS
 
     known = {setting.event: setting for setting in SETTINGS}
     wanted = _options.unique(args.events) or list(known)
@@ -65,7 +65,7 @@ def _settings(args: argparse.Namespace) -> list[Setting]:
 
 
 def _render(form: str, found: list[Compared]) -> str:
-    from workbench.present import crosscheck_text
+    from workbench.present.text import crosscheck as crosscheck_text
 
     if form == "json":
         return crosscheck_text.as_json(found)

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workbench.commands import _options
-from workbench.core.errors import WorkbenchError
+from workbench.errors import WorkbenchError
 
 if TYPE_CHECKING:
-    from workbench.measure.exploring import Question
-    from workbench.present.explored import Explored
+    from workbench.measure.exploration.explore import Question
+    from workbench.present.text.exploration import Explored
 
 #: What is explored when no event is named; ``--events all`` is every one there is.
 EVENTS = ("boot", "kexec", "kexec-no-teardown", "migrate", "ignore-msrs", "descriptor-race")
@@ -63,7 +63,7 @@ def add_what(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Explore, and write what was found; findings are results, the status is 0."""
-    from workbench.present import explored as present
+    from workbench.present.text import exploration as present
 
     found = _explored(args)
     if args.trace == "replay" and args.format == "text":
@@ -78,10 +78,10 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _explored(args: argparse.Namespace) -> Explored:
+    from workbench.checking.failures import choose as choose_failures
     from workbench.commands._progress import Reporter, note
-    from workbench.measure.exploring import MAX_STATES, explore_question
-    from workbench.measure.failures import choose as choose_failures
-    from workbench.present.explored import Explored
+    from workbench.measure.exploration.explore import MAX_STATES, explore_question
+    from workbench.present.text.exploration import Explored
 
     failures = choose_failures(_options.unique(args.property))
     reporter, explorations = Reporter(), []
@@ -111,10 +111,10 @@ def questions(args: argparse.Namespace) -> list[Question]:
     """Return a question for each event; raise WorkbenchError for names that are unknown or do not fit together."""
     from workbench import features, lifecycle
     from workbench.engines.explore.vm import Bounds
-    from workbench.measure.exploring import Question
-    from workbench.measure.subjects import subject
+    from workbench.measure.exploration.explore import Question
+    from workbench.measure.variants import variant
 
-    chosen = subject(subject_text(args))
+    chosen = variant(subject_text(args))
     wanted = features.choose(_options.unique(args.features) or list(FEATURES))
     names = _options.unique(args.events) or list(EVENTS)
     events = lifecycle.choose(None if names == ["all"] else names)

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 from workbench.commands import _options
 from workbench.commands.explore import add_model, questions
-from workbench.core.errors import WorkbenchError
+from workbench.errors import WorkbenchError
 
 if TYPE_CHECKING:
-    from workbench.measure.exploring import Question
-    from workbench.measure.failures import Failure
+    from workbench.checking.failures import Failure
+    from workbench.measure.exploration.explore import Question
 
 EVENT = "boot"
 SUFFIXES = {"promela": ".pml", "dot": ".dot", "graphml": ".graphml"}
@@ -40,7 +40,7 @@ def add(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Explore each event completely, then write."""
-    from workbench.measure.failures import choose as choose_failures
+    from workbench.checking.failures import choose as choose_failures
     from workbench.present.files import whole_directory, write_file
 
     args.events = args.events or [EVENT]
@@ -51,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
         return 0
     with whole_directory(args.output) as folder:
         for question in asked:
-            name = f"{question.subject.label}-{question.event.name}{SUFFIXES[args.form]}"
+            name = f"{question.variant.label}-{question.event.name}{SUFFIXES[args.form]}"
             (folder / name).write_text(_text(args, question, failures), encoding="utf-8", newline="\n")
     return 0
 
@@ -68,7 +68,7 @@ def _check_place(path: Path, *, several: bool) -> None:
 
 
 def _text(args: argparse.Namespace, question: Question, failures: tuple[Failure, ...]) -> str:
-    from workbench.measure import exported
+    from workbench.measure.exploration import export as exported
 
     if args.form == "promela":
         return exported.promela_of(question, failures, args.max_states or exported.MAX_STATES)[1]

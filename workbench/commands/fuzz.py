@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 from workbench.commands import _options
-from workbench.core.errors import WorkbenchError
+from workbench.errors import WorkbenchError
 from workbench.fuzz import campaign
 from workbench.fuzz.campaign import MOST_FINDINGS, Plan, Tally
 from workbench.fuzz.journal import Journal

@@ -13,7 +13,7 @@ from workbench.commands import _options
 
 if TYPE_CHECKING:
     from workbench.history import Outcome
-    from workbench.present.table import Table
+    from workbench.present.text.table import Table
 
 
 def add(subparsers: Any) -> None:
@@ -62,7 +62,7 @@ def _render(form: str, outcomes: Sequence[Outcome], *, is_all: bool) -> str:
 
 
 def _as_text(outcomes: Sequence[Outcome], is_all: bool) -> str:
-    from workbench.present.table import as_text
+    from workbench.present.text.table import as_text
 
     tables = [_verdicts(outcomes, is_all), _meanings(outcomes)]
     if is_all:
@@ -75,7 +75,7 @@ def _as_text(outcomes: Sequence[Outcome], is_all: bool) -> str:
 
 def _verdicts(outcomes: Sequence[Outcome], is_all: bool) -> Table:
     from workbench.history.table import fixed_verdict, summary
-    from workbench.present.table import Column, Table
+    from workbench.present.text.table import Column, Table
 
     columns = [
         Column("bug"),
@@ -104,7 +104,7 @@ def _verdicts(outcomes: Sequence[Outcome], is_all: bool) -> Table:
 
 def _meanings(outcomes: Sequence[Outcome]) -> Table:
     from workbench.history import ASKED
-    from workbench.present.table import Table
+    from workbench.present.text.table import Table
 
     codes = sorted({code for outcome in outcomes for code in (*outcome.case.fails, *outcome.left)})
     notes = [f"{code} {ASKED[code].name}: {ASKED[code].what}" for code in codes]
@@ -112,7 +112,7 @@ def _meanings(outcomes: Sequence[Outcome]) -> Table:
 
 
 def _stories(outcomes: Sequence[Outcome]) -> Table:
-    from workbench.present.table import Table
+    from workbench.present.text.table import Table
 
     notes = [
         f"{outcome.case.name}: {outcome.case.title}. Source: {outcome.case.source} ({outcome.case.evidence}). "
@@ -124,14 +124,14 @@ def _stories(outcomes: Sequence[Outcome]) -> Table:
 
 def _left_out() -> Table:
     from workbench.history import BUGS, LEFT_OUT
-    from workbench.present.table import Table
+    from workbench.present.text.table import Table
 
     notes = [f"{bug} ({BUGS[bug]}): {reason}" for bug, reason in LEFT_OUT.items()]
     return Table("left out", [], [], notes=notes)
 
 
 def _trace(outcome: Outcome) -> Table:
-    from workbench.present.table import Cell, Column, Table
+    from workbench.present.text.table import Cell, Column, Table
 
     code = outcome.case.fails[0]
     trace = outcome.trace(code) or ()
@@ -159,7 +159,7 @@ design they vary, and the mitigations are the fixes. A model reproduces the mech
 def _as_markdown(outcomes: Sequence[Outcome], is_all: bool) -> str:
     from workbench.history import BUGS, EVIDENCE, LEFT_OUT
     from workbench.history.table import fixed_verdict, summary
-    from workbench.present.table import Column, Table, as_markdown
+    from workbench.present.text.table import Column, Table, as_markdown
 
     heads = ("bug", "what happened", "as it was", "as fixed", "fixed still fails", "source", "evidence", "fix")
     rows = [
@@ -190,7 +190,7 @@ def _as_markdown(outcomes: Sequence[Outcome], is_all: bool) -> str:
 
 def _codes(outcomes: Sequence[Outcome]) -> Table:
     from workbench.history import ASKED
-    from workbench.present.table import Column, Table
+    from workbench.present.text.table import Column, Table
 
     codes = sorted({code for outcome in outcomes for code in (*outcome.case.fails, *outcome.left)})
     rows = [[code, ASKED[code].name, ASKED[code].what] for code in codes]

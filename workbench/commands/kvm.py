@@ -11,10 +11,10 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from workbench.commands import _options
-from workbench.core.errors import EngineError
+from workbench.errors import EngineError
 
 if TYPE_CHECKING:
-    from workbench.measure.beside import Beside
+    from workbench.measure.on_kvm.kvm_agreement import Agreement
 
 DEFAULT_VCPUS = 4
 MOST_VCPUS = 240
@@ -51,8 +51,9 @@ def add(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Probe; unless that is all, run, compare and write."""
     from workbench.engines.kvm.engine import this_host
-    from workbench.measure import beside, on_kvm
-    from workbench.measure.subjects import DEFAULT, subjects
+    from workbench.measure.on_kvm import kvm_agreement
+    from workbench.measure.on_kvm import runs as on_kvm
+    from workbench.measure.variants import DEFAULT, variants
     from workbench.present.progress import Progress
 
     host = this_host()
@@ -62,19 +63,20 @@ def run(args: argparse.Namespace) -> int:
         return 0
     if not host.available:
         raise EngineError(host.line)
-    chosen = subjects(_options.unique(args.protocols) or DEFAULT)
+    chosen = variants(_options.unique(args.protocols) or DEFAULT)
     found = on_kvm.measurements(
         chosen, _options.unique(args.events), _options.unique(args.features), args.vcpus, Progress()
     )
-    lines = beside.beside(found, host.kernel, chosen)
+    lines = kvm_agreement.beside(found, host.kernel, chosen)
     _options.write(args, _render(args.format, lines, host.line))
-    return 1 if beside.unexplained(lines) else 0
+    return 1 if kvm_agreement.unexplained(lines) else 0
 
 
-def _render(form: str, lines: list[Beside], host: str) -> str:
-    from workbench.measure.beside import as_frame
-    from workbench.present import export, kvm_tables
-    from workbench.present.table import as_markdown, as_text
+def _render(form: str, lines: list[Agreement], host: str) -> str:
+    from workbench.measure.on_kvm.kvm_agreement import as_frame
+    from workbench.present import export
+    from workbench.present.text import on_kvm as kvm_tables
+    from workbench.present.text.table import as_markdown, as_text
 
     if form in ("json", "csv"):
         table = as_frame(lines).assign(host=host)

@@ -8,9 +8,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from workbench.clayout.layout import Abi, Layout, Struct, compare_abis, struct
 from workbench.commands import _options
-from workbench.core.errors import WorkbenchError
-from workbench.core.layout import Abi, Layout, Struct, compare_abis, struct
+from workbench.errors import WorkbenchError
 
 
 def add(subparsers: Any) -> None:

@@ -43,8 +43,8 @@ def run(args: argparse.Namespace) -> int:
 def _lists(chosen: list[str] | None) -> Lists:
     from workbench.features import FEATURES
     from workbench.lifecycle import EVENTS
-    from workbench.measure import cost
-    from workbench.measure.metrics import COST, METRICS
+    from workbench.measure.comparison import cost
+    from workbench.measure.comparison.metrics import COST, METRICS
 
     models = [cost.load(name) for name in cost.known()]
     return {
@@ -72,7 +72,7 @@ def _lists(chosen: list[str] | None) -> Lists:
 
 
 def _protocols(chosen: list[str] | None) -> list[dict[str, Any]]:
-    from workbench.measure.subjects import subjects
+    from workbench.measure.variants import variants
     from workbench.protocols import PROTOCOLS
 
     return [
@@ -82,7 +82,7 @@ def _protocols(chosen: list[str] | None) -> list[dict[str, Any]]:
             "clauses": len(_CLAUSE.findall(_opening(one.kind))),
             "mitigations": " ".join(one.kind.mitigations_known) or "none",
         }
-        for one in subjects(chosen or PROTOCOLS)
+        for one in variants(chosen or PROTOCOLS)
     ]
 
 
@@ -116,7 +116,7 @@ _NOTES = {
 
 
 def _as_tables(lists: Lists, *, markdown: bool) -> str:
-    from workbench.present.table import Column, Table, as_markdown, as_text
+    from workbench.present.text.table import Column, Table, as_markdown, as_text
 
     parts = []
     for kind, found in lists.items():

@@ -15,8 +15,8 @@ from workbench.commands import _options
 from workbench.commands.explore import FEATURES, FORMATS, add_what
 
 if TYPE_CHECKING:
-    from workbench.measure.matrix import Cell, Size, Task
-    from workbench.measure.subjects import Subject
+    from workbench.measure.exploration.matrix import Cell, Size, Task
+    from workbench.measure.variants import Variant
 
 
 def add(subparsers: Any) -> None:
@@ -36,15 +36,15 @@ def add(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Explore every cell, and write the table."""
-    from workbench.measure.matrix import sizes_for
-    from workbench.measure.mitigations import effect, mitigated
-    from workbench.measure.subjects import DEFAULT, subjects
+    from workbench.measure.exploration.matrix import sizes_for
+    from workbench.measure.exploration.mitigations import effect, mitigated
+    from workbench.measure.variants import DEFAULT, variants
 
-    bare = subjects(args.protocols or DEFAULT)
+    bare = variants(args.protocols or DEFAULT)
     added = mitigated(bare, args.mitigations) if args.mitigations else []
     cells = _cells(args, [*bare, *added])
     if args.format == "text":
-        from workbench.present.matrix_text import effects_text, matrix_text
+        from workbench.present.text.matrix import effects_text, matrix_text
 
         sizes = _sizes(args) or [size for event in _events(args) for size in sizes_for(event)]
         text = matrix_text(cells, sizes)
@@ -71,15 +71,15 @@ def as_csv(cells: Sequence[Cell]) -> str:
     return text.getvalue()
 
 
-def _cells(args: argparse.Namespace, chosen: Sequence[Subject]) -> list[Cell]:
+def _cells(args: argparse.Namespace, chosen: Sequence[Variant]) -> list[Cell]:
+    from workbench.checking.failures import choose as choose_failures
     from workbench.commands._progress import Reporter
-    from workbench.measure.failures import choose as choose_failures
-    from workbench.measure.matrix import MAX_STATES, matrix
+    from workbench.measure.exploration.matrix import MAX_STATES, matrix
 
     reporter = Reporter()
 
     def progress(done: int, of: int, task: Task) -> None:
-        reporter.say(f"{done} of {of}: {task.subject.label} under {task.event}, {task.size}")
+        reporter.say(f"{done} of {of}: {task.variant.label} under {task.event}, {task.size}")
 
     return matrix(
         chosen,
@@ -102,7 +102,7 @@ def _events(args: argparse.Namespace) -> Any:
 def _sizes(args: argparse.Namespace) -> list[Size] | None:
     """Return the one size that was asked for, None if none was."""
     from workbench import features
-    from workbench.measure.matrix import Size
+    from workbench.measure.exploration.matrix import Size
 
     if args.vcpus is None and args.features is None:
         return None
@@ -110,10 +110,10 @@ def _sizes(args: argparse.Namespace) -> list[Size] | None:
     return [Size(args.vcpus or 1, names)]
 
 
-def _of(cells: Sequence[Cell], subject: Subject, mitigations: str) -> list[Cell]:
-    name = subject.kind.name
+def _of(cells: Sequence[Cell], variant: Variant, mitigations: str) -> list[Cell]:
+    name = variant.kind.name
     return [cell for cell in cells if cell.protocol == name and cell.mitigations == mitigations]
 
 
-def _plus(subject: Subject) -> str:
-    return "+".join(subject.mitigations)
+def _plus(variant: Variant) -> str:
+    return "+".join(variant.mitigations)

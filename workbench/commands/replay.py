@@ -9,7 +9,7 @@ import sys
 
 from workbench import replay
 from workbench.core import contracts
-from workbench.core.errors import WorkbenchError
+from workbench.errors import WorkbenchError
 from workbench.features import choose
 from workbench.protocols import PROTOCOLS, find
 from workbench.replay.reading import ReplayFile, protocols_named

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from workbench.commands import _options
+from workbench.paths import NOTEBOOKS
 
 #: Where the notebooks are: beside the package in a checkout.
-NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
+
 
 
 def add(subparsers: Any) -> None:
@@ -28,7 +29,8 @@ def add(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Measure and write; what was in the directory stays until everything new is there."""
-    from workbench.present import files, notebooks, report
+    from workbench.present import files, report
+    from workbench.present.notebooks import notebooks
     from workbench.present.progress import Progress
 
     parameters = _options.parameters("report", args, args.directory)

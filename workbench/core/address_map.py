@@ -10,13 +10,16 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from workbench.core.contracts import Feature
-from workbench.core.hoststate import VM
+from workbench.core.host_state import VM
 from workbench.core.memory import PAGE_SIZE
 
 #: RAM below 1 MiB is left to firmware and to tests; kernels live above.
 KERNEL_BASE = 0x10_0000
 
 DESCRIPTOR = "descriptor"
+
+#: Kernels that one scenario runs in the same machine, one after the other.
+GENERATIONS = 2
 
 
 class Unit(NamedTuple):

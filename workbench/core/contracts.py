@@ -8,12 +8,12 @@ generators of steps (``workbench.core.steps``); no engine is known to any of the
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Literal, NamedTuple
 
-from workbench.core.errors import WorkbenchError
-from workbench.core.hoststate import DERIVED, VM, Key, area, pending
-from workbench.core.layout import Struct
+from workbench.clayout.layout import Struct
+from workbench.core.host_state import DERIVED, VM, Key, area, pending
 from workbench.core.outcome import ACCEPTED, UNKNOWN
 from workbench.core.steps import Get, Moment, Now, Program, Set
 from workbench.core.vcpu import Vcpu
+from workbench.errors import WorkbenchError
 
 #: When the host writes a payload: at every entry, when requested, once at registration, on an event
 #: (a fault, an interrupt), or never (the guest writes and the host reads).

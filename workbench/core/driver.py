@@ -14,7 +14,7 @@ here are those of the architecture and of KVM's dispatch, never a protocol's:
 from typing import Any
 
 from workbench.core.contracts import Protocol
-from workbench.core.hoststate import VM, register
+from workbench.core.host_state import VM, register
 from workbench.core.outcome import FAULT, HANDLED, UNKNOWN, Outcome
 from workbench.core.steps import GUEST, KERNEL, USER, Exit, Get, Program, Rdmsr, Set, Share, Side, ToUser, Wrmsr
 from workbench.core.vcpu import Vcpu

@@ -11,12 +11,12 @@ from collections import Counter
 from collections.abc import Callable, Hashable, Iterable
 from typing import Any, NamedTuple
 
-from workbench.core.errors import WorkbenchError
-from workbench.core.hoststate import Key
+from workbench.core.host_state import Key
 from workbench.core.memory import GuestMemory
 from workbench.core.steps import GUEST, KERNEL, USER, Exit, Load, Moment, Program, Side, Store, ToUser
 from workbench.core.transition import perform, size_of
 from workbench.core.vcpu import Vcpu
+from workbench.errors import WorkbenchError
 
 MAX_VCPUS = 4096
 
@@ -152,7 +152,7 @@ class Machine:
     # -- questions -----------------------------------------------------------------------------------
 
     def host_entries(self, kind: str) -> dict[Key, Any]:
-        """Return what the host remembers under ``kind`` (see ``workbench.core.hoststate``)."""
+        """Return what the host remembers under ``kind`` (see ``workbench.core.host_state``)."""
         return {key: value for key, value in self.entries.items() if isinstance(key, Key) and key.kind == kind}
 
     def _record_memory(self, cpu: int, side: Side, step: Load | Store, answer: Any) -> None:

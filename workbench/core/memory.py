@@ -13,8 +13,8 @@ from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from workbench.core.errors import GuestMemoryError
 from workbench.core.steps import GUEST, USER, Side
+from workbench.errors import GuestMemoryError
 
 PAGE_SIZE = 4096
 PAGE_SHIFT = 12

@@ -8,24 +8,24 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
+from workbench.clayout.layout import Abi
 from workbench.core import contracts
-from workbench.core.address_map import DESCRIPTOR, AddressMap, Unit
+from workbench.core.address_map import DESCRIPTOR, GENERATIONS, AddressMap, Unit
 from workbench.core.contracts import Feature
-from workbench.core.hoststate import VM, Key
-from workbench.core.layout import Abi
+from workbench.core.host_state import VM, Key
 from workbench.core.outcome import REFUSED, Answer, Fate
 from workbench.core.steps import Note, Program
 from workbench.core.vcpu import Host, Vcpu
 
 
 class Event(Protocol):
-    """What an engine needs of a lifecycle event; both programs yield the steps of ``workbench.core.vmsteps``."""
+    """What an engine needs of a lifecycle event; both programs yield the steps of ``workbench.core.event_steps``."""
 
     @property
     def name(self) -> str: ...
-    def circumstances(self, scenario: "Scenario") -> "Scenario": ...
+    def adapt(self, scenario: "Scenario") -> "Scenario": ...
     def setup(self, scenario: "Scenario") -> Program: ...
-    def strike(self, scenario: "Scenario") -> Program: ...
+    def happen(self, scenario: "Scenario") -> Program: ...
 
 
 def believes(owner: int, feature: str) -> Key:
@@ -77,6 +77,11 @@ class Scenario:
     def owners(self, feature: Feature) -> Sequence[int]:
         """Who has an area of ``feature``: every vCPU, or the VM."""
         return (VM,) if feature.scope == "vm" else range(self.vcpus)
+
+    def unit_at(self, gpa: int) -> Unit | None:
+        """Return the unit of one of the scenario's kernels that holds ``gpa``, or None."""
+        unit = self.addresses.unit_at(gpa)
+        return unit if unit is not None and unit.generation < GENERATIONS else None
 
     # -- guest programs every kernel needs -------------------------------------------------------------
 

@@ -8,8 +8,7 @@ engine's bookkeeping.
 from collections.abc import Callable, Hashable
 from typing import Any, Protocol
 
-from workbench.core.errors import WorkbenchError
-from workbench.core.layout import Abi, Layout, Scalar, Struct
+from workbench.clayout.layout import Abi, Layout, Scalar, Struct
 from workbench.core.outcome import HANDLED
 from workbench.core.steps import (
     GUEST,
@@ -29,6 +28,7 @@ from workbench.core.steps import (
     ToUser,
 )
 from workbench.core.vcpu import Vcpu
+from workbench.errors import WorkbenchError
 
 
 class World(Protocol):

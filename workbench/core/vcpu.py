@@ -7,8 +7,8 @@ host) the machine hands out another record; the next exit is served under that o
 from dataclasses import dataclass, replace
 from typing import Any
 
-from workbench.core.errors import WorkbenchError
-from workbench.core.layout import Abi
+from workbench.clayout.layout import Abi
+from workbench.errors import WorkbenchError
 
 #: CPUID leaf 0x40000000: EBX, ECX, EDX spell "KVMKVMKVM\0\0\0" (Linux arch/x86/include/uapi/asm/kvm_para.h).
 KVM_SIGNATURE = b"KVMKVMKVM\0\0\0"

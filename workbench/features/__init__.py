@@ -1,7 +1,7 @@
 """What is in an area: payload ABIs, one small file each."""
 
 from workbench.core.contracts import Feature
-from workbench.core.errors import WorkbenchError
+from workbench.errors import WorkbenchError
 from workbench.features.async_pf import AsyncPf
 from workbench.features.controls import MigrationControl, PollControl
 from workbench.features.kvmclock import Kvmclock

@@ -7,8 +7,8 @@ It needs more than an address: an interrupt vector, and control bits. No descrip
 has a place for them; where the vector goes is each protocol's numbered clause.
 """
 
+from workbench.clayout.layout import U32
 from workbench.core.contracts import Feature
-from workbench.core.layout import U32
 from workbench.core.steps import Load, Moment, Program, Store
 from workbench.features.payloads import KVM_VCPU_PV_APF_DATA
 

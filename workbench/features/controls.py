@@ -5,8 +5,8 @@ must keep the value in an area, and the host must read it there. Sources: Linux
 Documentation/virt/kvm/x86/msr.rst, MSR_KVM_POLL_CONTROL and MSR_KVM_MIGRATION_CONTROL.
 """
 
+from workbench.clayout.layout import U64
 from workbench.core.contracts import Feature
-from workbench.core.layout import U64
 from workbench.core.steps import Program, Store
 from workbench.features.payloads import CONTROL_WORD
 

@@ -9,8 +9,8 @@ kvm_setup_guest_pvclock; arch/x86/include/asm/kvm_para.h):
   be read. If none of those bits is set, all flags are ignored.
 """
 
+from workbench.clayout.layout import U8, U32, U64, Abi
 from workbench.core.contracts import Feature
-from workbench.core.layout import U8, U32, U64, Abi
 from workbench.core.steps import Load, Moment, Program, Store
 from workbench.features import seqlock
 from workbench.features.payloads import PVCLOCK_VCPU_TIME_INFO

@@ -4,7 +4,7 @@ Linux arch/x86/include/asm/pvclock-abi.h and arch/x86/include/uapi/asm/kvm_para.
 are the ABI's; the struct of the watchdog example is this project's, after the mail of January 2011.
 """
 
-from workbench.core.layout import struct
+from workbench.clayout.layout import struct
 
 PVCLOCK_VCPU_TIME_INFO = struct("""
 struct pvclock_vcpu_time_info {

@@ -5,8 +5,8 @@ reads it back at the next exit (Linux Documentation/virt/kvm/x86/msr.rst, MSR_KV
 arch/x86/kvm/lapic.c, pv_eoi_put_user). Four bytes are documented; the host touches one.
 """
 
+from workbench.clayout.layout import U8, U32
 from workbench.core.contracts import Feature
-from workbench.core.layout import U8, U32
 from workbench.core.steps import Load, Moment, Program, Store
 from workbench.features.payloads import KVM_PV_EOI
 

@@ -7,7 +7,7 @@ arch/x86/include/asm/pvclock.h, pvclock_read_begin and pvclock_read_retry.
 
 from typing import Any
 
-from workbench.core.layout import U32, Layout
+from workbench.clayout.layout import U32, Layout
 from workbench.core.steps import Load, Program, Store
 
 #: How often a guest tries again before it gives up its turn; Linux spins, a model must end.

@@ -5,9 +5,9 @@ the guest zeroes the 64 bytes; the host *adds* to what it finds, under an odd ve
 ``flags`` and padding are not touched; ``preempted`` is cleared. The count begins anew on another host.
 """
 
+from workbench.clayout.layout import U8, U64, Abi
 from workbench.core.contracts import Feature
-from workbench.core.hoststate import baseline
-from workbench.core.layout import U8, U64, Abi
+from workbench.core.host_state import baseline
 from workbench.core.steps import Get, Load, Moment, Program, Set, Store
 from workbench.features import seqlock
 from workbench.features.payloads import KVM_STEAL_TIME

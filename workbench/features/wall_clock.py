@@ -5,8 +5,8 @@ kvm_write_wall_clock, by kvm_write_guest of virt/kvm/kvm_main.c; Documentation/v
 MSR_KVM_WALL_CLOCK_NEW). One area for the VM.
 """
 
+from workbench.clayout.layout import Abi
 from workbench.core.contracts import Feature
-from workbench.core.layout import Abi
 from workbench.core.memory import PAGE_SIZE
 from workbench.core.steps import Moment, Program, Store
 from workbench.features import seqlock

@@ -16,7 +16,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from workbench.core.errors import EngineError
+from workbench.errors import EngineError
 from workbench.fuzz import findings
 from workbench.fuzz.generate import GENERATOR
 from workbench.fuzz.journal import Entry, Journal

@@ -13,7 +13,7 @@ from typing import Any
 from workbench.core.outcome import FAULT, HANDLED, UNKNOWN, Outcome
 from workbench.fuzz.known import Known
 from workbench.fuzz.payload import Payloads
-from workbench.fuzz.sides import Answers, Observed
+from workbench.fuzz.runners import Answers, Observed
 from workbench.replay.grammar import Operation
 
 #: Operations for which the vCPU enters the guest.

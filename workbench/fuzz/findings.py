@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from workbench.core.errors import WorkbenchError
 from workbench.core.outcome import Outcome
+from workbench.errors import WorkbenchError
 from workbench.fuzz.compare import Divergence
 from workbench.replay.grammar import Operation
 from workbench.replay.report import describe

@@ -10,8 +10,8 @@ from random import Random
 from typing import Any, NamedTuple
 
 from workbench.core.vcpu import KVM_SUPPORTED
-from workbench.fuzz import phrases
-from workbench.fuzz.ground import GATING_BITS, SLOTS, Palette, pick
+from workbench.fuzz import scenarios
+from workbench.fuzz.palette import GATING_BITS, SLOTS, Palette, pick
 from workbench.replay.grammar import CHOSEN, Operation
 
 VCPUS = 2
@@ -21,19 +21,19 @@ _OFFERS = 6
 
 #: Phrase, and how often it is chosen among all.
 _PHRASES = (
-    (phrases.anything, 40),
-    (phrases.burst_of_host_accesses, 12),
-    (phrases.register_and_look, 12),
-    (phrases.crossing, 5),
-    (phrases.second_name, 4),
-    (phrases.memory_goes_and_returns, 4),
-    (phrases.same_place, 4),
-    (phrases.init, 3),
-    (phrases.refused, 4),
-    (phrases.wake_all, 5),
-    (phrases.stamp, 5),
-    (phrases.enforcement, 3),
-    (phrases.migration, 2),
+    (scenarios.anything, 40),
+    (scenarios.burst_of_host_accesses, 12),
+    (scenarios.register_and_look, 12),
+    (scenarios.crossing, 5),
+    (scenarios.second_name, 4),
+    (scenarios.memory_goes_and_returns, 4),
+    (scenarios.same_place, 4),
+    (scenarios.init, 3),
+    (scenarios.refused, 4),
+    (scenarios.wake_all, 5),
+    (scenarios.stamp, 5),
+    (scenarios.enforcement, 3),
+    (scenarios.migration, 2),
 )
 _CHOICES = tuple(phrase for phrase, weight in _PHRASES for _ in range(weight))
 
@@ -113,7 +113,7 @@ class Script:
                 continue
             self.cpu = cpu
             if self.rng.random() < 0.2:
-                phrases.burst_of_host_accesses(self)
+                scenarios.burst_of_host_accesses(self)
             self.enforce(self.rng.random() < 0.8)
 
     def add(self, op: str, /, **arguments: Any) -> None:

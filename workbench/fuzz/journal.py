@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, NamedTuple, Self
 
-from workbench.core.errors import WorkbenchError
+from workbench.errors import WorkbenchError
 
 
 class Entry(NamedTuple):

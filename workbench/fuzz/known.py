@@ -12,14 +12,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from workbench.core.errors import WorkbenchError
 from workbench.core.outcome import FAULT, Outcome
-from workbench.core.target import MachineSpec, Target
+from workbench.core.replay_target import MachineSpec, Target
+from workbench.errors import WorkbenchError
+from workbench.paths import DATA
 from workbench.replay.grammar import Operation
 from workbench.replay.reading import parse
 from workbench.replay.runner import perform
 
-DATA = Path(__file__).resolve().parents[1] / "data" / "known_divergences.json"
+KNOWN = DATA / "known_divergences.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,7 @@ class Known:
         return None
 
 
-def load(path: Path = DATA) -> tuple[Entry, ...]:
+def load(path: Path = KNOWN) -> tuple[Entry, ...]:
     """Return all known divergences; raise WorkbenchError if the file is missing or malformed."""
     try:
         records = json.loads(path.read_text())

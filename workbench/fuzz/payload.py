@@ -25,7 +25,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from workbench.fuzz.ground import APF_EN, CLOCK, EOI, OLD_CLOCK, OLD_WALL, RAM_END, STEAL, WALL
+from workbench.fuzz.palette import APF_EN, CLOCK, EOI, OLD_CLOCK, OLD_WALL, RAM_END, STEAL, WALL
 
 
 class Form(NamedTuple):

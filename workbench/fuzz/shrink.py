@@ -7,7 +7,7 @@ Failure-Inducing Input", IEEE TSE 28(2), 2002.
 
 from collections.abc import Callable, Iterator, Sequence
 
-from workbench.core.errors import WorkbenchError
+from workbench.errors import WorkbenchError
 from workbench.replay.grammar import Operation
 from workbench.replay.reading import check_layout
 

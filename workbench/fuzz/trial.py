@@ -4,11 +4,11 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from workbench.core import contracts
-from workbench.core.target import Engine
+from workbench.core.replay_target import Engine
 from workbench.fuzz import known as known_divergences
 from workbench.fuzz.compare import Divergence, Verdict, compare
+from workbench.fuzz.runners import Pool, opener, simulate
 from workbench.fuzz.shrink import shrink
-from workbench.fuzz.sides import Pool, opener, simulate
 from workbench.replay.grammar import Operation
 
 #: Makes the simulated protocol, given the mitigations that make it behave like this kernel.

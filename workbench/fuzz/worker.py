@@ -10,7 +10,7 @@ from multiprocessing.connection import Connection
 from typing import NamedTuple
 
 from workbench.core import contracts
-from workbench.core.errors import WorkbenchError
+from workbench.errors import WorkbenchError
 from workbench.features import choose
 from workbench.fuzz.generate import Options, sequence
 from workbench.fuzz.journal import Entry

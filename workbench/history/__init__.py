@@ -1,6 +1,6 @@
 """History as oracle: a bug modelled as it was must fail as it did, and hold once modelled as fixed."""
 
-from workbench.core.errors import WorkbenchError
+from workbench.errors import WorkbenchError
 from workbench.history.bugs import BUGS, LEFT_OUT
 from workbench.history.case import EVIDENCE, Case, Design
 from workbench.history.cases_kvm import KVM_CASES

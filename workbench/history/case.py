@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from workbench.core.contracts import Feature, Protocol
 from workbench.engines.explore.vm import Bounds
 from workbench.lifecycle.event import Event
-from workbench.measure.exploring import Question
-from workbench.measure.subjects import Subject
+from workbench.measure.exploration.explore import Question
+from workbench.measure.variants import Variant
 
 #: How well a bug is documented, as far as this project could check.
 READ, SECONDARY, INFERRED = "read", "secondary", "inferred"
@@ -31,11 +31,11 @@ class Design:
     @property
     def question(self) -> Question:
         """This design as a question to the explorer."""
-        subject = Subject("+".join((self.kind.name, *self.fixes)), self.kind, self.fixes)
-        return Question(subject, self.event, self.features, self.vcpus, Bounds(updates=self.updates))
+        variant = Variant("+".join((self.kind.name, *self.fixes)), self.kind, self.fixes)
+        return Question(variant, self.event, self.features, self.vcpus, Bounds(updates=self.updates))
 
     def __str__(self) -> str:
-        return f"{self.question.subject.label} / {self.event.name}"
+        return f"{self.question.variant.label} / {self.event.name}"
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ other; once the page is gone from the guest (its memslot deleted, its content mo
 mapping leads to memory that has another owner by now. Whatever does so is marked FOREIGN.
 """
 
-from workbench.core.hoststate import VM, Key
+from workbench.core.host_state import VM, Key
 from workbench.core.memory import PAGE_SIZE
 from workbench.core.steps import Backed, Get, Note, Program, Set, Store
 from workbench.history.properties import FOREIGN

@@ -1,12 +1,12 @@
 """Failures that only history needs: what went wrong outside of the guest's memory, or in the guest's own code.
 
-They stand beside the catalogue of ``workbench.measure.failures`` and are asked together with it. A variant notes what
+They stand beside the catalogue of ``workbench.checking.failures`` and are asked together with it. A variant notes what
 happens as a ghost (the step ``Note``, here also of a host); the property says that it never does.
 """
 
-from workbench.core.facts import Facts
-from workbench.core.ghosts import Ghost
-from workbench.measure.failures import Failure
+from workbench.checking.facts import Facts
+from workbench.checking.failures import Failure
+from workbench.checking.ghosts import Ghost
 
 FOREIGN = Ghost("host touched memory that is not the guest's")
 TRIPPED = Ghost("host met what its code holds impossible")

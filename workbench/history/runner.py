@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from workbench.checking.failures import FAILURES, Failure
 from workbench.engines.explore import FAILS, HOLDS
 from workbench.history.case import Case, Design
 from workbench.history.properties import OWN
-from workbench.measure.exploring import Exploration, TraceRow, explore_question
-from workbench.measure.failures import FAILURES, Failure
+from workbench.measure.exploration.explore import Exploration, TraceRow, explore_question
 
 #: Far more than any case has; a case that reaches it is BOUNDED, and so neither reproduced nor fixed.
 MAX_STATES = 200_000

@@ -1,6 +1,6 @@
 """What happens to a guest: one small file for each lifecycle event."""
 
-from workbench.core.errors import WorkbenchError
+from workbench.errors import WorkbenchError
 from workbench.lifecycle.boot import Boot
 from workbench.lifecycle.controls import AllowMigration, AllowMigrationUnserved, Haltpoll
 from workbench.lifecycle.crash import Crash

@@ -9,10 +9,10 @@ setup_efi_kvm_sev_migration, 73f1b4fece21). KVM has no code for that register: a
 
 from dataclasses import replace
 
+from workbench.core.event_steps import GuestCall
 from workbench.core.scenario import Scenario
 from workbench.core.steps import Program
 from workbench.core.vcpu import CPUID_BITS, KVM_SUPPORTED
-from workbench.core.vmsteps import Invoke
 from workbench.lifecycle.event import Event, enter_all, of_its_own
 from workbench.lifecycle.linux import LinuxKernel
 
@@ -26,7 +26,7 @@ class Haltpoll(Event):
     name = "haltpoll"
     title = "guest polls before it halts"
 
-    def strike(self, scenario: Scenario) -> Program:
+    def happen(self, scenario: Scenario) -> Program:
         kernel = LinuxKernel(scenario)
         for cpu in range(scenario.vcpus):
             yield from of_its_own(cpu, kernel.take_polling)
@@ -40,7 +40,7 @@ class AllowMigration(Event):
     title = "encrypted guest allows migration"
     user_msrs = frozenset({MSR_KVM_MIGRATION_CONTROL})
 
-    def circumstances(self, scenario: Scenario) -> Scenario:
+    def adapt(self, scenario: Scenario) -> Scenario:
         """An encrypted guest with the CPUID bit, which only user space can offer."""
         known = KVM_SUPPORTED if scenario.cpuid is None else scenario.cpuid
         host = replace(scenario.host, user_msrs=scenario.host.user_msrs | self.user_msrs)
@@ -48,11 +48,11 @@ class AllowMigration(Event):
             scenario, encrypted=True, host=host, cpuid=known | {CPUID_BITS["migration_control"]}
         )
 
-    def strike(self, scenario: Scenario) -> Program:
+    def happen(self, scenario: Scenario) -> Program:
         kernel = LinuxKernel(scenario)
         feature = kernel.named("migration_control")
         if feature is not None:
-            yield from of_its_own(0, Invoke(kernel.set_value, (feature,)))
+            yield from of_its_own(0, GuestCall(kernel.set_value, (feature,)))
         yield from enter_all(scenario)
 
 

@@ -11,9 +11,9 @@ Where one call revokes for all CPUs (``Protocol.revokes_everything``), the crash
 the others, and the crash kernel makes it again.
 """
 
+from workbench.core.event_steps import KernelGone, Start, Wait
 from workbench.core.scenario import Scenario
 from workbench.core.steps import Program
-from workbench.core.vmsteps import Forget, Start, Wait
 from workbench.lifecycle.event import Event, enter_all, starting
 from workbench.lifecycle.kexec import next_kernel_boots, revoked_for_all
 from workbench.lifecycle.linux import LinuxKernel
@@ -25,12 +25,12 @@ class Crash(Event):
     name = "crash"
     title = "crash, kernel dump"
 
-    def strike(self, scenario: Scenario) -> Program:
+    def happen(self, scenario: Scenario) -> Program:
         if scenario.protocol.revokes_everything:
             yield from revoked_for_all(scenario)
         else:
             yield from self._revoked_by_one(scenario)
-        yield Forget(tuple(range(scenario.vcpus)))
+        yield KernelGone(tuple(range(scenario.vcpus)))
         yield from enter_all(scenario)
         yield from next_kernel_boots(scenario, 1)
         yield from enter_all(scenario)

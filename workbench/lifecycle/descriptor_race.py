@@ -5,11 +5,11 @@ of KVM's); a broken one by a stray pointer. What is written differs from what wa
 memory. A protocol without a descriptor gives the other vCPU nothing to overwrite.
 """
 
-from workbench.core.layout import U64
+from workbench.clayout.layout import U64
+from workbench.core.event_steps import Enter, GuestCall, Start
 from workbench.core.scenario import Scenario
 from workbench.core.steps import Program, Store
 from workbench.core.vcpu import Vcpu
-from workbench.core.vmsteps import Enter, Invoke, Start
 from workbench.lifecycle.event import Event
 from workbench.lifecycle.linux import LinuxKernel
 
@@ -25,8 +25,8 @@ class DescriptorRace(Event):
         """Only vCPU 0 boots."""
         yield Start(0, LinuxKernel(scenario).boot)
 
-    def strike(self, scenario: Scenario) -> Program:
-        yield Start(scenario.vcpus - 1, Invoke(scribble, (scenario,)))
+    def happen(self, scenario: Scenario) -> Program:
+        yield Start(scenario.vcpus - 1, GuestCall(scribble, (scenario,)))
         yield Enter(0)
 
 

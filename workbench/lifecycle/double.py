@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from workbench.core.contracts import Feature
+from workbench.core.event_steps import Enter, Reassign, Start, Wait, each
 from workbench.core.scenario import Scenario
 from workbench.core.steps import Program, Share
 from workbench.core.vcpu import Vcpu
-from workbench.core.vmsteps import Disown, Enter, Start, Wait, each
 from workbench.lifecycle.event import Event, enter_all, of_its_own
 from workbench.lifecycle.linux import LinuxKernel
 from workbench.lifecycle.scratch import crossing
@@ -27,7 +27,7 @@ class DoubleRegistration(Event):
     name = "double-registration"
     title = "registered twice, same address"
 
-    def strike(self, scenario: Scenario) -> Program:
+    def happen(self, scenario: Scenario) -> Program:
         kernel = LinuxKernel(scenario)
         yield each(range(scenario.vcpus), Wait, lambda cpu: Start(cpu, kernel.online))
         yield from enter_all(scenario)
@@ -68,11 +68,11 @@ class DoubleRegistrationMoved(Event):
     title = "registered again elsewhere"
     kernel: ClassVar[type[MovingKernel]] = MovingKernel
 
-    def strike(self, scenario: Scenario) -> Program:
+    def happen(self, scenario: Scenario) -> Program:
         kernel, addresses = self.kernel(scenario), scenario.addresses
         yield from of_its_own(0, kernel.move)
         yield Wait(0)
-        yield Disown(tuple(addresses.area(0, 0, feature) for feature in kernel.at_boot(scenario.cpu(0))))
+        yield Reassign(tuple(addresses.area(0, 0, feature) for feature in kernel.at_boot(scenario.cpu(0))))
         yield Enter(0)
 
 

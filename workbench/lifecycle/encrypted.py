@@ -7,8 +7,8 @@ must be shared like the areas, and anybody who can write there can change it bet
 
 from dataclasses import replace
 
+from workbench.core.event_steps import GuestProgram
 from workbench.core.scenario import Scenario
-from workbench.core.vmsteps import GuestProgram
 from workbench.lifecycle.event import AtBoot
 from workbench.lifecycle.linux import LinuxKernel
 
@@ -19,7 +19,7 @@ class Encrypted(AtBoot):
     name = "encrypted"
     title = "encrypted guest"
 
-    def circumstances(self, scenario: Scenario) -> Scenario:
+    def adapt(self, scenario: Scenario) -> Scenario:
         """The same guest with encrypted memory."""
         return replace(scenario, encrypted=True)
 

@@ -1,15 +1,15 @@
 """What a lifecycle event is: a guest that has booted, and something that happens to it.
 
-``strike`` is a generator of the steps in ``workbench.core.vmsteps``. The simulator lets the guest boot first
+``happen`` is a generator of the steps in ``workbench.core.event_steps``. The simulator lets the guest boot first
 and measures what the strike costs and does; the explorer lets it strike at any time.
 """
 
 from collections.abc import Callable, Iterable
 from typing import ClassVar
 
+from workbench.core.event_steps import Each, Enter, GuestProgram, Start, Wait, each
 from workbench.core.scenario import Scenario
 from workbench.core.steps import Program
-from workbench.core.vmsteps import Each, Enter, GuestProgram, Start, Wait, each
 from workbench.lifecycle.linux import LinuxKernel
 
 
@@ -24,7 +24,7 @@ class Event:
         """Tell whether this event can happen there; where it cannot, there is nothing to run."""
         return scenario.vcpus >= self.min_vcpus
 
-    def circumstances(self, scenario: Scenario) -> Scenario:
+    def adapt(self, scenario: Scenario) -> Scenario:
         """Return the scenario under which this event takes place (an older host, another ABI ...)."""
         return scenario
 
@@ -32,7 +32,7 @@ class Event:
         """What comes before and is not measured. Default: every vCPU boots."""
         yield from boot_all(scenario)
 
-    def strike(self, scenario: Scenario) -> Program:
+    def happen(self, scenario: Scenario) -> Program:
         """What happens; measured."""
         raise NotImplementedError(f"{type(self).__name__}.strike must be written")
         yield
@@ -49,7 +49,7 @@ class AtBoot(Event):
         return
         yield
 
-    def strike(self, scenario: Scenario) -> Program:
+    def happen(self, scenario: Scenario) -> Program:
         """Every vCPU boots and enters the guest."""
         yield starting(range(scenario.vcpus), lambda cpu: self.coming_up(scenario, cpu))
         yield from enter_all(scenario)

@@ -14,12 +14,12 @@ from functools import cache
 from typing import ClassVar
 
 from workbench.core.contracts import Feature
+from workbench.core.event_steps import Enter, Start, Wait
 from workbench.core.memory import GPA_LIMIT, PAGE_SIZE
 from workbench.core.outcome import REFUSED
 from workbench.core.scenario import Scenario, asked
 from workbench.core.steps import Note, Program, Share
 from workbench.core.vcpu import Vcpu
-from workbench.core.vmsteps import Enter, Start, Wait
 from workbench.lifecycle.event import Event, boot_all
 from workbench.lifecycle.linux import LinuxKernel
 from workbench.lifecycle.scratch import SCRATCH, TARGET_PAGES, crossing, target
@@ -48,7 +48,7 @@ class Hostile(Event):
         """The other vCPUs boot."""
         yield from boot_all(scenario, without=0)
 
-    def strike(self, scenario: Scenario) -> Program:
+    def happen(self, scenario: Scenario) -> Program:
         yield Start(0, HostileKernel(scenario, event=self).attack)
         yield Enter(0)
 
@@ -188,10 +188,10 @@ class HostileEndless(Hostile):
         """Every vCPU boots."""
         yield from boot_all(scenario)
 
-    def strike(self, scenario: Scenario) -> Program:
+    def happen(self, scenario: Scenario) -> Program:
         """Once vCPU 0 has booted, or what it had half registered would be a failure of another kind."""
         yield Wait(0)
-        yield from super().strike(scenario)
+        yield from super().happen(scenario)
 
     def targets(self, scenario: Scenario, cpu: Vcpu) -> Iterator[tuple[Feature, int]]:
         """Yield one feature under ever new names, as far as the protocol can say them, at ever new places."""
@@ -210,6 +210,6 @@ class HostileUserMode(Hostile):
     name = "hostile-user-mode"
     title = "hostile: from user mode"
 
-    def strike(self, scenario: Scenario) -> Program:
+    def happen(self, scenario: Scenario) -> Program:
         yield Start(0, HostileKernel(scenario, event=self).process, cpl=3)
         yield Enter(0)

@@ -6,9 +6,9 @@ every such load writes steal time; before "x86/kvm: Teardown PV features on boot
 and its relatives of Linux 5.13 not every path revoked everything, and the host wrote into reused pages.
 """
 
+from workbench.core.event_steps import Enter, KernelGone, Reassign, Start, Wait
 from workbench.core.scenario import Scenario
 from workbench.core.steps import Program
-from workbench.core.vmsteps import Disown, Enter, Forget, Start, Wait
 from workbench.lifecycle.event import Event, boot_all, enter_all, of_its_own
 from workbench.lifecycle.linux import LinuxKernel
 
@@ -29,7 +29,7 @@ class CpuHotplug(Event):
         """All but the last boot."""
         yield from boot_all(scenario, without=last(scenario))
 
-    def strike(self, scenario: Scenario) -> Program:
+    def happen(self, scenario: Scenario) -> Program:
         yield Start(last(scenario), LinuxKernel(scenario).boot)
         yield from enter_all(scenario)
 
@@ -37,7 +37,7 @@ class CpuHotplug(Event):
 def reuse_memory(scenario: Scenario, cpu: int) -> Program:
     """The offline vCPU's per-CPU page belongs to somebody else, and the host still loads the vCPU."""
     yield Wait(cpu)
-    yield Disown(scenario.addresses.units(0, cpu))
+    yield Reassign(scenario.addresses.units(0, cpu))
     yield Enter(cpu)
 
 
@@ -48,7 +48,7 @@ class CpuUnplug(Event):
     title = "CPU unplug with teardown"
     min_vcpus = 2
 
-    def strike(self, scenario: Scenario) -> Program:
+    def happen(self, scenario: Scenario) -> Program:
         yield from of_its_own(last(scenario), LinuxKernel(scenario).teardown)
         yield from reuse_memory(scenario, last(scenario))
 
@@ -60,7 +60,7 @@ class CpuUnplugWithoutTeardown(Event):
     title = "CPU unplug without teardown"
     min_vcpus = 2
 
-    def strike(self, scenario: Scenario) -> Program:
+    def happen(self, scenario: Scenario) -> Program:
         yield Start(last(scenario), LinuxKernel(scenario).play_dead)
-        yield Forget((last(scenario),))
+        yield KernelGone((last(scenario),))
         yield from reuse_memory(scenario, last(scenario))

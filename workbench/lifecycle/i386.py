@@ -7,11 +7,11 @@ memory ends with the descriptor, it cannot read it at all. Registers have no suc
 
 from dataclasses import dataclass, replace
 
-from workbench.core.layout import Abi
+from workbench.clayout.layout import Abi
+from workbench.core.event_steps import GuestProgram
 from workbench.core.scenario import Scenario
 from workbench.core.steps import Program, Share
 from workbench.core.vcpu import Vcpu
-from workbench.core.vmsteps import GuestProgram
 from workbench.lifecycle.event import AtBoot
 from workbench.lifecycle.linux import LinuxKernel
 
@@ -22,7 +22,7 @@ class I386Guest(AtBoot):
     name = "i386-guest"
     title = "i386 guest"
 
-    def circumstances(self, scenario: Scenario) -> Scenario:
+    def adapt(self, scenario: Scenario) -> Scenario:
         """The same guest, built for i386."""
         return replace(scenario, abi=Abi.I386)
 

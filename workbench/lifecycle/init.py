@@ -5,9 +5,9 @@ further CPUs, firmware. KVM clears all per-vCPU registrations then, but not WALL
 the VM, and not POLL_CONTROL (Linux 6.12 arch/x86/kvm/x86.c, kvm_vcpu_reset; lapic.c, kvm_lapic_reset).
 """
 
+from workbench.core.event_steps import Enter, Init, KernelGone, Start
 from workbench.core.scenario import Scenario
 from workbench.core.steps import Program
-from workbench.core.vmsteps import Enter, Forget, Init, Start
 from workbench.lifecycle.event import Event
 from workbench.lifecycle.hotplug import last
 from workbench.lifecycle.linux import LinuxKernel
@@ -16,7 +16,7 @@ from workbench.lifecycle.linux import LinuxKernel
 def reset(scenario: Scenario) -> Program:
     """The last vCPU receives INIT; what ran on it, and what that believed, is gone."""
     yield Init(last(scenario))
-    yield Forget((last(scenario),))
+    yield KernelGone((last(scenario),))
 
 
 class InitAndOnline(Event):
@@ -25,7 +25,7 @@ class InitAndOnline(Event):
     name = "init"
     title = "INIT, then online again"
 
-    def strike(self, scenario: Scenario) -> Program:
+    def happen(self, scenario: Scenario) -> Program:
         yield from reset(scenario)
         yield Start(last(scenario), LinuxKernel(scenario).online)
         yield Enter(last(scenario))
@@ -37,6 +37,6 @@ class InitOnly(Event):
     name = "init-no-reregister"
     title = "INIT, no registration after it"
 
-    def strike(self, scenario: Scenario) -> Program:
+    def happen(self, scenario: Scenario) -> Program:
         yield from reset(scenario)
         yield Enter(last(scenario))

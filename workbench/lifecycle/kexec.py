@@ -13,22 +13,22 @@ cannot know how the old one ended.
 from collections.abc import Callable
 from typing import Any
 
+from workbench.core.event_steps import KernelGone, Reassign, Start, Wait, WaitAll, each
 from workbench.core.scenario import Scenario
 from workbench.core.steps import Program
-from workbench.core.vmsteps import Disown, Forget, Start, Wait, WaitAll, each
 from workbench.lifecycle.event import Event, enter_all, starting
 from workbench.lifecycle.linux import LinuxKernel
 
 
-def reused_memory(scenario: Scenario) -> Disown:
+def reused_memory(scenario: Scenario) -> Reassign:
     """The step that makes all memory of the old kernel anybody's."""
     addresses = scenario.addresses
-    return Disown(tuple(unit for cpu in (-1, *range(scenario.vcpus)) for unit in addresses.units(0, cpu)))
+    return Reassign(tuple(unit for cpu in (-1, *range(scenario.vcpus)) for unit in addresses.units(0, cpu)))
 
 
 def new_kernel(scenario: Scenario) -> Program:
     """The old kernel's beliefs are gone and its memory is anybody's."""
-    yield Forget(tuple(range(scenario.vcpus)))
+    yield KernelGone(tuple(range(scenario.vcpus)))
     yield reused_memory(scenario)
 
 
@@ -59,12 +59,12 @@ class Kexec(Event):
     name = "kexec"
     title = "kexec with teardown"
 
-    def strike(self, scenario: Scenario) -> Program:
+    def happen(self, scenario: Scenario) -> Program:
         if scenario.protocol.revokes_everything:
             yield from revoked_for_all(scenario, Wait)
             # The memory changes hands whatever the host does for the halted vCPUs; Forget, a ghost, waits for it.
             yield reused_memory(scenario)
-            yield Forget(tuple(range(scenario.vcpus)))
+            yield KernelGone(tuple(range(scenario.vcpus)))
         else:
             yield from self._revoked_by_each(scenario)
             yield from new_kernel(scenario)
@@ -84,7 +84,7 @@ class KexecWithoutTeardown(Event):
     name = "kexec-no-teardown"
     title = "kexec without teardown"
 
-    def strike(self, scenario: Scenario) -> Program:
+    def happen(self, scenario: Scenario) -> Program:
         yield from new_kernel(scenario)
         yield from enter_all(scenario)
         yield from next_kernel_boots(scenario, scenario.vcpus)

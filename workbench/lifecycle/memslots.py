@@ -7,9 +7,9 @@ when memory appears at the address (Linux 6.12 arch/x86/kvm/x86.c record_steal_t
 The memory that returns is fresh: what is written once for each registration (the wall clock) does not return.
 """
 
+from workbench.core.event_steps import AddMemslot, DeleteMemslot
 from workbench.core.scenario import Scenario
 from workbench.core.steps import Program
-from workbench.core.vmsteps import AddSlot, DeleteSlot
 from workbench.lifecycle.event import Event, enter_all
 
 
@@ -19,8 +19,8 @@ class MemslotUnplug(Event):
     name = "memslot-unplug"
     title = "memory unplug"
 
-    def strike(self, scenario: Scenario) -> Program:
-        yield DeleteSlot(scenario.addresses.slot(0))
+    def happen(self, scenario: Scenario) -> Program:
+        yield DeleteMemslot(scenario.addresses.slot(0))
         yield from enter_all(scenario)
 
 
@@ -30,7 +30,7 @@ class MemslotReturn(MemslotUnplug):
     name = "memslot-return"
     title = "memory unplug and return"
 
-    def strike(self, scenario: Scenario) -> Program:
-        yield from super().strike(scenario)
-        yield AddSlot(scenario.addresses.slot(0), scenario.addresses.slot_size)
+    def happen(self, scenario: Scenario) -> Program:
+        yield from super().happen(scenario)
+        yield AddMemslot(scenario.addresses.slot(0), scenario.addresses.slot_size)
         yield from enter_all(scenario)

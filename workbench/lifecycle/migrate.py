@@ -8,10 +8,10 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 from workbench.core.driver import host_side
+from workbench.core.event_steps import HostCall, NewHost, OnHost, Pause, Resume
 from workbench.core.scenario import Scenario
 from workbench.core.steps import Program
 from workbench.core.vcpu import Host
-from workbench.core.vmsteps import Later, NewHost, OnHost, Pause, Resume
 from workbench.lifecycle.event import Event, enter_all
 
 
@@ -37,11 +37,11 @@ def move(
 ) -> Program:
     """Stop, save, arrive on a host that remembers nothing, ``restore`` (if it can), go on."""
     yield Pause()
-    saved = yield OnHost(0, Later(save_on, (scenario,)))
+    saved = yield OnHost(0, HostCall(save_on, (scenario,)))
     yield NewHost(changes)
     knows = dict(changes).get("knows_protocol", Host.knows_protocol)
     if restore is not None and knows:
-        yield OnHost(0, Later(restore, (scenario, saved)))
+        yield OnHost(0, HostCall(restore, (scenario, saved)))
     yield Resume()
 
 
@@ -51,7 +51,7 @@ class Migration(Event):
     restore: ClassVar[Any] = staticmethod(restore_on)  #: a Restore; a type checker would bind it to the event
     changes: ClassVar[tuple[tuple[str, Any], ...]] = ()
 
-    def strike(self, scenario: Scenario) -> Program:
+    def happen(self, scenario: Scenario) -> Program:
         yield from move(scenario, restore=self.restore, changes=self.changes)
         yield from enter_all(scenario)
 

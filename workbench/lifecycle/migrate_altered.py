@@ -13,7 +13,6 @@ from collections.abc import Callable
 from typing import Any
 
 from workbench.core.address_map import DESCRIPTOR, Unit
-from workbench.core.ghosts import unit_at
 from workbench.core.memory import GPA_LIMIT
 from workbench.core.scenario import Scenario
 from workbench.core.steps import Program
@@ -60,7 +59,7 @@ def displaced(scenario: Scenario, saved: tuple[Any, ...], elsewhere: Elsewhere) 
 def _moved(scenario: Scenario, item: Any, elsewhere: Elsewhere) -> Any:
     if type(item) is tuple:
         return tuple(_moved(scenario, part, elsewhere) for part in item)
-    unit = unit_at(scenario, item) if type(item) is int else None
+    unit = scenario.unit_at(item) if type(item) is int else None
     if unit is None or unit.what == DESCRIPTOR:
         return item
     return elsewhere(scenario, unit) + item - scenario.addresses.gpa(unit)  # what is left are control bits

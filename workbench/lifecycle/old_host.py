@@ -17,7 +17,7 @@ class OldHost(AtBoot):
     title = "boot on an older host"
     ignore_msrs = False
 
-    def circumstances(self, scenario: Scenario) -> Scenario:
+    def adapt(self, scenario: Scenario) -> Scenario:
         """The same guest on a host that claims no register."""
         return replace(
             scenario, host=replace(scenario.host, knows_protocol=False, ignore_msrs=self.ignore_msrs)

@@ -7,10 +7,10 @@ because guest and host agree; that the contents are worthless is a property for 
 
 from dataclasses import dataclass
 
+from workbench.core.event_steps import Enter, Start
 from workbench.core.scenario import Scenario
 from workbench.core.steps import Program, Share
 from workbench.core.vcpu import Vcpu
-from workbench.core.vmsteps import Enter, Start
 from workbench.lifecycle.event import Event, boot_all, enter_all
 from workbench.lifecycle.hotplug import last
 from workbench.lifecycle.linux import LinuxKernel
@@ -49,7 +49,7 @@ class Overlap(Event):
         """The other vCPUs boot."""
         yield from boot_all(scenario, without=0)
 
-    def strike(self, scenario: Scenario) -> Program:
+    def happen(self, scenario: Scenario) -> Program:
         yield Start(0, OverlappingKernel(scenario).pile_up)
         yield Enter(0)
 
@@ -65,6 +65,6 @@ class OverlapVcpus(Event):
         """The other vCPUs boot."""
         yield from boot_all(scenario, without=last(scenario))
 
-    def strike(self, scenario: Scenario) -> Program:
+    def happen(self, scenario: Scenario) -> Program:
         yield Start(last(scenario), OverlappingKernel(scenario).squat)
         yield from enter_all(scenario)

@@ -12,10 +12,10 @@ is modelled as INIT; that QEMU also zeroes WALL_CLOCK and POLL_CONTROL then make
 
 from dataclasses import dataclass
 
+from workbench.core.event_steps import Init, Start, Stop, Wait
 from workbench.core.scenario import Scenario
 from workbench.core.steps import Program
 from workbench.core.vcpu import Vcpu
-from workbench.core.vmsteps import Init, Start, Stop, Wait
 from workbench.lifecycle.event import Event, enter_all, of_its_own
 from workbench.lifecycle.linux import LinuxKernel
 
@@ -47,7 +47,7 @@ class SuspendResume(Event):
         for cpu in range(scenario.vcpus):
             yield Start(cpu, kernel.boot)
 
-    def strike(self, scenario: Scenario) -> Program:
+    def happen(self, scenario: Scenario) -> Program:
         kernel = PollingKernel(scenario)
         everyone = range(scenario.vcpus)
         for cpu in (*everyone[1:], 0):

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from workbench.core.errors import WorkbenchError
+from workbench.errors import WorkbenchError
 
 
 def write_file(path: Path, text: str) -> None:

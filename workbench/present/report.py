@@ -8,16 +8,19 @@ from typing import TYPE_CHECKING
 
 from workbench.lifecycle import EVENTS
 from workbench.measure import compare, over_features, over_vcpus, state_entries
-from workbench.measure.growth import POINTS
-from workbench.measure.state import ledger
-from workbench.present import export, figures, images, report_text, tables
+from workbench.measure.comparison.growth import POINTS
+from workbench.measure.comparison.state import ledger
+from workbench.present import export
+from workbench.present.figures import figures, images
 from workbench.present.progress import Progress
+from workbench.present.text import report as report_text
+from workbench.present.text import tables
 
 if TYPE_CHECKING:
     import pandas
     from matplotlib.figure import Figure
 
-    from workbench.present.report_text import Parameters
+    from workbench.present.text.report import Parameters
 
 #: Curves of the report: metric, words for the axis.
 GROWTH = (("exits", "exits"), ("state_bytes", "migration state"), ("guest_memory_bytes", "guest memory"))
@@ -27,11 +30,11 @@ def measure(
     parameters: Parameters, say: Progress, points: Iterable[int] = POINTS
 ) -> dict[str, pandas.DataFrame]:
     """Return all tables of the report by their names."""
-    subjects, features = parameters.subjects, parameters.features
+    variants, features = parameters.variants, parameters.features
     first = parameters.events[0]
     found = {
         "comparison": compare(
-            subjects,
+            variants,
             [event.name for event in parameters.events],
             [feature.name for feature in features],
             parameters.vcpus,
@@ -41,7 +44,7 @@ def measure(
         )
     }
     found["growth_vcpus"] = over_vcpus(
-        subjects,
+        variants,
         features,
         EVENTS["boot"],
         points,
@@ -50,9 +53,9 @@ def measure(
     )
     say("growth over features")
     found["growth_features"] = over_features(
-        subjects, features, parameters.vcpus, EVENTS["boot"], seed=parameters.seed
+        variants, features, parameters.vcpus, EVENTS["boot"], seed=parameters.seed
     )
-    found["state_entries"] = state_entries(subjects, features, parameters.vcpus, first, parameters.seed)
+    found["state_entries"] = state_entries(variants, features, parameters.vcpus, first, parameters.seed)
     found["hidden_state"] = ledger(features)
     return found
 

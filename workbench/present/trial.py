@@ -16,18 +16,18 @@ from enum import Enum
 from textwrap import wrap
 from typing import Any, NamedTuple
 
+from workbench.clayout.abi import Abi
+from workbench.clayout.value import Value
 from workbench.core.contracts import Feature, Protocol, StateEntry
 from workbench.core.driver import guest_side, host_side
-from workbench.core.errors import WorkbenchError
-from workbench.core.hoststate import VM, area
+from workbench.core.host_state import VM, area
 from workbench.core.machine import Machine
-from workbench.core.placement import Abi
+from workbench.core.step_text import step_text, value_text
 from workbench.core.steps import AllVcpus, Backed, Get, Load, Program, Rdmsr, Share, Side, Store, Wrmsr
-from workbench.core.value import Value
 from workbench.core.vcpu import Vcpu
-from workbench.core.wording import step_text, value_text
+from workbench.errors import WorkbenchError
 from workbench.features import FEATURES, choose
-from workbench.measure.subjects import Subject, subject
+from workbench.measure.variants import Variant, variant
 
 RAM_END = 0x20_0000
 SCRATCH = 0x8000
@@ -90,20 +90,20 @@ def _row(number: int, taken: Taken, text: str) -> str:
 
 
 class Trial:
-    """A guest of a few vCPUs under one protocol; ``circumstances`` are fields of :class:`Vcpu` (abi, host ...).
+    """A guest of a few vCPUs under one protocol; ``adapt`` are fields of :class:`Vcpu` (abi, host ...).
 
     ``watch`` is a range of guest memory (gpa, bytes) that is noted after every step.
     Raises WorkbenchError for a protocol, feature or vCPU that is not there.
     """
 
     def __init__(
-        self, protocol: str | type[Protocol] | Subject, features: Sequence[str] | None = None, *,
+        self, protocol: str | type[Protocol] | Variant, features: Sequence[str] | None = None, *,
         vcpus: int = 1, watch: tuple[int, int] = (0, 0), abi: Abi = Abi.X86_64, **circumstances: Any,
     ) -> None:  # fmt: skip
         chosen = choose(None if features is None else list(features))
         if isinstance(protocol, str):
-            protocol = subject(protocol)
-        self.protocol = protocol.protocol(chosen) if isinstance(protocol, Subject) else protocol(chosen)
+            protocol = variant(protocol)
+        self.protocol = protocol.protocol(chosen) if isinstance(protocol, Variant) else protocol(chosen)
         records = [Vcpu(n, SCRATCH + 0x100 * n, abi, **circumstances) for n in range(vcpus)]
         self.machine = Machine(records)
         self.memory = self.machine.memory

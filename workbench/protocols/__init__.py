@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from workbench.core.contracts import Protocol
-from workbench.core.errors import WorkbenchError
+from workbench.errors import WorkbenchError
 from workbench.protocols.generic import Generic
 from workbench.protocols.null import Null
 from workbench.protocols.per_feature import PerFeature

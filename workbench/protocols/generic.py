@@ -42,9 +42,9 @@ import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from workbench.clayout.layout import U8, Value, struct
 from workbench.core.contracts import Feature, Protocol, StateEntry
-from workbench.core.hoststate import VM, Key, area, pending, registry
-from workbench.core.layout import U8, Value, struct
+from workbench.core.host_state import VM, Key, area, pending, registry
 from workbench.core.outcome import ACCEPTED, FAULT, HANDLED, REFUSED, UNKNOWN
 from workbench.core.steps import AllVcpus, Backed, Get, Load, Program, Quiesce, Set, Store, ToUser, Wrmsr
 from workbench.core.vcpu import Vcpu

@@ -36,9 +36,9 @@ R20 Writing 0 revokes (POLL_CONTROL: 1). Linux never clears WALL_CLOCK and ASYNC
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from workbench.clayout.layout import U32
 from workbench.core.contracts import Feature, Protocol, StateEntry
-from workbench.core.hoststate import VM, Key, area, pending, register
-from workbench.core.layout import U32
+from workbench.core.host_state import VM, Key, area, pending, register
 from workbench.core.memory import PAGE_SIZE
 from workbench.core.outcome import ACCEPTED, FAULT, HANDLED, UNKNOWN, Outcome
 from workbench.core.steps import Backed, Get, Load, Program, Set, Store, Wrmsr

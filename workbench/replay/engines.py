@@ -1,17 +1,17 @@
 """Which engines replay, and whether they can here.
 
 An engine is loaded when it is asked for, so that one that cannot run here costs nothing and breaks nothing.
-Its module ``target`` holds an ``Engine`` called ENGINE (``workbench.core.target``).
+Its module ``target`` holds an ``Engine`` called ENGINE (``workbench.core.replay_target``).
 """
 
 from importlib import import_module
 from importlib.util import find_spec
 
-from workbench.core.errors import EngineError, WorkbenchError
-from workbench.core.target import Engine
+from workbench.core.replay_target import Engine
+from workbench.errors import EngineError, WorkbenchError
 
 #: The name on the command line, and the module that serves it.
-ENGINES = {"sim": "workbench.engines.simulate.target", "kvm": "workbench.engines.kvm.target"}
+ENGINES = {"sim": "workbench.engines.simulate.replay_target", "kvm": "workbench.engines.kvm.replay_target"}
 
 
 def find_engine(name: str) -> Engine:

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from workbench.core.errors import GuestMemoryError, WorkbenchError
 from workbench.core.memory import GuestMemory
+from workbench.errors import GuestMemoryError, WorkbenchError
 from workbench.replay.grammar import CHOSEN, Operation, operation
 from workbench.replay.values import NotAllowedError, quote
 

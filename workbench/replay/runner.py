@@ -10,9 +10,9 @@ from contextlib import closing
 from typing import Any, NamedTuple
 
 from workbench.core import contracts
-from workbench.core.errors import WorkbenchError
 from workbench.core.outcome import FAULT, HANDLED, UNKNOWN, Outcome
-from workbench.core.target import Engine, MachineSpec, Target
+from workbench.core.replay_target import Engine, MachineSpec, Target
+from workbench.errors import WorkbenchError
 from workbench.replay.grammar import Operation
 from workbench.replay.reading import ReplayFile
 

@@ -241,8 +241,8 @@ def _answer(i: int, case: Case, found: dict[str, bytes]) -> Answer:
 
 
 def our_answer(text: str, name: str, abi: str) -> Answer:
-    """The same from workbench.core.layout."""
-    from workbench.core.layout import Abi, Layout, struct
+    """The same from workbench.clayout.layout."""
+    from workbench.clayout.layout import Abi, Layout, struct
 
     layout = struct(HEADER + text, name).on(Abi(abi))
     members = {}

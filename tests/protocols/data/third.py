@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from workbench.core.contracts import Feature, Protocol, StateEntry
-from workbench.core.hoststate import VM, Key, area, pending, register
+from workbench.core.host_state import VM, Key, area, pending, register
 from workbench.core.outcome import ACCEPTED, FAULT, HANDLED, REFUSED
 from workbench.core.steps import Backed, Get, Program, Set, ToUser, Wrmsr
 from workbench.core.vcpu import Vcpu

@@ -11,8 +11,9 @@ Usable for any model, not only for protocols:
     3
 """
 
-from workbench.engines.explore.explorer import explore, explore_and_export, to_promela
-from workbench.engines.explore.graph import GraphEdge, GraphNode, Words, as_dot, as_graphml, graph
+from workbench.engines.explore.api import explore, explore_and_export, to_promela
+from workbench.engines.explore.export.graph import GraphEdge, GraphNode, Words, as_dot, as_graphml, graph
+from workbench.engines.explore.export.spin import SecondOpinion, SpinRun, crosscheck, run_spin, second_opinion
 from workbench.engines.explore.model import (
     BLOCKED,
     Model,
@@ -24,7 +25,6 @@ from workbench.engines.explore.model import (
 )
 from workbench.engines.explore.result import BOUNDED, FAILS, HOLDS, Finding, Result
 from workbench.engines.explore.search import Progress
-from workbench.engines.explore.spin import SecondOpinion, SpinRun, crosscheck, run_spin, second_opinion
 from workbench.engines.explore.trace import Trace, TraceStep
 from workbench.engines.explore.view import View
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from workbench.core.errors import WorkbenchError
 from workbench.engines.explore.model import BLOCKED, Model, Property, Rule, SlotVar
-from workbench.engines.explore.positions import Positions
+from workbench.engines.explore.positions.positions import Positions
 from workbench.engines.explore.view import IdState, View
+from workbench.errors import WorkbenchError
 
 if TYPE_CHECKING:
-    from workbench.engines.explore.symmetry import Renamings
+    from workbench.engines.explore.symmetry.representatives import Renamings
 
 
 class Domain:
@@ -163,7 +163,7 @@ class Space:
         self._index: dict[Hashable, int] = {}
         self._projections: dict[tuple[int, Any], Projection] = {}
         self._parts: dict[tuple[Any, ...], Action] = {}
-        self.renamings: Renamings | None = None  # of its symmetry; `workbench.engines.explore.symmetry` makes them
+        self.renamings: Renamings | None = None  # of its symmetry; made by `symmetry.representatives`
         for slot, program in model.slots.items():
             self._declare(SlotVar(slot), None if program is None else self.positions.start(program))
         for name, value in model.variables.items():

@@ -10,12 +10,12 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Any
 
-from workbench.core.errors import WorkbenchError
 from workbench.engines.explore.model import SlotVar
-from workbench.engines.explore.plain import applied
+from workbench.engines.explore.reference import applied
 from workbench.engines.explore.search import State
 from workbench.engines.explore.space import Action, Space
-from workbench.engines.explore.symmetry import Renamings
+from workbench.engines.explore.symmetry.representatives import Renamings
+from workbench.errors import WorkbenchError
 
 
 @dataclass(frozen=True)

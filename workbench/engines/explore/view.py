@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING, Any, Protocol
 
-from workbench.core.errors import WorkbenchError
 from workbench.engines.explore.model import SlotVar
+from workbench.errors import WorkbenchError
 
 if TYPE_CHECKING:
     from workbench.engines.explore.space import Action, Projection, Space

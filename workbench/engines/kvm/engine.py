@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from workbench.core.errors import EngineError
 from workbench.core.outcome import Fate
 from workbench.core.scenario import Event, Scenario
-from workbench.engines.kvm import longmode
+from workbench.engines.kvm.guest import longmode
 from workbench.engines.kvm.machine import KvmMachine
 from workbench.engines.kvm.probe import Probe, probe
 from workbench.engines.kvm.state import Loaded
+from workbench.errors import EngineError
 
 _IGNORE_MSRS = Path("/sys/module/kvm/parameters/ignore_msrs")
 #: Documentation/virt/kvm/api.rst, 4.97: filters do not apply to them.
@@ -52,7 +52,7 @@ def this_host() -> Probe:
 
 def why_not(scenario: Scenario, event: Event) -> str | None:
     """Return why ``event`` cannot be run here, in one line; None if it can."""
-    there = event.circumstances(scenario)
+    there = event.adapt(scenario)
     protocol = there.protocol
     if there.vcpus > longmode.MAX_CPUS:
         return f"{there.vcpus} vCPUs: this engine runs guests of 1 to {longmode.MAX_CPUS}"
@@ -81,11 +81,11 @@ def run_on_kvm(scenario: Scenario, event: Event) -> KvmRun:
     reason = why_not(scenario, event)
     if reason is not None:
         raise NotRunError(reason)
-    scenario = event.circumstances(scenario)
+    scenario = event.adapt(scenario)
     with KvmMachine(scenario) as machine:
         machine.play(event.setup(machine.scenario))
         before = Counter(machine.counts)
-        machine.play(event.strike(machine.scenario))
+        machine.play(event.happen(machine.scenario))
         after = Counter(machine.counts)
         after.subtract(before)
         payloads = machine.watch.payloads()  # before the vCPUs are entered once more, to see what arrives

@@ -19,41 +19,41 @@ from typing import Any, cast
 from workbench.core.address_map import KERNEL_BASE, Unit
 from workbench.core.contracts import Protocol
 from workbench.core.driver import host_side, register_access
-from workbench.core.errors import WorkbenchError
-from workbench.core.hoststate import VM, Key
-from workbench.core.memory import GuestMemory as Shadow
-from workbench.core.outcome import FAULT
-from workbench.core.scenario import Scenario
-from workbench.core.steps import USER, Program, Rdmsr, Wrmsr
-from workbench.core.vcpu import Host
-from workbench.core.vmsteps import (
-    AddSlot,
-    DeleteSlot,
-    Disown,
+from workbench.core.event_steps import (
+    AddMemslot,
+    DeleteMemslot,
     Enter,
-    Forget,
     Init,
-    MoveSlot,
+    KernelGone,
+    MoveMemslot,
     NewHost,
     OnHost,
     Pause,
+    Reassign,
     Resume,
     Start,
     Stop,
     Wait,
     in_order,
 )
+from workbench.core.host_state import VM, Key
+from workbench.core.memory import GuestMemory as Shadow
+from workbench.core.outcome import FAULT
+from workbench.core.scenario import Scenario
+from workbench.core.steps import USER, Program, Rdmsr, Wrmsr
+from workbench.core.vcpu import Host
 from workbench.engines.kvm import state
-from workbench.engines.kvm.cpuid import pv_features
-from workbench.engines.kvm.executor import MsrAnswer
-from workbench.engines.kvm.exits import MsrExit
-from workbench.engines.kvm.guest import Guest
+from workbench.engines.kvm.api.cpuid import pv_features
+from workbench.engines.kvm.api.exits import MsrExit
+from workbench.engines.kvm.guest.executor import MsrAnswer
+from workbench.engines.kvm.guest.guest import Guest
+from workbench.engines.kvm.guest.threads import Pending
+from workbench.engines.kvm.migration import LoadState, OnKvm, SaveState, Slot, Stream, slots_of
+from workbench.engines.kvm.observe import Watch
 from workbench.engines.kvm.programs import Done, GuestCode
 from workbench.engines.kvm.registers import held_by_kvm, native_features
-from workbench.engines.kvm.threads import Pending
-from workbench.engines.kvm.travel import LoadState, OnKvm, SaveState, Slot, Stream, slots_of
-from workbench.engines.kvm.watch import Watch
 from workbench.engines.kvm.world import KvmWorld
+from workbench.errors import WorkbenchError
 
 
 class KvmMachine:
@@ -247,23 +247,23 @@ class KvmMachine:
             else:
                 answer = yield side, step
 
-    def _add_slot(self, step: AddSlot) -> None:
+    def _add_slot(self, step: AddMemslot) -> None:
         self.shadow.add(step.gpa, step.size)
         self.guest.memory.add(step.gpa, step.size, readonly=step.readonly)
 
-    def _delete_slot(self, step: DeleteSlot) -> None:
+    def _delete_slot(self, step: DeleteMemslot) -> None:
         self.guest.memory.delete(slot_at(self.guest, step.gpa))
         self.shadow.delete(step.gpa)
 
-    def _move_slot(self, step: MoveSlot) -> None:
+    def _move_slot(self, step: MoveMemslot) -> None:
         self.guest.memory.move(slot_at(self.guest, step.gpa), step.to)
         self.shadow.move(step.gpa, step.to)
 
-    def _disown(self, step: Disown) -> None:
+    def _disown(self, step: Reassign) -> None:
         units: tuple[Unit, ...] = step.units
         self.watch.disowned.update(units)
 
-    def _forget(self, step: Forget) -> None:
+    def _forget(self, step: KernelGone) -> None:
         gone = {*step.cpus, VM} if 0 in step.cpus else set(step.cpus)
         for key in [key for key in self.notes if isinstance(key, Key) and key.cpu in gone]:
             del self.notes[key]
@@ -287,11 +287,11 @@ _VM_STEPS: dict[type, Callable[[KvmMachine, Any], Any]] = {
     Pause: KvmMachine._pause,
     NewHost: KvmMachine._new_host,
     OnHost: KvmMachine._on_host,
-    AddSlot: KvmMachine._add_slot,
-    DeleteSlot: KvmMachine._delete_slot,
-    MoveSlot: KvmMachine._move_slot,
-    Disown: KvmMachine._disown,
-    Forget: KvmMachine._forget,
+    AddMemslot: KvmMachine._add_slot,
+    DeleteMemslot: KvmMachine._delete_slot,
+    MoveMemslot: KvmMachine._move_slot,
+    Reassign: KvmMachine._disown,
+    KernelGone: KvmMachine._forget,
     Wait: KvmMachine._nothing,
     Stop: KvmMachine._nothing,
     Resume: KvmMachine._nothing,

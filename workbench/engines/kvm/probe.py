@@ -10,9 +10,9 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from workbench.core.errors import WorkbenchError
-from workbench.engines.kvm import cpuid, ioctl
-from workbench.engines.kvm.guest import Guest
+from workbench.engines.kvm.api import cpuid, ioctl
+from workbench.engines.kvm.guest.guest import Guest
+from workbench.errors import WorkbenchError
 
 #: The only API version there has been since Linux 2.6.22; api.rst tells users to refuse any other.
 API_VERSION = 12

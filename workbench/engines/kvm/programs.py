@@ -9,13 +9,13 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from workbench.core.errors import EngineError, WorkbenchError
 from workbench.core.outcome import FAULT
 from workbench.core.steps import Load, Note, Program, Rdmsr, Share, Store, Wrmsr
 from workbench.core.transition import decode, encode, size_of
-from workbench.engines.kvm.executor import Executor, StubResult
-from workbench.engines.kvm.exits import MsrExit
+from workbench.engines.kvm.api.exits import MsrExit
+from workbench.engines.kvm.guest.executor import Executor, StubResult
 from workbench.engines.kvm.world import KvmWorld
+from workbench.errors import EngineError, WorkbenchError
 
 
 class Done(NamedTuple):

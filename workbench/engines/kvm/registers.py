@@ -10,8 +10,8 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from workbench.core.contracts import Feature, Protocol
-from workbench.core.hoststate import VM, area, register
-from workbench.engines.kvm.guest import Guest
+from workbench.core.host_state import VM, area, register
+from workbench.engines.kvm.guest.guest import Guest
 
 
 class Meaning(NamedTuple):

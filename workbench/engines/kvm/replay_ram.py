@@ -5,11 +5,11 @@ millisecond; so slots from before a reset stay until the machine is used, and th
 only zeroed. Nothing of it is visible to guest or replay.
 """
 
-from workbench.core.errors import EngineError, WorkbenchError
-from workbench.engines.kvm import longmode
-from workbench.engines.kvm.guest import Guest
-from workbench.engines.kvm.ioctl import KvmError
-from workbench.engines.kvm.memory import Backing, Memslot
+from workbench.engines.kvm.api.ioctl import KvmError
+from workbench.engines.kvm.api.memory import Backing, Memslot
+from workbench.engines.kvm.guest import longmode
+from workbench.engines.kvm.guest.guest import Guest
+from workbench.errors import EngineError, WorkbenchError
 
 #: What a deleted memslot of this size or less leaves is used again; larger ones go back to the host.
 _SPARE_BYTES = 1 << 20

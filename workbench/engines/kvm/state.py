@@ -11,10 +11,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from workbench.core.errors import WorkbenchError
-from workbench.engines.kvm.cpuid import CpuidEntry
-from workbench.engines.kvm.guest import Guest
-from workbench.engines.kvm.ioctl import (
+from workbench.engines.kvm.api.cpuid import CpuidEntry
+from workbench.engines.kvm.api.ioctl import (
     KVM_GET_DEBUGREGS,
     KVM_GET_LAPIC,
     KVM_GET_MP_STATE,
@@ -32,10 +30,12 @@ from workbench.engines.kvm.ioctl import (
     KVM_SET_XCRS,
     KVM_SET_XSAVE,
 )
-from workbench.engines.kvm.longmode import STUB_SLOT
-from workbench.engines.kvm.memory import PAGE, GuestMemory
-from workbench.engines.kvm.vcpu import Vcpu
-from workbench.engines.kvm.vm import Clock, Vm
+from workbench.engines.kvm.api.memory import PAGE, GuestMemory
+from workbench.engines.kvm.api.vcpu import Vcpu
+from workbench.engines.kvm.api.vm import Clock, Vm
+from workbench.engines.kvm.guest.guest import Guest
+from workbench.engines.kvm.guest.longmode import STUB_SLOT
+from workbench.errors import WorkbenchError
 
 #: KVM's paravirtual MSRs in the order of QEMU's kvm_put_msrs: SYSTEM_TIME, WALL_CLOCK, ASYNC_PF_INT,
 #: ASYNC_PF_EN, PV_EOI_EN, STEAL_TIME, POLL_CONTROL. The second names of the two clocks are not sent.

@@ -11,7 +11,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from workbench.core.outcome import Outcome
-from workbench.engines.kvm.guest import Guest
+from workbench.engines.kvm.guest.guest import Guest
 
 PAGE = 0x1000
 RAM = 0x20_0000  #: bytes of the guest's one memslot, at gpa 0

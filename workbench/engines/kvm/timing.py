@@ -13,8 +13,8 @@ from functools import partial
 from statistics import quantiles
 from typing import NamedTuple
 
-from workbench.engines.kvm.executor import Executor, MsrAnswer
-from workbench.engines.kvm.guest import Guest
+from workbench.engines.kvm.guest.executor import Executor, MsrAnswer
+from workbench.engines.kvm.guest.guest import Guest
 
 STEAL_TIME, SYSTEM_TIME_NEW, WALL_CLOCK_NEW = 0x4B564D03, 0x4B564D01, 0x4B564D00
 TSC = 0x10

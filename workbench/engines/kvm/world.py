@@ -8,12 +8,12 @@ user space, so KERNEL and USER are one side here and :class:`ToUser` changes not
 from collections.abc import Hashable
 from typing import Any, Protocol
 
-from workbench.core.errors import EngineError
 from workbench.core.steps import Exit, Moment, Program, Side, ToUser
 from workbench.core.transition import perform
 from workbench.core.vcpu import Vcpu
-from workbench.engines.kvm import longmode
-from workbench.engines.kvm.guest import Guest
+from workbench.engines.kvm.guest import longmode
+from workbench.engines.kvm.guest.guest import Guest
+from workbench.errors import EngineError
 
 _TSC = 0x10
 

@@ -11,28 +11,28 @@ from functools import partial
 from typing import Any
 
 from workbench.core.address_map import Unit
-from workbench.core.errors import WorkbenchError
-from workbench.core.hoststate import VM, Key
+from workbench.core.event_steps import (
+    AddMemslot,
+    DeleteMemslot,
+    Enter,
+    KernelGone,
+    MoveMemslot,
+    NewHost,
+    OnHost,
+    Pause,
+    Reassign,
+    Resume,
+    in_order,
+)
+from workbench.core.host_state import VM, Key
 from workbench.core.machine import Access, Machine
 from workbench.core.outcome import Fate
 from workbench.core.scenario import Event, Scenario
 from workbench.core.steps import Program, Side
-from workbench.core.vmsteps import (
-    AddSlot,
-    DeleteSlot,
-    Disown,
-    Enter,
-    Forget,
-    MoveSlot,
-    NewHost,
-    OnHost,
-    Pause,
-    Resume,
-    in_order,
-)
 from workbench.engines.simulate.fates import Area, all_fates
-from workbench.engines.simulate.lanes_machine import FEWEST_LANES, AtOnce, keeps_state
+from workbench.engines.simulate.lanes.machine import FEWEST_LANES, AtOnce, keeps_state
 from workbench.engines.simulate.turns import VCPU_STEPS, Turn, alike, read_ahead
+from workbench.errors import WorkbenchError
 
 #: Firmware and tests own the first MiB.
 LOW_RAM = 0x10_0000
@@ -137,11 +137,11 @@ class Simulation:
     def _on_host(self, step: OnHost) -> Any:
         return self.machine.run(step.cpu, step.program())
 
-    def _disown(self, step: Disown) -> None:
+    def _disown(self, step: Reassign) -> None:
         self.disowned.update(step.units)
         self.machine.on_host_store = self._watch if self.disowned else None
 
-    def _forget(self, step: Forget) -> None:
+    def _forget(self, step: KernelGone) -> None:
         gone = {*step.cpus, VM} if 0 in step.cpus else set(step.cpus)
         notes = self.machine.notes
         for key in [key for key in notes if isinstance(key, Key) and key.cpu in gone]:
@@ -174,11 +174,11 @@ class Simulation:
 _VM_STEPS: dict[type, Callable[[Simulation, Any], Any]] = {
     NewHost: Simulation._new_host,
     OnHost: Simulation._on_host,
-    Disown: Simulation._disown,
-    Forget: Simulation._forget,
-    AddSlot: lambda sim, step: sim.machine.memory.add(step.gpa, step.size, readonly=step.readonly),
-    DeleteSlot: lambda sim, step: sim.machine.memory.delete(step.gpa),
-    MoveSlot: lambda sim, step: sim.machine.memory.move(step.gpa, step.to),
+    Reassign: Simulation._disown,
+    KernelGone: Simulation._forget,
+    AddMemslot: lambda sim, step: sim.machine.memory.add(step.gpa, step.size, readonly=step.readonly),
+    DeleteMemslot: lambda sim, step: sim.machine.memory.delete(step.gpa),
+    MoveMemslot: lambda sim, step: sim.machine.memory.move(step.gpa, step.to),
     Pause: lambda sim, step: None,
     Resume: lambda sim, step: None,
 }
@@ -189,14 +189,14 @@ def simulate(scenario: Scenario, event: Event, *, trace: bool = False, lanes: bo
 
     ``lanes=False`` runs every vCPU by itself; the result is the same, only later (``lanes.py`` says why).
     """
-    scenario = event.circumstances(scenario)
+    scenario = event.adapt(scenario)
     simulation = Simulation(scenario, trace=trace, lanes=lanes)
     machine = simulation.machine
     simulation.play(event.setup(scenario))
     before = Counter(machine.counts)
     if machine.trace is not None:
         machine.trace.clear()
-    simulation.play(event.strike(scenario))
+    simulation.play(event.happen(scenario))
     after = Counter(machine.counts)
     after.subtract(before)
     return Run(

@@ -12,7 +12,7 @@ from workbench.core.machine import Machine
 from workbench.core.outcome import Fate
 from workbench.core.scenario import Evidence, Scenario, asked, believes, fate_of
 from workbench.core.steps import Side
-from workbench.engines.simulate.lanes_machine import FEWEST_LANES, AtOnce, LaneMachine
+from workbench.engines.simulate.lanes.machine import FEWEST_LANES, AtOnce, LaneMachine
 
 #: (owner, feature name) of an area.
 Area = tuple[int, str]

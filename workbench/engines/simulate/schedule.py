@@ -8,41 +8,35 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from workbench.core.errors import WorkbenchError
-from workbench.core.facts import Facts
-from workbench.core.ghosts import GHOST_KINDS, LEFT_BEHIND, OwnerOf, Watch, was_area
-from workbench.core.hoststate import DERIVED, VM, Key
-from workbench.core.scenario import Event, Scenario
-from workbench.core.spontaneous import (
+from workbench.checking.environment import (
     EVENT,
-    Begin,
     cpu_of,
     entry,
     entry_slot,
+    environment_actions,
     event_program,
     guest_program,
-    happenings,
     is_quiet,
     program_name,
     serves_exit,
     vcpu_slot,
 )
-from workbench.core.steps import GUEST, KERNEL, Exit, Program, Quiesce, Side
-from workbench.core.still import StillMachine
-from workbench.core.transition import perform
-from workbench.core.vcpu import Vcpu
-from workbench.core.vmsteps import (
-    AddSlot,
-    DeleteSlot,
-    Disown,
+from workbench.checking.facts import Facts
+from workbench.checking.frozen_clock import FrozenMachine
+from workbench.checking.ghosts import GHOST_KINDS, LEFT_BEHIND, OwnerOf, Watch, was_area
+from workbench.core.event_steps import (
+    AddMemslot,
+    Begin,
+    DeleteMemslot,
     Each,
     Enter,
-    Forget,
     Init,
-    MoveSlot,
+    KernelGone,
+    MoveMemslot,
     NewHost,
     OnHost,
     Pause,
+    Reassign,
     Resume,
     Start,
     Stop,
@@ -50,8 +44,14 @@ from workbench.core.vmsteps import (
     WaitAll,
     in_order,
 )
-from workbench.core.wording import step_text
+from workbench.core.host_state import DERIVED, VM, Key
+from workbench.core.scenario import Event, Scenario
+from workbench.core.step_text import step_text
+from workbench.core.steps import GUEST, KERNEL, Exit, Program, Quiesce, Side
+from workbench.core.transition import perform
+from workbench.core.vcpu import Vcpu
 from workbench.engines.simulate.engine import LOW_RAM
+from workbench.errors import WorkbenchError
 
 #: Pending in a slot: (side, step) of a vCPU's or host's program, or a step of the event.
 Pending = Any
@@ -80,7 +80,7 @@ class Running:
             self.pending = None
 
 
-class WatchedMachine(StillMachine):
+class WatchedMachine(FrozenMachine):
     """A machine that keeps the ghosts of the slot whose turn it is."""
 
     def __init__(self, scenario: Scenario) -> None:
@@ -127,17 +127,17 @@ class Schedule(Facts):
     """A machine under a scenario and an event, whose turns are given; also the facts of its state."""
 
     def __init__(self, scenario: Scenario, event: Event) -> None:
-        self.scenario = event.circumstances(scenario)
+        self.scenario = event.adapt(scenario)
         self.machine = WatchedMachine(self.scenario)
         self.machine.memory.add(0, LOW_RAM)
         for generation in (0, 1):
             self.machine.memory.add(self.scenario.addresses.slot(generation), self.scenario.addresses.slot_size)
-        self._happenings = happenings(self.scenario)
+        self._happenings = environment_actions(self.scenario)
         self._starts: dict[str, Start] = {}
         self._running: dict[str, Running] = {}
         for step in in_order(event.setup(self.scenario)):
             self._begin(self._known(step))
-        self._running[EVENT] = Running(event_program(self.scenario, event.strike(self.scenario), self._known))
+        self._running[EVENT] = Running(event_program(self.scenario, event.happen(self.scenario), self._known))
 
     # -- taking turns ----------------------------------------------------------------------------------
 
@@ -251,14 +251,14 @@ class Schedule(Facts):
         for index, cpu in self.machine.cpus.items():
             self.machine.cpus[index] = cpu.but(host=replace(cpu.host, **dict(step.changes)))
 
-    def _add_slot(self, step: AddSlot) -> None:
+    def _add_slot(self, step: AddMemslot) -> None:
         self.machine.memory.add(step.gpa, step.size, readonly=step.readonly)
 
-    def _disown(self, step: Disown) -> None:
+    def _disown(self, step: Reassign) -> None:
         for unit in step.units:
             self.machine.ghosts[OwnerOf(unit)] = "other"
 
-    def _forget(self, step: Forget) -> None:
+    def _forget(self, step: KernelGone) -> None:
         for cpu in step.cpus:
             self._stop(cpu)
         gone = {*step.cpus, VM} if 0 in step.cpus else set(step.cpus)
@@ -302,9 +302,9 @@ _VM_STEPS: Mapping[type, Callable[[Schedule, Any], Any]] = {
     Resume: Schedule._resume,
     NewHost: Schedule._new_host,
     OnHost: lambda schedule, step: None,
-    AddSlot: Schedule._add_slot,
-    DeleteSlot: lambda schedule, step: schedule.machine.memory.delete(step.gpa),
-    MoveSlot: lambda schedule, step: schedule.machine.memory.move(step.gpa, step.to),
-    Disown: Schedule._disown,
-    Forget: Schedule._forget,
+    AddMemslot: Schedule._add_slot,
+    DeleteMemslot: lambda schedule, step: schedule.machine.memory.delete(step.gpa),
+    MoveMemslot: lambda schedule, step: schedule.machine.memory.move(step.gpa, step.to),
+    Reassign: Schedule._disown,
+    KernelGone: Schedule._forget,
 }

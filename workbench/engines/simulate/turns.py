@@ -12,9 +12,9 @@ from typing import Any
 
 from workbench.core.contracts import Protocol
 from workbench.core.driver import guest_side, host_side
+from workbench.core.event_steps import Enter, Init, Start, Stop, Wait
 from workbench.core.machine import Machine
 from workbench.core.steps import Program
-from workbench.core.vmsteps import Enter, Init, Start, Stop, Wait
 
 #: The steps of one vCPU that come together.
 Turn = list[Any]

@@ -12,9 +12,9 @@ Sources: Linux arch/arm64/kvm/pvtime.c, Documentation/virt/kvm/arm/pvtime.rst. R
 from collections.abc import Mapping
 from typing import ClassVar
 
+from workbench.clayout.layout import U32, U64, struct
 from workbench.core.contracts import Feature, Protocol
-from workbench.core.hoststate import area, register
-from workbench.core.layout import U32, U64, struct
+from workbench.core.host_state import area, register
 from workbench.core.outcome import ACCEPTED, REFUSED, UNKNOWN, Outcome
 from workbench.core.steps import Get, Moment, Note, Program, Rdmsr, Set, Store
 from workbench.core.vcpu import Vcpu

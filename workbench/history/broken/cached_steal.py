@@ -19,9 +19,9 @@ V7  Mitigation ``compare-address``: only if that is what the register says ("KVM
 
 from typing import ClassVar
 
+from workbench.clayout.layout import U8, U64
 from workbench.core.contracts import Feature
-from workbench.core.hoststate import Key, area, register
-from workbench.core.layout import U8, U64
+from workbench.core.host_state import Key, area, register
 from workbench.core.outcome import FAULT, HANDLED
 from workbench.core.steps import Get, Now, Program, Set, Store
 from workbench.core.vcpu import Vcpu

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from workbench.core.contracts import Feature, Protocol
-from workbench.core.hoststate import VM, area, register
+from workbench.core.host_state import VM, area, register
 from workbench.core.outcome import ACCEPTED, FAULT, HANDLED, REFUSED
 from workbench.core.steps import Get, Program, Set, Wrmsr
 from workbench.core.vcpu import Vcpu

@@ -12,7 +12,7 @@ says of Hyper-V what holds here: in a panic the registers of other CPUs cannot b
 
 from typing import ClassVar
 
-from workbench.core.hoststate import area, register
+from workbench.core.host_state import area, register
 from workbench.core.outcome import HANDLED
 from workbench.core.steps import Program, Set, Wrmsr
 from workbench.core.vcpu import Vcpu

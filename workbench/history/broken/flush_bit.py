@@ -11,9 +11,9 @@ Source: CVE-2019-3016 (Firecracker, production host setup; 1eff70a9abd4 is a par
 
 from typing import ClassVar
 
+from workbench.clayout.layout import U8
 from workbench.core.contracts import Feature
-from workbench.core.hoststate import area
-from workbench.core.layout import U8
+from workbench.core.host_state import area
 from workbench.core.steps import Get, Load, Note, Program, Store
 from workbench.core.vcpu import Vcpu
 from workbench.features.steal_time import PREEMPTED

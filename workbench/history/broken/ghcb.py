@@ -11,9 +11,9 @@ Source: CVE-2023-4155; the guest could make the host call itself without end. In
 from collections.abc import Mapping
 from typing import ClassVar
 
+from workbench.clayout.layout import U64, struct
 from workbench.core.contracts import Feature, Protocol
-from workbench.core.hoststate import area
-from workbench.core.layout import U64, struct
+from workbench.core.host_state import area
 from workbench.core.outcome import ACCEPTED, FAULT, HANDLED, REFUSED
 from workbench.core.steps import Load, Program, Set, Store, Wrmsr
 from workbench.core.vcpu import Vcpu

@@ -12,9 +12,9 @@ V6  Mitigation ``fault-like-hypercall``: both do. This project's.
 from collections.abc import Mapping
 from typing import ClassVar
 
+from workbench.clayout.layout import U64, struct
 from workbench.core.contracts import Feature
-from workbench.core.hoststate import area
-from workbench.core.layout import U64, struct
+from workbench.core.host_state import area
 from workbench.core.steps import Backed, Get, Moment, Program, Store
 from workbench.core.vcpu import Vcpu
 from workbench.history.broken.call import Call

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from workbench.core.contracts import Feature, Protocol
-from workbench.core.hoststate import area, register
+from workbench.core.host_state import area, register
 from workbench.core.outcome import ACCEPTED, FAULT, HANDLED, REFUSED
 from workbench.core.steps import Get, Note, Program, Set, Wrmsr
 from workbench.core.vcpu import Vcpu

@@ -4,7 +4,7 @@ V1  The register takes the new value; then the address is looked up; a failure i
 Source: afd67ee3cbbd, the fix (Vitaly Kuznetsov, 8 November 2021).
 """
 
-from workbench.core.hoststate import area
+from workbench.core.host_state import area
 from workbench.core.outcome import FAULT, HANDLED
 from workbench.core.steps import Backed, Program, Set
 from workbench.core.vcpu import Vcpu

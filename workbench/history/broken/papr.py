@@ -15,9 +15,9 @@ Sources: Linux arch/powerpc/kvm/book3s_hv.c (do_h_register_vpa, kvmppc_set_one_r
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
+from workbench.clayout.layout import U16, U64, struct
 from workbench.core.contracts import Feature
-from workbench.core.hoststate import register
-from workbench.core.layout import U16, U64, struct
+from workbench.core.host_state import register
 from workbench.core.steps import Get, Load, Moment, Program, Store
 from workbench.core.vcpu import Vcpu
 from workbench.history.broken.call import Call

@@ -12,7 +12,7 @@ Sources: CESA-2013:0727; "KVM: x86: fix for buffer overflow in handling of MSR_K
 from typing import ClassVar
 
 from workbench.core.contracts import Feature
-from workbench.core.hoststate import area, pending, register
+from workbench.core.host_state import area, pending, register
 from workbench.core.outcome import HANDLED
 from workbench.core.steps import Get, Now, Program, Set
 from workbench.core.vcpu import Vcpu

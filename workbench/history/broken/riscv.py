@@ -20,9 +20,9 @@ The steal-time structure is taken to be x86's: the size, the alignment and the v
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
+from workbench.clayout.layout import U64, struct
 from workbench.core.contracts import Feature
-from workbench.core.hoststate import area
-from workbench.core.layout import U64, struct
+from workbench.core.host_state import area
 from workbench.core.outcome import HANDLED
 from workbench.core.steps import Get, Moment, Note, Program, Store
 from workbench.core.vcpu import Vcpu

@@ -11,9 +11,9 @@ Source: Linux arch/x86/coco/tdx/tdx.c (tdx_hcall_get_quote), drivers/virt/coco/t
 from collections.abc import Mapping
 from typing import Any
 
+from workbench.clayout.layout import U64, struct
 from workbench.core.contracts import Feature, Protocol
-from workbench.core.hoststate import area, registry
-from workbench.core.layout import U64, struct
+from workbench.core.host_state import area, registry
 from workbench.core.outcome import ACCEPTED, FAULT, HANDLED, REFUSED
 from workbench.core.steps import Get, Load, Moment, Program, Set, Store, ToUser, Wrmsr
 from workbench.core.vcpu import Vcpu

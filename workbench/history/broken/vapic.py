@@ -11,9 +11,9 @@ Source: CVE-2013-6368, "KVM: x86: Convert vapic synchronization to _cached funct
 from collections.abc import Mapping
 from typing import ClassVar
 
+from workbench.clayout.layout import U32, struct
 from workbench.core.contracts import Feature
-from workbench.core.hoststate import area
-from workbench.core.layout import U32, struct
+from workbench.core.host_state import area
 from workbench.core.steps import Get, Moment, Now, Program, Store, ToUser
 from workbench.core.vcpu import Vcpu
 from workbench.history.broken.call import Call

@@ -10,7 +10,7 @@ fcfbc617547f (callers could go on with a cache whose making had failed).
 
 from typing import ClassVar
 
-from workbench.core.hoststate import area, pending, register
+from workbench.core.host_state import area, pending, register
 from workbench.core.memory import GPA_LIMIT, PAGE_SIZE
 from workbench.core.outcome import HANDLED
 from workbench.core.steps import Backed, Program, Set

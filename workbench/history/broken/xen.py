@@ -21,9 +21,9 @@ The runstate area is taken to be Linux's steal time: 64 bytes that the host writ
 from collections.abc import Mapping
 from typing import ClassVar
 
+from workbench.clayout.layout import U64, struct
 from workbench.core.contracts import Feature
-from workbench.core.hoststate import area, register
-from workbench.core.layout import U64, struct
+from workbench.core.host_state import area, register
 from workbench.core.outcome import HANDLED
 from workbench.core.steps import Get, Load, Moment, Note, Program, Store, Wrmsr
 from workbench.core.vcpu import Vcpu

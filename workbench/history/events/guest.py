@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 
+from workbench.clayout.layout import U8, U64
 from workbench.core.driver import host_side
-from workbench.core.layout import U8, U64
+from workbench.core.event_steps import Enter, HostCall, KernelGone, OnHost, Reassign, Start, Wait
 from workbench.core.scenario import Scenario
 from workbench.core.steps import Load, Note, Program, Store
 from workbench.core.vcpu import Vcpu
-from workbench.core.vmsteps import Disown, Enter, Forget, Later, OnHost, Start, Wait
 from workbench.features.steal_time import PREEMPTED
 from workbench.history.events.host import places_areas
 from workbench.history.properties import FLUSH_LEFT_TO_HOST, GUEST_TRIPPED
@@ -29,8 +29,8 @@ class UnmapWhileReading(Event):
     def __init__(self, grace: bool) -> None:
         self.grace = grace
 
-    def strike(self, scenario: Scenario) -> Program:
-        yield OnHost(0, Later(places_areas, (scenario,)))
+    def happen(self, scenario: Scenario) -> Program:
+        yield OnHost(0, HostCall(places_areas, (scenario,)))
         for cpu in range(scenario.vcpus):
             yield from of_its_own(cpu, LinuxKernel(scenario).boot)
         yield from of_its_own(0, maps)
@@ -82,7 +82,7 @@ class UserMode(Event):
         """Boot vCPU 0 with its area mapped."""
         yield Start(0, IsolatingKernel(scenario).boot)
 
-    def strike(self, scenario: Scenario) -> Program:
+    def happen(self, scenario: Scenario) -> Program:
         yield from of_its_own(0, unmaps)
         yield Wait(0)
         yield Enter(0)
@@ -105,12 +105,12 @@ class RemoteFlush(Event):
     title = "TLB flush of a preempted vCPU"
     min_vcpus = 2
 
-    def strike(self, scenario: Scenario) -> Program:
+    def happen(self, scenario: Scenario) -> Program:
         addresses, feature = scenario.addresses, scenario.supported()[0]
         for cpu in range(scenario.vcpus):
             yield Wait(cpu)
         gpa = addresses.gpa(addresses.area(0, 0, feature))
-        yield OnHost(0, Later(preempts, (gpa,)))
+        yield OnHost(0, HostCall(preempts, (gpa,)))
         yield Start(1, RemoteFlusher(gpa).flush)
         yield Enter(0)
 
@@ -146,9 +146,9 @@ class TimedOut(Event):
     def __init__(self, gives_back: bool) -> None:
         self.gives_back = gives_back
 
-    def strike(self, scenario: Scenario) -> Program:
+    def happen(self, scenario: Scenario) -> Program:
         yield Wait(0)
         if self.gives_back:
-            yield Forget((0,))
-            yield Disown(scenario.addresses.units(0, 0))
+            yield KernelGone((0,))
+            yield Reassign(scenario.addresses.units(0, 0))
         yield Enter(0)

@@ -3,10 +3,10 @@
 from dataclasses import replace
 
 from workbench.core.driver import host_side
+from workbench.core.event_steps import Enter, HostCall, OnHost
 from workbench.core.memory import PAGE_SIZE
 from workbench.core.scenario import Scenario
 from workbench.core.steps import Program
-from workbench.core.vmsteps import Enter, Later, OnHost
 from workbench.history.hostmap import move_page
 from workbench.lifecycle.event import AtBoot, Event
 
@@ -17,10 +17,10 @@ class PageMoved(Event):
     name = "page-moved"
     title = "host moves a guest page"
 
-    def strike(self, scenario: Scenario) -> Program:
+    def happen(self, scenario: Scenario) -> Program:
         feature = scenario.supported()[0]
         gpa = scenario.addresses.gpa(scenario.addresses.area(0, 0, feature))
-        yield OnHost(0, Later(page_moves, (gpa // PAGE_SIZE,)))
+        yield OnHost(0, HostCall(page_moves, (gpa // PAGE_SIZE,)))
         yield Enter(0)
 
 
@@ -35,9 +35,9 @@ class HostAllocated(AtBoot):
     name = "host-allocated"
     title = "boot, areas placed by the VMM"
 
-    def strike(self, scenario: Scenario) -> Program:
-        yield OnHost(0, Later(places_areas, (scenario,)))
-        yield from super().strike(scenario)
+    def happen(self, scenario: Scenario) -> Program:
+        yield OnHost(0, HostCall(places_areas, (scenario,)))
+        yield from super().happen(scenario)
 
 
 class EncryptedHostAllocated(HostAllocated):
@@ -46,7 +46,7 @@ class EncryptedHostAllocated(HostAllocated):
     name = "encrypted-host-allocated"
     title = "encrypted boot, areas placed by the VMM"
 
-    def circumstances(self, scenario: Scenario) -> Scenario:
+    def adapt(self, scenario: Scenario) -> Scenario:
         """The same guest with encrypted memory."""
         return replace(scenario, encrypted=True)
 

@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 
 from workbench.core.contracts import Feature
+from workbench.core.event_steps import AddMemslot, Enter, Wait
 from workbench.core.memory import GPA_LIMIT, PAGE_SIZE
 from workbench.core.scenario import Scenario
 from workbench.core.steps import Program
 from workbench.core.vcpu import Vcpu
-from workbench.core.vmsteps import AddSlot, Enter, Wait
 from workbench.lifecycle.event import boot_all, enter_all, of_its_own
 from workbench.lifecycle.hostile import Hostile, HostileKernel, renamed
 from workbench.lifecycle.linux import LinuxKernel
@@ -24,7 +24,7 @@ class ThenHostile(Hostile):
         """Every vCPU boots."""
         yield from boot_all(scenario)
 
-    def strike(self, scenario: Scenario) -> Program:
+    def happen(self, scenario: Scenario) -> Program:
         yield from of_its_own(0, HostileKernel(scenario, event=self).attack)
         yield Wait(0)
         yield Enter(0)
@@ -103,8 +103,8 @@ class BadBaseThenMigration(BadBase):
     name = "bad-base-then-migration"
     title = "registered outside RAM, then migrated"
 
-    def strike(self, scenario: Scenario) -> Program:
-        yield from super().strike(scenario)
+    def happen(self, scenario: Scenario) -> Program:
+        yield from super().happen(scenario)
         yield from move(scenario)
         yield from enter_all(scenario)
 
@@ -115,9 +115,9 @@ class HighMemory(Hostile):
     name = "high-memory"
     title = "area above 4 GiB"
 
-    def strike(self, scenario: Scenario) -> Program:
-        yield AddSlot(HIGH_MEMORY, PAGE_SIZE)
-        yield from super().strike(scenario)
+    def happen(self, scenario: Scenario) -> Program:
+        yield AddMemslot(HIGH_MEMORY, PAGE_SIZE)
+        yield from super().happen(scenario)
 
     def place(self, scenario: Scenario, cpu: Vcpu, index: int, feature: Feature) -> int:
         """Return the first gpa above 4 GiB."""

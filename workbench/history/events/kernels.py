@@ -1,8 +1,8 @@
 """Kernels that go: hibernation, and a last call that revokes for all."""
 
+from workbench.core.event_steps import KernelGone, Start, Wait
 from workbench.core.scenario import Scenario
 from workbench.core.steps import Program
-from workbench.core.vmsteps import Forget, Start, Wait
 from workbench.lifecycle.event import Event, enter_all, of_its_own
 from workbench.lifecycle.kexec import new_kernel, revoked_for_all
 from workbench.lifecycle.linux import LinuxKernel
@@ -17,7 +17,7 @@ class Shutdown(Event):
     def __init__(self, every_cpu: bool) -> None:
         self.every_cpu = every_cpu
 
-    def strike(self, scenario: Scenario) -> Program:
+    def happen(self, scenario: Scenario) -> Program:
         old, new = LinuxKernel(scenario), LinuxKernel(scenario, 1)
         for cpu in range(scenario.vcpus):
             revokes = self.every_cpu or not cpu
@@ -41,7 +41,7 @@ class Hibernation(Event):
     def __init__(self, boot_cpu_revokes: bool) -> None:
         self.boot_cpu_revokes = boot_cpu_revokes
 
-    def strike(self, scenario: Scenario) -> Program:
+    def happen(self, scenario: Scenario) -> Program:
         old, image = LinuxKernel(scenario), LinuxKernel(scenario, 1)
         cpus = tuple(range(scenario.vcpus))
         for cpu in cpus:
@@ -57,7 +57,7 @@ class Hibernation(Event):
 
 def all_forget(scenario: Scenario) -> Program:
     """The kernel that believed anything is gone; its memory lies there untouched."""
-    yield Forget(tuple(range(scenario.vcpus)))
+    yield KernelGone(tuple(range(scenario.vcpus)))
 
 
 class RevokedForAll(Event):
@@ -73,7 +73,7 @@ class RevokedForAll(Event):
     def __init__(self, reuses_memory: bool) -> None:
         self.reuses_memory = reuses_memory
 
-    def strike(self, scenario: Scenario) -> Program:
+    def happen(self, scenario: Scenario) -> Program:
         new = LinuxKernel(scenario, 1)
         yield from revoked_for_all(scenario)
         yield from (new_kernel(scenario) if self.reuses_memory else all_forget(scenario))

@@ -28,6 +28,6 @@ class MigrateHiddenClock(Migrate):
     name = "migrate-hidden-clock"
     title = "migration, kvmclock hidden"
 
-    def circumstances(self, scenario: Scenario) -> Scenario:
+    def adapt(self, scenario: Scenario) -> Scenario:
         """The same guest without the CPUID bits of kvmclock."""
         return replace(scenario, cpuid=KVM_SUPPORTED - {0, 3})

@@ -1,10 +1,10 @@
 """A whole virtual machine as a model for the explorer: protocol, features, event, every interleaving."""
 
+from workbench.engines.explore.vm.discover import explore_machine
 from workbench.engines.explore.vm.export import machine_graph, machine_promela
 from workbench.engines.explore.vm.facts import ViewFacts, asking
-from workbench.engines.explore.vm.learn import explore_machine
 from workbench.engines.explore.vm.model import Bounds, MachineModel
-from workbench.engines.explore.vm.symmetric import Merging
+from workbench.engines.explore.vm.symmetry.interchange import Merging
 
 __all__ = [
     "Bounds",

@@ -5,28 +5,29 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from workbench.core.ghosts import GHOST_KINDS, OwnerOf
-from workbench.core.hoststate import VM, Key
-from workbench.core.spontaneous import Begin, entry_slot, vcpu_slot
-from workbench.core.vmsteps import (
-    AddSlot,
-    DeleteSlot,
-    Disown,
+from workbench.checking.environment import entry_slot, vcpu_slot
+from workbench.checking.ghosts import GHOST_KINDS, OwnerOf
+from workbench.core.event_steps import (
+    AddMemslot,
+    Begin,
+    DeleteMemslot,
     Enter,
-    Forget,
     Init,
-    MoveSlot,
+    KernelGone,
+    MoveMemslot,
     NewHost,
     OnHost,
     Pause,
+    Reassign,
     Resume,
     Stop,
     Wait,
     WaitAll,
 )
+from workbench.core.host_state import VM, Key
 from workbench.engines.explore.model import BLOCKED
 from workbench.engines.explore.view import View
-from workbench.engines.explore.vm.names import MEMSLOTS, PAUSED, PauseAs, record, stopped
+from workbench.engines.explore.vm.variables import MEMSLOTS, PAUSED, PauseAs, record, stopped
 from workbench.engines.explore.vm.world import watch_of
 
 if TYPE_CHECKING:
@@ -84,35 +85,35 @@ def _pause(machine: MachineModel, view: View, step: Pause | PauseAs) -> Any:
 
 def _resume(machine: MachineModel, view: View, step: Resume) -> Any:
     view[PAUSED] = False
-    watch_of(machine.scenario, machine.atoms, view).goes_on(machine.held(view))
+    watch_of(machine.scenario, machine.cells, view).goes_on(machine.held(view))
     return None
 
 
 def _new_host(machine: MachineModel, view: View, step: NewHost) -> Any:
-    watch_of(machine.scenario, machine.atoms, view).left_host(machine.held(view))
+    watch_of(machine.scenario, machine.cells, view).left_host(machine.held(view))
     machine.changed_host(view, dict(step.changes))
     return None
 
 
-def _add_slot(machine: MachineModel, view: View, step: AddSlot) -> Any:
+def _add_slot(machine: MachineModel, view: View, step: AddMemslot) -> Any:
     view[MEMSLOTS] = tuple(sorted((*view[MEMSLOTS], (step.gpa, step.size, step.readonly))))
     return None
 
 
-def _delete_slot(machine: MachineModel, view: View, step: DeleteSlot) -> Any:
+def _delete_slot(machine: MachineModel, view: View, step: DeleteMemslot) -> Any:
     slots = view[MEMSLOTS]
     gone = [slot for slot in slots if slot[0] == step.gpa]
     if not gone:
         return BLOCKED
     view[MEMSLOTS] = tuple(slot for slot in slots if slot[0] != step.gpa)
-    for atom in machine.memory_in(step.gpa, gone[0][1]):
-        view[atom] = 0
+    for cell in machine.memory_in(step.gpa, gone[0][1]):
+        view[cell] = 0
     for page in machine.pages_in(step.gpa, gone[0][1]):
         view[page] = False  # what may come back there is private
     return None
 
 
-def _move_slot(machine: MachineModel, view: View, step: MoveSlot) -> Any:
+def _move_slot(machine: MachineModel, view: View, step: MoveMemslot) -> Any:
     slots = view[MEMSLOTS]
     moved = next((slot for slot in slots if slot[0] == step.gpa), None)
     if moved is None:
@@ -120,30 +121,30 @@ def _move_slot(machine: MachineModel, view: View, step: MoveSlot) -> Any:
     _, size, readonly = moved
     others = tuple(slot for slot in slots if slot[0] != step.gpa)
     view[MEMSLOTS] = tuple(sorted((*others, (step.to, size, readonly))))
-    atoms = machine.memory_in(step.gpa, size)
-    content = {atom: view[atom] for atom in atoms}
-    for atom in atoms:
-        view[atom] = 0
-    for atom, value in content.items():
-        (target,) = machine.atoms.of(atom.gpa - step.gpa + step.to, atom.size)
+    cells = machine.memory_in(step.gpa, size)
+    content = {cell: view[cell] for cell in cells}
+    for cell in cells:
+        view[cell] = 0
+    for cell, value in content.items():
+        (target,) = machine.cells.of(cell.gpa - step.gpa + step.to, cell.size)
         view[target] = value
     return None
 
 
-def _disown(machine: MachineModel, view: View, step: Disown) -> Any:
+def _disown(machine: MachineModel, view: View, step: Reassign) -> Any:
     for unit in step.units:
         view[OwnerOf(unit)] = "other"
     return None
 
 
-def _forget(machine: MachineModel, view: View, step: Forget) -> Any:
+def _forget(machine: MachineModel, view: View, step: KernelGone) -> Any:
     # With the kernel go the programs it runs, at an instruction boundary of each vCPU.
     if not all(machine.may_enter(view, cpu) for cpu in step.cpus):
         return BLOCKED
     for cpu in step.cpus:
         view.stop(vcpu_slot(cpu))
     gone = {*step.cpus, VM} if 0 in step.cpus else set(step.cpus)
-    for name in machine.atoms.names:
+    for name in machine.cells.names:
         if isinstance(name, Key) and name.cpu in gone and name.kind in GHOST_KINDS:
             view[name] = None
     return None
@@ -165,9 +166,9 @@ EVENT_STEPS: dict[type, Callable[[MachineModel, View, Any], Any]] = {
     Resume: _resume,
     NewHost: _new_host,
     OnHost: _on_host,
-    AddSlot: _add_slot,
-    DeleteSlot: _delete_slot,
-    MoveSlot: _move_slot,
-    Disown: _disown,
-    Forget: _forget,
+    AddMemslot: _add_slot,
+    DeleteMemslot: _delete_slot,
+    MoveMemslot: _move_slot,
+    Reassign: _disown,
+    KernelGone: _forget,
 }

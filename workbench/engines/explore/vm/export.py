@@ -1,12 +1,12 @@
 """A machine's model for other programs: a Promela text, a state graph; both of the whole model or not at all.
 
-Source: ``workbench.engines.explore.promela``, ``workbench.engines.explore.graph``.
+Source: ``workbench.engines.explore.export.promela``, ``workbench.engines.explore.export.graph``.
 """
 
-from workbench.engines.explore.explorer import explore_and_export
-from workbench.engines.explore.graph import MAX_STATES, GraphEdge, GraphNode, graph
+from workbench.engines.explore.api import explore_and_export
+from workbench.engines.explore.export.graph import MAX_STATES, GraphEdge, GraphNode, graph
 from workbench.engines.explore.result import Result
-from workbench.engines.explore.vm.learn import settled
+from workbench.engines.explore.vm.discover import settled
 from workbench.engines.explore.vm.model import MachineModel
 
 

@@ -3,12 +3,12 @@
 from collections.abc import Callable, Hashable, Iterator
 from typing import Any
 
-from workbench.core.facts import Facts
-from workbench.core.ghosts import GHOST_KINDS
-from workbench.core.hoststate import DERIVED, Key
+from workbench.checking.facts import Facts
+from workbench.checking.ghosts import GHOST_KINDS
+from workbench.core.host_state import DERIVED, Key
 from workbench.engines.explore.view import View
 from workbench.engines.explore.vm.model import MachineModel
-from workbench.engines.explore.vm.names import MEMSLOTS, Shared
+from workbench.engines.explore.vm.variables import MEMSLOTS, Shared
 from workbench.engines.explore.vm.world import pages, reaches
 
 
@@ -32,14 +32,14 @@ class ViewFacts(Facts):
         return not self.scenario.encrypted or all(self._view[Shared(frame)] for frame in pages(gpa, size))
 
     def content(self, gpa: int, size: int) -> Iterator[tuple[int, bytes]]:
-        for atom in self._machine.memory_in(gpa, size):
-            yield atom.gpa - gpa, self._view[atom].to_bytes(atom.size, "little")
+        for cell in self._machine.memory_in(gpa, size):
+            yield cell.gpa - gpa, self._view[cell].to_bytes(cell.size, "little")
 
     def held(self) -> Iterator[tuple[Key, Any]]:
         return self._machine.held(self._view)
 
     def names(self) -> int:
-        names = self._machine.atoms.names
+        names = self._machine.cells.names
         return sum(
             1 for key in names if isinstance(key, Key) and key.kind not in DERIVED and key.kind not in GHOST_KINDS
         )

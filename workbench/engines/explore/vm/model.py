@@ -1,7 +1,7 @@
 """From a scenario and an event to a model: slots for vCPUs, entries and the event; properties on top.
 
 The event strikes at any time: it does not wait until the guest has booted. What happens by itself
-(``workbench.core.spontaneous``) is a rule for each happening, taken as often as :class:`Bounds` allows: an update
+(``workbench.checking.environment``) is a rule for each happening, taken as often as :class:`Bounds` allows: an update
 stops the vCPU's own guest code meanwhile, everybody else goes on.
 """
 
@@ -9,34 +9,33 @@ from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from workbench.core.errors import WorkbenchError
-from workbench.core.ghosts import GHOST_KINDS, GHOSTS, LEFT_BEHIND, OwnerOf, fetched, was_area
-from workbench.core.hoststate import Key, area
-from workbench.core.scenario import Event, Scenario, asked, believes
-from workbench.core.spontaneous import (
+from workbench.checking.environment import (
     EVENT,
-    Begin,
-    Happening,
+    EnvironmentAction,
     cpu_of,
     deliveries,
     entry,
     entry_slot,
+    event_handlings,
     event_program,
     guest_program,
     program_name,
     readings,
-    takings,
     vcpu_slot,
 )
+from workbench.checking.ghosts import GHOST_KINDS, GHOSTS, LEFT_BEHIND, OwnerOf, fetched, was_area
+from workbench.core.event_steps import Begin, Each, Start, in_order
+from workbench.core.host_state import Key, area
+from workbench.core.scenario import Event, Scenario, asked, believes
 from workbench.core.steps import GUEST
 from workbench.core.steps import Program as Steps
 from workbench.core.transition import perform
-from workbench.core.vmsteps import Each, Start, in_order
 from workbench.engines.explore.model import BLOCKED, Model, Program, Property, Rule
 from workbench.engines.explore.view import View
-from workbench.engines.explore.vm.atoms import Atom, Atoms
+from workbench.engines.explore.vm.cells import MemoryCell, MemoryCells
 from workbench.engines.explore.vm.eventsteps import EVENT_STEPS
-from workbench.engines.explore.vm.names import (
+from workbench.engines.explore.vm.symmetry.interchange import Marks, Merging
+from workbench.engines.explore.vm.variables import (
     MEMSLOTS,
     PAUSED,
     READS_LEFT,
@@ -48,8 +47,8 @@ from workbench.engines.explore.vm.names import (
     takes_left,
     updates_left,
 )
-from workbench.engines.explore.vm.symmetric import Marks, Merging
 from workbench.engines.explore.vm.world import ViewWorld, pages
+from workbench.errors import WorkbenchError
 
 LOW_RAM = (0, 0x10_0000, False)
 
@@ -76,11 +75,11 @@ class MachineModel:
         properties: Callable[["MachineModel"], Sequence[Property]] = lambda model: (),
         bounds: Bounds = Bounds(),
     ) -> None:
-        self.scenario = event.circumstances(scenario)
+        self.scenario = event.adapt(scenario)
         self.protocol = self.scenario.protocol
         self.event = event
         self.bounds = bounds
-        self.atoms = Atoms()
+        self.cells = MemoryCells()
         self.met: dict[Hashable, None] = {}  #: further variables, met on the way; declared from then on
         self.marks = Marks(self.scenario.vcpus)
         self.merging = Merging()
@@ -90,7 +89,7 @@ class MachineModel:
         for owner, feature in self.areas():
             served = area(owner, feature.name)
             names = (served, was_area(served), believes(owner, feature.name), asked(owner, feature.name))
-            self.atoms.names.update(dict.fromkeys(names))
+            self.cells.names.update(dict.fromkeys(names))
 
     def areas(self) -> Iterator[tuple[int, Any]]:
         """Every (owner, feature) that the protocol can express."""
@@ -109,7 +108,7 @@ class MachineModel:
         self.programs.setdefault(name, Program(name, lambda: guest_program(self.scenario, start)))
         return name
 
-    def happening(self, happening: Happening) -> str:
+    def happening(self, happening: EnvironmentAction) -> str:
         """Return the name of the program of something that happens by itself, making it known if it is new."""
         self.programs.setdefault(happening.name, Program(happening.name, happening.program))
         return happening.name
@@ -122,13 +121,13 @@ class MachineModel:
         def begin(start: Start) -> Begin:
             return Begin(start.cpu, self.guest_program(start))
 
-        strike = self.event.strike(self.scenario)
-        return event_program(self.scenario, self.marks.noting(strike) if self.atoms.is_learning else strike, begin)
+        strike = self.event.happen(self.scenario)
+        return event_program(self.scenario, self.marks.noting(strike) if self.cells.is_learning else strike, begin)
 
     # -- the model ---------------------------------------------------------------------------------------
 
     def model(self) -> Model:
-        """Return the model, with the atoms and names known so far."""
+        """Return the model, with the cells and names known so far."""
         slots: dict[str, str | None] = {vcpu_slot(cpu): None for cpu in range(self.scenario.vcpus)}
         for step in in_order(self.event.setup(self.scenario)):
             if not isinstance(step, Start):
@@ -143,7 +142,7 @@ class MachineModel:
         rules = []
         if self.bounds.updates:
             rules += [self._delivery(happening) for happening in deliveries(self.scenario)]
-            rules += [self._reading(happening, takes_left(happening.cpu)) for happening in takings(self.scenario)]
+            rules += [self._reading(one, takes_left(one.cpu)) for one in event_handlings(self.scenario)]
         if self.bounds.reads:
             rules += [self._reading(happening, READS_LEFT) for happening in readings(self.scenario)]
         return Model(
@@ -170,7 +169,7 @@ class MachineModel:
             variables[fetched(cpu)] = ()
         variables.update(dict.fromkeys(GHOSTS, False))
         variables[LEFT_BEHIND] = ()
-        variables.update(dict.fromkeys(self.atoms.names))
+        variables.update(dict.fromkeys(self.cells.names))
         return variables
 
     # -- what a step does ----------------------------------------------------------------------------------
@@ -180,14 +179,14 @@ class MachineModel:
             return EVENT_STEPS[type(step)](self, view, step)
         side, inner = step
         cpu = cpu_of(slot)
-        world = ViewWorld(self.scenario, self.atoms, view, slot, slot == EVENT and view[PAUSED])
+        world = ViewWorld(self.scenario, self.cells, view, slot, slot == EVENT and view[PAUSED])
         if side is GUEST and slot != EVENT:
             if view[PAUSED] or not view.idle(entry_slot(cpu)):
                 return BLOCKED
             world.watch.in_guest(cpu)
         return perform(world, cpu, side, inner)
 
-    def _delivery(self, happening: Happening) -> Rule:
+    def _delivery(self, happening: EnvironmentAction) -> Rule:
         cpu, name = happening.cpu, self.happening(happening)
         left, needs, slot = updates_left(cpu), happening.needs, happening.slot
 
@@ -202,7 +201,7 @@ class MachineModel:
 
         return Rule(name, starts)
 
-    def _reading(self, happening: Happening, budget: Flag) -> Rule:
+    def _reading(self, happening: EnvironmentAction, budget: Flag) -> Rule:
         cpu, name, (belief,) = happening.cpu, self.happening(happening), happening.needs
 
         def starts(view: View) -> bool | None:
@@ -228,9 +227,9 @@ class MachineModel:
         cpus = range(self.scenario.vcpus)
         return all(view.idle(vcpu_slot(cpu)) and view.idle(entry_slot(cpu)) for cpu in cpus)
 
-    def memory_in(self, gpa: int, size: int) -> tuple[Atom, ...]:
+    def memory_in(self, gpa: int, size: int) -> tuple[MemoryCell, ...]:
         """Return the known pieces of memory in a range."""
-        return self.atoms.within(gpa, size)
+        return self.cells.within(gpa, size)
 
     def pages_in(self, gpa: int, size: int) -> Iterator[Shared]:
         """Yield the known pages in a range that the guest may have shared."""
@@ -239,7 +238,7 @@ class MachineModel:
 
     def held(self, view: View) -> Iterator[tuple[Key, Any]]:
         """Yield what the host remembers, derived entries included."""
-        for name in self.atoms.names:
+        for name in self.cells.names:
             if isinstance(name, Key) and name.kind not in GHOST_KINDS:
                 value = view[name]
                 if value is not None:
@@ -247,7 +246,7 @@ class MachineModel:
 
     def changed_host(self, view: View, changes: Mapping[str, Any]) -> None:
         """Let the host forget everything and be another one."""
-        for name in self.atoms.names:
+        for name in self.cells.names:
             if isinstance(name, Key) and name.kind not in GHOST_KINDS:
                 view[name] = None
         for cpu in range(self.scenario.vcpus):
@@ -264,7 +263,7 @@ def _is_absent(value: Any) -> bool:
 
 
 def _initial(var: Hashable) -> Hashable:
-    if isinstance(var, Atom):
+    if isinstance(var, MemoryCell):
         return 0
     return None if isinstance(var, Key | OwnerOf) else False
 

@@ -4,17 +4,17 @@ from collections.abc import Callable, Hashable
 from functools import cache
 from typing import Any
 
-from workbench.core.ghosts import Watch, was_area
-from workbench.core.hoststate import Key
+from workbench.checking.environment import EVENT, MOMENT, cpu_of, entry_slot, is_quiet, serves_exit, vcpu_slot
+from workbench.checking.ghosts import Watch, was_area
+from workbench.core.host_state import Key
 from workbench.core.memory import GPA_LIMIT, PAGE_SHIFT
 from workbench.core.scenario import Scenario
-from workbench.core.spontaneous import EVENT, MOMENT, cpu_of, entry_slot, is_quiet, serves_exit, vcpu_slot
 from workbench.core.steps import GUEST, USER, Exit, Moment, Side, ToUser
 from workbench.core.vcpu import Vcpu
 from workbench.engines.explore.model import BLOCKED
 from workbench.engines.explore.view import View
-from workbench.engines.explore.vm.atoms import Atoms
-from workbench.engines.explore.vm.names import MEMSLOTS, Shared, record
+from workbench.engines.explore.vm.cells import MemoryCells
+from workbench.engines.explore.vm.variables import MEMSLOTS, Shared, record
 
 Slots = tuple[tuple[int, int, bool], ...]  # (gpa, size, read-only)
 
@@ -22,13 +22,13 @@ Slots = tuple[tuple[int, int, bool], ...]  # (gpa, size, read-only)
 class ViewWorld:
     """What one step in a slot acts on; ``restoring``: it is a step of the event's, while all are paused."""
 
-    def __init__(self, scenario: Scenario, atoms: Atoms, view: View, slot: str, restoring: bool = False) -> None:
+    def __init__(self, scenario: Scenario, cells: MemoryCells, view: View, slot: str, restoring: bool = False) -> None:
         self.scenario = scenario
-        self.atoms = atoms
+        self.cells = cells
         self.view = view
         self.slot = slot
         self.restoring = restoring
-        self.watch = watch_of(scenario, atoms, view)
+        self.watch = watch_of(scenario, cells, view)
 
     # -- guest memory ----------------------------------------------------------------------------------
 
@@ -36,7 +36,7 @@ class ViewWorld:
         data = None
         present = self._present(gpa, size, write=False)
         if present and self._visible(gpa, size, side):
-            data = b"".join(self.view[atom].to_bytes(atom.size, "little") for atom in self.atoms.of(gpa, size))
+            data = b"".join(self.view[cell].to_bytes(cell.size, "little") for cell in self.cells.of(gpa, size))
         if side is not GUEST and serves_exit(self.slot):
             self.watch.handler_read(cpu_of(self.slot), gpa, size, data, private=present and data is None)
         return data
@@ -45,9 +45,9 @@ class ViewWorld:
         if not self.backed(gpa, len(data), side):
             return False
         at = 0
-        for atom in self.atoms.of(gpa, len(data)):
-            self.view[atom] = int.from_bytes(data[at : at + atom.size], "little")
-            at += atom.size
+        for cell in self.cells.of(gpa, len(data)):
+            self.view[cell] = int.from_bytes(data[at : at + cell.size], "little")
+            at += cell.size
         if side is not GUEST:
             self.watch.host_wrote(gpa, len(data), self.restoring)
         return True
@@ -73,7 +73,7 @@ class ViewWorld:
     # -- what the host remembers, what the guest notes ---------------------------------------------------
 
     def get(self, key: Hashable) -> Any:
-        self.atoms.know(key)
+        self.cells.know(key)
         return self.view[key]
 
     def set(self, key: Hashable, value: Any) -> None:
@@ -82,7 +82,7 @@ class ViewWorld:
             self.note(was_area(key), value)
 
     def note(self, key: Hashable, value: Any) -> None:
-        self.atoms.know(key)
+        self.cells.know(key)
         self.view[key] = value
 
     def now(self) -> Moment:
@@ -107,7 +107,7 @@ class ViewWorld:
         return None if all(is_quiet(self.view.label(slot)) for slot in slots) else BLOCKED
 
 
-def watch_of(scenario: Scenario, atoms: Atoms, view: View) -> Watch:
+def watch_of(scenario: Scenario, cells: MemoryCells, view: View) -> Watch:
     """Return the keeper of ghosts for one atomic step."""
 
     def put(name: Hashable, value: Any) -> None:

@@ -1,0 +1,120 @@
+"""What is known of one state of a machine, whichever engine holds it: the vocabulary of failure properties.
+
+A property is a question to :class:`Facts`. The explorer asks it in every state; a replay asks it again on the
+bytes of a concrete machine. An engine answers :meth:`value`, :meth:`at_rest`, :meth:`reachable`, :meth:`content` and
+:meth:`held`; everything else follows here.
+"""
+
+from collections.abc import Hashable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from workbench.checking.ghosts import was_area
+from workbench.core.contracts import Feature
+from workbench.core.host_state import DERIVED, Key, area
+from workbench.core.outcome import Answer
+from workbench.core.scenario import Scenario, asked, believes
+
+
+class Place(NamedTuple):
+    """One area of a scenario: whose it is, and of which feature."""
+
+    owner: int
+    feature: Feature
+
+    def __str__(self) -> str:
+        return f"{self.feature.name} of " + (f"vCPU {self.owner}" if self.owner >= 0 else "the VM")
+
+
+class _Held(Mapping[Hashable, Any]):
+    """The host's entries as a mapping in which what is absent is absent."""
+
+    def __init__(self, facts: "Facts") -> None:
+        self._facts = facts
+
+    def __getitem__(self, key: Hashable) -> Any:
+        value = self._facts.value(key)
+        if value is None:
+            raise KeyError(key)
+        return value
+
+    def __iter__(self) -> Iterator[Hashable]:
+        return (key for key, _ in self._facts.held())
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self._facts.held())
+
+
+class Facts:
+    """One state of a machine under a scenario."""
+
+    scenario: Scenario
+
+    # -- what an engine answers ------------------------------------------------------------------------
+
+    def value(self, name: Hashable) -> Any:
+        """Return the value of a host entry, a note or a ghost; None if it has none."""
+        raise NotImplementedError
+
+    def at_rest(self) -> bool:
+        """Tell whether nothing is going on: no program runs, no update is on its way, nobody is paused."""
+        raise NotImplementedError
+
+    def reachable(self, gpa: int, size: int) -> bool:
+        """Tell whether a write of the host to [gpa, gpa+size) would arrive."""
+        raise NotImplementedError
+
+    def content(self, gpa: int, size: int) -> Iterator[tuple[int, bytes]]:
+        """Yield (offset, bytes) of what is known of guest memory in [gpa, gpa+size)."""
+        raise NotImplementedError
+
+    def held(self) -> Iterator[tuple[Key, Any]]:
+        """Yield the host's entries that have a value, derived ones included."""
+        raise NotImplementedError
+
+    def names(self) -> int:
+        """Return an upper bound of the entries that any host could hold; a cheap answer to "many?"."""
+        raise NotImplementedError
+
+    # -- what follows ----------------------------------------------------------------------------------
+
+    def places(self) -> Iterator[Place]:
+        """Yield every area that the protocol can express."""
+        for feature in self.scenario.supported():
+            for owner in self.scenario.owners(feature):
+                yield Place(owner, feature)
+
+    def believed(self, place: Place) -> int | None:
+        """Return where the guest believes the area to be registered."""
+        gpa: int | None = self.value(believes(place.owner, place.feature.name))
+        return gpa
+
+    def concluded(self, place: Place) -> Answer | None:
+        """Return what the guest concluded when it last asked."""
+        answer: Answer | None = self.value(asked(place.owner, place.feature.name))
+        return answer
+
+    def live(self, place: Place) -> int | None:
+        """Return where the host serves the area; of a value feature, only what the guest believes counts."""
+        gpa = self.believed(place)
+        if place.feature.is_value and gpa is None:
+            return None
+        return self.scenario.protocol.serving(_Held(self), place.owner, place.feature, gpa or 0)
+
+    def served_last(self, place: Place) -> int | None:
+        """Return where the host last served the area, even if it serves it no longer."""
+        gpa: int | None = self.value(was_area(area(place.owner, place.feature.name)))
+        return gpa
+
+    def arrives(self, place: Place, gpa: int) -> bool:
+        """Tell whether the host's writes to an area at ``gpa`` would arrive (or: a register holds the value)."""
+        return self.keeps_no_area(place) or self.reachable(gpa, place.feature.size)
+
+    def keeps_no_area(self, place: Place) -> bool:
+        """Tell whether the protocol keeps this value in a register and serves no memory for it."""
+        if not place.feature.is_value:
+            return False
+        return self.value(area(place.owner, place.feature.name)) is None
+
+    def registrations(self, owner: int) -> int:
+        """Return how many entries the host must remember of ``owner``, derived ones not counted."""
+        return sum(1 for key, _ in self.held() if key.cpu == owner and key.kind not in DERIVED)

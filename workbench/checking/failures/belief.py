@@ -1,0 +1,97 @@
+"""Guest and host disagree on what is registered. Asked only when nothing is going on: on the way they must differ."""
+
+from collections.abc import Callable
+
+from workbench.checking.facts import Facts, Place
+from workbench.checking.failures.failure import Failure
+
+
+def _at_rest(agrees: Callable[[Facts, Place], bool]) -> Callable[[Facts], bool]:
+    return lambda facts: not facts.at_rest() or all(agrees(facts, place) for place in facts.places())
+
+
+def _not_lost(facts: Facts, place: Place) -> bool:
+    believed = facts.believed(place)
+    if believed is None or facts.live(place) is not None:
+        return True
+    return facts.served_last(place) != believed
+
+
+def _known_to_guest(facts: Facts, place: Place) -> bool:
+    return facts.believed(place) is not None or facts.live(place) is None
+
+
+def _success_is_true(facts: Facts, place: Place) -> bool:
+    believed = facts.believed(place)
+    if believed is None or facts.live(place) is not None:
+        return True
+    return facts.served_last(place) == believed
+
+
+def _not_silent(facts: Facts, place: Place) -> bool:
+    believed = facts.believed(place)
+    if believed is None or facts.live(place) != believed:
+        return True
+    return facts.arrives(place, believed)
+
+
+def _same_place(facts: Facts, place: Place) -> bool:
+    believed, live = facts.believed(place), facts.live(place)
+    return believed is None or live is None or live == believed
+
+
+LOST = Failure(
+    "F02",
+    "lost-registration",
+    "always",
+    _at_rest(_not_lost),
+    what="The guest believes that an area is registered; the host, or the one it has moved to, has forgotten it.",
+    why="The payload freezes: a clock that stops, steal time that no longer rises, and nobody is told.",
+    example="A guest registers and is migrated by interfaces that do not carry the registry.",
+    seen="Linux 55b665b0263a (2012): nothing could read the PAPR VPA registrations back, so migration lost them; "
+    "the RISC-V PMU snapshot address has no one-reg in Linux 6.12.",
+)
+UNKNOWN_TO_GUEST = Failure(
+    "F03",
+    "unknown-to-guest",
+    "always",
+    _at_rest(_known_to_guest),
+    what="The host serves an area that no kernel in the guest knows of.",
+    why="Nobody will revoke it, and whoever gets the memory next is written to.",
+    example="A kernel crashes with two vCPUs; only the crashing one can revoke.",
+    seen='Linux 3d6b84132d2a "Disable all PV features on crash" covers the crashing CPU only; '
+    "Documentation/virt/hyperv/overview.rst: in a panic other CPUs' registers cannot be written.",
+)
+FALSE_SUCCESS = Failure(
+    "F04",
+    "false-success",
+    "always",
+    _at_rest(_success_is_true),
+    what="The guest takes a registration for done that the host has never made.",
+    why="A result that nobody wrote, or an instruction that somebody swallowed, reads as success.",
+    example="kvm.ignore_msrs=1 on a host without the register: the write vanishes, result is still 0.",
+    seen="Linux arch/x86/kvm/x86.c kvm_msr_ignored_check; RISC-V aa35bcf2e762 (2026): a misplaced goto let RV32 PMU "
+    "snapshot calls succeed without registering; SYSTEM_TIME across a page end is accepted and not mapped.",
+)
+SILENT = Failure(
+    "F11",
+    "silent-area",
+    "always",
+    _at_rest(_not_silent),
+    what="Guest and host agree on the area, and yet the host's writes cannot arrive there.",
+    why='"Accepted" is not "active": memory may be removed after the check, or there was none and no check.',
+    example="The memslot of a registered area is deleted.",
+    seen='Avi Kivity on ASYNC_PF_EN (7 October 2010): memory may be removed later, so "success" means nothing; '
+    "Linux arch/powerpc/kvm/book3s_hv.c unregisters silently an area that no longer fits.",
+)
+OLD_AREA = Failure(
+    "F15",
+    "old-area-live",
+    "always",
+    _at_rest(_same_place),
+    what="The guest has moved an area; the host goes on serving the place where it was.",
+    why="The new area stays empty and the old one, which is anybody's memory now, is written.",
+    example="SYSTEM_TIME is written again with an address at which the structure crosses a page.",
+    seen='901d3765fa80 "KVM: x86: revalidate steal time cache if MSR value changes" (2022); '
+    "Linux 6.12 virt/kvm/pfncache.c __kvm_gpc_activate: the length check comes before the old mapping is dropped.",
+)

@@ -1,0 +1,82 @@
+"""A concrete machine on which time stands still, and what payloads look like there.
+
+Engines that interleave steps have no clock (see ``workbench.checking.environment``). With the clock standing still, the
+payloads a host can ever write whole are few, and can be listed: whatever else a guest accepts is torn.
+"""
+
+from functools import cache
+from typing import Any
+
+from workbench.checking.environment import MOMENT
+from workbench.core.contracts import Feature
+from workbench.core.driver import host_side
+from workbench.core.host_state import VM, baseline
+from workbench.core.machine import Machine
+from workbench.core.steps import GUEST, Moment, Program
+from workbench.core.vcpu import Vcpu
+
+#: Where a payload is tried out, and how much memory there is for it.
+PLACE, ROOM = 0x1_0000, 0x10_0000
+#: More updates than any bounded search makes.
+UPDATES = 8
+
+
+class FrozenMachine(Machine):
+    """A machine whose clock always shows MOMENT."""
+
+    def now(self) -> Moment:
+        return MOMENT
+
+
+@cache
+def prepared(feature: Feature) -> bytes:
+    """Return the bytes of an area as the guest prepares it."""
+    machine = _with_area(feature)
+    found = machine.memory.peek(PLACE, feature.size)
+    assert found is not None
+    return found
+
+
+@cache
+def whole_readings(feature: Feature) -> frozenset[Any]:
+    """Return all that a guest can accept of a payload between two updates, never in the middle of one.
+
+    A running count may begin again on another host, so each update is tried with and without its baseline.
+    """
+    found: set[Any] = set()
+    for forgets in (False, True):
+        machine = _with_area(feature)
+        found.add(_reading(machine, feature))
+        for _ in range(UPDATES):
+            if forgets:
+                machine.set(baseline(0, feature.name), None)
+                machine.set(baseline(VM, feature.name), None)
+            machine.run(0, host_side(feature.update(0, PLACE, MOMENT)))
+            found.add(_reading(machine, feature))
+    return frozenset(found)
+
+
+def _with_area(feature: Feature) -> FrozenMachine:
+    machine = FrozenMachine((Vcpu(0),))
+    machine.memory.add(0, ROOM)
+    machine.run(0, _as_guest(feature.prepare(PLACE)))
+    return machine
+
+
+def _reading(machine: FrozenMachine, feature: Feature) -> Any:
+    """Read as the guest would, and leave the area as it was: what a reading takes is not what is asked here."""
+    before = machine.memory.peek(PLACE, feature.size)
+    found = machine.run(0, _as_guest(feature.read(PLACE)))
+    assert before is not None
+    machine.memory.poke(PLACE, before)
+    return found
+
+
+def _as_guest(program: Program) -> Program:
+    answer: Any = None
+    while True:
+        try:
+            step = program.send(answer)
+        except StopIteration as stop:
+            return stop.value
+        answer = yield GUEST, step

@@ -1,0 +1,164 @@
+"""Ghosts: what no program can see and a property asks about, kept while accesses happen.
+
+Every engine that interleaves steps keeps them by one :class:`Watch`, so that a finding of the explorer can be
+confirmed on the bytes of a concrete machine. A ghost is set once and stays (it says what *has happened*), or is reset
+as soon as it can no longer matter: ghosts multiply states.
+"""
+
+from collections.abc import Callable, Hashable, Iterable
+from typing import Any, NamedTuple
+
+from workbench.clayout.layout import Abi
+from workbench.core.address_map import DESCRIPTOR, Unit
+from workbench.core.host_state import DERIVED, Key
+from workbench.core.outcome import FAULT
+from workbench.core.scenario import Scenario
+from workbench.core.steps import Note, Program, Wrmsr
+
+
+class Ghost(NamedTuple):
+    """A ghost of the machine as a whole, or of one vCPU (``cpu`` >= 0)."""
+
+    name: str
+    cpu: int = -1
+
+    def __repr__(self) -> str:
+        return self.name if self.cpu < 0 else f"{self.name} of vCPU {self.cpu}"
+
+
+class OwnerOf(NamedTuple):
+    """To whom a unit of guest memory belongs: None for the kernel that made it, else "other"."""
+
+    unit: Unit
+
+    def __repr__(self) -> str:
+        return f"owner of {self.unit.what} of {_whose(self.unit.cpu)} (kernel {self.unit.generation})"
+
+
+STRAY = Ghost("host wrote memory that is somebody else's")
+BEYOND = Ghost("host wrote beyond the unit it was given")
+OVERREAD = Ghost("host read beyond the guest's descriptor")
+REFETCHED = Ghost("host read the descriptor twice and saw it differ")
+UNREADABLE = Ghost("host could not read a private descriptor")
+REPLAYED = Ghost("host wrote guest memory while it restored")
+RESTORED_OTHERWISE = Ghost("after the restore the host held something else")
+#: Those that are set once and stay.
+GHOSTS = (STRAY, BEYOND, OVERREAD, REFETCHED, UNREADABLE, REPLAYED, RESTORED_OTHERWISE)
+#: What the source host held when the machine left it; empty again when the machine goes on.
+LEFT_BEHIND = Ghost("held by the host before")
+
+
+def fetched(cpu: int) -> Ghost:
+    """What the handler of vCPU ``cpu``'s exit has read of descriptors so far (a tuple)."""
+    return Ghost("fetched", cpu)
+
+
+def refused(cpu: int, msr: int) -> Key:
+    """The value of a register write that took #GP, until the register is written again."""
+    return Key("refused", cpu, msr)
+
+
+def was_area(key: Key) -> Key:
+    """Where the host last served the area named by ``key``, even if it serves it no longer."""
+    return key._replace(kind="was area")
+
+
+def reading(owner: int, feature: str) -> Key:
+    """What another vCPU accepted when it read the payload of ``owner``."""
+    return Key("read", owner, feature)
+
+
+#: Kinds of Key that are notes about the guest and its history, not what a host remembers.
+GHOST_KINDS = frozenset({"believes", "asked", "was area", "refused", "read"})
+
+
+def noting_refusals(cpu: int, program: Program) -> Program:
+    """Run a guest program, and note each register write that was answered by #GP."""
+    answer: Any = None
+    while True:
+        try:
+            step = program.send(answer)
+        except StopIteration as stop:
+            return stop.value
+        answer = yield step
+        if type(step) is Wrmsr and answer is FAULT:
+            yield Note(refused(cpu, step.msr), step.value)
+
+
+class Watch:
+    """Keeps the ghosts of a scenario, by ``get`` and ``set`` of whatever holds the state."""
+
+    def __init__(
+        self, scenario: Scenario, get: Callable[[Hashable], Any], put: Callable[[Hashable, Any], None]
+    ) -> None:
+        self.scenario = scenario
+        self._get = get
+        self._put = put
+
+    def handler_read(self, cpu: int, gpa: int, size: int, data: bytes | None, private: bool) -> None:
+        """The handler of vCPU ``cpu``'s exit read [gpa, gpa+size) (``data`` None: it could not)."""
+        descriptor = self.scenario.protocol.descriptor
+        if descriptor is not None and descriptor.on(self.scenario.abi).size < size == descriptor.on(Abi.X86_64).size:
+            self._put(OVERREAD, True)
+        unit = self.scenario.unit_at(gpa)
+        if unit is None or unit.what != DESCRIPTOR:
+            return
+        if data is not None:
+            self._watch_refetch(cpu, gpa, data)
+        elif private:
+            self._put(UNREADABLE, True)
+
+    def host_wrote(self, gpa: int, size: int, restoring: bool) -> None:
+        """The host wrote [gpa, gpa+size); ``restoring``: while it restored a machine."""
+        if restoring:
+            self._put(REPLAYED, True)
+        addresses = self.scenario.addresses
+        unit = self.scenario.unit_at(gpa)
+        if unit is None:
+            return
+        if self._get(OwnerOf(unit)) is not None:
+            self._put(STRAY, True)
+        if gpa + size > addresses.gpa(unit) + addresses.size(unit.what):
+            self._put(BEYOND, True)
+
+    def exited(self, cpu: int, msr: int) -> None:
+        """An exit: vCPU ``cpu`` left the guest for register ``msr``: the last handler's reads are over."""
+        self._put(fetched(cpu), ())
+        if self._get(refused(cpu, msr)) is not None:
+            self._put(refused(cpu, msr), None)
+
+    def in_guest(self, cpu: int) -> None:
+        """A guest step: vCPU ``cpu`` does something in the guest: no handler is going on."""
+        self._put(fetched(cpu), ())
+
+    def left_host(self, held: Iterable[tuple[Key, Any]]) -> None:
+        """The machine leaves a host that holds these entries."""
+        self._put(LEFT_BEHIND, tuple(sorted((entry for entry in held if _is_registration(*entry)), key=repr)))
+
+    def goes_on(self, now_held: Iterable[tuple[Key, Any]]) -> None:
+        """The machine goes on. A host that holds nothing has lost all; that is another failure."""
+        before = self._get(LEFT_BEHIND)
+        if not before:
+            return
+        after = {key: value for key, value in now_held if _is_registration(key, value)}
+        if after and after != dict(before):
+            self._put(RESTORED_OTHERWISE, True)
+        self._put(LEFT_BEHIND, ())
+
+    def _watch_refetch(self, cpu: int, gpa: int, data: bytes) -> None:
+        seen = self._get(fetched(cpu)) or ()
+        before = dict(seen).get((gpa, len(data)))
+        if before is not None and before != data:
+            self._put(REFETCHED, True)
+        elif before is None:
+            self._put(fetched(cpu), (*seen, ((gpa, len(data)), data)))
+
+
+def _is_registration(key: Key, value: Any) -> bool:
+    if not value:
+        return False  # a register that holds 0 says no more than one that was never written
+    return key.kind == "area" or (key.kind not in DERIVED and key.kind not in GHOST_KINDS)
+
+
+def _whose(cpu: int) -> str:
+    return f"vCPU {cpu}" if cpu >= 0 else "the VM"

@@ -1,0 +1,200 @@
+"""The steps of lifecycle events: what happens to a whole virtual machine.
+
+An event's ``happen`` is a generator of these. The simulator carries them out after the guest has booted,
+one after the other; the explorer puts them at every point of the guest's own programs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
+
+from workbench.core.steps import Program
+from workbench.core.vcpu import Vcpu
+from workbench.errors import WorkbenchError
+
+
+class GuestCall(NamedTuple):
+    """A guest program with arguments, comparable by value: ``GuestCall(kernel.boot_as, (3,))``."""
+
+    function: Callable[..., Program]
+    arguments: tuple[Any, ...] = ()
+
+    def __call__(self, cpu: Vcpu) -> Program:
+        return self.function(cpu, *self.arguments)
+
+    @property
+    def __name__(self) -> str:
+        return self.function.__name__
+
+
+#: A guest program that is not yet running: called with the vCPU's record it gives the generator.
+#: Invoke is named because a type checker does not look for ``__call__`` on a tuple.
+GuestProgram = Callable[[Vcpu], Program] | GuestCall
+
+
+class HostCall(NamedTuple):
+    """A host program with its arguments, comparable by value: ``HostCall(save_on, (scenario,))``."""
+
+    function: Callable[..., Program]
+    arguments: tuple[Any, ...] = ()
+
+    def __call__(self) -> Program:
+        return self.function(*self.arguments)
+
+
+class Start(NamedTuple):
+    """vCPU ``cpu`` leaves whatever guest code it runs and starts ``program``, at privilege ``cpl``."""
+
+    cpu: int
+    program: GuestProgram
+    cpl: int = 0
+
+
+class Begin(NamedTuple):
+    """The event's Start step, with the program by its name: bound methods of equal kernels are not equal."""
+
+    cpu: int
+    program: str
+
+
+class Wait(NamedTuple):
+    """Go on when vCPU ``cpu`` has finished its program."""
+
+    cpu: int
+
+
+class Stop(NamedTuple):
+    """vCPU ``cpu`` runs no further guest code (unplugged, or halted by a crash)."""
+
+    cpu: int
+
+
+class Enter(NamedTuple):
+    """vCPU ``cpu`` enters the guest once: the payload updates that are due are delivered."""
+
+    cpu: int
+
+
+class Init(NamedTuple):
+    """vCPU ``cpu`` receives INIT; the host resets what its architecture and the protocol say."""
+
+    cpu: int
+
+
+class Pause(NamedTuple):
+    """All vCPUs stop at an instruction boundary, outside every host handler."""
+
+
+class Resume(NamedTuple):
+    """The vCPUs go on."""
+
+
+class NewHost(NamedTuple):
+    """The machine, with its memory, is now on another host, which remembers nothing.
+
+    ``changes`` are pairs of a Host field and its value there, e.g. ``(("knows_protocol", False),)``.
+    """
+
+    changes: tuple[tuple[str, Any], ...] = ()
+
+
+class OnHost(NamedTuple):
+    """The VMM runs a host program (save, restore); the answer is what it returns."""
+
+    cpu: int
+    program: HostCall
+
+
+class AddMemslot(NamedTuple):
+    """The VMM adds a memslot of fresh memory."""
+
+    gpa: int
+    size: int
+    readonly: bool = False
+
+
+class DeleteMemslot(NamedTuple):
+    """The VMM deletes the memslot that begins at ``gpa`` (memory hot-unplug)."""
+
+    gpa: int
+
+
+class MoveMemslot(NamedTuple):
+    """The VMM moves a memslot, content and all."""
+
+    gpa: int
+    to: int
+
+
+class Reassign(NamedTuple):
+    """These units of guest memory now belong to somebody else (a new kernel, the page allocator)."""
+
+    units: tuple[Any, ...]
+
+
+class KernelGone(NamedTuple):
+    """The guest kernel that held beliefs about these vCPUs is gone: a ghost step."""
+
+    cpus: tuple[int, ...]
+
+
+class WaitAll(NamedTuple):
+    """Go on when all these vCPUs have finished their programs."""
+
+    cpus: tuple[int, ...]
+
+
+class Each(NamedTuple):
+    """A turn for each of several vCPUs, and nothing says whose comes first, nor that they do not mix.
+
+    A turn is one vCPU's own steps in their order, of those that answer nothing: Start, Wait, Stop, Enter. What the
+    real world does one vCPU after the other is no Each (docs/decisions/0004).
+    """
+
+    turns: tuple[tuple[Any, ...], ...]
+
+    def next_steps(self) -> tuple[Any, ...]:
+        """The steps of which any may be taken now."""
+        return tuple(turn[0] for turn in self.turns)
+
+    def after(self, step: Any) -> Each:
+        """What is left when ``step``, one of the next steps, has been taken."""
+        left = (turn[1:] if turn[0] == step else turn for turn in self.turns)
+        return Each(tuple(turn for turn in left if turn))
+
+    def check(self) -> None:
+        """Raise WorkbenchError if this is not a turn for each of several vCPUs."""
+        cpus = [{step.cpu for step in turn if type(step) in _SILENT} for turn in self.turns]
+        if any(type(step) not in _SILENT for turn in self.turns for step in turn):
+            known = ", ".join(kind.__name__ for kind in _SILENT)
+            raise WorkbenchError(f"a lifecycle event yielded {self!r}; the steps of a turn are: {known}")
+        if any(len(one) != 1 for one in cpus) or len(set().union(*cpus)) != len(cpus):
+            raise WorkbenchError(f"a lifecycle event yielded {self!r}, which is not one turn for each of its vCPUs")
+
+
+#: Steps of one vCPU that answer nothing.
+_SILENT = (Start, Wait, Stop, Enter)
+
+
+def each(cpus: Iterable[int], *turn: Callable[[int], Any]) -> Each:
+    """Return the Each in which every one of ``cpus`` takes a turn of these steps: ``each(range(4), Enter)``."""
+    return Each(tuple(tuple(step(cpu) for step in turn) for cpu in cpus))
+
+
+def in_order(program: Program) -> Program:
+    """Return an event's steps for one who takes a single schedule: every turn whole, in the order given."""
+    answer: Any = None
+    while True:
+        try:
+            step = program.send(answer)
+        except StopIteration:
+            return
+        answer = None
+        if type(step) is Each:
+            step.check()
+            yield from (own for turn in step.turns for own in turn)
+        elif type(step) is WaitAll:
+            yield from (Wait(cpu) for cpu in step.cpus)
+        else:
+            answer = yield step

@@ -1,0 +1,164 @@
+"""One line for each step: what a trace, a diagram and a replay file call it.
+
+The text is part of a replay file's check (the replayed step must be the recorded one), so it names what matters:
+address, width, value. It does not name object identities.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from workbench.clayout.layout import Layout, Struct
+from workbench.clayout.types import Scalar
+from workbench.clayout.value import Value
+from workbench.core.event_steps import (
+    AddMemslot,
+    Begin,
+    DeleteMemslot,
+    Each,
+    Enter,
+    Init,
+    KernelGone,
+    MoveMemslot,
+    NewHost,
+    OnHost,
+    Pause,
+    Reassign,
+    Resume,
+    Stop,
+    Wait,
+    WaitAll,
+)
+from workbench.core.host_state import VM, Key
+from workbench.core.outcome import Answer
+from workbench.core.scenario import Scenario
+from workbench.core.steps import AllVcpus, Backed, Exit, Get, Load, Note, Now, Quiesce, Set, Share, Store, ToUser
+from workbench.core.transition import size_of
+
+#: Numbers below this are counts and flags; larger ones are addresses and register numbers.
+DECIMAL_BELOW = 1000
+
+
+def number(value: int) -> str:
+    """Return a number as people write it: small ones decimal, large ones hexadecimal."""
+    return str(value) if -DECIMAL_BELOW < value < DECIMAL_BELOW else hex(value)
+
+
+def value_text(value: Any) -> str:
+    """Return a value that a step carries or a variable holds."""
+    if value is None:
+        return "nothing"
+    if isinstance(value, bool | str):
+        return str(value)
+    if isinstance(value, int):
+        return number(value)
+    if isinstance(value, bytes):
+        return f"{len(value)} bytes {value.hex()}"
+    if isinstance(value, Answer):
+        return value.value
+    if isinstance(value, Value):
+        told = [f"{f.name}={value_text(value[f.name])}" for f in value.layout.fields if not _is_zero(value[f.name])]
+        return f"{value.layout.struct_name} {{{', '.join(told)}}}" if told else f"{value.layout.struct_name} of zeros"
+    if isinstance(value, Key):
+        return key_text(value)
+    if isinstance(value, tuple):
+        return "(" + ", ".join(value_text(item) for item in value) + ")"
+    return str(value)
+
+
+def _is_zero(value: Any) -> bool:
+    return not any(value) if isinstance(value, bytes | tuple) else not value
+
+
+def whose(cpu: int) -> str:
+    """Return whose something is: a vCPU's, or the VM's."""
+    return "VM" if cpu == VM else f"vCPU {cpu}"
+
+
+def key_text(key: Any) -> str:
+    """Return the name of an entry or a note."""
+    if not isinstance(key, Key):
+        return str(key)
+    name = number(key.name) if isinstance(key.name, int) else key.name
+    return f"{key.kind} {name} of {whose(key.cpu)}"
+
+
+def width_text(what: Any) -> str:
+    """Return what a Load or Store addresses."""
+    if isinstance(what, Struct | Layout):
+        return str(what.name) if isinstance(what, Struct) else what.struct_name
+    if isinstance(what, Scalar):
+        return what.name
+    return f"{size_of(what)} bytes"
+
+
+def descriptor_text(data: bytes, layout: Layout) -> str:
+    """Return the fields of a descriptor of which ``data`` is the beginning."""
+    value = layout.unpack(data.ljust(layout.size, b"\0"))
+    fields = [f for f in layout.fields if f.offset + f.size <= len(data) and "pad" not in f.name]
+    return ", ".join(f"{f.name}={value_text(value[f.name])}" for f in fields)
+
+
+def _store(step: Store) -> str:
+    width = "" if step.what is None else f" ({width_text(step.what)})"
+    return f"store {value_text(step.value)}{width} at {step.gpa:#x}"
+
+
+def _vcpus(cpus: tuple[int, ...]) -> str:
+    return ", ".join(f"vCPU {cpu}" for cpu in cpus)
+
+
+def _disown(step: Reassign) -> str:
+    units = ", ".join(f"{unit.what} of {whose(unit.cpu)}" for unit in step.units)
+    return f"kernel {step.units[0].generation}'s memory is somebody else's: {units}" if units else "disown nothing"
+
+
+_TEXT: dict[type, Callable[[Any], str]] = {
+    Load: lambda s: f"load {width_text(s.what)} at {s.gpa:#x}",
+    Store: _store,
+    Exit: lambda s: f"exit: {s.cause} {s.number:#x}",
+    Share: lambda s: f"{'share' if s.shared else 'unshare'} {s.gpa:#x}+{s.size:#x}",
+    Get: lambda s: f"get {key_text(s.key)}",
+    Set: lambda s: f"set {key_text(s.key)} = {value_text(s.value)}",
+    Backed: lambda s: f"is {s.gpa:#x}+{s.size:#x} memory?",
+    ToUser: lambda s: f"exit to user space: {s.reason}",
+    AllVcpus: lambda s: "which vCPUs are there?",
+    Quiesce: lambda s: "wait until no other vCPU is being served",
+    Now: lambda s: "read the clock",
+    Note: lambda s: f"guest: {key_text(s.key)} = {value_text(s.value)}",
+    Begin: lambda s: f"start {s.program}",
+    Wait: lambda s: f"wait for vCPU {s.cpu}",
+    WaitAll: lambda s: f"wait for {_vcpus(s.cpus)}",
+    Each: lambda s: " or ".join(step_text(step) for step in s.next_steps()),
+    Stop: lambda s: f"stop vCPU {s.cpu}",
+    Enter: lambda s: f"vCPU {s.cpu} enters the guest",
+    Init: lambda s: f"INIT to vCPU {s.cpu}",
+    Pause: lambda s: "stop all vCPUs",
+    Resume: lambda s: "vCPUs go on",
+    NewHost: lambda s: "new host" + "".join(f", {name}={value}" for name, value in s.changes),
+    OnHost: lambda s: f"VMM: {s.program.function.__name__}"
+    + "".join(f" {value_text(a)}" for a in s.program.arguments if not isinstance(a, Scenario)),
+    AddMemslot: lambda s: f"add memslot {s.gpa:#x}+{s.size:#x}" + (" read-only" if s.readonly else ""),
+    DeleteMemslot: lambda s: f"delete memslot {s.gpa:#x}",
+    MoveMemslot: lambda s: f"move memslot {s.gpa:#x} to {s.to:#x}",
+    Reassign: _disown,
+    KernelGone: lambda s: f"the kernel is gone from {_vcpus(s.cpus)}",
+}
+
+
+def _begins_one(step: Any, descriptor: Layout) -> bool:
+    if type(step) is not Store or not isinstance(step.value, bytes):
+        return False
+    return descriptor.size // 2 < len(step.value) <= descriptor.size
+
+
+def step_text(step: Any, descriptor: Layout | None = None) -> str:
+    """Return one line for a step, with or without its side; of a rule (a string), the rule's name.
+
+    With ``descriptor``, bytes that are as long as one, or fill it up to its result, are shown as its fields.
+    """
+    if type(step) is tuple and len(step) == 2:
+        step = step[1]
+    if descriptor is not None and _begins_one(step, descriptor):
+        return f"store {{{descriptor_text(step.value, descriptor)}}} at {step.gpa:#x}"
+    text = _TEXT.get(type(step))
+    return str(step) if text is None else text(step)

@@ -1,0 +1,154 @@
+"""`explore`: choose an engine, run it, turn what it saw into verdicts and replayed traces.
+
+Rule kept here: the engines differ in speed only. `auto` begins with the plain engine and hands over to
+tables when the model turns out to be larger than a few thousand states.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from importlib.util import find_spec
+from math import factorial, prod
+
+from workbench.engines.explore.export.promela import promela
+from workbench.engines.explore.model import Model, Property
+from workbench.engines.explore.numpy_search.engine import VectorSearch
+from workbench.engines.explore.reference import PlainSearch
+from workbench.engines.explore.result import FAILS, Finding, Result, verdict_of
+from workbench.engines.explore.search import Hits, Limits, Outcome, Progress
+from workbench.engines.explore.space import Space
+from workbench.engines.explore.symmetry.check import hold_against, stands_for
+from workbench.engines.explore.tables.packed_search import HANDED_OVER, MAX_PROPERTIES, PackedSearch
+from workbench.engines.explore.trace import Trace, trace_along
+from workbench.errors import EngineError, WorkbenchError
+
+PILOT = 2000  # states; by then most reads are known, and below so many tables cost more than they save
+WORTH_NUMBA = 400_000  # states
+COMPILED = "workbench.engines.explore.numba_search.engine"
+Search = PlainSearch | PackedSearch
+TABLES = ("auto", "python", "numpy", "numba")
+
+
+def explore(
+    model: Model,
+    *,
+    max_states: int | None = None,
+    max_bytes: int | None = None,
+    tables: str = "auto",
+    symmetry: bool = False,
+    stop_at_first: bool = False,
+    progress: Callable[[Progress], None] | None = None,
+) -> Result:
+    """Visit every reachable state of a model, breadth first.
+
+    `max_states` and `max_bytes` (of what the engine stores) stop the search with verdict BOUNDED, and so
+    does Ctrl-C. `symmetry` merges states that differ by exchanging the model's interchangeable slots, and raises
+    SymmetryError if it finds that the model is not what its author claims.
+    `stop_at_first` ends after the level in which an `always` property was first violated. Raises
+    WorkbenchError for a model that is not deterministic, never ends, or names what does not exist.
+    """
+    if tables not in TABLES:
+        raise WorkbenchError(f"tables: {tables!r} is not one of {', '.join(TABLES)}")
+    limits = Limits(max_states, max_bytes, stop_at_first, progress)
+    space = Space(model)
+    search = _search(space, limits, tables, symmetry)
+    outcome = search.outcome
+    if symmetry:
+        outcome.stands_for = stands_for(space, search)
+        hold_against(space, search)
+        outcome.seconds = limits.seconds()
+    return _result(space, outcome, symmetry)
+
+
+def explore_and_export(model: Model, *, max_states: int | None = None) -> tuple[Result, str]:
+    """Explore a model completely and give it as a Promela text as well.
+
+    Raises WorkbenchError if `max_states` does not suffice: a part of a model is not a model.
+    """
+    space = Space(model)
+    outcome = _search(space, Limits(max_states), "auto", symmetry=False).outcome
+    return _result(space, outcome, symmetry=False), promela(space, outcome.limit)
+
+
+def to_promela(model: Model, *, max_states: int | None = None) -> str:
+    """The model as a Promela text, see `workbench.engines.explore.export.promela`."""
+    return explore_and_export(model, max_states=max_states)[1]
+
+
+def _search(space: Space, limits: Limits, tables: str, symmetry: bool) -> Search:
+    """Begin plainly; go on with tables if the model is not finished by then and nothing forbids them.
+
+    Returns the search that has seen everything; what it saw is its outcome.
+    """
+    if tables == "python" or (tables == "auto" and len(space.predicates) > MAX_PROPERTIES):
+        return _done(PlainSearch(space, limits, symmetry))
+    enough = _pilot_of(space) if symmetry else PILOT
+    pilot_limits = Limits(enough, limits.max_bytes, limits.stop_at_first, None, limits.started)
+    if limits.max_states is not None:
+        pilot_limits.max_states = min(enough, limits.max_states)
+    pilot = _done(PlainSearch(space, pilot_limits, symmetry))
+    handed_over = pilot.outcome.limit == f"limit of {enough} states" and limits.max_states != enough
+    if not handed_over and (tables == "auto" or pilot.outcome.limit == "interrupted"):
+        return pilot
+    if tables == "numpy" or (tables == "auto" and find_spec("numba") is None):
+        return _done(VectorSearch(space, limits, symmetry))
+    if tables == "auto" and COMPILED not in sys.modules:  # loading numba takes half a second
+        begun = VectorSearch(space, limits, symmetry)
+        begun.hand_over_at = WORTH_NUMBA
+        outcome = begun.run()
+        return _compiled(space, limits, symmetry, begun) if outcome.limit == HANDED_OVER else begun
+    return _compiled(space, limits, symmetry)
+
+
+def _pilot_of(space: Space) -> int:
+    """States of the pilot with symmetry: the plain engine renames each in every way, one by one."""
+    renamings = prod(factorial(len(group.members)) for group in space.model.symmetry)
+    return max(PILOT // renamings, 100)
+
+
+def _done(search: Search) -> Search:
+    search.run()
+    return search
+
+
+def _compiled(space: Space, limits: Limits, symmetry: bool, begun: VectorSearch | None = None) -> Search:
+    """Search with the compiled loops."""
+    if find_spec("numba") is None:
+        raise EngineError("tables: numba is not installed; pip install numba, or use numpy")
+    from workbench.engines.explore.numba_search.engine import CompiledSearch
+
+    return _done(CompiledSearch(space, limits, symmetry, begun))
+
+
+def _result(space: Space, outcome: Outcome, symmetry: bool) -> Result:
+    def trace(hits: Hits) -> Trace | None:
+        if hits.state is None:
+            return None
+        return trace_along(space, outcome.path(hits.depth, hits.state), symmetry)
+
+    properties = space.model.properties
+    by_code = {prop.code: hits for prop, hits in zip(properties, outcome.hits, strict=True)}
+    verdicts = {prop.code: verdict_of(prop, by_code[prop.code], outcome) for prop in properties}
+
+    def finding(prop: Property) -> Finding:
+        return Finding(prop.code, prop.name, by_code[prop.code].count, trace(by_code[prop.code]))
+
+    executed = sum(action.executed for action in space.actions + space.predicates + space.parts)
+    return Result(
+        verdicts=verdicts,
+        findings=[finding(prop) for prop in properties if verdicts[prop.code] == FAILS],
+        states=outcome.states,
+        transitions=outcome.transitions,
+        depth=outcome.depth,
+        seconds=outcome.seconds,
+        stored=outcome.stored,
+        deadlocks=outcome.deadlocks.count,
+        deadlock=trace(outcome.deadlocks),
+        limit=outcome.limit,
+        engine=outcome.engine,
+        hits={code: hits.count for code, hits in by_code.items()},
+        executed=executed,
+        witness=lambda code: trace(by_code[code]),
+        stands_for=outcome.stands_for,
+    )

@@ -1,0 +1,1 @@
+"""The explored model for other programs: Promela and the SPIN checker, DOT, GraphML."""

@@ -1,0 +1,1 @@
+"""The search with compiled loops; it needs the optional package numba."""

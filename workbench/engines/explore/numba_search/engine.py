@@ -1,0 +1,259 @@
+"""The numba engine: the same tables as the NumPy engine, with compiled loops and an open-addressing set.
+
+Rule kept here: the levels hold every state once, the visited set is only an index of them, so it can be
+thrown away and built anew when it has to grow.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from workbench.engines.explore.numba_search import loops
+from workbench.engines.explore.numba_search.state_set import (
+    CLASH,
+    OUT,
+    RECENT,
+    STUCK,
+    TOTAL,
+    TRANSITIONS,
+    rehash,
+    stretch,
+)
+from workbench.engines.explore.tables.bit_layout import Layout, Words
+from workbench.engines.explore.tables.local_tables import Outgrown
+from workbench.engines.explore.tables.packed_search import PackedSearch, chunks
+
+CHUNK = 1 << 14  # states looked up at once: their rows stay in the cache
+FULL = 0.7  # of the visited set; linear probing gets slow beyond
+MISSING = 1 << 12  # unknown keys noted before they are filled
+SMALLEST = 20  # bits of the smallest visited set
+LOW = 12  # bits of the room for states set aside while the set grows
+BEHIND = 6  # how often the visited set may double in place
+
+
+class CompiledSearch(PackedSearch):
+    """Breadth-first search with compiled loops."""
+
+    engine = "numba"
+
+    def begin(self) -> None:
+        """Make the buffers, and the visited set from the levels so far."""
+        self.counters = np.zeros(5, np.int64)
+        self.counters[CLASH] = -1
+        self.counters[TOTAL] = sum(len(level[0]) for level in self.levels)
+        self.missing = np.empty((MISSING, 2), np.int64)
+        self.hit_counts = np.zeros(64, np.int64)
+        self._buffers(1 << 12)
+        self._fill(max(SMALLEST, (2 * self.seen()).bit_length()))
+
+    def _buffers(self, room: int) -> None:
+        """Buffers for states of as many words as the layout has; `room` states in the next level."""
+        words = self.layout.words
+        self.span = (0,) * words
+        self.reserved = self.visited = np.empty((0, words), np.uint64)
+        self.out = np.empty((room, words), np.uint64)
+        self.keys = np.empty((0, words), np.uint64)
+        self.recent = np.zeros((1 << RECENT, words), np.uint64)
+        self.hit_first = np.zeros((64, words), np.uint64)
+        self.stuck = np.empty((CHUNK, words), np.uint64)
+        self.scratch = np.empty(2 * words, np.uint64)
+
+    def seen(self) -> int:
+        """How many distinct states were found so far."""
+        return int(self.counters[TOTAL])
+
+    def stored(self) -> int:
+        """Bytes of levels, next level and visited set."""
+        levels = self.layout.state_bytes * (self.seen() - int(self.counters[OUT]))
+        return levels + self.out.nbytes + self.visited.nbytes
+
+    def _grow(self) -> None:
+        """Double the visited set; in place, if there is room behind it."""
+        older, bits = self.bits, self.bits + 1
+        if 1 << bits <= len(self.reserved):
+            self._use(bits)
+            room = np.empty((5 << 10, self.layout.words), np.uint64)
+            if stretch(self.visited, older, bits, room[1 << 10 :], room[: 1 << 10], self.span):
+                return
+        self._fill(bits)
+
+    def _use(self, bits: int) -> None:
+        self.bits, self.visited = bits, self.reserved[: 1 << bits]
+
+    def _reserve(self, bits: int) -> None:
+        """Take fresh memory for 2**bits slots, and addresses for more: memory that nobody touches costs nothing."""
+        self.reserved = self.visited = np.empty((0, self.layout.words), np.uint64)  # let the old one go first
+        try:
+            self.reserved = np.zeros((1 << bits + BEHIND, self.layout.words), np.uint64)
+        except MemoryError:
+            self.reserved = np.zeros((1 << bits, self.layout.words), np.uint64)
+        self._use(bits)
+
+    def _fill(self, bits: int) -> None:
+        """A visited set of 2**bits slots that holds all levels and what this level has found."""
+        self._reserve(bits)
+        for level in self.levels:
+            for chunk in chunks(level, 1 << 20):
+                rehash(_rows_of(chunk), self.visited, bits, self.span)
+        rehash(self.out[: self.counters[OUT]], self.visited, bits, self.span)
+
+    def level(self) -> None:
+        """Expand the last level chunk by chunk."""
+        self.counters[OUT] = 0
+        start, size = 0, len(self.levels[-1][0])
+        while start < size:
+            chunk = _rows_of([word[start : start + CHUNK] for word in self.levels[-1]])
+            try:
+                rows = self._rows(chunk)
+                done = self._advance(chunk, rows)
+            except Outgrown:
+                self.relayout()
+                continue
+            start += done
+            if self.stop_here(start < size or self.counters[OUT] > 0):
+                return
+        self._next_level(int(self.counters[OUT]))
+        self.counters[OUT] = 0
+
+    def _next_level(self, found: int) -> None:
+        """Hand over what was found; copy it only if that saves memory."""
+        level = self.out[:found]
+        if 4 * found > 3 * len(self.out):
+            self.out = np.empty_like(self.out)
+        else:
+            level = level.copy()
+        self.levels.append(_words_of(level))
+
+    def _roots(self) -> tuple[np.ndarray, int]:
+        """The root nodes, those of groups without parts first, and how many these are."""
+        roots, groups = self.tables.roots, self.tables.groups
+        with_parts = [root.number for root in roots if groups[root.group].composite]
+        without = [root.number for root in roots if not groups[root.group].composite]
+        return np.array(without + with_parts, np.int64), len(without)
+
+    def _rows(self, chunk: np.ndarray) -> np.ndarray:
+        """The row of every state in every group; unknown keys are filled on the way."""
+        tables = self.tables
+        roots, simple = self._roots()
+        rows = np.empty((len(chunk), len(roots)), np.int32)
+        while True:
+            missed = loops.look_up(
+                chunk, roots, simple, self._lookup(), self._row_info(), self._part_info(), rows, self.missing, self.span
+            )
+            if not missed:
+                return rows
+            widened: set[int] = set()
+            for number, key in self.missing[:missed].tolist():
+                if number not in widened and not tables.fill(tables.nodes[number], key):
+                    widened.add(number)
+
+    def _advance(self, chunk: np.ndarray, rows: np.ndarray) -> int:
+        """Insert the successors of a chunk; returns for how many states that was possible."""
+        moves = self._moves()
+        most = self._make_room()
+        done = loops.advance(
+            chunk,
+            rows,
+            self._roots()[1],
+            most,
+            self._lookup(),
+            self._row_info(),
+            self.tables.masks.data.reshape(-1, 2 * self.layout.words),
+            self._part_info(),
+            moves,
+            self.visited,
+            self.bits,
+            int(FULL * len(self.visited)),
+            self.out,
+            self.keys,
+            self.recent,
+            self.counters,
+            self.hit_counts,
+            self.hit_first,
+            self.stuck,
+            self.scratch,
+            self.span,
+        )
+        if self.counters[CLASH] >= 0:
+            raise self.tables.clash(int(self.counters[CLASH]))
+        self._collect()
+        return int(done)
+
+    def _make_room(self) -> int:
+        """Room for the successors of at least one block; returns how many these are at most."""
+        counts, groups = self.tables.count.data, len(self.tables.roots)
+        most = loops.BLOCK * groups * int(counts.max(initial=0))
+        if most > len(self.keys):
+            self.keys = np.empty((2 * most, self.layout.words), np.uint64)
+        found = int(self.counters[OUT])
+        if found + 4 * most > len(self.out):
+            grown = np.empty((2 * len(self.out) + 4 * most, self.layout.words), np.uint64)
+            grown[:found] = self.out[:found]
+            self.out = grown
+        while self.seen() + 4 * most > int(FULL * len(self.visited)):
+            self._grow()
+        return most
+
+    def _collect(self) -> None:
+        """Move what the kernel counted into the outcome."""
+        outcome = self.outcome
+        outcome.transitions += int(self.counters[TRANSITIONS])
+        self.counters[TRANSITIONS] = 0
+        for number in np.flatnonzero(self.hit_counts).tolist():
+            found = outcome.hits[number]
+            state = found.state or self.layout.unpack(self.hit_first[number].tolist())
+            found.add(int(self.hit_counts[number]), outcome.depth, state)
+        self.hit_counts[:] = 0
+        stuck = _words_of(self.stuck[: self.counters[STUCK]].copy())
+        self.counters[STUCK] = 0
+        self._collect_stuck(stuck)
+
+    def _collect_stuck(self, stuck: Words) -> None:
+        try:
+            where = self.unfinished(stuck, np.arange(len(stuck[0])))
+        except Outgrown:  # the successors are inserted already: go on with the states in a new layout
+            older = self.layout
+            self.relayout()
+            self._collect_stuck(self.move(stuck, older))
+            return
+        if len(where):
+            self.add_hits(self.outcome.deadlocks, stuck, where)
+
+    def moved(self, older: Layout) -> None:
+        """Bring levels and findings of this level into the present layout."""
+        found = self.counters[OUT]
+        self.levels = [self.move(level, older) for level in self.levels]
+        out = self.move(_words_of(self.out[:found]), older)
+        self._buffers(len(self.out))
+        self.out[:found] = _rows_of(out)
+        self._fill(self.bits)
+
+    def _lookup(self) -> tuple[np.ndarray, ...]:
+        tables = self.tables
+        return (
+            tables.node_words.data.reshape(-1, tables.node_size),
+            tables.segment_words.data.reshape(-1, 4),
+            tables.table.data,
+        )
+
+    def _row_info(self) -> tuple[np.ndarray, ...]:
+        tables = self.tables
+        return tables.first.data, tables.count.data, tables.enabled.data, tables.hits.data
+
+    def _part_info(self) -> tuple[np.ndarray, ...]:
+        return self.tables.parts_first.data, self.tables.parts_count.data, self.tables.parts.data
+
+    def _moves(self) -> tuple[np.ndarray, ...]:
+        if self.symmetry is None:
+            empty = np.zeros(0, np.uint64)
+            return (np.zeros(1, np.int64), *[empty] * 5, np.zeros(0, np.int64), empty)
+        return self.symmetry.flat()
+
+
+def _rows_of(words: Words) -> np.ndarray:
+    """States as rows of words, as the compiled loops want them."""
+    return words[0].reshape(-1, 1) if len(words) == 1 else np.stack(words, axis=1)
+
+
+def _words_of(rows: np.ndarray) -> Words:
+    return [rows[:, word] for word in range(rows.shape[1])]

@@ -1,0 +1,160 @@
+"""The reference engine: states are tuples of value numbers, visited states a dict from state to predecessor.
+
+Rule kept here: it is the definition of what the fast engines must compute, and the slower correct path for
+models that they cannot pack. Below a few thousand states it is also the fastest.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from workbench.engines.explore.search import Hits, Limits, Outcome, State
+from workbench.engines.explore.space import Effect, Space
+from workbench.engines.explore.symmetry.representatives import Renamings
+from workbench.errors import WorkbenchError
+
+CHECK_SYMMETRY_ON = 100  # states
+LOOK_EVERY = 64  # states between two looks at the limits
+
+
+def changes(effect: Effect, state: State) -> dict[int, int]:
+    """Variable number -> value number: the writes of an effect with those of its parts."""
+    if not effect.parts:
+        return dict(effect.writes)
+    merged = dict(effect.writes)
+    for part in effect.parts:
+        for index, number in part.effect(state).writes:
+            if index in merged:
+                raise WorkbenchError(f"{part.actor}: {part.space.names[index]!r} is written twice in one step")
+            merged[index] = number
+    return merged
+
+
+def applied(space: Space, effect: Effect, state: State) -> State:
+    """The state after an effect, as wide as the space is now."""
+    written = changes(effect, state)
+    after = list(state) + [0] * (len(space.names) - len(state))
+    for index, number in written.items():
+        after[index] = number
+    return tuple(after)
+
+
+def successors(space: Space, state: State) -> set[State]:
+    """The states that one step leads to, the state itself included if a step changes nothing."""
+    effects = (action.effect(state) for action in space.actions)
+    return {applied(space, effect, state) for effect in effects if effect.enabled}
+
+
+class PlainSearch:
+    """A breadth-first search that can be stopped after any number of states and asked what it saw."""
+
+    def __init__(self, space: Space, limits: Limits, symmetry: bool = False) -> None:
+        self.space = space
+        self.limits = limits
+        self.renamings = Renamings.of(space) if symmetry else None
+        initial = space.initial()
+        self.initial = self.renamings.least(initial) if self.renamings else initial
+        self.parents: dict[State, State | None] = {self.initial: None}
+        self.outcome = Outcome("python", [Hits() for _ in space.predicates], self.path, states=1)
+        self.frontier = [self.initial]
+        self.wanted = [prop.kind == "sometimes" for prop in space.model.properties]
+
+    def run(self) -> Outcome:
+        """Search until nothing new appears, a limit is met or the user interrupts."""
+        outcome, depth = self.outcome, 0
+        try:
+            while self.frontier and outcome.limit is None:
+                outcome.depth = depth
+                found = self._level(depth)
+                if outcome.limit is None:
+                    self.frontier = found
+                    if self.limits.stop_at_first and self._violated():
+                        outcome.limit = "first finding"
+                depth += 1
+        except KeyboardInterrupt:
+            outcome.limit = "interrupted"
+        outcome.states = len(self.parents)
+        outcome.stored = len(self.parents) * (sys.getsizeof(self.initial) + 100)  # a dict entry and its slack
+        outcome.seconds = self.limits.seconds()
+        return outcome
+
+    def _violated(self) -> bool:
+        hits = self.outcome.hits
+        return any(hit.count and not wanted for hit, wanted in zip(hits, self.wanted, strict=True))
+
+    def _level(self, depth: int) -> list[State]:
+        """Look at every state of a level; returns the next level. Sets a limit when one is met."""
+        found: list[State] = []
+        size = sys.getsizeof(self.initial) + 100
+        index = 0
+        while index < len(self.frontier):
+            state = self.frontier[index]
+            after, enabled = self.expand(state)
+            answers = [predicate.effect(state).holds for predicate in self.space.predicates]
+            stuck = not enabled and not self.space.ending.effect(state).holds
+            if len(self.space.names) > len(state):
+                found = self._widen(found)
+                continue  # the same state again, now with all its variables
+            index += 1
+            self._count(state, depth, enabled, answers, stuck)
+            for successor in after:
+                if successor not in self.parents:
+                    self.parents[successor] = state
+                    found.append(successor)
+            if index % LOOK_EVERY == 0 or index == len(self.frontier):
+                self.limits.report(len(self.parents), len(self.frontier), depth)
+                limit = self.limits.exceeded(len(self.parents), len(self.parents) * size)
+                if limit is not None and (found or index < len(self.frontier)):
+                    self.outcome.limit = limit
+                    return found
+        return found
+
+    def expand(self, state: State) -> tuple[list[State], int]:
+        """The successors of a state (itself left out) and the number of enabled actions."""
+        after, enabled = [], 0
+        for action in self.space.actions:
+            effect = action.effect(state)
+            if effect.enabled:
+                enabled += 1
+                successor = applied(self.space, effect, state)
+                if self.renamings is not None:
+                    successor = self.renamings.least(successor)
+                if successor != state:
+                    after.append(successor)
+        return after, enabled
+
+    def _count(self, state: State, depth: int, enabled: int, answers: list[bool], stuck: bool) -> None:
+        """Add one state to the outcome."""
+        outcome = self.outcome
+        outcome.transitions += enabled
+        for hits, answer, wanted in zip(outcome.hits, answers, self.wanted, strict=True):
+            if answer is wanted:
+                hits.add(1, depth, state)
+        if stuck:
+            outcome.deadlocks.add(1, depth, state)
+        if self.renamings is not None and len(self.parents) < CHECK_SYMMETRY_ON:
+            self.renamings.refute(state, lambda other: successors(self.space, other))
+
+    def _widen(self, found: list[State]) -> list[State]:
+        """Give every state the variables that have appeared; returns the widened next level."""
+        width = len(self.space.names)
+
+        def wide(state: State) -> State:
+            return state + (0,) * (width - len(state))
+
+        self.parents = {wide(state): None if parent is None else wide(parent) for state, parent in self.parents.items()}
+        self.frontier = [wide(state) for state in self.frontier]
+        self.initial = wide(self.initial)
+        hits = [*self.outcome.hits, self.outcome.deadlocks]
+        for hit in hits:
+            hit.state = None if hit.state is None else wide(hit.state)
+        return [wide(state) for state in found]
+
+    def path(self, depth: int, state: State) -> list[State]:
+        """The states from the initial one to `state`, one per level."""
+        states: list[State] = []
+        at: State | None = state
+        while at is not None:
+            states.append(at)
+            at = self.parents[at]
+        return states[::-1]

@@ -1,0 +1,81 @@
+"""Is a model as symmetric as its author claims, and how many states do the representatives stand for?
+
+Rule kept here: a claim that is found false ends the search; it never makes a verdict. Programs are compared
+completely: every position and every answer that was met. What steps do to states, and what properties say of them, is
+compared on the first states of a search (`workbench.engines.explore.reference`) and on a sample of all of them.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+
+import numpy as np
+
+from workbench.engines.explore.reference import PlainSearch, successors
+from workbench.engines.explore.search import State
+from workbench.engines.explore.space import Space
+from workbench.engines.explore.symmetry.representatives import Renamings
+from workbench.engines.explore.tables.packed_search import PackedSearch, chunks
+
+SAMPLE = 200  # states
+COUNTED_UP_TO = 1_000_000  # representatives; counting takes about as long as the search
+
+
+def hold_against(space: Space, search: PlainSearch | PackedSearch) -> None:
+    """Raise SymmetryError if what a search has met is not symmetric."""
+    renamings = Renamings.of(space)
+    renamings.compare_programs()
+    for state in _sample(search):
+        renamings.refute(state, lambda other: successors(space, other))
+    renamings.compare_programs()  # the sample has asked for more
+
+
+def _sample(search: PlainSearch | PackedSearch) -> list[State]:
+    choice = random.Random(0)
+    if isinstance(search, PlainSearch):
+        states = list(search.parents)
+        return choice.sample(states, min(SAMPLE, len(states)))
+    ends = np.cumsum([len(level[0]) for level in search.levels])
+    found = []
+    for number in sorted(choice.sample(range(int(ends[-1])), min(SAMPLE, int(ends[-1])))):
+        level = int(np.searchsorted(ends, number, side="right"))
+        place = number - int(ends[level])  # from the end of its level
+        found.append(search.layout.unpack([int(word[place]) for word in search.levels[level]]))
+    return found
+
+
+def stands_for(space: Space, search: PlainSearch | PackedSearch) -> int | None:
+    """How many states the representatives stand for, themselves included; None if there are too many to count."""
+    if search.outcome.states > COUNTED_UP_TO:
+        return None
+    return sum(_plainly(space, search) if isinstance(search, PlainSearch) else _packed(space, search))
+
+
+def _alone(space: Space) -> list[int]:
+    """The variables that say of a state, by not being as in the beginning, that it stands for itself alone."""
+    wanted = {group.alone for group in space.model.symmetry if group.alone is not None}
+    return [index for index, name in enumerate(space.names) if name in wanted]
+
+
+def _plainly(space: Space, search: PlainSearch) -> Iterator[int]:
+    alone, renamings = _alone(space), search.renamings
+    assert renamings is not None
+    for state in search.parents:
+        if any(state[index] for index in alone):
+            yield 1
+        else:
+            wide = state + (0,) * (len(space.names) - len(state))
+            yield len({wide, *(renaming.apply(wide) for renaming in renamings.all)})
+
+
+def _packed(space: Space, search: PackedSearch) -> Iterator[int]:
+    assert search.symmetry is not None
+    renamings = len(search.symmetry.renamings.all) + 1
+    for level in search.levels:
+        for words in chunks(level):
+            same = 1 + search.symmetry.unmoved(words)  # renamings that change nothing, the empty one included
+            for var in _alone(space):
+                same[search.layout.field(var, words) != 0] = renamings
+            yield int((renamings // same).sum())
+

@@ -1,0 +1,204 @@
+"""What the table engines share: packing, tables, moving to a larger layout, counting, and the way back.
+
+Rule kept here: levels are kept as packed words and nothing else is needed for a counterexample: one walks
+back through them by asking, level by level, which state leads to the wanted one.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from workbench.engines.explore.search import Hits, Limits, Outcome, State
+from workbench.engines.explore.space import Space
+from workbench.engines.explore.symmetry.packed import PackedSymmetry
+from workbench.engines.explore.tables.apply import Walker
+from workbench.engines.explore.tables.bit_layout import Layout, Words
+from workbench.engines.explore.tables.grouping import group_actions, placing_order
+from workbench.engines.explore.tables.local_tables import Outgrown, Tables
+from workbench.errors import EngineError, WorkbenchError
+
+CHUNK = 1 << 16  # states expanded at once
+MAX_PROPERTIES = 64
+HANDED_OVER = "handed over to another engine"
+
+
+class PackedSearch(ABC):
+    """A breadth-first search over packed states; subclasses say how visited states are remembered.
+
+    With `begun` it goes on after the last complete level of another search of the same space.
+    `hand_over_at` is the number of states from which on, at the end of a level, another engine shall go on.
+    """
+
+    engine = ""
+    hand_over_at: int | None = None
+    layout: Layout
+    tables: Tables
+    walker: Walker
+    symmetry: PackedSymmetry | None
+
+    def __init__(self, space: Space, limits: Limits, symmetry: bool, begun: PackedSearch | None = None) -> None:
+        if len(space.predicates) > MAX_PROPERTIES:
+            raise EngineError(f"tables hold at most {MAX_PROPERTIES} properties; use the python engine")
+        self.space = space
+        self.limits = limits
+        self.symmetric = symmetry
+        self.outcome = Outcome(self.engine, [Hits() for _ in space.predicates], self.path)
+        self.wanted = [prop.kind == "sometimes" for prop in space.model.properties]
+        self.levels: list[Words] = []
+        if begun is None:
+            self._new_layout()
+        else:
+            self._take_over(begun)
+
+    def _take_over(self, begun: PackedSearch) -> None:
+        self.layout, self.tables, self.walker = begun.layout, begun.tables, begun.walker
+        self.symmetry, self.levels = begun.symmetry, begun.levels
+        self.outcome = replace(begun.outcome, engine=self.engine, path=self.path, limit=None)
+
+    def _new_layout(self) -> None:
+        groups = group_actions(self.space)
+        self.symmetry = PackedSymmetry(self.space) if self.symmetric else None
+        self.layout = Layout(self.space, placing_order(self.space, groups))
+        if self.symmetry is not None:
+            self.symmetry.use(self.layout)
+        self.tables = Tables(self.space, self.layout, groups)
+        self.walker = Walker(self.tables)
+
+    def run(self) -> Outcome:
+        """Search until nothing new appears, a limit is met or the user interrupts."""
+        outcome = self.outcome
+        try:
+            if not self.levels:
+                first = [np.array([word], np.uint64) for word in self.layout.pack(self.space.initial())]
+                self.levels = [self.canonical(first)]
+            self.begin()
+            while len(self.levels[-1][0]):
+                outcome.depth = len(self.levels) - 1
+                self.level()
+                if outcome.limit is None and self.limits.stop_at_first and self._violated():
+                    outcome.limit = "first finding"
+                if outcome.limit is None and self.hand_over_at and self.seen() >= self.hand_over_at:
+                    outcome.limit = HANDED_OVER
+                if outcome.limit is not None:
+                    break
+        except KeyboardInterrupt:
+            outcome.limit = "interrupted"
+        outcome.states = self.seen()
+        outcome.stored = max(outcome.stored, self.stored())
+        outcome.seconds = self.limits.seconds()
+        return outcome
+
+    @abstractmethod
+    def begin(self) -> None:
+        """Remember the states of the levels so far as visited."""
+
+    @abstractmethod
+    def level(self) -> None:
+        """Expand the last level and append the next; set a limit when one is met."""
+
+    @abstractmethod
+    def seen(self) -> int:
+        """How many distinct states were found so far."""
+
+    @abstractmethod
+    def stored(self) -> int:
+        """Bytes kept for states."""
+
+    @abstractmethod
+    def moved(self, older: Layout) -> None:
+        """Bring everything remembered into the present layout."""
+
+    def _violated(self) -> bool:
+        return any(hit.count and not wanted for hit, wanted in zip(self.outcome.hits, self.wanted, strict=True))
+
+    def stop_here(self, more: bool) -> bool:
+        """Report progress; whether a limit ends the search here, given that there is more to do."""
+        states, stored = self.seen(), self.stored()
+        self.limits.report(states, len(self.levels[self.outcome.depth][0]), self.outcome.depth)
+        self.outcome.stored = max(self.outcome.stored, stored)
+        limit = self.limits.exceeded(states, stored)
+        if limit is not None and more:
+            self.outcome.limit = limit
+        return self.outcome.limit is not None
+
+    def relayout(self) -> None:
+        """Make room for values and variables that have appeared, and move every state there."""
+        older = self.layout
+        for _ in range(100):
+            try:
+                self._new_layout()
+                self.moved(older)
+                return
+            except Outgrown:
+                continue
+        raise WorkbenchError("the values of this model keep growing while it is packed; use the python engine")
+
+    def move(self, words: Words, older: Layout) -> Words:
+        """Packed states of an older layout in the present one."""
+        return self.canonical(self.layout.repack(words, older))
+
+    def canonical(self, words: Words) -> Words:
+        """Representatives under the model's symmetry, if that was asked for."""
+        return words if self.symmetry is None else self.symmetry.least(words)
+
+    def count(self, words: Words, enabled: np.ndarray, hits: np.ndarray) -> None:
+        """Add a chunk of expanded states to the outcome."""
+        stuck = self.unfinished(words, np.flatnonzero(enabled == 0))  # may raise Outgrown: nothing is counted yet
+        self.outcome.transitions += int(enabled.sum(dtype=np.int64))
+        for number, found in enumerate(self.outcome.hits):
+            where = np.flatnonzero(hits >> np.uint64(number) & np.uint64(1))
+            if len(where):
+                self.add_hits(found, words, where)
+        if len(stuck):
+            self.add_hits(self.outcome.deadlocks, words, stuck)
+
+    def unfinished(self, words: Words, stuck: np.ndarray) -> np.ndarray:
+        """Those of the stuck states (given by index) in which the model may not end."""
+        if not len(stuck):
+            return stuck
+        ending = self.walker.hits(self.tables.ending, [word[stuck] for word in words])
+        return stuck[ending == 0]
+
+    def add_hits(self, found: Hits, words: Words, where: np.ndarray) -> None:
+        """Count some states of a chunk; the least of them stands for all in a counterexample."""
+        if found.state is not None:
+            found.count += len(where)
+            return
+        least = where[np.lexsort([word[where] for word in words])[0]]
+        state = self.layout.unpack([int(word[least]) for word in words])
+        found.add(len(where), self.outcome.depth, state)
+
+    def path(self, depth: int, state: State) -> list[State]:
+        """The states from the initial one to `state`, one per level."""
+        # A representative in the layout in which it was met need not be the one in this layout.
+        first = self.canonical([np.array([word], np.uint64) for word in self.layout.pack(state)])
+        wanted = [word[0] for word in first]
+        states = [state]
+        for level in range(depth - 1, -1, -1):
+            wanted = self._before(self.levels[level], wanted)
+            states.append(self.layout.unpack([int(word) for word in wanted]))
+        return states[::-1]
+
+    def _before(self, level: Words, wanted: list[np.uint64]) -> list[np.uint64]:
+        """A state of a level that leads to the wanted state."""
+        for chunk in chunks(level):
+            found = self.walker.expand(chunk)
+            for piece, counts in zip(found.pieces, found.counts, strict=True):
+                after = self.canonical(piece)
+                same = after[0] == wanted[0]
+                for word, want in zip(after[1:], wanted[1:], strict=True):
+                    same &= word == want
+                if same.any():
+                    origin = int(np.searchsorted(np.cumsum(counts), same.argmax(), side="right"))
+                    return [word[origin] for word in chunk]
+        raise WorkbenchError("a counterexample could not be found back: no state leads to the next one")
+
+
+def chunks(words: Words, size: int = CHUNK) -> Iterator[Words]:
+    """Pieces of many states, in order."""
+    for start in range(0, len(words[0]), size):
+        yield [word[start : start + size] for word in words]

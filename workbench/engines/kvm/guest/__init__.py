@@ -1,0 +1,1 @@
+"""A guest whose steps are executed by guest code on real vCPUs."""

@@ -1,0 +1,189 @@
+"""vCPU threads: one fresh thread per vCPU for all its life, and a watchdog over every run.
+
+The rules kept here. A vCPU's ioctls are issued by its own thread, which is young (KVM counts the thread's
+whole waiting time as steal at the first update). No run lasts longer than its limit: the watchdog signals
+the thread, and since the signal is blocked everywhere but inside KVM_RUN, no signal is lost or arrives
+elsewhere. After ``close`` no thread is left.
+"""
+
+import queue
+import signal
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Generic, TypeVar, cast
+
+from workbench.engines.kvm.api.exits import Exit, Interrupted
+from workbench.engines.kvm.api.vcpu import Vcpu
+from workbench.errors import EngineError
+
+T = TypeVar("T")
+
+#: The signal that gets a vCPU out of KVM_RUN; blocked outside it. (34: imports work off Linux, too.)
+KICK = getattr(signal, "SIGRTMIN", 34) + 6
+_CLOSE_SECONDS = 5.0
+
+
+def _block_signals() -> None:
+    """Leave all signals to the other threads, except those that tell of a crash of this one."""
+    crashes = {signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGABRT}
+    signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals() - crashes)
+
+
+class Pending(Generic[T]):
+    """The result of a job that runs in a vCPU's thread."""
+
+    def __init__(self, job: Callable[[], T]) -> None:
+        self._job = job
+        self._done: queue.SimpleQueue[tuple[bool, Any]] = queue.SimpleQueue()
+
+    def result(self) -> T:
+        """Wait for the job; return what it returned, raise what it raised. To be called once."""
+        good, value = self._done.get()
+        if good:
+            return cast(T, value)
+        raise value
+
+    def run(self) -> None:
+        """Do the job, in the thread of the vCPU."""
+        try:
+            self._done.put((True, self._job()))
+        except BaseException as error:  # noqa: BLE001 - whatever it is, it belongs to the caller
+            self._done.put((False, error))
+
+    def refuse(self, error: EngineError) -> None:
+        """Let :meth:`result` raise ``error``; the job is not done."""
+        self._done.put((False, error))
+
+
+class VcpuThread:
+    """A thread that does one vCPU's work, job after job."""
+
+    def __init__(self, number: int, limit: float) -> None:
+        """Start the thread of vCPU ``number``; each run may last ``limit`` seconds."""
+        self.number = number
+        self.limit = limit
+        self.vcpu: Vcpu | None = None
+        self.entered = 0.0  #: when the present run began (time.monotonic); 0 outside a run
+        self._overdue = 0.0
+        self._closing = False
+        self._ended = False
+        self._ending, self._gate = threading.Lock(), threading.Lock()
+        self._jobs: queue.SimpleQueue[Pending[Any] | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._work, name=f"vcpu-{number}", daemon=True)
+        self._thread.start()
+
+    def submit(self, job: Callable[[], T]) -> Pending[T]:
+        """Queue ``job`` for this thread. Raises EngineError once closed."""
+        pending = Pending(job)
+        with self._gate:
+            if self._closing:
+                raise self._closed()
+            self._jobs.put(pending)
+        return pending
+
+    def call(self, job: Callable[[], T]) -> T:
+        """Do ``job`` in this thread and wait for it; at once if this is the calling thread."""
+        if threading.get_ident() == self._thread.ident:
+            return job()
+        return self.submit(job).result()
+
+    def adopt(self, vcpu: Vcpu) -> None:
+        """Take ``vcpu`` as the one this thread runs; called in this thread."""
+        vcpu.set_signal_mask(signal.pthread_sigmask(signal.SIG_BLOCK, ()) - {KICK})
+        self.vcpu = vcpu
+
+    def run(self, step: str) -> Exit:
+        """KVM_RUN until a real exit; called in this thread.
+
+        Raises EngineError when the run outlasts the limit or the guest is being closed.
+        """
+        assert self.vcpu is not None
+        self.entered = began = time.monotonic()
+        try:
+            while type(reason := self.vcpu.run()) is Interrupted:
+                self._drain()
+                if self._overdue == began:
+                    where = f"vCPU {self.number}, step {step}"
+                    raise EngineError(f"kvm: guest did not come back within {self.limit:g} s ({where})")
+                if self._closing:
+                    raise EngineError(f"kvm: the guest was closed in a run (vCPU {self.number}, step {step})")
+        finally:
+            self.entered = 0.0
+        return reason
+
+    def run_delay(self) -> int:
+        """Return how many ns this thread has waited for a CPU in its life; what KVM reports as steal."""
+        schedstat = Path(f"/proc/self/task/{self._thread.native_id}/schedstat").read_text()
+        return int(schedstat.split()[1])
+
+    def check(self, now: float) -> None:
+        """For the watchdog: kick the vCPU if its present run is overdue."""
+        began = self.entered
+        if began and now - began > self.limit:
+            self._overdue = began
+            self._kick()
+
+    def close(self) -> None:
+        """Stop the guest and end the thread. Raises EngineError if a job does not end."""
+        with self._gate:  # the end is the last job there will ever be
+            self._closing = True
+            self._jobs.put(None)
+        give_up = time.monotonic() + _CLOSE_SECONDS
+        while self._thread.is_alive() and time.monotonic() < give_up:
+            self._kick()
+            self._thread.join(0.02)
+        if self._thread.is_alive():
+            raise EngineError(f"kvm: the thread of vCPU {self.number} does not end: its job hangs")
+
+    def _closed(self) -> EngineError:
+        return EngineError(f"kvm: the guest is closed (vCPU {self.number})")
+
+    def _kick(self) -> None:
+        with self._ending:  # a thread that has ended must not be signalled
+            if not self._ended and self._thread.ident is not None and self.entered:
+                signal.pthread_kill(self._thread.ident, KICK)
+
+    def _drain(self) -> None:
+        while signal.sigtimedwait({KICK}, 0):
+            pass
+
+    def _work(self) -> None:
+        _block_signals()
+        while job := self._jobs.get():
+            if self._closing:
+                job.refuse(self._closed())
+            else:
+                job.run()
+        with self._ending:
+            self._ended = True
+
+
+class Watchdog:
+    """A thread that looks at vCPU threads some times per second and kicks those that are overdue."""
+
+    def __init__(self) -> None:
+        self._watched: tuple[VcpuThread, ...] = ()
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def watch(self, thread: VcpuThread) -> None:
+        """Look after ``thread`` from now on."""
+        self._watched += (thread,)
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._work, name="vcpu-watchdog", daemon=True)
+            self._thread.start()
+
+    def close(self) -> None:
+        """End the watchdog's thread."""
+        self._stop.set()
+        if self._thread:
+            self._thread.join()
+
+    def _work(self) -> None:
+        _block_signals()
+        while not self._stop.wait(min(0.1, min(thread.limit for thread in self._watched) / 4)):
+            now = time.monotonic()
+            for thread in self._watched:
+                thread.check(now)

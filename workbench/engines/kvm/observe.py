@@ -1,0 +1,162 @@
+"""Looking at a real machine from outside: whose bytes the host changed, and what became of each area.
+
+The rules kept here, by kind of evidence:
+
+* *measured*: bytes of guest memory that changed although no guest code stored there (payloads, strays); what
+  KVM_GET_MSRS returns; what our own handlers remember.
+* *provoked*: KVM updates a kvmclock when it sees fit, so it is asked to (KVM_SET_CLOCK to the clock's own value)
+  before we look whether steal time and kvmclock still arrive, and whether they arrive in others' memory.
+* *inferred*: for payloads written once or on an event (wall clock, async page fault, PV EOI) that the writes would
+  arrive is concluded from the register's value and from a memslot that backs it.
+"""
+
+from collections.abc import Hashable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from workbench.core.address_map import Unit
+from workbench.core.contracts import Feature
+from workbench.core.host_state import VM
+from workbench.core.outcome import Fate
+from workbench.core.scenario import Evidence, asked, beliefs, fate_of
+from workbench.engines.kvm.world import backs
+
+if TYPE_CHECKING:
+    from workbench.engines.kvm.machine import KvmMachine
+
+#: Payloads the host may write without being asked again, so that a wrong area is a danger at any time.
+WRITES_ANY_TIME = ("entry", "request", "event")
+#: Payloads whose updates can be brought about and seen here.
+CAN_BE_SEEN = ("entry", "request")
+
+
+class Watch:
+    """Collects evidence on one machine."""
+
+    def __init__(self, machine: "KvmMachine") -> None:
+        self._machine = machine
+        self.disowned: set[Unit] = set()
+        self.strayed: set[tuple[int, str]] = set()  #: (owner, feature) of areas in others' memory
+        self._arrived: set[tuple[int, str]] = set()
+
+    # -- strays ----------------------------------------------------------------------------------------
+
+    @contextmanager
+    def for_strays(self, cpu: int) -> Iterator[None]:
+        """Note which disowned units the host changes while ``cpu`` enters the guest, and those it may change."""
+        if not self.disowned:
+            yield
+            return
+        before = self._content()
+        yield
+        if self._machine.native:
+            self._ask_for_clock()
+            self._machine.enter(cpu)
+        after = self._content()
+        self.strayed.update((unit.cpu, unit.what) for unit in before if before[unit] != after[unit])
+        self._look_for_danger(cpu)
+
+    def _content(self) -> dict[Unit, bytes | None]:
+        addresses = self._machine.scenario.addresses
+        return {unit: self._read(addresses.gpa(unit), addresses.size(unit.what)) for unit in self.disowned}
+
+    def _look_for_danger(self, cpu: int) -> None:
+        """Note areas of others' memory that the host holds and may write at any time."""
+        machine = self._machine
+        held = machine.held()
+        for feature in machine.scenario.supported():
+            if feature.update_when in WRITES_ANY_TIME:
+                gpa = machine.protocol.serving(held, cpu, feature, 0)
+                unit = None if gpa is None else machine.scenario.addresses.unit_at(gpa)
+                if unit is not None and unit in self.disowned:
+                    self.strayed.add((unit.cpu, unit.what))
+
+    # -- what became of the areas ------------------------------------------------------------------------
+
+    def fates(self) -> dict[tuple[int, str], Fate]:
+        """Return {(owner, feature): fate} for every area of the scenario; enters every vCPU once more to see it."""
+        machine, scenario = self._machine, self._machine.scenario
+        held = machine.held()
+        self._provoke(held)
+        believed = beliefs(machine.notes)
+        return {
+            (owner, feature.name): fate_of(
+                self._evidence(owner, feature, held, believed.get((owner, feature.name)))
+            )
+            for feature in scenario.features
+            for owner in scenario.owners(feature)
+        }
+
+    def payloads(self) -> dict[tuple[int, str], bool]:
+        """Tell for each area the guest believes in whether it holds something that the guest did not write.
+
+        A payload with a version counts only if the version is even, that is, not in the middle of an update.
+        """
+        machine = self._machine
+        features = {feature.name: feature for feature in machine.scenario.features}
+        return {
+            (owner, name): self._holds_payload(features[name], gpa)
+            for (owner, name), gpa in sorted(beliefs(machine.notes).items())
+            if name in features  # a hostile guest may believe in more
+        }
+
+    def _holds_payload(self, feature: Feature, gpa: int) -> bool:
+        content = self._read(gpa, feature.size)
+        if content is None or content == self._machine.shadow.peek(gpa, feature.size):
+            return False
+        layout = feature.payload.on(self._machine.scenario.abi)
+        names = [field.name for field in layout.fields]
+        return "version" not in names or layout.unpack(content[: layout.size])["version"] % 2 == 0
+
+    def _evidence(
+        self, owner: int, feature: Feature, held: dict[Hashable, Any], believed: int | None
+    ) -> Evidence:
+        machine = self._machine
+        protocol = machine.protocol
+        if not protocol.supports(feature):
+            return Evidence(False, None, None, None, False, False, False)
+        where = believed or 0
+        live = protocol.serving(held, owner, feature, where)
+        if feature.is_value and believed is None:
+            live = None  # a register at its default value is not a registration
+        return Evidence(
+            True,
+            machine.notes.get(asked(owner, feature.name)),
+            believed,
+            live,
+            live is not None and (feature.is_value or self._arrives(owner, feature, live)),
+            protocol.serving(machine.ever, owner, feature, where) is not None,
+            (owner, feature.name) in self.strayed,
+        )
+
+    def _arrives(self, owner: int, feature: Feature, gpa: int) -> bool:
+        if feature in self._machine.native and feature.update_when in CAN_BE_SEEN:
+            return (owner, feature.name) in self._arrived
+        return backs(self._machine.guest, gpa, feature.size, writable=True)
+
+    def _provoke(self, held: dict[Hashable, Any]) -> None:
+        """Let KVM update what it updates at entries, and note where it did."""
+        machine = self._machine
+        watched = [feature for feature in machine.native if feature.update_when in CAN_BE_SEEN]
+        if not watched:
+            return
+        self._ask_for_clock()
+        for cpu in machine.records:
+            places = {
+                (owner, feature.name): (gpa, feature.size)
+                for feature in watched
+                for owner in (VM if feature.scope == "vm" else cpu,)
+                if (gpa := machine.protocol.serving(held, owner, feature, 0)) is not None
+            }
+            before = {key: self._read(*place) for key, place in places.items()}
+            machine.enter(cpu)
+            self._arrived.update(key for key, place in places.items() if self._read(*place) != before[key])
+
+    def _ask_for_clock(self) -> None:
+        """Let every kvmclock become due, by setting the VM's clock to what it is."""
+        vm = self._machine.guest.vm
+        vm.set_clock(vm.get_clock().clock)
+
+    def _read(self, gpa: int, size: int) -> bytes | None:
+        guest = self._machine.guest
+        return guest.memory.read(gpa, size) if backs(guest, gpa, size, writable=False) else None

@@ -1,0 +1,159 @@
+"""Carries out a sequence on one side: the simulator, or real KVM with its VMs used again and again.
+
+The rules kept here: the operations of one vCPU that follow each other are one job in that vCPU's thread; a used
+VM serves only sequences with its CPUID bits, after a reset that is checked; what a side could not do ends its
+answers with the reason, and the machine is not used again.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
+
+from workbench.core import contracts
+from workbench.core.host_state import Key
+from workbench.core.replay_target import Engine, MachineSpec, Target
+from workbench.errors import WorkbenchError
+from workbench.replay.grammar import Operation
+from workbench.replay.runner import perform
+
+Observed = Mapping[str, Any]
+
+#: Where a payload is looked at, or overwritten: what the host serves just then says who may have written before.
+_LOOKS = frozenset({"load", "store", "ram"})
+
+
+class Answers(NamedTuple):
+    """What a side answered: one mapping for each operation, as ``workbench replay`` has it."""
+
+    observed: Sequence[Observed]
+    dirty: frozenset[int]  #: page frames the host wrote, as far as its log tells at the end
+    #: At each load, store and new memslot (by position): the (feature, gpa) that the simulator's host serves.
+    served: Mapping[int, frozenset[tuple[str, int]]]
+    error: str = ""  #: why there are fewer answers than operations
+
+
+class Machine(Target, Protocol):
+    """A Target that logs dirty pages."""
+
+    def dirty_pages(self) -> frozenset[int]: ...
+
+
+#: Opens a machine with a dirty log.
+Open = Callable[[MachineSpec], Machine]
+
+
+def opener(engine: Engine, protocol: Callable[[], contracts.Protocol]) -> Open:
+    """Return what opens machines of ``engine`` with dirty logs, one after the other."""
+
+    def open_machine(spec: MachineSpec) -> Machine:
+        opened: Any = engine.open
+        machine: Machine = opened(spec, protocol(), log_dirty=True)
+        return machine
+
+    return open_machine
+
+
+def spec_of(operation: Operation) -> MachineSpec:
+    """Return what a ``machine`` operation asks for."""
+    return MachineSpec(operation.arguments["vcpus"], operation.arguments["irqchip"])
+
+
+# -- the simulator -----------------------------------------------------------------------------------------
+
+
+def simulate(open_machine: Open, operations: Sequence[Operation]) -> Answers:
+    """Carry out a sequence on a new simulated machine."""
+    machine: Any = open_machine(spec_of(operations[0]))
+    observed: list[Observed] = [{}]
+    served = {}
+    entries = machine.machine.entries
+    try:
+        for position, step in enumerate(operations[1:], 1):
+            observed.append(perform(machine, step))
+            if step.op in _LOOKS:
+                served[position] = frozenset(
+                    (str(key.name), gpa) for key, gpa in entries.items() if type(key) is Key and key.kind == "area"
+                )
+    except WorkbenchError as error:
+        return Answers(observed, frozenset(), served, str(error))
+    return Answers(observed, machine.dirty_pages(), served)
+
+
+# -- real KVM ----------------------------------------------------------------------------------------------
+
+
+class Pool:
+    """Real machines, kept for the next sequence that fits. A context manager."""
+
+    def __init__(self, open_machine: Open) -> None:
+        self._open = open_machine
+        self._idle: dict[Any, list[Any]] = {}
+        self.tells_unknown = True  #: False once a machine has said that it cannot tell UNKNOWN from FAULT
+
+    def __enter__(self) -> "Pool":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close all machines."""
+        while self._idle:
+            for machine in self._idle.popitem()[1]:
+                machine.close()
+
+    def carry_out(self, operations: Sequence[Operation], *, fresh: bool = False) -> Answers:
+        """Carry out a sequence on a machine that fits; with ``fresh``, on one that was never used."""
+        spec = spec_of(operations[0])
+        kind = (spec, _cpuid_of(operations))
+        idle = self._idle.setdefault(kind, [])
+        machine: Any = idle.pop() if idle and not fresh else self._open(spec)
+        self.tells_unknown = machine.tells_unknown
+        answers = _on(machine, operations)
+        if answers.error or fresh:
+            machine.close()
+            return answers
+        try:
+            machine.reset()
+        except WorkbenchError as error:
+            machine.close()
+            return answers._replace(error=str(error))
+        idle.append(machine)
+        return answers
+
+
+def _cpuid_of(operations: Sequence[Operation]) -> frozenset[tuple[int, frozenset[int]]]:
+    """Return the CPUID bits that the sequence gives to each vCPU; KVM fixes them for the life of a VM."""
+    return frozenset((s.arguments["cpu"], s.arguments["features"]) for s in operations if s.op == "cpuid")
+
+
+def _on(machine: Any, operations: Sequence[Operation]) -> Answers:
+    observed: list[Observed] = [{}]
+    try:
+        for cpu, group in _grouped(operations[1:]):
+            if cpu is None:
+                observed.append(perform(machine, group[0]))
+            else:
+                machine.within(cpu, lambda group=group: _perform_all(machine, group, observed))
+        return Answers(observed, machine.dirty_pages(), {})
+    except WorkbenchError as error:
+        return Answers(observed, frozenset(), {}, str(error))
+
+
+def _perform_all(machine: Any, group: Sequence[Operation], observed: list[Observed]) -> None:
+    for step in group:
+        observed.append(perform(machine, step))
+
+
+def _grouped(operations: Sequence[Operation]) -> list[tuple[int | None, list[Operation]]]:
+    """Return runs of operations of one vCPU; ``migrate`` stands alone, as it concerns all threads."""
+    groups: list[tuple[int | None, list[Operation]]] = []
+    for step in operations:
+        if step.op == "migrate":
+            groups.append((None, [step]))
+            continue
+        cpu = step.arguments.get("cpu")
+        if groups and groups[-1][0] is not None and cpu in (None, groups[-1][0]):
+            groups[-1][1].append(step)
+        else:
+            groups.append((cpu or 0, [step]))
+    return groups

@@ -1,0 +1,241 @@
+"""Short runs of operations, each aimed at one property of the paravirtual registers.
+
+A property here is something that went wrong in a kernel once, or that two descriptions of KVM disagree about;
+the list of bugs is in the documentation of this project (docs/fuzzing.md). ``anything`` is the one without aim.
+"""
+
+from typing import TYPE_CHECKING
+
+from workbench.core.vcpu import KVM_SUPPORTED
+from workbench.fuzz.palette import (
+    APF_ACK,
+    APF_EN,
+    APF_INT,
+    CLAIMED,
+    CLOCK,
+    CLOCKS,
+    EOI,
+    RAM_END,
+    REGISTERS,
+    SLOTS,
+    STEAL,
+    UNCLAIMED,
+    WALL,
+    WALLS,
+    any_value,
+    likely,
+    pick,
+)
+
+if TYPE_CHECKING:
+    from workbench.fuzz.generate import Script
+
+_AREAS = (CLOCK, WALL, STEAL, EOI, APF_EN)
+_EXCHANGE = 1 << 12  # flips between a page and its neighbour
+
+
+def anything(script: "Script") -> None:
+    """A few random accesses of one vCPU, by the guest and by the host."""
+    rng = script.rng
+    if rng.random() < 0.4:
+        script.other_cpu()
+    for _ in range(4 + int(rng.random() * 10)):
+        msr = pick(rng, UNCLAIMED) if rng.random() < 0.02 else pick(rng, REGISTERS)
+        draw = rng.random()
+        if draw < 0.42:
+            script.add("wrmsr", cpu=script.cpu, msr=msr, value=any_value(rng, script.palette, msr))
+        elif draw < 0.58:
+            script.add("rdmsr", cpu=script.cpu, msr=msr)
+        elif draw < 0.72:
+            script.add("host_set_msr", cpu=script.cpu, msr=msr, value=any_value(rng, script.palette, msr))
+        elif draw < 0.88:
+            script.add("host_get_msr", cpu=script.cpu, msr=msr)
+        elif draw < 0.93:
+            script.run()
+        else:
+            _look_somewhere(script)
+
+
+def burst_of_host_accesses(script: "Script") -> None:
+    """What a VMM does: sets and reads of several registers; the vCPU does not run."""
+    rng = script.rng
+    for _ in range(3 + int(rng.random() * 5)):
+        msr = pick(rng, CLAIMED)
+        if rng.random() < 0.5:
+            script.add("host_set_msr", cpu=script.cpu, msr=msr, value=any_value(rng, script.palette, msr))
+        else:
+            script.add("host_get_msr", cpu=script.cpu, msr=msr)
+
+
+def register_and_look(script: "Script") -> None:
+    """A payload arrives, and goes on arriving, where the register says."""
+    msr = pick(script.rng, (CLOCK, STEAL, *WALLS, APF_EN))
+    gpa = _good(script)
+    script.wrmsr(msr, likely(script.rng, msr, gpa))
+    script.run()
+    _look_at(script, gpa)
+    script.run()
+    _look_at(script, gpa)
+
+
+def crossing(script: "Script") -> None:
+    """A clock moves to an area that crosses a page: the old area lives on (virt/kvm/pfncache.c)."""
+    gpa, edge = _good(script), pick(script.rng, (0x1FF0, 0x13FF0, 0x7FF0, 0x2FE2))
+    script.wrmsr(pick(script.rng, CLOCKS), gpa | 1)
+    script.run()
+    for _ in range(2):
+        script.wrmsr(pick(script.rng, CLOCKS), edge | 1)
+        script.run()
+        _look_at(script, gpa)
+        script.look(edge, 16)
+    if script.rng.random() < 0.5:
+        script.wrmsr(CLOCK, 0)
+        script.run()
+        _look_at(script, gpa)
+
+
+def second_name(script: "Script") -> None:
+    """What is written under one name of a clock is read under the other; of the wall clock by the other vCPU."""
+    names = pick(script.rng, (CLOCKS, WALLS))
+    for written, read in (names, names[::-1]):
+        script.wrmsr(written, likely(script.rng, written, script.palette.address()))
+        script.add("rdmsr", cpu=script.cpu, msr=read)
+    script.other_cpu()
+    script.add("host_get_msr", cpu=script.cpu, msr=names[0])
+
+
+def memory_goes_and_returns(script: "Script") -> None:
+    """A memslot under registrations is deleted and returns with other memory; or one appears late."""
+    gpa, size = pick(script.rng, SLOTS)
+    for msr in (STEAL, CLOCK):
+        script.wrmsr(msr, likely(script.rng, msr, gpa + 0x40 * int(script.rng.random() * 4)))
+    script.run()
+    _toggle(script, gpa, size)
+    script.run()
+    script.wrmsr(pick(script.rng, _AREAS), gpa + 0x1000 | 1)
+    _toggle(script, gpa, size)
+    script.run()
+    script.look(gpa, 0x200)
+
+
+def same_place(script: "Script") -> None:
+    """Two features, or two vCPUs, at one address."""
+    gpa = _good(script)
+    for _ in range(2):
+        msr = pick(script.rng, _AREAS)
+        script.wrmsr(msr, likely(script.rng, msr, gpa))
+        script.run()
+        if script.rng.random() < 0.5:
+            script.other_cpu()
+    _look_at(script, gpa)
+
+
+def init(script: "Script") -> None:
+    """INIT forgets what it must, and nothing else."""
+    if not script.irqchip:
+        return
+    msr = pick(script.rng, _AREAS)
+    gpa = _good(script)
+    script.wrmsr(msr, likely(script.rng, msr, gpa))
+    script.run()
+    _look_at(script, gpa)
+    script.add("init", cpu=script.cpu)
+    for register in (msr, pick(script.rng, CLAIMED)):
+        script.add("host_get_msr", cpu=script.cpu, msr=register)
+    script.run()
+    _look_at(script, gpa)
+    script.run()
+    _look_at(script, gpa)
+
+
+def refused(script: "Script") -> None:
+    """A refused value: what does the register hold then, and what does the host go on serving?"""
+    rng = script.rng
+    msr = pick(rng, (STEAL, EOI, APF_EN, APF_INT))
+    gpa = _good(script)
+    script.wrmsr(msr, likely(rng, msr, gpa))
+    wrong = {STEAL: gpa | 3, EOI: 0x9001, APF_EN: pick(rng, (0x9009, gpa | 0x19)), APF_INT: 0x1F3}[msr]
+    script.wrmsr(msr, wrong)
+    script.add("rdmsr", cpu=script.cpu, msr=msr)
+    script.run()
+    _look_at(script, gpa)
+
+
+def wake_all(script: "Script") -> None:
+    """Enabling async page faults wakes all tasks, once, if the guest has taken the token before."""
+    rng = script.rng
+    gpa = _good(script)
+    if rng.random() < 0.5:
+        script.add("store", gpa=gpa + 4, hex=b"\x05\0\0\0")
+    script.wrmsr(APF_EN, gpa | 9)
+    script.run()
+    script.look(gpa)
+    if rng.random() < 0.7:
+        script.add("store", gpa=gpa + 4, hex=bytes(4))
+    if rng.random() < 0.3:
+        script.wrmsr(APF_EN, pick(rng, (0, gpa | 1, (gpa ^ _EXCHANGE) | 9)))
+    script.add("wrmsr", cpu=script.cpu, msr=APF_ACK, value=1)
+    script.look(gpa)
+
+
+def stamp(script: "Script") -> None:
+    """The guest fills an area with a pattern: what the host must not touch stays, odd versions are stepped over."""
+    gpa = _good(script)
+    script.add("store", gpa=gpa, hex=bytes([pick(script.rng, (0xA5, 0x5A, 0xFF, 0x00))]) * 64)
+    msr = pick(script.rng, (CLOCK, WALL, STEAL))
+    script.wrmsr(msr, likely(script.rng, msr, gpa + pick(script.rng, (0, 0, 16))))
+    script.run()
+    _look_at(script, gpa)
+
+
+def enforcement(script: "Script") -> None:
+    """The bits of CPUID decide from now on, or no longer; registers are there or not."""
+    if script.offer[script.cpu] == KVM_SUPPORTED and script.rng.random() < 0.7:
+        return
+    script.enforce(script.rng.random() < 0.6)
+    for _ in range(3):
+        msr = pick(script.rng, CLAIMED)
+        script.add("rdmsr", cpu=script.cpu, msr=msr)
+        script.add("host_set_msr", cpu=script.cpu, msr=msr, value=any_value(script.rng, script.palette, msr))
+        script.add("host_get_msr", cpu=script.cpu, msr=msr)
+
+
+def migration(script: "Script") -> None:
+    """The machine goes on elsewhere: which values arrive, and which payloads go on."""
+    if script.rng.random() < 0.4:
+        return
+    gpa = _good(script)
+    msr = pick(script.rng, _AREAS)
+    script.wrmsr(msr, likely(script.rng, msr, gpa))
+    script.add("migrate")
+    for register in CLAIMED:
+        script.add("host_get_msr", cpu=script.cpu, msr=register)
+    script.run()
+    _look_at(script, gpa)
+
+
+def _good(script: "Script") -> int:
+    """An address of 64 bytes' alignment, mostly in memory."""
+    return pick(script.rng, script.palette.good) & ~0x3F
+
+
+def _toggle(script: "Script", gpa: int, size: int) -> None:
+    if gpa in script.slots:
+        script.slots.remove(gpa)
+        script.add("unplug", gpa=gpa)
+    else:
+        script.slots.add(gpa)
+        script.add("ram", gpa=gpa, size=size)
+
+
+def _look_at(script: "Script", gpa: int) -> None:
+    script.look(gpa, 64)
+
+
+def _look_somewhere(script: "Script") -> None:
+    """Look at, or seldom write to, an address of the palette."""
+    gpa = min(script.palette.address(), RAM_END)
+    if script.rng.random() < 0.8:
+        script.look(gpa, 64)
+    else:
+        script.add("store", gpa=gpa, hex=bytes([pick(script.rng, (0, 1, 0x80, 0xFF))]) * pick(script.rng, (1, 4, 16)))

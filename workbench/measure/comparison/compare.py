@@ -1,0 +1,72 @@
+"""The comparison: every chosen protocol under every chosen event, as one tidy table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from workbench.core.contracts import Feature
+from workbench.features import choose as choose_features
+from workbench.lifecycle import choose as choose_events
+from workbench.lifecycle.event import Event
+from workbench.measure.comparison.cost import CostModel
+from workbench.measure.comparison.metrics import COST, Metric
+from workbench.measure.comparison.metrics import choose as choose_metrics
+from workbench.measure.comparison.runs import check_vcpus, measured, possible
+from workbench.measure.rows import ENGINE, Progress, Row, frame
+from workbench.measure.variants import DEFAULT, Variant, features_text, variants
+
+if TYPE_CHECKING:
+    import pandas
+
+
+def rows_of(
+    variant: Variant,
+    features: tuple[Feature, ...],
+    vcpus: int,
+    event: Event,
+    metrics: Iterable[Metric],
+    seed: int = 0,
+    cost_model: CostModel | None = None,
+) -> list[Row]:
+    """Return one row for each metric of one run, and the cost if a model is given."""
+    run = measured(variant, features, vcpus, event, seed)
+    last = (ENGINE, vcpus, features_text(features))
+    rows = [
+        Row(variant.label, event.name, metric.name, metric.read(run), metric.unit, *last)
+        for metric in metrics
+    ]
+    if cost_model is not None:
+        rows.append(Row(variant.label, event.name, COST, cost_model.cost(run), cost_model.unit, *last))
+    return rows
+
+
+def compare(
+    protocols: Sequence[str | Variant] = DEFAULT,
+    events: Sequence[str] | None = None,
+    features: Sequence[str] | None = None,
+    vcpus: int = 64,
+    metrics: Sequence[str] | None = None,
+    cost_model: CostModel | None = None,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> pandas.DataFrame:
+    """Return the tidy comparison (columns of ``tidy.Row``); None means all.
+
+    Events that need more vCPUs are left out unless named. Raises WorkbenchError for an unknown name and for a
+    number of vCPUs that is not possible.
+    """
+    check_vcpus(vcpus)
+    chosen = variants(protocols)
+    chosen_features = choose_features(None if features is None else list(features))
+    chosen_events = choose_events(None if events is None else list(events))
+    if events is None:
+        chosen_events = possible(chosen_events, vcpus)
+    chosen_metrics = choose_metrics(metrics)
+    runs = [(one, event) for one in chosen for event in chosen_events]
+    rows: list[Row] = []
+    for done, (one, event) in enumerate(runs):
+        rows += rows_of(one, chosen_features, vcpus, event, chosen_metrics, seed, cost_model)
+        if progress is not None:
+            progress(done + 1, len(runs))
+    return frame(rows)

@@ -1,0 +1,78 @@
+"""How measurements grow with vCPUs and with features. Every point is a run; nothing is interpolated."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from workbench.core.contracts import Feature
+from workbench.core.machine import MAX_VCPUS
+from workbench.lifecycle.event import Event
+from workbench.measure.comparison.compare import rows_of
+from workbench.measure.comparison.metrics import METRICS
+from workbench.measure.comparison.runs import check_vcpus
+from workbench.measure.rows import COLUMNS, Progress, Row, frame
+from workbench.measure.variants import Variant
+
+if TYPE_CHECKING:
+    import pandas
+
+#: The machines that are run for a growth curve: powers of four, from one vCPU to the most KVM allows.
+POINTS = tuple(4**power for power in range(7))
+assert POINTS[-1] == MAX_VCPUS
+
+#: What is worth a curve: the other metrics are sums or parts of these.
+CURVES = ("exits", "user_exits", "areas", "state_bytes", "state_carried_bytes", "guest_memory_bytes")
+
+
+def over_vcpus(
+    variants: Sequence[Variant],
+    features: tuple[Feature, ...],
+    event: Event,
+    points: Iterable[int] = POINTS,
+    metrics: Sequence[str] = CURVES,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> pandas.DataFrame:
+    """Return the tidy table of ``event`` for every number of vCPUs in ``points``, one run for each protocol."""
+    chosen = [METRICS[name] for name in metrics]
+    runs = [(one, check_vcpus(vcpus)) for vcpus in sorted(set(points)) for one in variants]
+    rows: list[Row] = []
+    for done, (one, vcpus) in enumerate(runs):
+        if vcpus >= event.min_vcpus:
+            rows += rows_of(one, features, vcpus, event, chosen, seed)
+        if progress is not None:
+            progress(done + 1, len(runs))
+    return frame(rows)
+
+
+def over_features(
+    variants: Sequence[Variant],
+    features: tuple[Feature, ...],
+    vcpus: int,
+    event: Event,
+    metrics: Sequence[str] = CURVES,
+    seed: int = 0,
+) -> pandas.DataFrame:
+    """Return the tidy table for the first 1, 2, ... of ``features``, with ``feature_count`` as a further column."""
+    import pandas
+
+    chosen = [METRICS[name] for name in metrics]
+    tables = []
+    for count in range(1, len(features) + 1):
+        rows = [row for one in variants for row in rows_of(one, features[:count], vcpus, event, chosen, seed)]
+        tables.append(frame(rows).assign(feature_count=count))
+    return pandas.concat(tables, ignore_index=True)[[*COLUMNS, "feature_count"]]
+
+
+def line(table: pandas.DataFrame, protocol: str, metric: str) -> tuple[int, int] | None:
+    """Return (fixed, per vCPU) if the metric is a straight line through all points run, else None."""
+    chosen = table[(table["protocol"] == protocol) & (table["metric"] == metric)].sort_values("vcpus")
+    points = list(zip(chosen["vcpus"], chosen["value"], strict=True))
+    if len(points) < 2:
+        return None
+    (first, at_first), (last, at_last) = points[0], points[-1]
+    slope, rest = divmod(at_last - at_first, last - first)
+    fixed = at_first - slope * first
+    on_line = all(value == fixed + slope * vcpus for vcpus, value in points)
+    return (fixed, slope) if rest == 0 and on_line else None

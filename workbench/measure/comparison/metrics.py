@@ -1,0 +1,132 @@
+"""Every metric: its name, its unit, what it means, and how it is read off a run.
+
+Units stay apart: exits, accesses, areas, entries, bytes, pages, words. Costs are not here, they need a model
+(``workbench.measure.comparison.cost``).
+"""
+
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
+
+from workbench.core.contracts import StateEntry
+from workbench.core.outcome import Fate
+from workbench.errors import WorkbenchError
+from workbench.measure.comparison.runs import Measured
+
+
+class Metric(NamedTuple):
+    """A metric; ``read`` takes its value from a run."""
+
+    name: str
+    unit: str
+    title: str
+    read: Callable[[Measured], int | str]
+
+
+def _count(name: str, unit: str, title: str) -> Metric:
+    return Metric(name, unit, title, lambda run: run.counts[name])
+
+
+def _fate(fate: Fate) -> Metric:
+    return Metric(f"areas_{fate.value}", "areas", f"areas that are {fate.value}", lambda run: run.fates[fate])
+
+
+def _bytes(name: str, title: str, read: Callable[[Measured], int]) -> Metric:
+    return Metric(name, "bytes", title, read)
+
+
+def is_new(entry: StateEntry) -> bool:
+    """Tell whether no existing interface carries this entry."""
+    return entry.interface == "none" or entry.interface.startswith("new ")
+
+
+def _wire(run: Measured, keep: Callable[[StateEntry], bool] = lambda entry: True) -> int:
+    return sum(entry.wire_bytes for entry in run.state if keep(entry))
+
+
+EXITS = (
+    _count("exits", "exits", "the vCPU left the guest"),
+    _count("wrmsr_exits", "exits", "for a WRMSR"),
+    _count("rdmsr_exits", "exits", "for an RDMSR"),
+    _count("hypercall_exits", "exits", "for a hypercall"),
+    _count("mmio_exits", "exits", "for an access to no memory"),
+    _count("kernel_exits", "exits", "handled by KVM"),
+    _count("user_exits", "exits", "handled by the VMM"),
+)
+ACCESSES = (
+    _count("guest_loads", "accesses", "guest reads guest memory"),
+    _count("guest_stores", "accesses", "guest writes guest memory"),
+    _count("host_loads", "accesses", "host reads guest memory"),
+    _count("host_stores", "accesses", "host writes guest memory"),
+)
+FATES = (
+    Metric("fate", "word", "the worst that became of any area", lambda run: run.fate.value),
+    Metric("areas", "areas", "areas in force", lambda run: run.fates[Fate.REGISTERED]),
+    *(_fate(fate) for fate in Fate),
+    Metric("stray_writes", "accesses", "host writes to others' memory", lambda run: run.stray_writes),
+)
+STATE = (
+    Metric("state_entries", "entries", "things the host must carry", lambda run: len(run.state)),
+    _bytes("state_bytes", "on the wire", _wire),
+    _bytes(
+        "state_entry_bytes",
+        "in the interface that reads them",
+        lambda run: sum(e.entry_bytes for e in run.state),
+    ),
+    Metric(
+        "state_interfaces",
+        "interfaces",
+        "existing interfaces that carry it",
+        lambda run: len({entry.interface for entry in run.state if not is_new(entry)}),
+    ),
+    Metric(
+        "state_new_interfaces",
+        "interfaces",
+        "interfaces that must be made",
+        lambda run: len({entry.interface for entry in run.state if is_new(entry)}),
+    ),
+    _bytes(
+        "state_unarchitected_bytes",
+        "what no architected register shows",
+        lambda run: _wire(run, lambda e: not e.architected),
+    ),
+    _bytes("state_carried_bytes", "what a migration carries", lambda run: _wire(run, lambda e: e.carried)),
+)
+GUEST_MEMORY = (
+    _bytes("guest_memory_bytes", "descriptors, payloads and padding", lambda run: sum(run.guest_memory[:3])),
+    _bytes("descriptor_bytes", "descriptors", lambda run: run.guest_memory.descriptors),
+    _bytes("payload_bytes", "areas", lambda run: run.guest_memory.payloads),
+    _bytes("padding_bytes", "lost to alignment", lambda run: run.guest_memory.padding),
+    Metric(
+        "shared_pages",
+        "pages",
+        "an encrypted guest must share",
+        lambda run: run.guest_memory.shared_pages,
+    ),
+    Metric("dirty_pages_logged", "pages", "dirty in KVM's log, boot included", lambda run: run.dirty_logged),
+    Metric(
+        "dirty_pages_unlogged",
+        "pages",
+        "written by the VMM, not logged",
+        lambda run: run.dirty_unlogged,
+    ),
+)
+GROUPS = {
+    "exits": EXITS,
+    "accesses": ACCESSES,
+    "areas": FATES,
+    "state": STATE,
+    "guest memory": GUEST_MEMORY,
+}
+METRICS = {metric.name: metric for group in GROUPS.values() for metric in group}
+COST = "cost_cycles"
+
+
+def choose(names: Iterable[str] | None = None) -> tuple[Metric, ...]:
+    """Return the named metrics (all when None) in the order of this file; raise WorkbenchError if unknown."""
+    if names is None:
+        return tuple(METRICS.values())
+    wanted = list(names)
+    for name in wanted:
+        if name not in METRICS and name != COST:
+            raise WorkbenchError(f"unknown metric {name!r}; known: {', '.join((*METRICS, COST))}")
+    return tuple(metric for name, metric in METRICS.items() if name in wanted)

@@ -1,0 +1,133 @@
+"""Running what is measured: one simulation per (protocol, features, vCPUs, event, seed), taken once and kept.
+
+What is kept is small numbers, not the machine: the boot of 4096 vCPUs stays cheap to ask about again.
+"""
+
+import traceback
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from typing import Any
+
+from workbench.core.contracts import Feature, StateEntry
+from workbench.core.event_steps import Start
+from workbench.core.host_state import Key
+from workbench.core.machine import MAX_VCPUS, Machine
+from workbench.core.outcome import Fate, worst
+from workbench.core.scenario import Scenario
+from workbench.core.steps import Program
+from workbench.engines.simulate import Run, simulate
+from workbench.errors import WorkbenchError
+from workbench.lifecycle.event import Event
+from workbench.lifecycle.linux import LinuxKernel
+from workbench.measure.comparison.guest_memory import GuestMemoryUse, guest_memory_use
+from workbench.measure.variants import Variant
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What one run came to. Counts are the event's own; state and guest memory are as they are after it."""
+
+    scenario: Scenario
+    event: str
+    counts: Counter[str]
+    fates: Counter[Fate]
+    stray_writes: int
+    state: tuple[StateEntry, ...]
+    guest_memory: GuestMemoryUse
+    dirty_logged: int  #: pages in KVM's dirty log, boot included
+    dirty_unlogged: int  #: pages the VMM wrote that this log does not show, boot included
+
+    @property
+    def fate(self) -> Fate:
+        """The worst that became of any area."""
+        return worst(list(self.fates))
+
+
+class WithValues(Event):
+    """An event after which the guest also registers the features that are no part of boot (haltpoll's poll control)."""
+
+    def __init__(self, event: Event) -> None:
+        self.event = event
+        self.name, self.title = event.name, event.title  # type: ignore[misc]
+        self.min_vcpus = event.min_vcpus  # type: ignore[misc]
+
+    def adapt(self, scenario: Scenario) -> Scenario:
+        return self.event.adapt(scenario)
+
+    def setup(self, scenario: Scenario) -> Program:
+        return self.event.setup(scenario)
+
+    def happen(self, scenario: Scenario) -> Program:
+        yield from self.event.happen(scenario)
+        kernel = LinuxKernel(scenario)
+        for feature in scenario.supported():
+            if feature.linux_boot is None:
+                for owner in scenario.owners(feature):
+                    yield Start(max(owner, 0), partial(kernel.set_value, feature=feature))
+
+
+def check_vcpus(vcpus: int) -> int:
+    """Return ``vcpus``; raise WorkbenchError if no machine has so many."""
+    if not 1 <= vcpus <= MAX_VCPUS:
+        raise WorkbenchError(f"{vcpus} vCPUs: allowed are 1 to {MAX_VCPUS}")
+    return vcpus
+
+
+def possible(events: Iterable[Event], vcpus: int) -> tuple[Event, ...]:
+    """Return those of ``events`` that can happen to a machine of so many vCPUs."""
+    return tuple(event for event in events if event.min_vcpus <= vcpus)
+
+
+@lru_cache(maxsize=4096)
+def measured(
+    variant: Variant, features: tuple[Feature, ...], vcpus: int, event: Event, seed: int = 0
+) -> Measured:
+    """Run ``event`` under ``variant`` and return what it came to; the same question is run once per process.
+
+    Raises WorkbenchError for a number of vCPUs that is not possible, and for a protocol that breaks off.
+    """
+    check_vcpus(vcpus)
+    if vcpus < event.min_vcpus:
+        raise WorkbenchError(f"event {event.name!r} needs at least {event.min_vcpus} vCPUs; here are {vcpus}")
+    what_happens: Any = event  # the engine asks for a plain attribute where events have a class variable
+    try:
+        scenario = Scenario(variant.protocol(features), features, vcpus=vcpus, seed=seed)
+        return _digest(simulate(scenario, what_happens))
+    except WorkbenchError:
+        raise
+    except Exception as error:
+        what = f"protocol {variant.label} breaks off under event {event.name}"
+        raise WorkbenchError(f"{what}: {_where(error)}") from error
+
+
+def _where(error: Exception) -> str:
+    """Say in one line what went wrong in a program and on which line of which file."""
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text} ({frame.filename}:{frame.lineno})"
+
+
+def _digest(run: Run) -> Measured:
+    machine, scenario = run.machine, run.scenario
+    return Measured(
+        scenario,
+        run.event,
+        run.counts,
+        Counter(run.fates.values()),
+        run.strays,
+        tuple(state_of(scenario, machine)),
+        guest_memory_use(scenario, machine),
+        sum(len(slot.dirty) for slot in machine.memory.slots),
+        len(machine.memory.vmm_dirty()),
+    )
+
+
+def state_of(scenario: Scenario, machine: Machine) -> list[StateEntry]:
+    """Return what the host on which the machine is *now* must carry; one that knows no protocol holds nothing."""
+    cpus = [machine.cpus[index] for index in sorted(machine.cpus)]
+    if not any(cpu.host.knows_protocol for cpu in cpus):
+        return []
+    entries = {key: value for key, value in machine.entries.items() if isinstance(key, Key)}
+    return scenario.protocol.state(entries, cpus)

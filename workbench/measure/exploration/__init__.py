@@ -1,0 +1,1 @@
+"""Verdicts: explorations, the failure matrix, what mitigations change, second opinions."""

@@ -1,0 +1,119 @@
+"""The second opinion: explorer and SPIN, the same models, number for number.
+
+SPIN's model is the exported text; what both must agree in is the number of states and transitions, every
+property's verdict, and the number of states that violate it (always) or have it (sometimes).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from workbench.checking.failures import FAILURES, Failure
+from workbench.engines.explore import FAILS, SecondOpinion, second_opinion
+from workbench.engines.explore.vm import Bounds
+from workbench.features import choose as choose_features
+from workbench.lifecycle import EVENTS
+from workbench.measure.exploration.explore import Question
+from workbench.measure.exploration.export import promela_of
+from workbench.measure.variants import Variant
+
+
+class Setting(NamedTuple):
+    """An event and how small the machine is to which it happens."""
+
+    event: str
+    vcpus: int
+    features: tuple[str, ...]
+    reads: int = 0
+
+    def question(self, variant: Variant) -> Question:
+        """Return what is asked of a protocol."""
+        features = choose_features(list(self.features))
+        return Question(variant, EVENTS[self.event], features, self.vcpus, Bounds(reads=self.reads))
+
+
+#: From a few hundred to a million states, each with other kinds of steps: registers and descriptors,
+#: areas moved, vCPUs that stop, hosts that change, memory that goes, pages that are shared, payloads that are read.
+SETTINGS = (
+    Setting("boot", 1, ("kvmclock", "async_pf")),
+    Setting("double-registration-crossing", 1, ("wall_clock", "kvmclock")),
+    Setting("encrypted", 1, ("steal_time", "pv_eoi")),
+    Setting("descriptor-race", 2, ("steal_time",)),
+    Setting("cpu-unplug-no-teardown", 2, ("kvmclock",), reads=1),
+    Setting("memslot-unplug", 2, ("kvmclock",), reads=1),
+    Setting("migrate", 2, ("steal_time",)),
+    Setting("migrate-damaged", 1, ("kvmclock", "async_pf")),
+    Setting("kexec", 2, ("steal_time",)),
+    Setting("kexec-no-teardown", 2, ("steal_time",)),
+)
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A question, the failures asked about, and what explorer and SPIN say."""
+
+    question: Question
+    failures: tuple[Failure, ...]
+    opinion: SecondOpinion
+
+    @property
+    def equal(self) -> bool:
+        """Whether both say the same in every number and every verdict."""
+        return self.opinion.agrees
+
+    def failing(self) -> tuple[list[str], list[str]]:
+        """Return the codes of the properties that fail: by the explorer, by SPIN."""
+        verdicts = self.opinion.verdicts
+        ours = [code for code, (said, _) in verdicts.items() if said == FAILS]
+        return ours, [code for code, (_, said) in verdicts.items() if said == FAILS]
+
+    def records(self) -> Iterator[dict[str, Any]]:
+        """Yield one flat record for each property."""
+        opinion, question = self.opinion, self.question
+        for failure in self.failures:
+            (verdict, spin_verdict), (met, spin_met) = opinion.verdicts[failure.code], opinion.hits[failure.code]
+            yield {
+                "protocol": question.variant.label,
+                "event": question.event.name,
+                "vcpus": question.vcpus,
+                "features": ",".join(feature.name for feature in question.features),
+                "reads": question.bounds.reads,
+                "property": failure.code,
+                "states": opinion.states,
+                "spin_states": opinion.spin_states,
+                "transitions": opinion.transitions,
+                "spin_transitions": opinion.spin_transitions,
+                "verdict": verdict,
+                "spin_verdict": spin_verdict,
+                "met": met,
+                "spin_met": spin_met,
+                "equal": (opinion.states, opinion.transitions, verdict, met)
+                == (opinion.spin_states, opinion.spin_transitions, spin_verdict, spin_met),
+            }
+
+
+def compared(question: Question, failures: Sequence[Failure] = tuple(FAILURES.values())) -> Compared:
+    """Explore a question and let SPIN answer it; raise EngineError if SPIN is absent or cannot."""
+    result, text = promela_of(question, failures)
+    return Compared(question, tuple(failures), second_opinion({f.code: f.kind for f in failures}, result, text))
+
+
+def crosscheck(
+    variants: Sequence[Variant],
+    settings: Sequence[Setting] = SETTINGS,
+    failures: Sequence[Failure] = tuple(FAILURES.values()),
+    progress: Callable[[int, int], None] | None = None,
+) -> list[Compared]:
+    """Compare each variant in each setting, in this order; ``progress(done, all)`` is called before each."""
+    questions = [setting.question(variant) for variant in variants for setting in settings]
+    found = []
+    for number, question in enumerate(questions):
+        if progress is not None:
+            progress(number, len(questions))
+        found.append(compared(question, failures))
+    return found
+
+
+__all__ = ["SETTINGS", "Compared", "Setting", "compared", "crosscheck"]

@@ -1,0 +1,228 @@
+"""One exploration: a protocol under one lifecycle event at one size, all failures of the catalogue at once.
+
+Sizes are small on purpose: a failure of a registration protocol shows itself with one or two vCPUs and one or two
+features, or it is not a failure of the protocol. What was explored is part of every record.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Mapping, Sequence
+from copy import copy
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
+
+from workbench.checking.environment import EVENT, EnvironmentAction, cpu_of, environment_actions, serves_exit
+from workbench.checking.failures import FAILURES, Failure
+from workbench.clayout.layout import Abi, Layout
+from workbench.core.contracts import Feature
+from workbench.core.event_steps import NewHost, in_order
+from workbench.core.scenario import Scenario
+from workbench.core.step_text import key_text, step_text, value_text, whose
+from workbench.engines.explore import FAILS, Finding, Progress, Property, Result, TraceStep
+from workbench.engines.explore.vm import Bounds, MachineModel, Merging, asking, explore_machine
+from workbench.engines.simulate.schedule import Schedule, Turn
+from workbench.errors import WorkbenchError
+from workbench.lifecycle.event import Event
+from workbench.measure.variants import Variant
+
+#: When nobody says otherwise; some two hundred bytes each.
+MAX_STATES = 1_000_000
+#: An endless guest is explored for this long; a limit of 16 areas is exceeded by then.
+REGISTRATIONS = 17
+
+
+ADDRESS = re.compile(r"0x[0-9a-f]+")
+
+
+class TraceRow(NamedTuple):
+    """One step of a trace, as text: who took it, what it was, what it changed (name, before, after).
+
+    ``actor`` is a slot, or what happened by itself; ``side`` who acted (guest, kernel, user or event) and ``cpu``
+    for which vCPU (None: for none in particular).
+    """
+
+    actor: str
+    side: str
+    cpu: int | None
+    text: str
+    changes: tuple[tuple[str, str, str], ...]
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is explored. ``features`` of which the protocol knows none make an empty model, and say so."""
+
+    variant: Variant
+    event: Event
+    features: tuple[Feature, ...]
+    vcpus: int = 1
+    bounds: Bounds = Bounds()
+
+    @cached_property
+    def scenario(self) -> Scenario:
+        """The scenario before the event's circumstances."""
+        return Scenario(self.variant.protocol(self.features), self.features, vcpus=self.vcpus)
+
+    def check(self) -> None:
+        """Raise WorkbenchError if the event cannot happen to so few vCPUs."""
+        if self.vcpus < self.event.min_vcpus:
+            raise WorkbenchError(
+                f"event {self.event.name!r} needs at least {self.event.min_vcpus} vCPUs; here are {self.vcpus}"
+            )
+
+    @property
+    def size(self) -> str:
+        """The size in words: "2 vCPUs, steal_time"."""
+        features = "+".join(feature.name for feature in self.features)
+        return f"{self.vcpus} vCPU{'s' if self.vcpus > 1 else ''}, {features}"
+
+
+@dataclass(frozen=True)
+class Exploration:
+    """A question, the explorer's result, and the failures that were asked about.
+
+    ``merging``: which vCPUs were exchanged; None if nobody asked for symmetry.
+    """
+
+    question: Question
+    result: Result
+    failures: tuple[Failure, ...]
+    merging: Merging | None = None
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether the user stopped the search."""
+        return self.result.limit == "interrupted"
+
+    def finding(self, failure: Failure) -> Finding | None:
+        """Return the explorer's finding for a failure, None if there is none."""
+        return next((found for found in self.result.findings if found.code == failure.code), None)
+
+    def places(self, rows: Sequence[TraceRow]) -> list[tuple[int, str]]:
+        """Return the addresses that a trace speaks of, with what the guest keeps there."""
+        scenario = self.question.event.adapt(self.question.scenario)
+        named = {int(text, 16) for row in rows for text in ADDRESS.findall(row.text)}
+        units = {unit for gpa in named if (unit := scenario.unit_at(gpa)) is not None}
+        begins = sorted((scenario.addresses.gpa(unit), unit) for unit in units)
+        return [(gpa, f"{unit.what} of {whose(unit.cpu)} (kernel {unit.generation})") for gpa, unit in begins]
+
+    def trace(self, failure: Failure) -> tuple[TraceRow, ...] | None:
+        """Return the shortest way to a violation; None if there is none, or nothing to show."""
+        finding = self.finding(failure)
+        if finding is None or finding.trace is None:
+            return None
+        scenario = self.question.event.adapt(self.question.scenario)
+        struct = scenario.protocol.descriptor
+        layout = None if struct is None else struct.on(scenario.abi)
+        own = environment_actions(scenario)
+        return tuple(_row(step, own, layout) for step in finding.trace.steps)
+
+
+def _row(step: TraceStep, own: Mapping[str, EnvironmentAction], descriptor: Layout | None) -> TraceRow:
+    happening = own.get(step.actor)
+    side, cpu = "event", None
+    if happening is not None:
+        side = "guest" if serves_exit(happening.slot) else "kernel"
+        cpu = happening.cpu
+    elif type(step.step) is tuple:
+        side = step.step[0].name.lower()
+        cpu = None if step.actor == EVENT else cpu_of(step.actor)
+    return TraceRow(step.actor, side, cpu, step_text(step.step, descriptor), tuple(_changes(step.changes)))
+
+
+def _changes(changes: dict[Any, tuple[Any, Any]]) -> list[tuple[str, str, str]]:
+    return [(key_text(name), _value(old), _value(new)) for name, (old, new) in changes.items()]
+
+
+def _value(value: Any) -> str:
+    is_step = type(value) is tuple and len(value) == 2 and type(value[1]).__name__ not in ("int", "str", "tuple")
+    return step_text(value) if is_step else value_text(value)
+
+
+def explore_question(
+    question: Question,
+    failures: Sequence[Failure] = tuple(FAILURES.values()),
+    *,
+    max_states: int | None = MAX_STATES,
+    max_bytes: int | None = None,
+    symmetry: bool = False,
+    progress: Callable[[Progress], None] | None = None,
+) -> Exploration:
+    """Explore one question; raise WorkbenchError if the event cannot happen there or a program breaks off.
+
+    ``max_bytes`` of stored states end the search as ``max_states`` do; None: half of this machine's memory.
+    ``symmetry``: merge states that differ by exchanging vCPUs, where any can be exchanged.
+    """
+    question.check()
+
+    def properties(machine: MachineModel) -> list[Property]:
+        return [Property(f.code, f.name, f.kind, asking(machine, f.holds)) for f in failures]
+
+    machine = MachineModel(question.scenario, as_explored(question.event), properties, question.bounds)
+    result = explore_machine(
+        machine,
+        symmetry=symmetry,
+        max_states=max_states,
+        max_bytes=max_bytes or half_of_memory(),
+        progress=progress,
+    )
+    return Exploration(question, result, tuple(failures), machine.merging if symmetry else None)
+
+
+def half_of_memory() -> int | None:
+    """Return half of this machine's memory in bytes; None where the system does not tell."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
+    except (AttributeError, OSError, ValueError):
+        return None
+
+
+def as_explored(event: Event) -> Event:
+    """Return the event as the explorer runs it: what is endless is made short."""
+    if getattr(event, "registrations", 0) <= REGISTRATIONS:
+        return event
+    shorter = copy(event)
+    vars(shorter)["registrations"] = REGISTRATIONS
+    return shorter
+
+
+def needs_met(question: Question) -> frozenset[str]:
+    """Return which needs of failures this question meets; where one is not met, HOLDS says nothing."""
+    scenario = question.event.adapt(question.scenario)
+    strike = [type(step) for step in in_order(question.event.happen(scenario))]
+    met = {
+        "descriptor": scenario.protocol.descriptor is not None,
+        "encrypted": scenario.encrypted,
+        "i386": scenario.abi is Abi.I386,
+        "readers": question.bounds.reads > 0,
+        "second vCPU": scenario.vcpus > 1,
+        "restore": NewHost in strike,
+    }
+    return frozenset(need for need, is_met in met.items() if is_met)
+
+
+def confirm(question: Question, turns: Sequence[Turn | tuple[str, str]]) -> Schedule:
+    """Replay turns on a concrete machine and return it; ask a failure's ``holds`` of it.
+
+    Raises WorkbenchError if a turn cannot be taken or is another step than the recorded one.
+    """
+    question.check()
+    schedule = Schedule(question.scenario, as_explored(question.event))
+    schedule.play(Turn(*turn) for turn in turns)
+    return schedule
+
+
+__all__ = [
+    "FAILS",
+    "MAX_STATES",
+    "Exploration",
+    "Question",
+    "TraceRow",
+    "as_explored",
+    "confirm",
+    "explore_question",
+    "needs_met",
+]

@@ -1,0 +1,224 @@
+"""The failure matrix: protocol x lifecycle event x property, each with a verdict, each FAILS with a shortest trace.
+
+Every event is explored at a few small sizes (:func:`sizes_for`); a record names the size that decided it: of FAILS
+the one with the shortest trace, otherwise the one with the most states. HOLDS is said when all sizes hold.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from multiprocessing import get_context
+from typing import Any, NamedTuple
+
+from workbench.checking.failures import FAILURES, Failure
+from workbench.engines.explore import BOUNDED, FAILS, HOLDS
+from workbench.engines.explore.vm import Bounds
+from workbench.errors import WorkbenchError
+from workbench.features import choose as choose_features
+from workbench.lifecycle import EVENTS
+from workbench.lifecycle.event import Event
+from workbench.measure.exploration.explore import Exploration, Question, TraceRow, explore_question, needs_met
+from workbench.measure.variants import Variant
+
+#: A size that exceeds this is BOUNDED in the matrix; ``explore`` goes further.
+MAX_STATES = 1_000_000
+
+
+@dataclass(frozen=True)
+class Size:
+    """How small a scenario is; ``reads``: payloads that other vCPUs read meanwhile."""
+
+    vcpus: int
+    features: tuple[str, ...]
+    reads: int = 0
+
+    def __str__(self) -> str:
+        reads = f", {self.reads} read by others" if self.reads else ""
+        return f"{self.vcpus} vCPU{'s' if self.vcpus > 1 else ''}: {' + '.join(self.features)}{reads}"
+
+
+#: One vCPU with two features shows what the calls do to each other.
+ALONE = (Size(1, ("wall_clock", "steal_time")), Size(1, ("kvmclock", "async_pf")))
+#: Two vCPUs with one feature show the races between them; the rest of the guest is the same again.
+TOGETHER = (Size(2, ("steal_time",)),)
+#: And a payload of one that the other reads meanwhile.
+READING = (Size(2, ("kvmclock",), reads=1),)
+RACES = frozenset({"boot", "kexec", "crash", "init", "migrate", "migrate-reordered"})
+READERS = frozenset({"boot", "migrate"})
+
+
+def sizes_for(event: Event) -> tuple[Size, ...]:
+    """Return the sizes at which an event is explored when nobody says otherwise."""
+    if hasattr(event, "registrations"):
+        return (Size(1, ("steal_time",)),)  # a long program: one of a kind is enough
+    sizes: tuple[Size, ...] = ALONE if event.min_vcpus == 1 else ()
+    if event.min_vcpus > 1 or event.name in RACES:
+        sizes += TOGETHER
+    return sizes + (READING if event.name in READERS else ())
+
+
+class Cell(NamedTuple):
+    """One record of the matrix. ``applies`` is False where the property cannot be violated in this scenario."""
+
+    protocol: str
+    event: str
+    property: str
+    verdict: str
+    states: int
+    steps: int | None  #: of the shortest trace; None where there is none
+    name: str
+    vcpus: int
+    features: str
+    mitigations: str
+    applies: bool
+    trace: tuple[TraceRow, ...] | None = None
+
+    def record(self) -> dict[str, Any]:
+        """Return the cell as a flat record, without the trace."""
+        return {field: value for field, value in self._asdict().items() if field != "trace"}
+
+
+def cells_of(exploration: Exploration) -> Iterator[Cell]:
+    """Yield a cell for each failure that was asked about."""
+    question, result = exploration.question, exploration.result
+    met = needs_met(question)
+    for failure in exploration.failures:
+        verdict = result.verdicts[failure.code]
+        trace = exploration.trace(failure) if verdict == FAILS else None
+        yield Cell(
+            question.variant.kind.name,
+            question.event.name,
+            failure.code,
+            verdict,
+            result.states,
+            None if trace is None else len(trace),
+            failure.name,
+            question.vcpus,
+            ",".join(feature.name for feature in question.features),
+            "+".join(question.variant.mitigations),
+            failure.needs <= met,
+            trace,
+        )
+
+
+def merged(cells: Sequence[Cell]) -> Cell:
+    """Return the cell that decides among the same property at several sizes."""
+    # What must be possible needs one size in which it happens; what must not happen must not in any.
+    sometimes = FAILURES[cells[0].property].kind == "sometimes"
+    order = (HOLDS, BOUNDED, FAILS) if sometimes else (FAILS, BOUNDED, HOLDS)
+    verdict = next(verdict for verdict in order if any(cell.verdict == verdict for cell in cells))
+    decisive = [cell for cell in cells if cell.verdict == verdict]
+    traced = [cell for cell in decisive if cell.steps is not None]
+    if traced:
+        return min(traced, key=lambda cell: (cell.steps, cell.vcpus, cell.features))
+    return max(decisive, key=lambda cell: (cell.applies, cell.states, cell.features))
+
+
+@dataclass(frozen=True)
+class Task:
+    """All that a worker needs to fill the cells of one event at one size."""
+
+    variant: Variant
+    event: str
+    size: Size
+    codes: tuple[str, ...]
+    max_states: int
+
+    def question(self) -> Question:
+        """Return what is to be explored."""
+        features = choose_features(list(self.size.features))
+        return Question(self.variant, EVENTS[self.event], features, self.size.vcpus, Bounds(reads=self.size.reads))
+
+
+def work(task: Task) -> tuple[list[Cell], bool]:
+    """Explore one task; return its cells and whether the user interrupted it."""
+    failures = [FAILURES[code] for code in task.codes]
+    exploration = explore_question(task.question(), failures, max_states=task.max_states)
+    return list(cells_of(exploration)), exploration.interrupted
+
+
+def tasks(
+    variants: Iterable[Variant],
+    events: Iterable[Event],
+    failures: Sequence[Failure],
+    sizes: Sequence[Size] | None,
+    max_states: int,
+) -> list[Task]:
+    """Return what has to be explored, in the order of the matrix; a size that is too small for an event is left out."""
+    codes = tuple(failure.code for failure in failures)
+    return [
+        Task(variant, event.name, size, codes, max_states)
+        for variant in variants
+        for event in events
+        for size in (sizes_for(event) if sizes is None else sizes)
+        if size.vcpus >= event.min_vcpus
+    ]
+
+
+def matrix(
+    variants: Sequence[Variant],
+    events: Sequence[Event] = tuple(EVENTS.values()),
+    failures: Sequence[Failure] = tuple(FAILURES.values()),
+    sizes: Sequence[Size] | None = None,
+    *,
+    max_states: int = MAX_STATES,
+    jobs: int = 1,
+    progress: Callable[[int, int, Task], None] | None = None,
+) -> list[Cell]:
+    """Return a cell for each variant, event and property, in this order.
+
+    ``jobs`` processes share the work; ``progress(done, all, task)`` is called before each task. An interruption ends
+    the matrix: what was finished is returned. Raises WorkbenchError if nothing could be explored.
+    """
+    todo = tasks(variants, events, failures, sizes, max_states)
+    if not todo:
+        least = min(event.min_vcpus for event in events)
+        raise WorkbenchError(f"none of the events can happen at these sizes; at least {least} vCPUs are needed")
+    found: dict[tuple[str, str, str], list[Cell]] = {}
+    try:
+        for number, (task, (cells, interrupted)) in enumerate(_worked(todo, jobs)):
+            if progress is not None:
+                progress(number + 1, len(todo), task)
+            for cell in cells:
+                found.setdefault((task.variant.label, cell.event, cell.property), []).append(cell)
+            if interrupted:
+                break
+    except KeyboardInterrupt:
+        if not found:
+            raise
+    return [merged(cells) for cells in found.values()]
+
+
+def _worked(todo: Sequence[Task], jobs: int) -> Iterator[tuple[Task, tuple[list[Cell], bool]]]:
+    if jobs == 1:
+        yield from ((task, work(task)) for task in todo)
+        return
+    with ProcessPoolExecutor(jobs, mp_context=get_context("forkserver"), initializer=_end_with_parent) as pool:
+        try:
+            yield from zip(todo, pool.map(work, todo, chunksize=1), strict=True)
+        except BrokenProcessPool as error:
+            raise WorkbenchError("a worker process was killed, perhaps for lack of memory; try --jobs 1") from error
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _end_with_parent() -> None:
+    """Let this worker end when whoever started it was killed and so could not end it."""
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1.0)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+__all__ = ["MAX_STATES", "Cell", "Size", "Task", "cells_of", "matrix", "merged", "sizes_for", "tasks", "work"]

@@ -1,0 +1,148 @@
+"""What the simulator says beside what a real KVM did: area by area, and where they differ.
+
+A difference is a finding, unless it is in the table of known differences (``data/known_fate_differences.json``), which
+names the kernels it holds for, the reason, and the source. Nothing is left out silently.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from workbench.core.outcome import Fate, worst
+from workbench.errors import WorkbenchError
+from workbench.features import choose as choose_features
+from workbench.lifecycle import EVENTS
+from workbench.measure.on_kvm.runs import Measurement, Words, simulated_words
+from workbench.measure.variants import Variant, variant
+from workbench.paths import DATA
+
+if TYPE_CHECKING:
+    import pandas
+
+KNOWN = DATA / "known_fate_differences.json"
+
+
+class Agreement(NamedTuple):
+    """One event under one protocol, by both engines. ``measured`` is "not run" where the event was not."""
+
+    protocol: str
+    event: str
+    simulated: str  #: the worst word
+    measured: str
+    simulated_register_exits: int  #: exits for WRMSR and RDMSR, whoever handles them
+    measured_user_exits: int | None
+    difference: str  #: areas for which the words differ; empty if none
+    known: str  #: reason and source if the difference is a known one; empty otherwise
+    not_run: str
+
+
+@dataclass(frozen=True)
+class KnownDifference:
+    """A difference that was looked into: where it appears, between which kernels, why, and who says so."""
+
+    protocol: str
+    event: str
+    feature: str
+    simulated: str
+    measured: str
+    first_kernel: str  #: the first release it was seen on, e.g. "6.1"
+    last_kernel: str  #: the last one, or "" where it is not known to have ended
+    reason: str
+    source: str
+
+    def covers(self, kernel: str) -> bool:
+        """Tell whether release ``kernel`` lies in the range."""
+        here = version(kernel)
+        last = version(self.last_kernel) if self.last_kernel else here
+        return (
+            version(self.first_kernel) <= here[: len(version(self.first_kernel))]
+            and here[: len(last)] <= last
+        )
+
+
+def version(release: str) -> tuple[int, ...]:
+    """Return the numbers at the beginning of a kernel release: "6.18.44-x" is (6, 18, 44)."""
+    match = re.match(r"\d+(?:\.\d+)*", release)
+    if match is None:
+        raise WorkbenchError(f"{release!r} is no kernel release; expected something like 6.12.1")
+    return tuple(int(number) for number in match[0].split("."))
+
+
+def known_differences(path: Path = KNOWN) -> tuple[KnownDifference, ...]:
+    """Return the table of known differences."""
+    return tuple(KnownDifference(**entry) for entry in json.loads(path.read_text(encoding="utf-8")))
+
+
+def differing(simulated: Words, measured: Words) -> list[tuple[str, str, str]]:
+    """Return (feature, simulated words, measured words) for each feature whose areas came to other words."""
+    return [
+        (feature, _as_text(simulated.get(feature, {})), _as_text(measured.get(feature, {})))
+        for feature in dict.fromkeys((*simulated, *measured))
+        if simulated.get(feature) != measured.get(feature)
+    ]
+
+
+def _as_text(words: dict[str, int]) -> str:
+    return " ".join(f"{count} {word}" for word, count in sorted(words.items())) or "nothing"
+
+
+def beside(
+    found: Iterable[Measurement],
+    kernel: str,
+    chosen: Iterable[Variant] = (),
+    known: Iterable[KnownDifference] | None = None,
+) -> list[Agreement]:
+    """Put the simulator's words beside each measurement; ``kernel`` is the release it was made on.
+
+    ``chosen``: the variants, for protocols that have no name of their own here (from a file).
+    """
+    by_label = {one.label: one for one in chosen}
+    table = known_differences() if known is None else tuple(known)
+    return [
+        _one(each, by_label.get(each.protocol) or variant(each.protocol), kernel, table) for each in found
+    ]
+
+
+def _one(measured: Measurement, of: Variant, kernel: str, table: tuple[KnownDifference, ...]) -> Agreement:
+    names = None if measured.features == "all" else measured.features.split(",")
+    words, exits = simulated_words(of, choose_features(names), measured.vcpus, EVENTS[measured.event])
+    simulated = worst([Fate(word) for each in words.values() for word in each]).value
+    head = (measured.protocol, measured.event, simulated, measured.fate, exits)
+    if measured.not_run is not None:
+        return Agreement(*head, None, "", "", measured.not_run)
+    different = differing(words, measured.words)
+    reasons = [_reason(measured, *each, kernel, table) for each in different]
+    text = "; ".join(f"{name}: {said}, not {was}" for name, was, said in different)
+    known = "; ".join(filter(None, dict.fromkeys(reasons))) if different and all(reasons) else ""
+    return Agreement(*head, measured.user_exits, text, known, "")
+
+
+def _reason(
+    of: Measurement, feature: str, was: str, said: str, kernel: str, table: tuple[KnownDifference, ...]
+) -> str:
+    for entry in table:
+        same = (entry.protocol, entry.event, entry.feature, entry.simulated, entry.measured)
+        if same == (of.protocol, of.event, feature, was, said) and entry.covers(kernel):
+            return f"{entry.reason} ({entry.source})"
+    return ""
+
+
+def unexplained(lines: Iterable[Agreement]) -> list[Agreement]:
+    """Return those that differ for no known reason."""
+    return [line for line in lines if line.difference and not line.known]
+
+
+def as_frame(lines: Sequence[Agreement]) -> pandas.DataFrame:
+    """Return the comparison as a frame with the columns of :class:`Agreement`."""
+    import pandas
+
+    table = pandas.DataFrame(list(lines), columns=list(Agreement._fields))
+    # Without this a column of ints with one None in it would become floats.
+    counts = [line.measured_user_exits for line in lines]
+    table["measured_user_exits"] = pandas.Series(counts, dtype=object)
+    return table

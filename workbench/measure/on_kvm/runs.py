@@ -1,0 +1,223 @@
+"""The same events on this host's real KVM, in the same tidy columns, and beside the simulator's words.
+
+Measured values carry ``engine`` = "kvm" and the line that says what this KVM is; they never share a column with
+simulated ones. Exits that KVM handles itself are not countable from outside and are unknown here, not 0.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from workbench.core.contracts import Feature
+from workbench.core.outcome import Fate, worst
+from workbench.core.scenario import Scenario
+from workbench.engines.kvm.engine import KvmRun, NotRunError, run_on_kvm, this_host
+from workbench.engines.kvm.guest.longmode import MAX_CPUS
+from workbench.engines.simulate import simulate
+from workbench.errors import EngineError, WorkbenchError
+from workbench.features import choose as choose_features
+from workbench.lifecycle import choose as choose_events
+from workbench.lifecycle.event import Event
+from workbench.measure.comparison.runs import possible
+from workbench.measure.rows import Row, frame
+from workbench.measure.variants import DEFAULT, Variant, features_text, variants
+
+if TYPE_CHECKING:
+    import pandas
+
+ENGINE = "kvm"
+
+#: {feature: {word: areas}}: what became of the areas, by feature.
+Words = dict[str, dict[str, int]]
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What one event came to on a real KVM, in numbers and words alone; or why it was not run."""
+
+    protocol: str
+    event: str
+    vcpus: int
+    features: str
+    not_run: str | None = None
+    words: Words = field(default_factory=dict)
+    user_exits: int = 0
+    guest_wrmsrs: int = 0
+    payloads: dict[str, int] = field(default_factory=dict)  #: feature -> areas in which the host's bytes are
+    strayed: int = 0  #: areas of others' memory that the host wrote to, or holds
+    pages_sent: tuple[int, ...] = ()  #: of a migration: in each round
+
+    @property
+    def fate(self) -> str:
+        """The worst word of any area, or "not run"."""
+        if self.not_run is not None:
+            return "not run"
+        return worst([Fate(word) for words in self.words.values() for word in words]).value
+
+    def as_record(self) -> dict[str, Any]:
+        """Return this as a JSON object."""
+        return {**asdict(self), "pages_sent": list(self.pages_sent)}
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> Measurement:
+        """Return what :meth:`as_record` wrote."""
+        return cls(**{**record, "pages_sent": tuple(record["pages_sent"])})
+
+
+def words_of(fates: Mapping[tuple[int, str], Fate]) -> Words:
+    """Return how many areas of each feature came to which word."""
+    found: Words = {}
+    for (_, feature), fate in fates.items():
+        words = found.setdefault(feature, {})
+        words[fate.value] = words.get(fate.value, 0) + 1
+    return found
+
+
+def measure_on_kvm(variant: Variant, features: tuple[Feature, ...], vcpus: int, event: Event) -> Measurement:
+    """Run ``event`` under ``variant`` on this host's KVM.
+
+    Raises EngineError if there is no KVM, WorkbenchError for a number of vCPUs that is not possible.
+    """
+    check_vcpus(vcpus)
+    scenario = Scenario(variant.protocol(features), features, vcpus=vcpus)
+    head = (variant.label, event.name, vcpus, features_text(features))
+    what_happens: Any = event  # the engine asks for a plain attribute where events have a class variable
+    try:
+        with naming(variant, event):
+            run = run_on_kvm(scenario, what_happens)
+    except NotRunError as reason:
+        return Measurement(*head, not_run=str(reason))
+    return Measurement(
+        *head,
+        words=words_of(run.fates),
+        user_exits=run.counts["user_exits"],
+        guest_wrmsrs=run.counts["guest_wrmsrs"],
+        payloads=_payloads(run),
+        strayed=len(run.strayed),
+        pages_sent=run.rounds,
+    )
+
+
+@contextmanager
+def naming(variant: Variant, event: Event) -> Iterator[None]:
+    """Turn what a protocol's own code raises into one line that names protocol, event, and place in its file."""
+    try:
+        yield
+    except WorkbenchError:
+        raise
+    except Exception as error:
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        text = f"{type(error).__name__}: {' '.join(str(error).split())} ({last.filename}:{last.lineno})"
+        raise WorkbenchError(
+            f"protocol {variant.label} breaks off under event {event.name}: {text}"
+        ) from error
+
+
+def _payloads(run: KvmRun) -> dict[str, int]:
+    return dict(Counter(feature for (_, feature), seen in run.payloads.items() if seen))
+
+
+@lru_cache(maxsize=1024)
+def simulated_words(
+    variant: Variant, features: tuple[Feature, ...], vcpus: int, event: Event
+) -> tuple[Words, int]:
+    """Return what the simulator says of the same areas, and its exits for guest accesses to registers."""
+    what_happens: Any = event
+    with naming(variant, event):
+        run = simulate(Scenario(variant.protocol(features), features, vcpus=vcpus), what_happens)
+    return words_of(run.fates), run.counts["wrmsr_exits"] + run.counts["rdmsr_exits"]
+
+
+def check_vcpus(vcpus: int) -> int:
+    """Return ``vcpus``; raise WorkbenchError if no guest here has so many."""
+    if not 1 <= vcpus <= MAX_CPUS:
+        raise WorkbenchError(f"{vcpus} vCPUs on KVM: allowed are 1 to {MAX_CPUS}")
+    return vcpus
+
+
+def require_kvm() -> str:
+    """Return the line that says what this KVM is; raise EngineError with reason and advice if there is none."""
+    host = this_host()
+    if not host.available:
+        raise EngineError(host.line)
+    return host.line
+
+
+def measurements(
+    protocols: Sequence[str | Variant] = DEFAULT,
+    events: Sequence[str] | None = None,
+    features: Sequence[str] | None = None,
+    vcpus: int = 4,
+    say: Callable[[str], None] = lambda what: None,
+) -> tuple[Measurement, ...]:
+    """Run every chosen protocol under every chosen event on this host's KVM; None means all.
+
+    Events that need more vCPUs are left out unless named. ``say`` is told what is being done.
+    Raises EngineError if there is no KVM.
+    """
+    require_kvm()
+    check_vcpus(vcpus)
+    chosen_features = choose_features(None if features is None else list(features))
+    chosen = choose_events(None if events is None else list(events))
+    happening = possible(chosen, vcpus) if events is None else chosen
+    short = [event for event in happening if event.min_vcpus > vcpus]
+    if short:
+        raise WorkbenchError(
+            f"event {short[0].name!r} needs at least {short[0].min_vcpus} vCPUs; here are {vcpus}"
+        )
+    found = []
+    for one in variants(protocols):
+        for event in happening:
+            say(f"kvm: {one.label}, {event.name}")
+            found.append(measure_on_kvm(one, chosen_features, vcpus, event))
+    return tuple(found)
+
+
+def rows_of(one: Measurement, host: str) -> list[Row]:
+    """Return the tidy rows of one measurement: words, areas, exits, payloads, and what KVM it was."""
+
+    def row(metric: str, value: int | str | None, unit: str) -> Row:
+        return Row(one.protocol, one.event, metric, value, unit, ENGINE, one.vcpus, one.features)
+
+    rows = [row("host", host, "word"), row("fate", one.fate, "word")]
+    if one.not_run is not None:
+        return [*rows, row("not_run", one.not_run, "word")]
+    areas = Counter[str]()
+    for words in one.words.values():
+        areas.update(words)
+    rows.append(row("areas", areas[Fate.REGISTERED.value], "areas"))
+    rows += [row(f"areas_{fate.value}", areas[fate.value], "areas") for fate in Fate]
+    rows += [
+        row("user_exits", one.user_exits, "exits"),
+        row("kernel_exits", None, "exits"),  # not countable from outside
+        row("guest_wrmsrs", one.guest_wrmsrs, "accesses"),
+        row("stray_areas", one.strayed, "areas"),
+        row("pages_sent", sum(one.pages_sent), "pages"),
+    ]
+    return rows + [row(f"payload_{name}", count, "areas") for name, count in sorted(one.payloads.items())]
+
+
+def on_kvm(
+    protocols: Sequence[str | Variant] = DEFAULT,
+    events: Sequence[str] | None = None,
+    features: Sequence[str] | None = None,
+    vcpus: int = 4,
+) -> pandas.DataFrame:
+    """Return the tidy table of a real KVM (columns of ``tidy.Row``, ``engine`` "kvm"); None means all.
+
+    An event that cannot take place here has the fate "not run" and a row ``not_run`` with the reason.
+    Raises EngineError if there is no KVM here.
+    """
+    host = require_kvm()
+    return as_frame(measurements(protocols, events, features, vcpus), host)
+
+
+def as_frame(found: Iterable[Measurement], host: str) -> pandas.DataFrame:
+    """Return measurements as a tidy frame."""
+    return frame([row for one in found for row in rows_of(one, host)])

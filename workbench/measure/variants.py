@@ -1,0 +1,75 @@
+"""What is compared: protocols, by name or from a file, each with the mitigations switched on.
+
+A variant is written ``NAME``, ``path/to/file.py:Class`` or ``path/to/file.py``, and any of these followed by
+``+mitigation`` as often as wanted: ``generic+carry-registry``. The whole text is not the label in tables: a
+protocol from a file is called by its own name.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+
+from workbench import protocols
+from workbench.core.contracts import Feature, Protocol
+from workbench.errors import WorkbenchError
+from workbench.features import FEATURES
+
+_VARIANT = re.compile(r"(?P<name>.*?\.py(?::\w*)?|[^+]*)(?P<mitigations>(?:\+[^+/]*)*)")
+
+#: What a comparison compares when nobody says otherwise: the two designs of the question.
+DEFAULT = ("generic", "per_feature")
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A protocol class with mitigations, under the label that stands in tables."""
+
+    label: str
+    kind: type[Protocol]
+    mitigations: tuple[str, ...] = ()
+
+    def protocol(self, features: tuple[Feature, ...]) -> Protocol:
+        """Return an instance of the protocol for ``features``."""
+        return self.kind(features, self.mitigations)
+
+
+@cache
+def _load(name: str) -> type[Protocol]:
+    # A file is loaded once, so that its class is one class and its measurements are taken once.
+    return protocols.find(name)
+
+
+def variant(text: str) -> Variant:
+    """Return the variant that ``text`` names; raise WorkbenchError if the protocol or a mitigation is unknown."""
+    match = _VARIANT.fullmatch(text)
+    if match is None:
+        raise WorkbenchError(f"{text!r} does not name a protocol; known: {', '.join(protocols.PROTOCOLS)}")
+    kind = _load(match["name"])
+    name = getattr(kind, "name", kind.__name__)
+    mitigations = tuple(dict.fromkeys(match["mitigations"].split("+")[1:]))
+    for mitigation in mitigations:
+        if mitigation not in kind.mitigations_known:
+            known = ", ".join(kind.mitigations_known) or "none"
+            raise WorkbenchError(f"protocol {name!r} has no mitigation {mitigation!r}; known: {known}")
+    return Variant("+".join((name, *mitigations)), kind, mitigations)
+
+
+def variants(named: Iterable[str | Variant]) -> tuple[Variant, ...]:
+    """Return the variants in the order named, each once; raise WorkbenchError if two share a label."""
+    found: dict[str, Variant] = {}
+    for name in named:
+        one = variant(name) if isinstance(name, str) else name
+        if found.setdefault(one.label, one).kind is not one.kind:
+            raise WorkbenchError(f"two different protocols are called {one.label!r}; give one another name")
+    if not found:
+        raise WorkbenchError(
+            f"no protocol named; known: {', '.join(protocols.PROTOCOLS)}, or path/to/file.py:Class"
+        )
+    return tuple(found.values())
+
+
+def features_text(features: tuple[Feature, ...]) -> str:
+    """Return what the column ``features`` says: "all", or names separated by commas."""
+    names = [feature.name for feature in features]
+    return "all" if names == list(FEATURES) else ",".join(names)

@@ -1,0 +1,105 @@
+"""The failure matrix as a heat map: a panel for each protocol, events by properties, each verdict with its own mark.
+
+Fills are those of ``style``: as dark as the verdict is harmful. Because nobody should have to see a colour, what
+fails has a number in it, the steps of its shortest trace, and what cannot happen has dots instead of a fill.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+from textwrap import fill
+from typing import NamedTuple
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from workbench.core.outcome import Fate
+from workbench.engines.explore import BOUNDED, FAILS, HOLDS
+from workbench.errors import WorkbenchError
+from workbench.measure.exploration.matrix import Cell
+from workbench.present.figures.style import FATE_COLOUR
+
+SOURCE = "every interleaving of a model, at small sizes; not measured on hardware"
+LEGEND = (
+    "light: holds in every state; dark: fails, in how many steps (-: what must be possible never happens); "
+    "striped, ?: a limit stopped the search; dotted: cannot happen in this scenario"
+)
+LETTERS_PER_INCH = 17  # of the note below the panels
+# In inches: a cell, the names of the events, what stands above a panel, a line of the note.
+CELL, NAMES, HEAD, LINE = 0.27, 2.5, 0.6, 0.13
+
+
+class Mark(NamedTuple):
+    """How a verdict looks in a cell."""
+
+    fill: str
+    hatch: str = ""
+    ink: str = "black"
+    text: str = ""
+
+
+_MARKS = {
+    HOLDS: Mark(FATE_COLOUR[Fate.REGISTERED.value]),
+    FAILS: Mark(FATE_COLOUR[Fate.STALE.value], ink="white", text="-"),
+    BOUNDED: Mark(FATE_COLOUR[Fate.REFUSED.value], "////", text="?"),
+}
+_CANNOT_HAPPEN = Mark("#ffffff", "....")
+
+
+def failures(table: Sequence[Cell]) -> Figure:
+    """Return a panel for each protocol (each with its mitigations); rows are events, columns codes of properties.
+
+    Raises WorkbenchError if the matrix has no cells.
+    """
+    if not table:
+        raise WorkbenchError("a failure matrix without cells has no picture; explore at least one event")
+    panels = {label: list(cells) for label, cells in groupby(table, _label)}
+    events = list(dict.fromkeys(cell.event for cell in table))
+    codes = list(dict.fromkeys(cell.property for cell in table))
+    width = NAMES + CELL * len(codes)
+    note = fill(f"{SOURCE}; {LEGEND}", int(width * LETTERS_PER_INCH))
+    height = (HEAD + CELL * len(events)) * len(panels) + LINE * (note.count("\n") + 3)
+    figure = Figure(figsize=(width, height), dpi=120, layout="constrained")
+    figure.supxlabel(note, fontsize=7, color="#444444", x=0.01, ha="left")
+    every_axes = figure.subplots(len(panels), squeeze=False).flat
+    for axes, (label, cells) in zip(every_axes, panels.items(), strict=True):
+        _panel(axes, {(cell.event, cell.property): cell for cell in cells}, events, codes)
+        axes.set_title(label, fontsize=11, loc="left")
+    return figure
+
+
+def mark(cell: Cell | None) -> Mark:
+    """Return how a cell looks; None is one that was not asked about."""
+    if cell is None or (cell.verdict == HOLDS and not cell.applies):
+        return _CANNOT_HAPPEN
+    found = _MARKS[cell.verdict]
+    return found._replace(text=str(cell.steps)) if cell.verdict == FAILS and cell.steps else found
+
+
+def _label(cell: Cell) -> str:
+    """Return the protocol; a protocol with several mitigations says how many, as their names would not fit."""
+    names = [name for name in cell.mitigations.split("+") if name]
+    if len(names) > 1:
+        return f"{cell.protocol} + {len(names)} mitigations"
+    return "+".join((cell.protocol, *names))
+
+
+def _panel(
+    axes: Axes, cells: Mapping[tuple[str, str], Cell], events: Sequence[str], codes: Sequence[str]
+) -> None:
+    for y, event in enumerate(events):
+        looks = [mark(cells.get((event, code))) for code in codes]
+        for look in dict.fromkeys(one._replace(text="") for one in looks):
+            alike = [(x, 1) for x, one in enumerate(looks) if one._replace(text="") == look]
+            # The colour of the edge is the colour of the hatch: a dark one would drown the text.
+            axes.broken_barh(alike, (y, 1), facecolor=look.fill, hatch=look.hatch, edgecolor="#999999")
+        for x, look in enumerate(looks):
+            if look.text:
+                axes.text(x + 0.5, y + 0.5, look.text, ha="center", va="center", color=look.ink, fontsize=8)
+    axes.set_xlim(0, len(codes))
+    axes.set_ylim(len(events), 0)
+    axes.set_xticks([x + 0.5 for x in range(len(codes))], codes, fontsize=7)
+    axes.set_yticks([y + 0.5 for y in range(len(events))], events, fontsize=8)
+    axes.tick_params(length=0, labeltop=True, labelbottom=False)
+    axes.set_ylabel("event (name)", fontsize=8)

@@ -1,0 +1,1 @@
+"""Notebooks: executed, made comparable, and what their cells call."""

@@ -1,0 +1,59 @@
+"""Notebooks, executed and written as HTML. Each runs in its own folder's place, the file itself is not changed."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from workbench.errors import WorkbenchError
+from workbench.present.notebooks import portable
+
+#: nbconvert's page without the scripts that it fetches from elsewhere: a report is read offline, and needs none.
+OFFLINE = """{%- extends 'lab/index.html.j2' -%}
+{%- block html_head_js -%}{%- endblock -%}
+{%- block html_head_js_mathjax -%}{%- endblock -%}
+{%- block html_head_js_mermaidjs -%}{%- endblock -%}
+"""
+
+
+def as_html(path: Path) -> str:
+    """Execute the notebook at ``path`` and return it as HTML; raise WorkbenchError with the cell that fails."""
+    import nbformat
+    from jinja2 import DictLoader
+    from nbclient.exceptions import CellExecutionError
+    from nbconvert import HTMLExporter
+
+    notebook = nbformat.read(path, as_version=4)
+    try:
+        portable.execute(notebook, path.parent)
+    except CellExecutionError as error:
+        reason = f"{error.ename}: {' '.join(str(error.evalue).split())}"
+        raise WorkbenchError(f"notebook {path.name} fails: {reason}") from error
+    notebook = portable.normalise(notebook)
+    notebook.metadata["title"] = _title(notebook, path.stem)
+    exporter = HTMLExporter(extra_loaders=[DictLoader({"offline.html.j2": OFFLINE})], template_file="offline.html.j2")
+    exporter.embed_images = True
+    body, _ = exporter.from_notebook_node(notebook)
+    return _LINK.sub(r'href="\1.html"', str(body))
+
+
+_LINK = re.compile(r'href="([\w-]+)\.ipynb"')
+
+
+def _title(notebook: Any, otherwise: str) -> str:
+    """Return the notebook's first heading."""
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown" and cell.source.startswith("# "):
+            return str(cell.source.splitlines()[0].removeprefix("# "))
+    return otherwise
+
+
+def write_all(folder: Path, target: Path, progress: Callable[[str], None]) -> list[Path]:
+    """Write every notebook of ``folder`` as HTML into ``target``; return the files, none if there is no folder."""
+    written = []
+    for path in sorted(folder.glob("*.ipynb")):
+        progress(f"notebook {path.name}")
+        file = target / f"{path.stem}.html"
+        file.write_text(as_html(path), encoding="utf-8")
+        written.append(file)
+    return written

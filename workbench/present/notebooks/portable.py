@@ -1,0 +1,67 @@
+"""Executed notebooks without what differs from run to run, or needs a kernel or a network to be read.
+
+A widget's saved output keeps its text and picture and loses the reference to a model that nobody will find again;
+execution times, widget states and kernel details go; cells are numbered in the order in which they ran.
+"""
+
+import os
+from pathlib import Path
+from typing import Any
+
+TIMEOUT = 600  # seconds for one cell: a guard against hanging
+WIDGET = "application/vnd.jupyter.widget-"
+KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
+
+
+def execute(notebook: Any, folder: Path) -> None:
+    """Run every cell of ``notebook`` in ``folder``; raise nbclient's CellExecutionError where one fails."""
+    from nbclient import NotebookClient
+    from traitlets.config import Config
+
+    # The kernel listens on 127.0.0.1 only; "auto" keeps ipykernel from warning at every start.
+    config = Config({"KernelManager": {"transport_encryption": "auto"}})
+    client = NotebookClient(
+        notebook, timeout=TIMEOUT, resources={"metadata": {"path": str(folder)}}, config=config, record_timing=False
+    )
+    client.execute(env=_environment())
+
+
+def _environment() -> dict[str, str]:
+    """Return this process's environment, in which the kernel finds the same workbench, installed or not."""
+    package = str(Path(__file__).resolve().parents[3])
+    others = os.environ.get("PYTHONPATH")
+    return {**os.environ, "PYTHONPATH": os.pathsep.join([package, others] if others else [package])}
+
+
+def normalise(notebook: Any) -> Any:
+    """Take everything from ``notebook`` that another run would write differently; return it."""
+    notebook.metadata = type(notebook.metadata)(kernelspec=dict(KERNEL), language_info={"name": "python"})
+    number = 0
+    for cell in notebook.cells:
+        cell.metadata = type(cell.metadata)({key: cell.metadata[key] for key in ("tags",) if key in cell.metadata})
+        if cell.cell_type == "code":
+            number += 1
+            cell.execution_count = number
+            cell.outputs = _joined([_plain(output, number) for output in cell.outputs])
+    return notebook
+
+
+def _joined(outputs: list[Any]) -> list[Any]:
+    """Put pieces of one stream together: where the kernel happened to flush is nobody's business."""
+    joined: list[Any] = []
+    for output in outputs:
+        is_stream = output.output_type == "stream"
+        if is_stream and joined and joined[-1].output_type == "stream" and joined[-1].name == output.name:
+            joined[-1].text += output.text
+        else:
+            joined.append(output)
+    return joined
+
+
+def _plain(output: Any, number: int) -> Any:
+    if "data" in output:
+        for kind in [kind for kind in output.data if kind.startswith(WIDGET)]:
+            del output.data[kind]
+    if output.output_type == "execute_result":
+        output.execution_count = number
+    return output

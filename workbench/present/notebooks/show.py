@@ -1,0 +1,31 @@
+"""What a notebook shows in one short line: a table as text, a figure as PNG, a drawing as SVG."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+from workbench.present.figures.images import png
+from workbench.present.text.table import Table, as_text
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def show(table: Table) -> None:
+    """Print a table, as it would stand in a mail."""
+    sys.stdout.write(as_text(table))
+
+
+def picture(figure: Figure, alt: str) -> Any:
+    """Return a figure for display; ``alt`` says what is in it and where its numbers stand as text."""
+    from IPython.display import Image
+
+    return Image(png(figure), alt=alt)
+
+
+def drawing(svg: str) -> Any:
+    """Return an SVG drawing for display."""
+    from IPython.display import SVG
+
+    return SVG(svg)

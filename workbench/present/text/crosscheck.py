@@ -1,0 +1,75 @@
+"""Explorer and SPIN side by side: a table for people, records for programs."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+
+from workbench.measure.exploration.crosscheck import Compared
+from workbench.present.text.table import Cell, Column, Table, as_text
+
+_COLUMNS = (
+    Column("protocol"),
+    Column("event"),
+    Column("vCPUs", "size"),
+    Column("features", "size"),
+    Column("ours", "states"),
+    Column("SPIN", "states"),
+    Column("ours", "transitions"),
+    Column("SPIN", "transitions"),
+    Column("ours", "properties that fail"),
+    Column("SPIN", "properties that fail"),
+    Column("equal"),
+)
+
+
+def crosscheck_text(found: Sequence[Compared]) -> str:
+    """Return a row for each model, and how many are equal in everything."""
+    if not found:
+        return ""
+    equal = sum(compared.equal for compared in found)
+    asked = len(found[0].failures)
+    notes = (
+        f"{equal} of {len(found)} models are equal: states, transitions, and of each of {asked} properties the verdict "
+        "and the number of states that violate it (or, of what must be possible, have it).",
+    )
+    return as_text(Table("Explorer and SPIN", _COLUMNS, [_row(compared) for compared in found], labels=2, notes=notes))
+
+
+def _row(compared: Compared) -> list[Cell]:
+    question, opinion = compared.question, compared.opinion
+    ours, spins = (" ".join(codes) or "none" for codes in compared.failing())
+    read = " (read)" if question.bounds.reads else ""
+    return [
+        question.variant.label,
+        question.event.name,
+        question.vcpus,
+        "+".join(feature.name for feature in question.features) + read,
+        opinion.states,
+        opinion.spin_states,
+        opinion.transitions,
+        opinion.spin_transitions,
+        ours,
+        spins,
+        "yes" if compared.equal else "NO",
+    ]
+
+
+def as_json(found: Sequence[Compared]) -> str:
+    """Return a list of flat records, one line for each model and property."""
+    return "[\n" + ",\n".join(json.dumps(record) for compared in found for record in compared.records()) + "\n]\n"
+
+
+def as_csv(found: Sequence[Compared]) -> str:
+    """Return a header line and one line for each model and property."""
+    records = [record for compared in found for record in compared.records()]
+    text = io.StringIO()
+    writer = csv.DictWriter(text, records[0], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(records)
+    return text.getvalue()
+
+
+__all__ = ["as_csv", "as_json", "crosscheck_text"]

@@ -1,0 +1,174 @@
+"""What an exploration found, for people and for programs."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from workbench.checking.failures import Failure
+from workbench.engines.explore import BOUNDED, FAILS, HOLDS
+from workbench.errors import WorkbenchError
+from workbench.measure.exploration.explore import Exploration
+from workbench.measure.exploration.finding_replay import RecordedFinding
+from workbench.measure.exploration.matrix import cells_of
+from workbench.present.finding_program import as_program
+from workbench.present.text.trace import as_records, changes_table, diagram, where
+
+
+@dataclass(frozen=True)
+class Explored:
+    """One protocol, as named on the command line, under one or several events."""
+
+    protocol: str
+    explorations: tuple[Exploration, ...]
+
+    @property
+    def verdict(self) -> str:
+        """FAILS if anything fails, else BOUNDED if any search was stopped, else HOLDS."""
+        said = {exploration.result.verdict for exploration in self.explorations}
+        return next(verdict for verdict in (FAILS, BOUNDED, HOLDS) if verdict in said)
+
+
+def as_json(explored: Explored) -> str:
+    """Return one object: the verdict, sums over the events, the findings, and each event's own numbers."""
+    results = [exploration.result for exploration in explored.explorations]
+    states = sum(result.states for result in results)
+    record = {
+        "protocol": explored.protocol,
+        "verdict": explored.verdict,
+        "states": states,
+        "transitions": sum(result.transitions for result in results),
+        "depth": max(result.depth for result in results),
+        "seconds": round(sum(result.seconds for result in results), 4),
+        "bytes_per_state": round(sum(result.stored for result in results) / states, 1),
+        "findings": [finding for exploration in explored.explorations for finding in _findings(exploration)],
+        "explorations": [_summary(exploration) for exploration in explored.explorations],
+    }
+    return json.dumps(record, indent=1) + "\n"
+
+
+def as_csv(explored: Explored) -> str:
+    """Return a line for each event and property."""
+    text = io.StringIO()
+    writer: csv.DictWriter[str] | None = None
+    for exploration in explored.explorations:
+        for cell in cells_of(exploration):
+            record = cell.record()
+            if writer is None:
+                writer = csv.DictWriter(text, record, lineterminator="\n")
+                writer.writeheader()
+            writer.writerow(record)
+    return text.getvalue()
+
+
+def as_text(explored: Explored, trace: str) -> str:
+    """Return a block for each event: its numbers, its verdicts, and each finding with its trace."""
+    blocks = [f"{explored.protocol}: {explored.verdict}"]
+    blocks += [_block(exploration, trace) for exploration in explored.explorations]
+    return "\n\n".join(blocks) + "\n"
+
+
+def replay_file(explored: Explored, updates: int, reads: int) -> str:
+    """Return the first finding that has a trace as a Python file; raise WorkbenchError if there is none."""
+    for exploration in explored.explorations:
+        for failure in exploration.failures:
+            rows = exploration.trace(failure)
+            if rows is not None:
+                question = exploration.question
+                recorded = RecordedFinding(
+                    explored.protocol,
+                    question.event.name,
+                    tuple(feature.name for feature in question.features),
+                    question.vcpus,
+                    failure.code,
+                    [(row.actor, row.text) for row in rows],
+                    updates,
+                    reads,
+                )
+                return as_program(recorded)
+    raise WorkbenchError("no finding with a trace: there is nothing to replay")
+
+
+def _findings(exploration: Exploration) -> list[dict[str, Any]]:
+    found = []
+    for failure in exploration.failures:
+        if exploration.result.verdicts[failure.code] == FAILS:
+            rows = exploration.trace(failure)
+            finding = exploration.finding(failure)
+            found.append(
+                {
+                    "code": failure.code,
+                    "name": failure.name,
+                    "event": exploration.question.event.name,
+                    "what": failure.what,
+                    "violating_states": 0 if finding is None else finding.states,
+                    "steps": None if rows is None else as_records(rows),
+                }
+            )
+    return found
+
+
+def _summary(exploration: Exploration) -> dict[str, Any]:
+    question, result = exploration.question, exploration.result
+    return {
+        "event": question.event.name,
+        "vcpus": question.vcpus,
+        "features": [feature.name for feature in question.features],
+        "verdict": result.verdict,
+        "verdicts": result.verdicts,
+        "states": result.states,
+        "transitions": result.transitions,
+        "depth": result.depth,
+        "seconds": round(result.seconds, 4),
+        "bytes_per_state": round(result.bytes_per_state, 1),
+        "deadlocks": result.deadlocks,
+        "limit": result.limit,
+        "engine": result.engine,
+        **_merged(exploration),
+    }
+
+
+def _merged(exploration: Exploration) -> dict[str, Any]:
+    """What symmetry did, where it was asked for: ``stands_for`` is None if it did nothing or was not counted."""
+    if exploration.merging is None:
+        return {}
+    return {"interchangeable": list(exploration.merging.cpus), "stands_for": exploration.result.stands_for}
+
+
+def _block(exploration: Exploration, trace: str) -> str:
+    question, result = exploration.question, exploration.result
+    lines = [
+        f"{question.event.name} ({question.size}): {result.verdict}",
+        f"  {result.states:,} states, {result.transitions:,} transitions, depth {result.depth}",
+    ]
+    if exploration.merging is not None:
+        lines.append(f"  {_merged_text(exploration)}")
+    if result.limit is not None:
+        lines.append(f"  search stopped: {result.limit}; what was not seen may still fail")
+    if result.deadlocks:
+        lines.append(f"  {result.deadlocks} states in which something waits for ever")
+    parts = ["\n".join(lines)]
+    parts += [_finding(exploration, f, trace) for f in exploration.failures if result.verdicts[f.code] == FAILS]
+    return "\n\n".join(parts)
+
+
+def _merged_text(exploration: Exploration) -> str:
+    cpus, stands_for = exploration.merging.cpus if exploration.merging else (), exploration.result.stands_for
+    if not cpus:
+        return "no vCPUs are interchangeable: nothing is merged"
+    counted = "" if stands_for is None else f", which stand for {stands_for:,}"
+    return f"states up to exchange of vCPUs {', '.join(map(str, cpus))}{counted}"
+
+
+def _finding(exploration: Exploration, failure: Failure, trace: str) -> str:
+    rows = exploration.trace(failure)
+    if rows is None:
+        return f"{failure.code} {failure.name}: never happens"
+    head = f"{failure.code} {failure.name}: {len(rows)} steps"
+    if trace == "none":
+        return head
+    body = changes_table(rows) if trace == "table" else diagram(rows) + where(exploration.places(rows))
+    return f"{head}\n{body}".rstrip()

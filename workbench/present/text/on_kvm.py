@@ -1,0 +1,123 @@
+"""Tables of what a real KVM did: simulated and measured side by side, under their own names.
+
+The line that says which KVM it was stands above every one of them; nothing simulated stands in a measured column.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from workbench.engines.kvm.survey import Behaviour
+from workbench.engines.kvm.timing import Cost
+from workbench.measure.on_kvm.kvm_agreement import Agreement
+from workbench.measure.on_kvm.runs import Measurement
+from workbench.measure.on_kvm.validation import Validation
+from workbench.present.text.table import Cell, Column, Table
+
+NOT_COUNTED = (
+    "simulated, measured: the worst that became of any area, by the simulator and by this KVM. user exits: exits to "
+    "the VMM that this KVM made from the event on, counted where KVM_RUN came back. Exits that KVM handles itself "
+    "cannot be counted from outside; no number is given for them."
+)
+
+
+def words(lines: Sequence[Agreement], host: str) -> Table:
+    """Return for each event the simulated word, the measured one, and the measured exits to user space."""
+    protocols = list(dict.fromkeys(line.protocol for line in lines))
+    by_key = {(line.event, line.protocol): line for line in lines}
+    rows: list[list[Cell]] = []
+    for event in dict.fromkeys(line.event for line in lines):
+        cells: list[Cell] = [event]
+        for protocol in protocols:
+            line = by_key[event, protocol]
+            exits = "-" if line.measured_user_exits is None else line.measured_user_exits
+            cells += [line.simulated, line.measured, exits]
+        rows.append(cells)
+    columns = [Column("event")]
+    for protocol in protocols:
+        columns += [Column(name, protocol) for name in ("simulated", "measured", "user exits")]
+    return Table(host, columns, rows, notes=[NOT_COUNTED, *_not_run(lines), *_differences(lines)])
+
+
+def _not_run(lines: Iterable[Agreement]) -> list[str]:
+    events: dict[str, dict[str, None]] = {}
+    for line in lines:
+        if line.not_run:
+            events.setdefault(line.not_run, {})[line.event] = None
+    return [f"Not run: {', '.join(names)}: {reason}." for reason, names in events.items()]
+
+
+def _differences(lines: Sequence[Agreement]) -> list[str]:
+    run = [line for line in lines if not line.not_run]
+    different = [line for line in run if line.difference]
+    notes = [
+        f"{line.protocol}, {line.event}: {line.difference}. "
+        + (f"Known: {line.known}." if line.known else "NOT KNOWN.")
+        for line in different
+    ]
+    same = len(run) - len(different)
+    return [*notes, f"The words of every area are the same in {same} of {len(run)} runs."]
+
+
+def payloads(found: Sequence[Measurement], event: str, host: str) -> Table:
+    """Return in how many areas the host's bytes were seen, by feature, after ``event``."""
+    chosen = [one for one in found if one.event == event and one.not_run is None]
+    features = list(dict.fromkeys(name for one in chosen for name in one.words))
+    rows: list[list[Cell]] = [[name, *(one.payloads.get(name, 0) for one in chosen)] for name in features]
+    columns = [Column("feature"), *(Column("", one.protocol) for one in chosen)]
+    note = (
+        "Areas the guest believes in that hold bytes which the guest did not write (where there is a version, an "
+        "even one). PV EOI gets its payload on an event, async page fault a token when KVM enables it; poll and "
+        "migration control are values, and the watchdog's time is the guest's own."
+    )
+    return Table(f"Payloads seen in guest memory after {event} ({host})", columns, rows, notes=[note])
+
+
+def validation(measured: Sequence[Validation], simulated: Sequence[Validation], host: str) -> Table:
+    """Return what became of each register value on a real KVM, and whether the simulator says the same."""
+    rows: list[list[Cell]] = [
+        [
+            one.register,
+            one.kind,
+            one.guest,
+            "kept" if int(one.reads, 16) == int(one.value, 16) else "not kept",
+            "written" if one.payload else "-",
+            one.host,
+            "same" if one == other else "DIFFERENT",
+        ]
+        for one, other in zip(measured, simulated, strict=True)
+    ]
+    names = ("register", "value", "guest", "value is", "payload", "host", "simulator")
+    note = (
+        "guest: what its WRMSR came to; value is kept: the register reads as written afterwards; payload: bytes of "
+        "the area changed; host: whether KVM_SET_MSRS takes the same value; simulator: all of these by the model."
+    )
+    return Table(f"Register values ({host})", [Column(name) for name in names], rows, labels=2, notes=[note])
+
+
+def behaviours(found: Iterable[Behaviour], host: str) -> Table:
+    """Return when each payload is written."""
+    rows: list[list[Cell]] = [[one.register, *("yes" if seen else "no" for seen in one[1:])] for one in found]
+    names = ("register", "at once", "by next entry", "every entry", "clock set")
+    return Table(f"When payloads are written ({host})", [Column(name) for name in names], rows)
+
+
+def costs(found: Iterable[Cost], costs_are: str, host: str) -> Table:
+    """Return what steps cost, in nanoseconds, with the spread."""
+    rows: list[list[Cell]] = [
+        [
+            one.what,
+            one.handled_by,
+            f"{one.median_ns:.4g}",
+            f"{one.lower_ns:.4g}",
+            f"{one.upper_ns:.4g}",
+            "-" if one.user_share is None else f"{one.user_share:.0%}",
+        ]
+        for one in found
+    ]
+    names = ("step", "by", "median", "1st quartile", "3rd quartile", "Python")
+    notes = [
+        f"Nanoseconds of CPU time of the vCPU's thread: {costs_are}. Python: its share of the CPU time of an exit "
+        "to the VMM.",
+    ]
+    return Table(f"Costs ({host})", [Column(name) for name in names], rows, notes=notes)

@@ -1,0 +1,64 @@
+"""What KVM's registers do with values, good and bad: the outcome, what is kept, and what then arrives.
+
+"Accepted" is not "active", so these are columns of their own: the outcome of the WRMSR, the register afterwards, the
+place that the host serves, and whether the host's next update changes the memory there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from workbench.core.memory import PAGE_SIZE
+from workbench.core.outcome import Outcome
+from workbench.core.steps import Now, Program
+from workbench.features import FEATURES
+from workbench.present.text.table import Column, Table
+from workbench.present.trial import RAM_END, Trial
+from workbench.protocols import per_feature
+
+#: Name without MSR_KVM_ -> register, in order of their numbers.
+REGISTERS = {
+    name.removeprefix("MSR_KVM_"): number
+    for name, number in sorted(vars(per_feature).items(), key=lambda item: str(item[1]))
+    if name.startswith("MSR_KVM_")
+}
+FEATURE_OF = {msr: name for name, msr in per_feature.REGISTER_OF.items()}
+COLUMNS = ("register", "written", "outcome", "reads", "host serves", "arrives")
+
+
+def write_row(trial: Trial, register: str, value: int) -> list[str]:
+    """Write ``value`` to a register of KVM's by its name, and return the cells of COLUMNS."""
+    msr = REGISTERS[register]
+    outcome = trial.wrmsr(msr, value).result
+    back = trial.rdmsr(msr).result
+    shown = back.value if isinstance(back, Outcome) else hex(back)
+    name = FEATURE_OF.get(per_feature.ALIAS.get(msr, msr))
+    if name is None or FEATURES[name].is_value:
+        return [register, hex(value), outcome.value, shown, "-", "-"]
+    where = trial.serves(name)
+    place = "nothing" if where is None else hex(where)
+    return [register, hex(value), outcome.value, shown, place, "yes" if _arrives(trial, name, where) else "no"]
+
+
+def writes(done: Iterable[tuple[str, int]], title: str = "", **circumstances: Any) -> Table:
+    """Return a table of writes, one after the other on one machine; ``adapt`` as of :class:`Trial`."""
+    trial = Trial("per_feature", **circumstances)
+    rows = [write_row(trial, register, value) for register, value in done]
+    notes = [f"RAM is 0 to {RAM_END:#x}. arrives: the host's next update changes memory."]
+    return Table(title, [Column(name) for name in COLUMNS], rows, labels=2, notes=notes)
+
+
+def _arrives(trial: Trial, name: str, where: int | None) -> bool:
+    """Tell whether the next update changes what is in memory at ``where``; the update is really carried out."""
+    if where is None:
+        return False
+    trial.read(name, where)  # what an earlier write left there is taken, or the host would have to wait for it
+    before = trial.memory.peek(where, PAGE_SIZE - where % PAGE_SIZE)
+    trial.host(_update_now(trial, name, where), what="update")
+    after = trial.memory.peek(where, PAGE_SIZE - where % PAGE_SIZE)
+    return before is not None and before != after
+
+
+def _update_now(trial: Trial, name: str, where: int) -> Program:
+    return (yield from FEATURES[name].update(0, where, (yield Now())))

@@ -1,0 +1,108 @@
+"""The comparison as one text: tables, then everything needed to get the same text again.
+
+Made for a terminal and for a plain-text mail: 72 columns, ASCII, and at its end the parameters, the seed, the
+version and the command. As Markdown the same parts in the same order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from textwrap import wrap
+from typing import TYPE_CHECKING
+
+import workbench
+from workbench.core.contracts import Feature
+from workbench.lifecycle.event import Event
+from workbench.measure.comparison.cost import CostModel
+from workbench.measure.variants import Variant
+from workbench.present.text import tables
+from workbench.present.text.table import WIDTH, Table, as_markdown, as_text, ascii_only
+
+if TYPE_CHECKING:
+    import pandas
+
+DISCLAIMER = "simulated, not measured on hardware"
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """What a comparison was made of; ``command`` is given in the pieces at which its line may be broken."""
+
+    variants: tuple[Variant, ...]
+    features: tuple[Feature, ...]
+    events: tuple[Event, ...]
+    vcpus: int
+    seed: int
+    cost_model: CostModel | None
+    command: tuple[str, ...]
+    left_out: tuple[Event, ...] = ()
+
+
+def comparison(table: pandas.DataFrame, parameters: Parameters) -> list[Table]:
+    """Return the tables of a comparison: the first event, all events, and the state entry by entry."""
+    first = parameters.events[0]
+    costs = [] if parameters.cost_model is None else tables.cost_model_notes(parameters.cost_model)
+    found = [tables.summary(table, first.name, costs)]
+    if (table["metric"].isin(("fate", "exits"))).any():
+        found.append(tables.events_by_protocol(table))
+    if table["metric"].str.startswith("state_").any():
+        found += [
+            tables.state_table(one, parameters.features, parameters.vcpus, first, parameters.seed)
+            for one in parameters.variants
+        ]
+    return found
+
+
+def as_plain_text(found: Sequence[Table], parameters: Parameters) -> str:
+    """Return tables and parameters as plain text, 72 columns."""
+    title = "Registration protocols compared"
+    head = f"{title}\n{'=' * len(title)}\n{_subtitle(parameters)}\n"
+    return "\n".join([head, *(as_text(one) for one in found), _parameters(parameters)])
+
+
+def as_markdown_text(found: Sequence[Table], parameters: Parameters) -> str:
+    """Return tables and parameters as Markdown."""
+    head = f"# Registration protocols compared\n\n{_subtitle(parameters)}\n"
+    notes = "\n".join(f"* {line}" for line in _parameter_lines(parameters))
+    command = " ".join(parameters.command)
+    tail = f"## Parameters\n\n{notes}\n\n```console\n$ {command}\n```\n"
+    return "\n".join([head, *(as_markdown(one) for one in found), tail])
+
+
+def _subtitle(parameters: Parameters) -> str:
+    vcpus = f"{parameters.vcpus} vCPU" + ("" if parameters.vcpus == 1 else "s")
+    return f"{vcpus}, {len(parameters.features)} features; {DISCLAIMER}"
+
+
+def _parameter_lines(parameters: Parameters) -> list[str]:
+    lines = [
+        f"protocols: {', '.join(one.label for one in parameters.variants)}",
+        f"features: {', '.join(feature.name for feature in parameters.features)}",
+        f"events: {', '.join(event.name for event in parameters.events)}",
+        f"vCPUs: {parameters.vcpus}",
+        f"seed: {parameters.seed}",
+        f"version: workbench {workbench.__version__}",
+        f"engine: simulate ({DISCLAIMER})",
+    ]
+    lines += [f"left out, needs {event.min_vcpus} vCPUs: {event.name}" for event in parameters.left_out]
+    return lines
+
+
+def _parameters(parameters: Parameters) -> str:
+    lines = ["Parameters", "----------"]
+    for text in _parameter_lines(parameters):
+        lines += wrap(ascii_only(text), WIDTH, subsequent_indent="  ")
+    return "\n".join([*lines, *_command_lines(parameters.command)]) + "\n"
+
+
+def _command_lines(command: Sequence[str]) -> list[str]:
+    """Return the command, broken between its pieces by backslashes, so that it can be pasted."""
+    lines = ["command: " + ascii_only(command[0])]
+    for piece in map(ascii_only, command[1:]):
+        if len(lines[-1]) + len(piece) + 3 <= WIDTH:
+            lines[-1] += " " + piece
+        else:
+            lines[-1] += " \\"
+            lines.append("    " + piece)
+    return lines

@@ -1,0 +1,97 @@
+"""Controls that several panels share: vCPUs on a log scale, protocols, features, an event, a cost model.
+
+Each has ``value`` (what a panel's argument of the same name takes) and ``observe``, as every ipywidget has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import ipywidgets as W  # noqa: N812
+import traitlets
+
+from workbench.core.machine import MAX_VCPUS
+from workbench.features import FEATURES
+from workbench.lifecycle import EVENTS
+from workbench.lifecycle import choose as choose_events
+from workbench.measure.comparison import cost
+from workbench.protocols import PROTOCOLS
+
+NARROW = {"description_width": "70px"}
+NO_COST = "none: count exits"
+
+
+class Checks(W.VBox):
+    """Names to be ticked, and a line for names that are not in the list. ``value``: the names chosen, in order."""
+
+    value = traitlets.Tuple()
+
+    def __init__(self, title: str, names: Sequence[str], chosen: Sequence[str], others: str = "") -> None:
+        self.boxes = {name: W.Checkbox(name in chosen, description=name, indent=False) for name in names}
+        more = ",".join(name for name in chosen if name not in names)
+        self.others = W.Text(more, placeholder=others, continuous_update=False, layout={"width": "95%"})
+        for box in self.boxes.values():
+            box.layout.width = "max-content"
+        head = W.HTML(f"<b>{title}</b>", layout={"width": "74px"})
+        ticks = W.Box([head, *self.boxes.values()], layout={"flex_flow": "row wrap", "grid_gap": "0 12px"})
+        lines = [ticks, *([self.others] if others else [])]
+        super().__init__(lines, value=tuple(chosen))
+        self._telling = False
+        for control in (*self.boxes.values(), self.others):
+            control.observe(self._ticked, names="value")
+        self.observe(self._told, names="value")
+
+    def _ticked(self, _change: Any) -> None:
+        if self._telling:
+            return
+        named = [name.strip() for name in self.others.value.split(",") if name.strip()]
+        self.value = tuple([name for name, box in self.boxes.items() if box.value] + named)
+
+    def _told(self, change: Any) -> None:
+        """Show a value that was set from Python."""
+        self._telling = True  # boxes that follow the value must not each give it a new one
+        try:
+            self.others.value = ",".join(name for name in change["new"] if name not in self.boxes)
+            for name, box in self.boxes.items():
+                box.value = name in change["new"]
+        finally:
+            self._telling = False
+
+
+def vcpus(value: int) -> W.SelectionSlider:
+    """Return a slider of 1 to 4096 vCPUs on a log scale; a machine of 4096 takes a second to run: on release."""
+    steps = {value, *(2**power for power in range(13)), *(3 * 2**power for power in range(11))}
+    options = sorted(step for step in steps if step <= max(MAX_VCPUS, value))
+    return W.SelectionSlider(
+        options=options, value=value, description="vCPUs", continuous_update=False, style=NARROW,
+        layout={"width": "460px"},
+    )  # fmt: skip
+
+
+def protocols(chosen: Sequence[str]) -> Checks:
+    """Return a chooser of protocols; any other, also from a file, can be typed."""
+    return Checks("Protocols", list(PROTOCOLS), chosen, "others: generic+carry-registry, path/to/file.py:Class")
+
+
+def features(chosen: Sequence[str] | None) -> Checks:
+    """Return a chooser of features; None ticks all."""
+    return Checks("Features", list(FEATURES), list(FEATURES) if chosen is None else chosen)
+
+
+def event(chosen: str) -> W.Dropdown:
+    """Return a chooser of lifecycle events; raise WorkbenchError if ``chosen`` is none."""
+    choose_events([chosen])
+    return dropdown("Event", list(EVENTS), chosen)
+
+
+def cost_model(chosen: str | None) -> W.Dropdown:
+    """Return a chooser of cost models; its value is None where exits are only counted."""
+    if chosen is not None:
+        cost.load(chosen)
+    return dropdown("Cost", [(NO_COST, None), *((name, name) for name in cost.known())], chosen)
+
+
+def dropdown(title: str, options: Sequence[Any], chosen: Any) -> W.Dropdown:
+    """Return a dropdown that stands in line with the sliders."""
+    return W.Dropdown(options=options, value=chosen, description=title, style=NARROW, layout={"width": "320px"})

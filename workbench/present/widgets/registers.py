@@ -1,0 +1,59 @@
+"""A panel on which a value is written to one of KVM's registers: what comes back, what is kept, what arrives."""
+
+from __future__ import annotations
+
+from html import escape
+
+import ipywidgets as W  # noqa: N812
+
+from workbench.core.vcpu import Host
+from workbench.errors import WorkbenchError
+from workbench.present.text.register_writes import REGISTERS, writes
+from workbench.present.text.table import as_text
+from workbench.present.widgets.panel import PRE, Panel, View
+
+STYLE = {"description_width": "110px"}
+
+
+class RegisterPanel(Panel):
+    """One write to a fresh machine. ``value`` is a number as C writes it: 0x1001 or 4097."""
+
+    text_in_panel = False
+
+    def __init__(
+        self, register: str = "SYSTEM_TIME_NEW", value: str = "0x1001", irqchip: bool = True,
+        enforce_cpuid: bool = False, cpuid_bits: str = "",
+    ) -> None:  # fmt: skip
+        if register not in REGISTERS:
+            raise WorkbenchError(f"unknown register {register!r}; known: {', '.join(REGISTERS)}")
+        self.controls = {
+            "register": W.Dropdown(options=list(REGISTERS), value=register, description="register", style=STYLE),
+            "value": W.Text(value, description="value", continuous_update=False, style=STYLE),
+            "irqchip": W.Checkbox(irqchip, description="LAPIC in the kernel", indent=False),
+            "enforce_cpuid": W.Checkbox(enforce_cpuid, description="enforce CPUID", indent=False),
+            "cpuid_bits": W.Text(cpuid_bits, description="CPUID bits", placeholder="all that KVM supports; or 3,4,5",
+                                 continuous_update=False, style=STYLE),
+        }  # fmt: skip
+        which, number, *switches, bits = self.controls.values()
+        self.start(W.HBox([which, number]), W.HBox([bits, *switches]))
+
+    def view(self) -> View:
+        """Return the row of the write that the controls describe."""
+        asked = {name: control.value for name, control in self.controls.items()}
+        circumstances = {"host": Host(irqchip=asked["irqchip"]), "enforce_cpuid": asked["enforce_cpuid"]}
+        if asked["cpuid_bits"].strip():
+            bits = frozenset(_number(bit, "a CPUID bit", 32) for bit in asked["cpuid_bits"].split(","))
+            circumstances["cpuid"] = bits
+        value = _number(asked["value"], "a register's value", 1 << 64)
+        text = as_text(writes([(asked["register"], value)], **circumstances))
+        return View(text, html=f"<pre style='{PRE}'>{escape(text)}</pre>")
+
+
+def _number(text: str, what: str, limit: int) -> int:
+    try:
+        number = int(text.strip(), 0)
+    except ValueError:
+        raise WorkbenchError(f"{text!r} is not {what}; allowed: 0 to {limit - 1:#x}, decimal or 0x...") from None
+    if not 0 <= number < limit:
+        raise WorkbenchError(f"{text} is not {what}; allowed: 0 to {limit - 1:#x}")
+    return number
