@@ -50,11 +50,11 @@ def test_no_two_units_share_a_byte_and_each_lies_in_its_kernels_memslot(features
     for (_, end, _), (begin, _, _) in pairwise(spans):
         assert end <= begin
     for begin, end, unit in spans:
-        slot = addresses.slot(unit.generation)
+        slot = addresses.memslot(unit.generation)
         assert slot <= begin
-        assert end <= slot + addresses.slot_size
-    assert addresses.slot(0) == KERNEL_BASE
-    assert addresses.slot(1) == addresses.slot(0) + addresses.slot_size
+        assert end <= slot + addresses.memslot_size
+    assert addresses.memslot(0) == KERNEL_BASE
+    assert addresses.memslot(1) == addresses.memslot(0) + addresses.memslot_size
 
 
 @given(features=feature_sets, vcpus=st.integers(1, 3), descriptor=descriptors)
@@ -75,7 +75,7 @@ def test_a_unit_is_found_by_every_address_in_it_and_by_no_other(features, vcpus,
     for unit in units:
         gpa, size = addresses.gpa(unit), addresses.size(unit.what)
         assert addresses.unit_at(gpa) == addresses.unit_at(gpa + size - 1) == unit
-    gpa = data.draw(st.integers(0, KERNEL_BASE + 2 * addresses.slot_size - 1))
+    gpa = data.draw(st.integers(0, KERNEL_BASE + 2 * addresses.memslot_size - 1))
     holding = [u for u in units if addresses.gpa(u) <= gpa < addresses.gpa(u) + addresses.size(u.what)]
     assert addresses.unit_at(gpa) == (holding[0] if holding else None)
 
@@ -83,7 +83,7 @@ def test_a_unit_is_found_by_every_address_in_it_and_by_no_other(features, vcpus,
 def test_linux_areas_of_one_vcpu_take_one_page():
     addresses = AddressMap(choose(), 2, 24)
     assert addresses.block == PAGE_SIZE
-    assert addresses.slot_size == 3 * PAGE_SIZE
+    assert addresses.memslot_size == 3 * PAGE_SIZE
 
 
 def test_vm_wide_features_have_one_area_whoever_asks():
@@ -108,5 +108,5 @@ def test_low_memory_has_no_unit(gpa):
 
 def test_without_areas_there_is_still_a_page_for_each_block():
     addresses = AddressMap((), 3)
-    assert addresses.slot_size == 4 * PAGE_SIZE
+    assert addresses.memslot_size == 4 * PAGE_SIZE
     assert addresses.unit_at(KERNEL_BASE) is None

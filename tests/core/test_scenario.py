@@ -76,7 +76,7 @@ def run(scenario, program, machine=None):
     """Run a guest program on vCPU 0; return its answer and the machine."""
     if machine is None:
         machine = Machine(scenario.cpus)
-        machine.memory.add(scenario.addresses.slot(0), scenario.addresses.slot_size)
+        machine.memory.add(scenario.addresses.memslot(0), scenario.addresses.memslot_size)
     return machine.run(0, guest_side(scenario.protocol, program)), machine
 
 
@@ -86,7 +86,7 @@ def test_enrolling_prepares_the_area_registers_it_and_notes_the_belief(kind):
     steal = FEATURES["steal_time"]
     gpa = scenario.addresses.gpa(Unit(0, 0, "steal_time"))
     machine = Machine(scenario.cpus)
-    machine.memory.add(scenario.addresses.slot(0), scenario.addresses.slot_size)
+    machine.memory.add(scenario.addresses.memslot(0), scenario.addresses.memslot_size)
     machine.memory.store(gpa, b"\xaa" * 64)
     answer, _ = run(scenario, scenario.enrol(scenario.cpu(0), steal, 0), machine)
     assert answer is ACCEPTED

@@ -1,10 +1,11 @@
 """What a program notes is a fact of a chosen schedule, whatever kind of name it has."""
 
 from workbench.checking.ghosts import STRAY, Ghost
-from workbench.core.event_steps import Start
+from workbench.core.event_steps import Begin, Start
 from workbench.core.scenario import Scenario
-from workbench.core.steps import Note
-from workbench.engines.simulate.schedule import Schedule
+from workbench.core.slots import EVENT, ProgramName, vcpu_slot
+from workbench.core.steps import GUEST, Note
+from workbench.engines.simulate.schedule import Schedule, Turn
 from workbench.lifecycle.event import Event
 from workbench.protocols.null import Null
 
@@ -25,7 +26,7 @@ class Noting(Event):
 def test_a_ghost_that_a_program_notes_can_be_asked_for():
     schedule = Schedule(Scenario(Null(()), ()), Noting())
     assert not schedule.value(SEEN)
-    schedule.turn("event", "start notes on vCPU 0")
-    schedule.turn("vcpu0", f"guest: {SEEN} = True")
+    schedule.turn(Turn.of(EVENT, Begin(0, ProgramName("notes", (), None, 0, 0))))
+    schedule.turn(Turn.of(vcpu_slot(0), (GUEST, Note(SEEN, True))))
     assert schedule.value(SEEN) is True
     assert not schedule.value(STRAY)

@@ -121,8 +121,8 @@ class Halved(Event):
 
     def happen(self, scenario):
         addresses = scenario.addresses
-        yield DeleteMemslot(addresses.slot(0))
-        yield AddMemslot(addresses.slot(0), 2 * addresses.block)
+        yield DeleteMemslot(addresses.memslot(0))
+        yield AddMemslot(addresses.memslot(0), 2 * addresses.block)
         yield from enter_all(scenario)
 
 

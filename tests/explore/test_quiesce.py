@@ -7,9 +7,10 @@ import pytest
 from workbench.checking.failures import FAILURES, choose
 from workbench.checking.ghosts import STRAY
 from workbench.core.event_steps import GuestCall, Reassign, Start, Wait
-from workbench.core.host_state import VM
+from workbench.core.host_state import VM, area
 from workbench.core.scenario import Scenario
-from workbench.core.steps import GUEST
+from workbench.core.slots import EVENT, entry_slot, vcpu_slot
+from workbench.core.steps import GUEST, KERNEL, Get, Quiesce, Set, Store
 from workbench.engines.explore import FAILS, HOLDS, Property
 from workbench.engines.explore.vm import MachineModel, asking, explore_machine, world
 from workbench.engines.simulate.schedule import Schedule, Turn
@@ -24,7 +25,7 @@ from workbench.measure.exploration.explore import Question, confirm, explore_que
 from workbench.measure.variants import variant
 from workbench.protocols import Generic
 
-WAITING = "wait until no other vCPU is being served"
+WAITING = Turn.of(vcpu_slot(0), (KERNEL, Quiesce()))
 
 
 def question(name, event="kexec"):
@@ -60,43 +61,43 @@ def test_after_a_crash_linux_leaves_what_one_call_would_revoke():
     assert [failing(name, "crash") for name in ("per_feature", "generic+revoke-vm+quiesce")] == [{"F03"}, set()]
 
 
-def stray_turns():
-    rows = explored("generic+revoke-vm").trace(FAILURES["F01"])
-    return [(row.actor, row.text) for row in rows]
+def stray_rows():
+    return explored("generic+revoke-vm").trace(FAILURES["F01"])
 
 
 def test_the_shortest_stray_write_is_an_update_that_had_read_where_the_area_was():
-    turns = stray_turns()
+    rows = stray_rows()
+    registered = area(1, "pv_eoi")
     read, revoked, given_away, written = (
-        next(number for number, (actor, text) in enumerate(turns) if actor == who and text.startswith(what))
-        for who, what in (
-            ("entry1", "get area pv_eoi of vCPU 1"),
-            ("vcpu0", "set area pv_eoi of vCPU 1 = nothing"),
-            ("event", "kernel 0's memory is somebody else's"),
-            ("entry1", "store"),
+        next(number for number, row in enumerate(rows) if row.actor == who and is_it(row.own_step))
+        for who, is_it in (
+            (entry_slot(1), lambda step: step == Get(registered)),
+            (vcpu_slot(0), lambda step: step == Set(registered, None)),
+            (EVENT, lambda step: isinstance(step, Reassign)),
+            (entry_slot(1), lambda step: isinstance(step, Store)),
         )
     )
-    assert read < revoked < given_away < written == len(turns) - 1
-    assert len(turns) == 31
-    schedule = confirm(question("generic+revoke-vm"), turns)
+    assert read < revoked < given_away < written == len(rows) - 1
+    assert len(rows) == 31
+    schedule = confirm(question("generic+revoke-vm"), [row.turn for row in rows])
     assert schedule.value(STRAY) is True
     assert not FAILURES["F01"].holds(schedule)
 
 
 def test_on_bytes_the_revocation_waits_for_the_update_and_then_nothing_strays():
     """The same schedule, but the host waits: the update must end first, and it ends before the memory is given away."""
-    turns = stray_turns()
-    returned = next(number for number, turn in enumerate(turns) if turn == ("event", "wait for vCPU 0"))
+    rows = stray_rows()
+    returned = next(number for number, row in enumerate(rows) if row.step == Wait(0))
     asked = question("generic+revoke-vm+quiesce")
     schedule = Schedule(asked.scenario, asked.event)
-    schedule.play(Turn(*turn) for turn in turns[:returned])
+    schedule.play(row.turn for row in rows[:returned])
     with pytest.raises(WorkbenchError, match="vCPU 1 is being served, and vcpu0 waits until it is not"):
-        schedule.turn("vcpu0", WAITING)
+        schedule.turn(WAITING)
     with pytest.raises(WorkbenchError, match="vCPU 0 has not finished"):
-        schedule.turn(*turns[returned])
-    schedule.play(Turn(*turn) for turn in turns if turn[0] == "entry1" and turns.index(turn) > returned)
-    schedule.turn("vcpu0", WAITING)
-    schedule.play(Turn(*turn) for turn in turns[returned:] if turn[0] == "event")
+        schedule.turn(rows[returned].turn)
+    schedule.play(row.turn for row in rows[returned:] if row.actor == entry_slot(1))
+    schedule.turn(WAITING)
+    schedule.play(row.turn for row in rows[returned:] if row.actor == EVENT)
     assert FAILURES["F01"].holds(schedule)
 
 

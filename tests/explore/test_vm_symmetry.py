@@ -156,7 +156,7 @@ def test_a_finding_among_representatives_is_real(name, event, vcpus, code):
     asked = Question(variant(name), EVENTS[event], STEAL, vcpus, FEWEST)
     found = explore_question(asked, [failure], symmetry=True)
     assert len(found.merging.cpus) > 1
-    turns = [(row.actor, row.text) for row in found.trace(failure)]
+    turns = [row.turn for row in found.trace(failure)]
     assert failure.holds(confirm(asked, turns[:-1]))
     assert not failure.holds(confirm(asked, turns))
 
@@ -234,7 +234,7 @@ def test_an_address_comes_back(number):
 def test_an_address_keeps_its_place_in_another_block(offset):
     to = exchange(ROUND)
     addresses = to.scenario.addresses
-    gpa = addresses.slot(0) + offset
+    gpa = addresses.memslot(0) + offset
     unit, moved = addresses.unit_at(gpa), addresses.unit_at(to.address(gpa))
     assert (unit is None) == (moved is None)
     if unit is not None:
@@ -244,7 +244,7 @@ def test_an_address_keeps_its_place_in_another_block(offset):
 @given(st.binary(min_size=1, max_size=40), st.integers(0, 3 * 4096), st.sampled_from(list(Abi)))
 def test_memory_comes_back(data, offset, abi):
     to, back = exchange(ROUND, abi=abi), exchange(BACK, abi=abi)
-    gpa = to.scenario.addresses.slot(0) + offset
+    gpa = to.scenario.addresses.memslot(0) + offset
     there = to.content(gpa, data)
     assert len(there) == len(data)
     stays_whole = to.address(gpa + len(data) - 1) == to.address(gpa) + len(data) - 1
@@ -263,7 +263,7 @@ def test_a_descriptor_is_renamed_by_its_fields():
 
 def test_memory_of_some_and_not_of_others_cannot_be_exchanged():
     to = exchange(ROUND)
-    begin, block = to.scenario.addresses.slot(0), to.scenario.addresses.block
+    begin, block = to.scenario.addresses.memslot(0), to.scenario.addresses.block
     assert to.value(MEMSLOTS, ((begin, 4 * block, False),)) == ((begin, 4 * block, False),)
     with pytest.raises(SymmetryError, match="holds the memory of some vCPUs and not of others"):
         to.value(MEMSLOTS, ((begin, 2 * block, False),))

@@ -36,7 +36,7 @@ def test_every_failure_is_confirmed_on_bytes(name):
         if rows is None:
             assert ASKED[code].kind == "sometimes"
             continue
-        machine = confirm(found.broken.question, [(row.actor, row.text) for row in rows])
+        machine = confirm(found.broken.question, [row.turn for row in rows])
         assert not ASKED[code].holds(machine)
 
 
@@ -46,7 +46,7 @@ def test_the_same_ends_well_one_step_earlier(name):
     found = outcome(name)
     rows = found.trace(found.case.fails[0])
     if rows:
-        machine = confirm(found.broken.question, [(row.actor, row.text) for row in rows[:-1]])
+        machine = confirm(found.broken.question, [row.turn for row in rows[:-1]])
         assert ASKED[found.case.fails[0]].holds(machine)
 
 

@@ -13,7 +13,7 @@ from workbench.core.scenario import Scenario
 from workbench.core.steps import Backed, Set, Wrmsr
 from workbench.engines.kvm.engine import NotRunError, run_on_kvm
 from workbench.engines.kvm.machine import KvmMachine
-from workbench.engines.kvm.migration import slots_of
+from workbench.engines.kvm.migration import memslots_of
 from workbench.engines.simulate import simulate
 from workbench.features import FEATURES, choose
 from workbench.lifecycle import EVENTS
@@ -271,7 +271,7 @@ def test_memory_is_copied_in_rounds_and_arrives_whole(name):
             answer = machine.take(step)
         source = machine.guest
         source.memory.write(late, b"late")
-        content = {slot.gpa: source.memory.read(slot.gpa, slot.size) for slot in slots_of(source)}
+        content = {slot.gpa: source.memory.read(slot.gpa, slot.size) for slot in memslots_of(source)}
         machine.take(step)
         assert machine.guest is not source
         assert {gpa: machine.guest.memory.read(gpa, len(data)) for gpa, data in content.items()} == content

@@ -121,7 +121,7 @@ def test_of_a_stream_the_last_address_is_changed_and_its_control_bits_are_kept(s
         unit = SCENARIO.addresses.unit_at(old)
         assert new - elsewhere(SCENARIO, unit) == old - SCENARIO.addresses.gpa(unit)
         end = new + SCENARIO.addresses.size(unit.what)
-        assert end > GPA_LIMIT if elsewhere is wrapping else SCENARIO.addresses.slot(2) < end < GPA_LIMIT
+        assert end > GPA_LIMIT if elsewhere is wrapping else SCENARIO.addresses.memslot(2) < end < GPA_LIMIT
 
 
 def test_a_descriptor_is_no_area():

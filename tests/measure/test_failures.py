@@ -6,8 +6,13 @@ import pytest
 
 from tests.measure.golden_matrix import MATRIX, MUST_HAVE, QUICK, as_csv, cells, question, trace_file, trace_text
 from workbench.checking.failures import FAILURES, choose
+from workbench.clayout.layout import U8
+from workbench.core.event_steps import Begin
+from workbench.core.slots import EVENT, ProgramName, vcpu_slot
+from workbench.core.steps import GUEST, Load
 from workbench.engines.explore import BOUNDED, FAILS, HOLDS
 from workbench.engines.explore.vm import Bounds
+from workbench.engines.simulate.schedule import Turn
 from workbench.errors import WorkbenchError
 from workbench.features import choose as choose_features
 from workbench.lifecycle import EVENTS
@@ -58,7 +63,7 @@ def test_the_finding_is_there_and_happens_again_on_bytes(case):
     failure = FAILURES[code]
     asked = question(protocol, event, features, vcpus)
     rows = explore_question(asked, [failure]).trace(failure)
-    turns = [(row.actor, row.text) for row in rows]
+    turns = [row.turn for row in rows]
     assert failure.holds(confirm(asked, turns[:-1]))
     assert not failure.holds(confirm(asked, turns))
 
@@ -228,7 +233,11 @@ def test_an_event_that_cannot_happen_is_refused():
 
 def test_a_schedule_that_does_not_fit_is_refused():
     asked = question("generic", "boot", "steal_time", 1)
+    load = Turn.of(vcpu_slot(0), (GUEST, Load(0, U8)))
     with pytest.raises(WorkbenchError, match=r"turn 1: vcpu0 has nothing to do"):
-        confirm(asked, [("vcpu0", "load u8 at 0x0")])
+        confirm(asked, [load])
+    boot = Turn.of(EVENT, Begin(0, ProgramName("boot", (), 0, 0, 0)))
     with pytest.raises(WorkbenchError, match=r"turn 2: vcpu0 is about to store kvm_steal_time of zeros"):
-        confirm(asked, [("event", "start boot (kernel 0) on vCPU 0"), ("vcpu0", "load u8 at 0x0")])
+        confirm(asked, [boot, load])
+    with pytest.raises(WorkbenchError, match=r"turn 1: there is no \('Slot', 'vcpu', 1\) in 1 vCPUs"):
+        confirm(asked, [Turn.of(vcpu_slot(1), (GUEST, Load(0, U8)))])

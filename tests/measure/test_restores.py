@@ -30,7 +30,7 @@ def failing(design, event, features, vcpus=1):
     codes = {code for code, verdict in found.result.verdicts.items() if verdict == "FAILS"}
     assert found.result.limit is None
     for failure in (FAILURES[code] for code in sorted(codes)):
-        turns = [(row.actor, row.text) for row in found.trace(failure) or ()]
+        turns = [row.turn for row in found.trace(failure) or ()]
         if turns:
             assert failure.holds(confirm(found.question, turns[:-1]))
             assert not failure.holds(confirm(found.question, turns))

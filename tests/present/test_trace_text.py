@@ -7,6 +7,11 @@ import pytest
 
 from tests.measure.golden_matrix import MUST_HAVE, question
 from workbench.checking.failures import FAILURES
+from workbench.clayout.layout import U8
+from workbench.core.event_steps import Begin
+from workbench.core.slots import EVENT, ProgramName, vcpu_slot
+from workbench.core.steps import GUEST, KERNEL, USER, Exit, Load, Store, ToUser
+from workbench.engines.explore import SlotVar
 from workbench.measure.exploration.explore import TraceRow, explore_question
 from workbench.measure.exploration.finding_replay import RecordedFinding
 from workbench.present.finding_program import as_program
@@ -32,12 +37,13 @@ def test_every_line_fits_and_every_step_is_there(case):
 
 
 def test_lanes_and_arrows():
+    boot, load = ProgramName("boot", (), None, 1, 0), Load(0x1010, U8)
     rows = [
-        TraceRow("vcpu0", "guest", 0, "exit: wrmsr 0x4b564d03", ()),
-        TraceRow("vcpu0", "kernel", 0, "exit to user space: register_mem_area", ()),
-        TraceRow("vcpu0", "user", 0, "store 0 (u8) at 0x1010", ()),
-        TraceRow("event", "event", None, "start boot on vCPU 1", (("slot vcpu1", "nothing", "store"),)),
-        TraceRow("vcpu1", "guest", 1, "load u8 at 0x1010", ()),
+        TraceRow(vcpu_slot(0), (GUEST, Exit("wrmsr", 0x4B564D03))),
+        TraceRow(vcpu_slot(0), (KERNEL, ToUser("register_mem_area"))),
+        TraceRow(vcpu_slot(0), (USER, Store(0x1010, 0, U8))),
+        TraceRow(EVENT, Begin(1, boot), ((SlotVar(vcpu_slot(1)), None, (GUEST, load)),)),
+        TraceRow(vcpu_slot(1), (GUEST, load)),
     ]
     assert lanes_of(rows) == ["vCPU0", "vCPU1", "KVM", "VMM", "event"]
     assert diagram(rows) == (
@@ -53,10 +59,8 @@ def test_lanes_and_arrows():
 
 
 def recorded(case):
-    protocol, event, features, vcpus, code = case
-    _, rows = rows_of(case)
-    turns = [(row.actor, row.text) for row in rows]
-    return RecordedFinding(protocol, event, tuple(features.split(",")), vcpus, code, turns)
+    exploration, _ = rows_of(case)
+    return RecordedFinding.of(exploration, FAILURES[case[-1]])
 
 
 def test_a_replay_file_runs_as_a_program_and_as_a_test(tmp_path, repo):

@@ -1,48 +1,31 @@
-"""What may happen to a running machine at any time, whatever its lifecycle event: and where it happens.
+"""What may happen to a running machine at any time, whatever its lifecycle event: and in which slot it happens.
 
 A vCPU enters the guest and what is due is delivered; a page becomes ready or an interrupt is injected and the host
-writes that feature's payload; another vCPU reads a payload. Engines that interleave steps start these programs in
-*slots*: ``vcpuN`` runs guest code of vCPU N and the handlers of its exits, ``entryN`` what the host does while
-vCPU N is outside the guest, ``event`` the strike.
+writes that feature's payload; another vCPU reads a payload. Engines that interleave steps start these programs in the
+slots of ``workbench.core.slots``.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from workbench.checking.ghosts import noting_refusals, reading
+from workbench.core.address_map import GENERATIONS
 from workbench.core.contracts import Feature
 from workbench.core.driver import guest_side, host_side
 from workbench.core.event_steps import Begin, Each, GuestProgram, Init, OnHost, Start
 from workbench.core.host_state import VM, Key, area
+from workbench.core.relay import relayed
 from workbench.core.scenario import Scenario, believes
+from workbench.core.slots import ProgramName, Slot, entry_slot, vcpu_slot
 from workbench.core.steps import GUEST, Moment, Note, Program, Quiesce
-
-EVENT = "event"
+from workbench.core.vcpu import Vcpu
 
 #: The clock of engines that interleave stands still: a payload is fresh or it is not.
 MOMENT = Moment(ns=3, tsc=5, run_delay=1)
 
-
-def vcpu_slot(cpu: int) -> str:
-    """The slot in which vCPU ``cpu`` runs guest code and the handlers of its exits."""
-    return f"vcpu{cpu}"
-
-
-def entry_slot(cpu: int) -> str:
-    """The slot in which the host delivers updates while vCPU ``cpu`` is outside the guest."""
-    return f"entry{cpu}"
-
-
-def cpu_of(slot: str) -> int:
-    """The vCPU that a slot belongs to; what the event does on the host counts as vCPU 0's."""
-    return 0 if slot == EVENT else int(slot.removeprefix("vcpu").removeprefix("entry"))
-
-
-def serves_exit(slot: str) -> bool:
-    """Tell whether what the host does in this slot is the handler of an exit."""
-    return slot.startswith("vcpu")
+#: What may happen: a vCPU enters the guest; the host writes a payload on an event, or an update that nobody asked for;
+#: a vCPU reads another's payload, or handles an event of its own.
+ENTRY, EVENT_PAYLOAD, UPDATE, READING, HANDLING = "entry", "event", "update", "reading", "handling"
 
 
 def is_quiet(pending: Any) -> bool:
@@ -53,37 +36,59 @@ def is_quiet(pending: Any) -> bool:
     return pending is None or pending[0] is GUEST or type(pending[1]) is Quiesce
 
 
-@dataclass(frozen=True)
-class EnvironmentAction:
-    """A program that may start by itself: its name, its slot, the state it needs."""
+class EnvironmentAction(NamedTuple):
+    """Something that may happen by itself, by value: its kind, the vCPU it happens on, the payload it is about."""
 
-    scenario: Scenario
-    name: str
-    slot: str
+    kind: str
     cpu: int
-    feature: Feature | None = None
-    owner: int = VM
-    gpa: int | None = None  #: of a reading: where the guest believes the area to be
+    feature: str | None = None  #: None: an entry, which delivers all that is due
+    owner: int = VM  #: whose payload
+    generation: int | None = None  #: of a reading: which kernel's place is read
 
-    @cached_property
-    def needs(self) -> tuple[Key, ...]:
+    @property
+    def slot(self) -> Slot:
+        """Where its program runs: what the guest does in the vCPU's own slot, what the host does beside it."""
+        return vcpu_slot(self.cpu) if self.kind in (READING, HANDLING) else entry_slot(self.cpu)
+
+    def gpa(self, scenario: Scenario) -> int | None:
+        """Of a reading: where the guest must believe the area to be."""
+        if self.generation is None:
+            return None
+        addresses = scenario.addresses
+        return addresses.gpa(addresses.area(self.generation, self.owner, self._of(scenario)))
+
+    def needs(self, scenario: Scenario) -> tuple[Key, ...]:
         """Keys of which at least one must have a value (a reading: this very ``gpa``)."""
-        if self.gpa is not None and self.feature is not None:
-            return (believes(self.owner, self.feature.name),)
-        if self.feature is not None:
-            return (area(self.owner, self.feature.name),)
-        return tuple(area(owner_of(self.cpu, feature), feature.name) for feature in _at_entry(self.scenario))
+        if self.feature is None:
+            due = _delivered_at_entry(scenario)
+            return tuple(area(owner_of(self.cpu, feature), feature.name) for feature in due)
+        return ((area if self.generation is None else believes)(self.owner, self.feature),)
 
-    def program(self) -> Program:
+    def program(self, scenario: Scenario) -> Program:
         """Return a fresh generator of (side, step)."""
-        protocol, cpu = self.scenario.protocol, self.scenario.cpu(self.cpu)
+        protocol, cpu = scenario.protocol, scenario.cpu(self.cpu)
         if self.feature is None:
             return host_side(protocol.on_entry(cpu))
-        if self.gpa is None:
-            return host_side(protocol.deliver(cpu, self.feature))
-        if self.owner == self.cpu:
-            return guest_side(protocol, self.feature.read(self.gpa))
-        return guest_side(protocol, read_and_note(self.owner, self.feature, self.gpa))
+        feature, gpa = self._of(scenario), self.gpa(scenario)
+        if gpa is None:
+            return host_side(protocol.deliver(cpu, feature))
+        if self.kind == HANDLING:
+            return guest_side(protocol, feature.read(gpa))
+        return guest_side(protocol, read_and_note(self.owner, feature, gpa))
+
+    def _of(self, scenario: Scenario) -> Feature:
+        return next(feature for feature in scenario.features if feature.name == self.feature)
+
+    def __str__(self) -> str:
+        kernel = f"(kernel {self.generation})"
+        if self.kind == ENTRY:
+            return f"entry of vCPU {self.cpu}"
+        if self.kind == READING:
+            whose = "the VM" if self.owner == VM else f"vCPU {self.owner}"
+            return f"vCPU {self.cpu} reads {self.feature} of {whose} {kernel}"
+        if self.kind == HANDLING:
+            return f"vCPU {self.cpu} handles its {self.feature} event {kernel}"
+        return f"{self.feature} {self.kind} on vCPU {self.cpu}"
 
 
 def owner_of(cpu: int, feature: Feature) -> int:
@@ -98,12 +103,12 @@ def read_and_note(owner: int, feature: Feature, gpa: int) -> Program:
         yield Note(reading(owner, feature.name), payload)
 
 
-def entry(scenario: Scenario, cpu: int) -> EnvironmentAction:
+def entry(cpu: int) -> EnvironmentAction:
     """Return what happens when vCPU ``cpu`` enters the guest."""
-    return EnvironmentAction(scenario, f"entry of vCPU {cpu}", entry_slot(cpu), cpu)
+    return EnvironmentAction(ENTRY, cpu)
 
 
-def _at_entry(scenario: Scenario) -> Iterator[Feature]:
+def _delivered_at_entry(scenario: Scenario) -> Iterator[Feature]:
     return (feature for feature in scenario.supported() if feature.update_when in ("entry", "request"))
 
 
@@ -114,12 +119,12 @@ def deliveries(scenario: Scenario) -> Iterator[EnvironmentAction]:
     (Linux 6.12 arch/x86/kvm/x86.c, kvm_arch_vcpu_load, kvmclock_sync_fn).
     """
     for cpu in range(scenario.vcpus):
-        if any(_at_entry(scenario)):
-            yield entry(scenario, cpu)
+        if any(_delivered_at_entry(scenario)):
+            yield entry(cpu)
         for feature in scenario.supported():
             if feature.update_when in ("event", "request"):
-                name = f"{feature.name} {'event' if feature.update_when == 'event' else 'update'} on vCPU {cpu}"
-                yield EnvironmentAction(scenario, name, entry_slot(cpu), cpu, feature, owner_of(cpu, feature))
+                kind = EVENT_PAYLOAD if feature.update_when == "event" else UPDATE
+                yield EnvironmentAction(kind, cpu, feature.name, owner_of(cpu, feature))
 
 
 def readings(scenario: Scenario) -> Iterator[EnvironmentAction]:
@@ -127,11 +132,8 @@ def readings(scenario: Scenario) -> Iterator[EnvironmentAction]:
     for feature in scenario.supported():
         for owner in scenario.owners(feature):
             for cpu in range(scenario.vcpus):
-                for generation in (0, 1) if cpu != owner else ():
-                    gpa = scenario.addresses.gpa(scenario.addresses.area(generation, owner, feature))
-                    whose = "the VM" if owner == VM else f"vCPU {owner}"
-                    name = f"vCPU {cpu} reads {feature.name} of {whose} (kernel {generation})"
-                    yield EnvironmentAction(scenario, name, vcpu_slot(cpu), cpu, feature, owner, gpa)
+                for generation in range(GENERATIONS) if cpu != owner else ():
+                    yield EnvironmentAction(READING, cpu, feature.name, owner, generation)
 
 
 def event_handlings(scenario: Scenario) -> Iterator[EnvironmentAction]:
@@ -139,16 +141,13 @@ def event_handlings(scenario: Scenario) -> Iterator[EnvironmentAction]:
     for feature in scenario.supported():
         if feature.update_when == "event":
             for cpu in range(scenario.vcpus):
-                for generation in (0, 1):
-                    gpa = scenario.addresses.gpa(scenario.addresses.area(generation, cpu, feature))
-                    name = f"vCPU {cpu} handles its {feature.name} event (kernel {generation})"
-                    yield EnvironmentAction(scenario, name, vcpu_slot(cpu), cpu, feature, owner_of(cpu, feature), gpa)
+                for generation in range(GENERATIONS):
+                    yield EnvironmentAction(HANDLING, cpu, feature.name, owner_of(cpu, feature), generation)
 
 
-def environment_actions(scenario: Scenario) -> dict[str, EnvironmentAction]:
-    """Return everything that may happen by itself, by name."""
-    found = (*deliveries(scenario), *readings(scenario), *event_handlings(scenario))
-    return {happening.name: happening for happening in found}
+def environment_actions(scenario: Scenario) -> tuple[EnvironmentAction, ...]:
+    """Return everything that may happen by itself."""
+    return (*deliveries(scenario), *readings(scenario), *event_handlings(scenario))
 
 
 def guest_program(scenario: Scenario, start: Start) -> Program:
@@ -157,27 +156,25 @@ def guest_program(scenario: Scenario, start: Start) -> Program:
     return guest_side(scenario.protocol, program, cpl=start.cpl)
 
 
-def event_program(scenario: Scenario, strike: Program, begin: Callable[[Start], Begin]) -> Program:
-    """Return the strike of an event with the host programs that it asks for in line, each step with its side.
+def event_program(scenario: Scenario, steps: Program, begin: Callable[[Start], Begin]) -> Program:
+    """Return the steps of an event with the host programs that it asks for in line, each of these with its side.
 
-    ``begin`` gives the name under which a Start step's program is known. The answer to Init says whether the
-    host knows the protocol, and so whether the protocol's own part of INIT follows. An Each is yielded as often as
+    ``begin`` gives the name under which a Start step's program is known. The answer to Init is the vCPU's record if
+    the host knows the protocol, and then the protocol's own part of INIT follows. An Each is yielded as often as
     there is a choice, with what is left of it; the answer says which of its next steps was taken.
     """
-    answer: Any = None
-    while True:
-        try:
-            step = strike.send(answer)
-        except StopIteration:
-            return
+
+    def in_line(step: Any) -> Program:
         if isinstance(step, Each):
-            answer = yield from _in_any_order(_begun(step, begin))
-            continue
+            return (yield from _in_any_order(_begun(step, begin)))
         answer = yield begin(step) if isinstance(step, Start) else step
         if isinstance(step, OnHost):
-            answer = yield from step.program()
-        elif isinstance(step, Init) and answer:
-            answer = yield from host_side(scenario.protocol.on_init(scenario.cpu(step.cpu)))
+            return (yield from step.program())
+        if isinstance(step, Init) and isinstance(answer, Vcpu):
+            return (yield from host_side(scenario.protocol.on_init(answer)))
+        return answer
+
+    return relayed(steps, in_line)
 
 
 def _begun(step: Each, begin: Callable[[Start], Begin]) -> Each:
@@ -191,17 +188,11 @@ def _in_any_order(left: Each) -> Program:
     yield from (step for turn in left.turns for step in turn)
 
 
-def program_name(start: Start) -> str:
-    """Return what the program of a Start step is called."""
-    return f"{_name(start.program)} on vCPU {start.cpu}" + (f" at CPL {start.cpl}" if start.cpl else "")
-
-
-def _name(program: GuestProgram) -> str:
+def program_name(start: Start) -> ProgramName:
+    """Return what the program of a Start step is called: bound methods of equal kernels are not equal, names are."""
+    program: GuestProgram = start.program
     function: Any = getattr(program, "function", program)
-    owner = getattr(function, "__self__", None)
-    generation = getattr(owner, "generation", None)
-    kernel = "" if generation is None else f" (kernel {generation})"
-    arguments = getattr(program, "arguments", ())
-    told = [argument for argument in arguments if not isinstance(argument, Scenario)]
+    kernel = getattr(function, "__self__", None)
+    told = (one for one in getattr(program, "arguments", ()) if not isinstance(one, Scenario))
     name = getattr(function, "__name__", repr(function))
-    return name + (repr(tuple(told)) if told else "") + kernel
+    return ProgramName(name, tuple(told), getattr(kernel, "generation", None), start.cpu, start.cpl)

@@ -12,6 +12,7 @@ from workbench.core.contracts import Feature
 from workbench.core.driver import host_side
 from workbench.core.host_state import VM, baseline
 from workbench.core.machine import Machine
+from workbench.core.relay import relayed
 from workbench.core.steps import GUEST, Moment, Program
 from workbench.core.vcpu import Vcpu
 
@@ -73,10 +74,7 @@ def _reading(machine: FrozenMachine, feature: Feature) -> Any:
 
 
 def _as_guest(program: Program) -> Program:
-    answer: Any = None
-    while True:
-        try:
-            step = program.send(answer)
-        except StopIteration as stop:
-            return stop.value
-        answer = yield GUEST, step
+    def as_guest(step: Any) -> Program:
+        return (yield GUEST, step)
+
+    return relayed(program, as_guest)

@@ -12,6 +12,7 @@ from workbench.clayout.layout import Abi
 from workbench.core.address_map import DESCRIPTOR, Unit
 from workbench.core.host_state import DERIVED, Key
 from workbench.core.outcome import FAULT
+from workbench.core.relay import relayed
 from workbench.core.scenario import Scenario
 from workbench.core.steps import Note, Program, Wrmsr
 
@@ -74,15 +75,14 @@ GHOST_KINDS = frozenset({"believes", "asked", "was area", "refused", "read"})
 
 def noting_refusals(cpu: int, program: Program) -> Program:
     """Run a guest program, and note each register write that was answered by #GP."""
-    answer: Any = None
-    while True:
-        try:
-            step = program.send(answer)
-        except StopIteration as stop:
-            return stop.value
+
+    def noting(step: Any) -> Program:
         answer = yield step
         if type(step) is Wrmsr and answer is FAULT:
             yield Note(refused(cpu, step.msr), step.value)
+        return answer
+
+    return relayed(program, noting)
 
 
 class Watch:

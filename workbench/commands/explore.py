@@ -67,7 +67,7 @@ def run(args: argparse.Namespace) -> int:
 
     found = _explored(args)
     if args.trace == "replay" and args.format == "text":
-        _options.write(args, present.replay_file(found, args.updates, args.reads))
+        _options.write(args, present.replay_file(found))
     elif args.format == "json":
         _options.write(args, present.as_json(found))
     elif args.format == "csv":

@@ -135,7 +135,7 @@ def _trace(outcome: Outcome) -> Table:
 
     code = outcome.case.fails[0]
     trace = outcome.trace(code) or ()
-    rows: list[list[Cell]] = [[number, row.actor, row.text] for number, row in enumerate(trace, 1)]
+    rows: list[list[Cell]] = [[number, str(row.actor), row.text] for number, row in enumerate(trace, 1)]
     columns = [Column("step"), Column("who"), Column("what")]
     return Table(f"{outcome.case.name}: the shortest way to {code}", columns, rows, labels=3)
 

@@ -30,6 +30,14 @@ class Unit(NamedTuple):
     what: str
 
 
+class Region(NamedTuple):
+    """A range of guest memory as a memslot backs it: bytes [gpa, gpa+size)."""
+
+    gpa: int
+    size: int
+    readonly: bool = False
+
+
 class AddressMap:
     """Deterministic gpa of every unit, and the unit at every gpa."""
 
@@ -43,7 +51,7 @@ class AddressMap:
             if feature.size:
                 end = self._place(feature.name, end, feature.size, feature.align)
         self.block = max(-(-end // PAGE_SIZE), 1) * PAGE_SIZE
-        self.slot_size = (vcpus + 1) * self.block
+        self.memslot_size = (vcpus + 1) * self.block
         self._starts = [offset for offset, _ in self._offsets.values()]
         self._names = list(self._offsets)
         self._vm_scope = {feature.name for feature in features if feature.scope == "vm"}
@@ -55,13 +63,13 @@ class AddressMap:
         self._offsets[what] = (offset, size)
         return offset + size
 
-    def slot(self, generation: int) -> int:
+    def memslot(self, generation: int) -> int:
         """Return the gpa at which the memslot of a kernel generation begins."""
-        return KERNEL_BASE + generation * self.slot_size
+        return KERNEL_BASE + generation * self.memslot_size
 
     def block_of(self, generation: int, cpu: int) -> int:
         """Return the gpa of the block of ``cpu`` (or of the VM) in this generation."""
-        return self.slot(generation) + (cpu + 1) * self.block
+        return self.memslot(generation) + (cpu + 1) * self.block
 
     def gpa(self, unit: Unit) -> int:
         """Return where ``unit`` begins."""
@@ -80,7 +88,7 @@ class AddressMap:
 
     def unit_at(self, gpa: int) -> Unit | None:
         """Return the unit that holds ``gpa``, or None for memory with no purpose here."""
-        generation, rest = divmod(gpa - KERNEL_BASE, self.slot_size)
+        generation, rest = divmod(gpa - KERNEL_BASE, self.memslot_size)
         if generation < 0 or not self._starts:
             return None
         block, offset = divmod(rest, self.block)

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
+from workbench.core.relay import relayed
+from workbench.core.slots import ProgramName
 from workbench.core.steps import Program
 from workbench.core.vcpu import Vcpu
 from workbench.errors import WorkbenchError
@@ -55,7 +57,7 @@ class Begin(NamedTuple):
     """The event's Start step, with the program by its name: bound methods of equal kernels are not equal."""
 
     cpu: int
-    program: str
+    program: ProgramName
 
 
 class Wait(NamedTuple):
@@ -184,17 +186,15 @@ def each(cpus: Iterable[int], *turn: Callable[[int], Any]) -> Each:
 
 def in_order(program: Program) -> Program:
     """Return an event's steps for one who takes a single schedule: every turn whole, in the order given."""
-    answer: Any = None
-    while True:
-        try:
-            step = program.send(answer)
-        except StopIteration:
-            return
-        answer = None
+
+    def one_by_one(step: Any) -> Program:
         if type(step) is Each:
             step.check()
             yield from (own for turn in step.turns for own in turn)
-        elif type(step) is WaitAll:
+            return None
+        if type(step) is WaitAll:
             yield from (Wait(cpu) for cpu in step.cpus)
-        else:
-            answer = yield step
+            return None
+        return (yield step)
+
+    return relayed(program, one_by_one)

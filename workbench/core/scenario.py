@@ -10,7 +10,7 @@ from typing import NamedTuple, Protocol
 
 from workbench.clayout.layout import Abi
 from workbench.core import contracts
-from workbench.core.address_map import DESCRIPTOR, GENERATIONS, AddressMap, Unit
+from workbench.core.address_map import DESCRIPTOR, GENERATIONS, KERNEL_BASE, AddressMap, Region, Unit
 from workbench.core.contracts import Feature
 from workbench.core.host_state import VM, Key
 from workbench.core.outcome import REFUSED, Answer, Fate
@@ -64,6 +64,12 @@ class Scenario:
         at = self.addresses.gpa(Unit(generation, index, DESCRIPTOR)) if has_descriptor else 0
         record = Vcpu(index, at, self.abi, host=self.host)
         return record if self.cpuid is None else record.but(cpuid=self.cpuid)
+
+    def memslots(self) -> tuple[Region, ...]:
+        """The memslots with which every machine begins: low memory, and one for each kernel generation."""
+        addresses = self.addresses
+        kernels = (Region(addresses.memslot(number), addresses.memslot_size) for number in range(GENERATIONS))
+        return (Region(0, KERNEL_BASE), *kernels)
 
     @property
     def cpus(self) -> tuple[Vcpu, ...]:

@@ -4,7 +4,7 @@ The text is part of a replay file's check (the replayed step must be the recorde
 address, width, value. It does not name object identities.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from workbench.clayout.layout import Layout, Struct
@@ -143,6 +143,21 @@ _TEXT: dict[type, Callable[[Any], str]] = {
     Reassign: _disown,
     KernelGone: lambda s: f"the kernel is gone from {_vcpus(s.cpus)}",
 }
+
+
+def numbers_in(step: Any, descriptor: Layout | None = None) -> Iterator[int]:
+    """Yield every number that a step carries and its text names: addresses among them, sizes and values too."""
+    if isinstance(step, Begin):
+        return
+    if isinstance(step, Store) and descriptor is not None and _begins_one(step, descriptor):
+        yield step.gpa
+        yield from numbers_in(descriptor.unpack(step.value.ljust(descriptor.size, b"\0")))
+    elif isinstance(step, Value):
+        yield from (number for field in step.layout.fields for number in numbers_in(step[field.name]))
+    elif isinstance(step, tuple):
+        yield from (number for one in step for number in numbers_in(one, descriptor))
+    elif isinstance(step, int):
+        yield step
 
 
 def _begins_one(step: Any, descriptor: Layout) -> bool:

@@ -99,7 +99,7 @@ class HostileBadBase(Hostile):
 
     def place(self, scenario: Scenario, cpu: Vcpu, index: int, feature: Feature) -> int:
         """Return a gpa behind all memory, aligned as the feature asks."""
-        return scenario.addresses.slot(2) + index * PAGE_SIZE
+        return scenario.addresses.memslot(2) + index * PAGE_SIZE
 
 
 class HostileSizeZero(Hostile):

@@ -47,7 +47,7 @@ class EdgeKernel(LinuxKernel):
         descriptor, addresses = self.scenario.protocol.descriptor, self.scenario.addresses
         if descriptor is None:
             return super().here(cpu)
-        end = addresses.slot(1) + addresses.slot_size
+        end = addresses.memslot(1) + addresses.memslot_size
         return cpu.but(descriptor=end - descriptor.on(self.scenario.abi).size)
 
     def share(self, cpu: Vcpu) -> Program:

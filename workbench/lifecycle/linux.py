@@ -54,7 +54,7 @@ class LinuxKernel:
         addresses = self.scenario.addresses
         yield Share(addresses.block_of(self.generation, cpu.index), addresses.block, True)
         if cpu.index == 0:
-            yield Share(addresses.slot(self.generation), addresses.block, True)
+            yield Share(addresses.memslot(self.generation), addresses.block, True)
 
     def teardown(self, cpu: Vcpu) -> Program:
         """Guest: kvm_guest_cpu_offline, on the CPU that goes (or on every CPU before kexec)."""

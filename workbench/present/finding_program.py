@@ -40,7 +40,7 @@ if __name__ == "__main__":
 def as_program(recorded: RecordedFinding) -> str:
     """Return the text of the Python file."""
     failure = FAILURES[recorded.property]
-    turns = "\n".join(f"        ({actor!r}, {text!r})," for actor, text in recorded.turns)
+    turns = "\n".join(f"        ({actor!r}, {step!r})," for actor, step in recorded.turns)
     return TEMPLATE.format(
         code=failure.code,
         name=failure.name,

@@ -15,7 +15,9 @@ from workbench.errors import WorkbenchError
 if TYPE_CHECKING:
     from workbench.engines.explore.view import View
 
-Semantics = Callable[[str, Any, "View"], Any]
+#: What a slot, a program or a rule is called: any value; it is written as text in messages and traces only.
+Name = Hashable
+Semantics = Callable[[Any, Any, "View"], Any]
 Alternatives = Callable[[Any], "Sequence[Any] | None"]
 
 
@@ -33,7 +35,7 @@ BLOCKED: Final = _Blocked()
 class SlotVar:
     """The variable that holds the position of slot `name`: None when idle, else (program, index)."""
 
-    name: str
+    name: Name
 
     def __repr__(self) -> str:
         return f"slot {self.name}"
@@ -43,7 +45,7 @@ class SlotVar:
 class Rule:
     """An atomic guarded command: `fn(view)` returns False where it is not enabled; deterministic."""
 
-    name: str
+    name: Name
     fn: Callable[[View], bool | None]
 
 
@@ -51,7 +53,7 @@ class Rule:
 class Program:
     """`make()` returns a fresh generator of steps; called often, so it must not have side effects."""
 
-    name: str
+    name: Name
     make: Callable[[], Generator[Any, Any, Any]]
 
 
@@ -73,12 +75,12 @@ def _same_variable(var: Hashable, _mapping: Mapping[Any, Any]) -> Hashable:
     return var
 
 
-def _member_slot(name: str, mapping: Mapping[Any, Any]) -> str:
-    found: str = mapping.get(name, name)
+def _member_slot(name: Name, mapping: Mapping[Any, Any]) -> Name:
+    found: Name = mapping.get(name, name)
     return found
 
 
-def _same_program(name: str, _mapping: Mapping[Any, Any]) -> str:
+def _same_program(name: Name, _mapping: Mapping[Any, Any]) -> Name:
     return name
 
 
@@ -104,9 +106,9 @@ class Symmetry:
 
     members: tuple[Any, ...]
     variable: Callable[[Hashable, Mapping[Any, Any]], Hashable] = _same_variable
-    program: Callable[[str, Mapping[Any, Any]], str] = _same_program
+    program: Callable[[Any, Mapping[Any, Any]], Name] = _same_program
     value: Callable[[Hashable, Any, Mapping[Any, Any]], Any] = _same_value
-    slot: Callable[[str, Mapping[Any, Any]], str] = _member_slot
+    slot: Callable[[Any, Mapping[Any, Any]], Name] = _member_slot
     answer: Callable[[Any, Any, Mapping[Any, Any]], Any] | None = None
     step: Callable[[Any, Mapping[Any, Any]], Hashable] | None = None
     text: Callable[[Any], str] = repr
@@ -128,15 +130,15 @@ class Model:
 
     variables: Mapping[Hashable, Hashable] = field(default_factory=dict)
     rules: Sequence[Rule] = ()
-    slots: Mapping[str, str | None] = field(default_factory=dict)
-    programs: Mapping[str, Program] = field(default_factory=dict)
+    slots: Mapping[Any, Name | None] = field(default_factory=dict)
+    programs: Mapping[Any, Program] = field(default_factory=dict)
     semantics: Semantics | None = None
     properties: Sequence[Property] = ()
     default: Callable[[Hashable], Hashable] | None = None
     ending: Callable[[View], bool] | None = None
     symmetry: Sequence[Symmetry] = ()
     alternatives: Alternatives | None = None
-    choices: Mapping[str, int] = field(default_factory=dict)
+    choices: Mapping[Any, int] = field(default_factory=dict)
     max_positions: int = 10_000
 
     def check(self) -> None:
@@ -145,13 +147,13 @@ class Model:
         _refuse_duplicates("property", [prop.code for prop in self.properties])
         for slot, program in self.slots.items():
             if program is not None and program not in self.programs:
-                known = ", ".join(sorted(self.programs)) or "none"
-                raise WorkbenchError(f"slot {slot}: no program {program!r}; programs: {known}")
+                known = ", ".join(sorted(map(str, self.programs))) or "none"
+                raise WorkbenchError(f"slot {slot}: no program {str(program)!r}; programs: {known}")
         if self.slots and self.semantics is None:
             raise WorkbenchError("the model has slots but no semantics for their steps")
 
 
-def _refuse_duplicates(what: str, names: list[str]) -> None:
+def _refuse_duplicates(what: str, names: list[Any]) -> None:
     for name in names:
         if names.count(name) > 1:
-            raise WorkbenchError(f"two {what} entries are called {name!r}")
+            raise WorkbenchError(f"two {what} entries are called {str(name)!r}")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from workbench.engines.explore.model import BLOCKED, Model, Property, Rule, SlotVar
+from workbench.engines.explore.model import BLOCKED, Model, Name, Property, Rule, SlotVar
 from workbench.engines.explore.positions.positions import Positions
 from workbench.engines.explore.view import IdState, View
 from workbench.errors import WorkbenchError
@@ -98,7 +98,7 @@ class Action:
 
     __slots__ = ("actor", "choice", "executed", "root", "run", "space")
 
-    def __init__(self, space: Space, actor: str, run: Callable[[View], Effect], choice: int | None = None) -> None:
+    def __init__(self, space: Space, actor: Name, run: Callable[[View], Effect], choice: int | None = None) -> None:
         self.space = space
         self.actor = actor
         self.choice = choice
@@ -197,13 +197,14 @@ class Space:
         """Whether a variable is declared or has a default."""
         return var in self._index or self.model.default is not None
 
-    def variable(self, var: Hashable, actor: str) -> int:
+    def variable(self, var: Hashable, actor: Name) -> int:
         """The number of a variable; one that was not declared appears here with its default."""
         found = self._index.get(var)
         if found is not None:
             return found
         if isinstance(var, SlotVar):
-            raise WorkbenchError(f"{actor}: no slot {var.name!r}; slots: {', '.join(self.model.slots) or 'none'}")
+            known = ", ".join(map(str, self.model.slots)) or "none"
+            raise WorkbenchError(f"{actor}: no slot {str(var.name)!r}; slots: {known}")
         if self.model.default is None:
             raise WorkbenchError(f"{actor}: no variable {var!r}, and the model has no default for new ones")
         return self._declare(var, self.model.default(var))
@@ -215,7 +216,7 @@ class Space:
             self._projections[key] = Projection(self.domains[index], question)
         return self._projections[key]
 
-    def part(self, fn: Callable[..., None], args: tuple[Hashable, ...], actor: str) -> Action:
+    def part(self, fn: Callable[..., None], args: tuple[Hashable, ...], actor: Name) -> Action:
         """The action of a part; the same for the same function and arguments."""
         key = (fn, args)
         if key not in self._parts:
@@ -239,7 +240,7 @@ class Space:
         offered = self.offered(action.actor, step)
         return step if offered is None else offered[action.choice]
 
-    def offered(self, slot: str, step: Any) -> Sequence[Any] | None:
+    def offered(self, slot: Name, step: Any) -> Sequence[Any] | None:
         """The steps of which the slot may take any, if its pending one stands for several."""
         offered = None if self.model.alternatives is None else self.model.alternatives(step)
         most = self.model.choices.get(slot, 1)
@@ -247,7 +248,7 @@ class Space:
             raise WorkbenchError(f"slot {slot}: {step!r} offers {len(offered)} alternatives; allowed are {most}")
         return offered
 
-    def _slot_action(self, slot: str, choice: int) -> Action:
+    def _slot_action(self, slot: Name, choice: int) -> Action:
         own, semantics = SlotVar(slot), self.model.semantics
         assert semantics is not None
 

@@ -10,7 +10,7 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Any
 
-from workbench.engines.explore.model import SlotVar
+from workbench.engines.explore.model import Name, SlotVar
 from workbench.engines.explore.reference import applied
 from workbench.engines.explore.search import State
 from workbench.engines.explore.space import Action, Space
@@ -26,7 +26,7 @@ class TraceStep:
     actor starts or stops a slot, `changes` has the pending steps of that slot under `SlotVar(slot)`.
     """
 
-    actor: str
+    actor: Name
     step: Any
     changes: dict[Hashable, tuple[Any, Any]]
     is_slot: bool
@@ -34,7 +34,7 @@ class TraceStep:
     def as_json(self) -> dict[str, Any]:
         """The step with names and values as text, numbers and None kept as they are."""
         changed = {str(var): [_plain(old), _plain(new)] for var, (old, new) in self.changes.items()}
-        return {"actor": self.actor, "step": str(self.step), "changes": changed}
+        return {"actor": str(self.actor), "step": str(self.step), "changes": changed}
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING, Any, Protocol
 
-from workbench.engines.explore.model import SlotVar
+from workbench.engines.explore.model import Name, SlotVar
 from workbench.errors import WorkbenchError
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class View:
 
     __slots__ = ("_actor", "_parts", "_reads", "_seen", "_space", "_state", "_writes")
 
-    def __init__(self, space: Space, state: IdState, actor: str) -> None:
+    def __init__(self, space: Space, state: IdState, actor: Name) -> None:
         self._space = space
         self._state = state
         self._actor = actor
@@ -87,30 +87,30 @@ class View:
         """
         self._parts.append(self._space.part(fn, args, self._actor))
 
-    def start(self, slot: str, program: str) -> None:
+    def start(self, slot: Name, program: Name) -> None:
         """Let a slot run a program from its beginning, whatever it did before."""
         index = self._space.variable(SlotVar(slot), self._actor)
         self._writes[index] = self._space.domains[index].number(self._space.positions.start(program))
 
-    def stop(self, slot: str) -> None:
+    def stop(self, slot: Name) -> None:
         """Make a slot idle."""
         index = self._space.variable(SlotVar(slot), self._actor)
         self._writes[index] = self._space.domains[index].number(None)
 
-    def idle(self, slot: str) -> bool:
+    def idle(self, slot: Name) -> bool:
         """Whether a slot runs no program."""
         return self.ask(SlotVar(slot), _is_idle)
 
-    def position(self, slot: str) -> Hashable:
+    def position(self, slot: Name) -> Hashable:
         """Where a slot stands: equal values mean equal future behaviour; None when idle."""
         return self[SlotVar(slot)]
 
-    def label(self, slot: str) -> Any:
+    def label(self, slot: Name) -> Any:
         """The pending step of a slot; None when idle."""
         found = self.ask(SlotVar(slot), self._space.positions.told_apart)
         return None if found is None else found[1]
 
-    def program(self, slot: str) -> str | None:
+    def program(self, slot: Name) -> Name | None:
         """The name of the program that a slot runs; None when idle."""
         return self.ask(SlotVar(slot), _program_of)
 
@@ -128,5 +128,5 @@ def _is_idle(position: Any) -> bool:
     return position is None
 
 
-def _program_of(position: Any) -> str | None:
+def _program_of(position: Any) -> Name | None:
     return None if position is None else position[0]

@@ -11,44 +11,30 @@ The rules kept here:
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Hashable
+from collections.abc import Hashable, Iterable
 from dataclasses import replace
 from functools import partial
 from typing import Any, cast
 
-from workbench.core.address_map import KERNEL_BASE, Unit
+from workbench.core.address_map import Region, Unit
 from workbench.core.contracts import Protocol
 from workbench.core.driver import host_side, register_access
-from workbench.core.event_steps import (
-    AddMemslot,
-    DeleteMemslot,
-    Enter,
-    Init,
-    KernelGone,
-    MoveMemslot,
-    NewHost,
-    OnHost,
-    Pause,
-    Reassign,
-    Resume,
-    Start,
-    Stop,
-    Wait,
-    in_order,
-)
-from workbench.core.host_state import VM, Key
+from workbench.core.event_steps import OnHost, Start, in_order
+from workbench.core.host_state import Key
+from workbench.core.machine_transition import perform_on_machine
 from workbench.core.memory import GuestMemory as Shadow
 from workbench.core.outcome import FAULT
+from workbench.core.relay import driven, relayed
 from workbench.core.scenario import Scenario
-from workbench.core.steps import USER, Program, Rdmsr, Wrmsr
-from workbench.core.vcpu import Host
+from workbench.core.steps import USER, Program, Rdmsr, Side, Wrmsr
+from workbench.core.vcpu import Host, Vcpu
 from workbench.engines.kvm import state
 from workbench.engines.kvm.api.cpuid import pv_features
 from workbench.engines.kvm.api.exits import MsrExit
 from workbench.engines.kvm.guest.executor import MsrAnswer
 from workbench.engines.kvm.guest.guest import Guest
 from workbench.engines.kvm.guest.threads import Pending
-from workbench.engines.kvm.migration import LoadState, OnKvm, SaveState, Slot, Stream, slots_of
+from workbench.engines.kvm.migration import LoadState, OnKvm, SaveState, Stream, memslots_of
 from workbench.engines.kvm.observe import Watch
 from workbench.engines.kvm.programs import Done, GuestCode
 from workbench.engines.kvm.registers import held_by_kvm, native_features
@@ -77,12 +63,9 @@ class KvmMachine:
         self._running: dict[int, Pending[Done]] = {}
         self._stream: Stream | None = None
         self._worlds = {cpu: KvmWorld(self, cpu) for cpu in self.records}
-        addresses = scenario.addresses
-        kernels = (Slot(addresses.slot(number), addresses.slot_size, False) for number in (0, 1))
-        slots = (Slot(0, KERNEL_BASE, False), *kernels)
-        for slot in slots:
-            self.shadow.add(slot.gpa, slot.size)
-        self.guest = self._open(scenario.host, slots)
+        for region in scenario.memslots():
+            self.shadow.add(region.gpa, region.size)
+        self.guest = self._open(scenario.host, scenario.memslots())
         if scenario.cpuid is None:
             self._offer_what_kvm_offers()
         self.watch = Watch(self)
@@ -95,7 +78,7 @@ class KvmMachine:
 
     # -- the host --------------------------------------------------------------------------------------
 
-    def _open(self, host: Host, slots: tuple[Slot, ...]) -> Guest:
+    def _open(self, host: Host, slots: tuple[Region, ...]) -> Guest:
         """Open a VM on a host like ``host``, with these memslots."""
         known = host.knows_protocol
         offered = self.scenario.cpuid if known else frozenset()
@@ -138,30 +121,14 @@ class KvmMachine:
 
     def play(self, event_program: Program) -> None:
         """Carry out the steps of a lifecycle event; what it started has ended when this returns."""
-        event_program = in_order(event_program)
-        answer: Any = None
-        while True:
-            try:
-                step = event_program.send(answer)
-            except StopIteration:
-                self._join()
-                return
-            answer = self.take(step)
+        driven(in_order(event_program), self.take)
+        self._join()
 
     def take(self, step: Any) -> Any:
         """Carry out one step of an event and return its answer."""
-        action = _VM_STEPS.get(type(step))
-        if action is None:
-            known = ", ".join(kind.__name__ for kind in _VM_STEPS)
-            raise WorkbenchError(f"a lifecycle event yielded {step!r}, which is not one of its steps: {known}")
         if type(step) is not Start or step.cpu in self._running:
             self._join()
-        return action(self, step)
-
-    def _start(self, step: Start) -> None:
-        code = GuestCode(self.guest.executor(step.cpu), self._worlds[step.cpu], step.cpl)
-        program = step.program(self.records[step.cpu])
-        self._running[step.cpu] = self.guest.submit(step.cpu, partial(code.run, program))
+        return perform_on_machine(self, step)
 
     def _join(self) -> None:
         """Wait for all running programs; raise what one of them raised."""
@@ -181,8 +148,31 @@ class KvmMachine:
         if running:
             self.held()  # so that "it was served at some time" is known later
 
+    # -- what a step of an event acts on: programs have ended before any step but Start is taken ----------
+
+    def cpus(self) -> Iterable[int]:
+        return tuple(self.records)
+
+    def at_boundary(self, cpu: int) -> bool:
+        return True
+
+    def has_finished(self, cpu: int) -> bool:
+        return True
+
+    def begin(self, step: Start) -> None:
+        code = GuestCode(self.guest.executor(step.cpu), self._worlds[step.cpu], step.cpl)
+        program = step.program(self.records[step.cpu])
+        self._running[step.cpu] = self.guest.submit(step.cpu, partial(code.run, program))
+
+    def halt(self, cpu: int, *, for_good: bool) -> None:
+        """A vCPU that was halted is not run."""
+
     def enter(self, cpu: int) -> None:
-        """Let the vCPU enter the guest once; what is due is delivered, by KVM and by the VMM."""
+        with self.watch.for_strays(cpu):
+            self.enter_once(cpu)
+
+    def enter_once(self, cpu: int) -> None:
+        """Let the vCPU enter the guest; what is due is delivered, by KVM and by the VMM."""
         record = self.records[cpu]
         serve = bool(self.protocol.deflected) and record.host.knows_protocol
 
@@ -194,82 +184,81 @@ class KvmMachine:
 
         self.guest.call(cpu, job)
 
-    def _enter(self, step: Enter) -> None:
-        with self.watch.for_strays(step.cpu):
-            self.enter(step.cpu)
-
-    def _init(self, step: Init) -> None:
-        record = self.records[step.cpu]
-        self.guest.init(step.cpu)
+    def reset(self, cpu: int) -> None:
+        record = self.records[cpu]
+        self.guest.init(cpu)
         if self.protocol.deflected and record.host.knows_protocol:
-            self._worlds[step.cpu].carry_out(host_side(self.protocol.on_init(record), USER))
+            self._worlds[cpu].carry_out(host_side(self.protocol.on_init(record), USER))
 
-    def _pause(self, step: Pause) -> None:
+    def pause(self) -> None:
         """Copy all memory, let every vCPU run on, copy what became dirty; then they stop."""
         self._stream = Stream(self.guest)
         self._stream.send_everything()
         for cpu in self.records:
-            self.enter(cpu)
+            self.enter_once(cpu)
         self._stream.send_dirty()
 
-    def _new_host(self, step: NewHost) -> None:
+    def resume(self) -> None:
+        """The vCPUs run when they are given something to do."""
+
+    def on_host(self, step: OnHost) -> Any:
+        return self._worlds[step.cpu].carry_out(relayed(step.program(), self._with_state))
+
+    def _with_state(self, own: tuple[Side, Any]) -> Program:
+        """Pass on a host program's step, unless it concerns the VM as a whole."""
+        _, step = own
+        if type(step) is SaveState:
+            return state.save(self.guest)
+        if type(step) is LoadState:
+            self.loaded = state.load(self.guest, step.state, order=step.order)
+            return None
+        return (yield own)
+
+    def leave_host(self) -> None:
+        """What our own handlers remember is gone; KVM's registers stay behind with the VM."""
         if self._stream is None:
-            self._pause(Pause())
+            self.pause()
+        assert self._stream is not None
+        self._stream.send_dirty()
+        self.entries.clear()
+
+    def record(self, cpu: int) -> Vcpu:
+        return self.records[cpu]
+
+    def set_record(self, cpu: int, record: Vcpu) -> None:
+        self.records[cpu] = record
+
+    def arrive(self) -> None:
+        """A new VM takes over: its memslots, and all pages."""
         stream, self._stream = self._stream, None
         assert stream is not None
-        stream.send_dirty()
-        for index, record in self.records.items():
-            self.records[index] = record.but(host=replace(record.host, **dict(step.changes)))
-        old, self.guest = self.guest, self._open(self.records[0].host, slots_of(self.guest))
+        old, self.guest = self.guest, self._open(self.records[0].host, memslots_of(self.guest))
         try:
             stream.arrive(self.guest)
         finally:
             old.close()
         self.rounds = tuple(stream.rounds)
-        self.entries.clear()
 
-    def _on_host(self, step: OnHost) -> Any:
-        return self._worlds[step.cpu].carry_out(self._with_state(step.program()))
+    def add_memslot(self, gpa: int, size: int, readonly: bool) -> None:
+        self.shadow.add(gpa, size)
+        self.guest.memory.add(gpa, size, readonly=readonly)
 
-    def _with_state(self, program: Program) -> Program:
-        """Pass on a host program's steps, except those that concern the VM as a whole."""
-        answer: Any = None
-        while True:
-            try:
-                side, step = program.send(answer)
-            except StopIteration as stop:
-                return stop.value
-            if type(step) is SaveState:
-                answer = state.save(self.guest)
-            elif type(step) is LoadState:
-                self.loaded = state.load(self.guest, step.state, order=step.order)
-                answer = None
-            else:
-                answer = yield side, step
+    def delete_memslot(self, gpa: int) -> None:
+        self.guest.memory.delete(slot_at(self.guest, gpa))
+        self.shadow.delete(gpa)
 
-    def _add_slot(self, step: AddMemslot) -> None:
-        self.shadow.add(step.gpa, step.size)
-        self.guest.memory.add(step.gpa, step.size, readonly=step.readonly)
+    def move_memslot(self, gpa: int, to: int) -> None:
+        self.guest.memory.move(slot_at(self.guest, gpa), to)
+        self.shadow.move(gpa, to)
 
-    def _delete_slot(self, step: DeleteMemslot) -> None:
-        self.guest.memory.delete(slot_at(self.guest, step.gpa))
-        self.shadow.delete(step.gpa)
+    def reassign(self, unit: Unit) -> None:
+        self.watch.reassigned.add(unit)
 
-    def _move_slot(self, step: MoveMemslot) -> None:
-        self.guest.memory.move(slot_at(self.guest, step.gpa), step.to)
-        self.shadow.move(step.gpa, step.to)
+    def guest_notes(self) -> Iterable[Key]:
+        return (key for key in self.notes if isinstance(key, Key))
 
-    def _disown(self, step: Reassign) -> None:
-        units: tuple[Unit, ...] = step.units
-        self.watch.disowned.update(units)
-
-    def _forget(self, step: KernelGone) -> None:
-        gone = {*step.cpus, VM} if 0 in step.cpus else set(step.cpus)
-        for key in [key for key in self.notes if isinstance(key, Key) and key.cpu in gone]:
-            del self.notes[key]
-
-    def _nothing(self, step: Wait | Stop | Resume) -> None:
-        """A program has ended by the time another step than Start is taken; a stopped vCPU is not run."""
+    def note(self, key: Key, value: Any) -> None:
+        self._worlds[0].note(key, value)
 
 
 def slot_at(guest: Guest, gpa: int) -> int:
@@ -278,21 +267,3 @@ def slot_at(guest: Guest, gpa: int) -> int:
         if slot.gpa == gpa:
             return slot.slot
     raise WorkbenchError(f"no memslot begins at gpa {gpa:#x}")
-
-
-_VM_STEPS: dict[type, Callable[[KvmMachine, Any], Any]] = {
-    Start: KvmMachine._start,
-    Enter: KvmMachine._enter,
-    Init: KvmMachine._init,
-    Pause: KvmMachine._pause,
-    NewHost: KvmMachine._new_host,
-    OnHost: KvmMachine._on_host,
-    AddMemslot: KvmMachine._add_slot,
-    DeleteMemslot: KvmMachine._delete_slot,
-    MoveMemslot: KvmMachine._move_slot,
-    Reassign: KvmMachine._disown,
-    KernelGone: KvmMachine._forget,
-    Wait: KvmMachine._nothing,
-    Stop: KvmMachine._nothing,
-    Resume: KvmMachine._nothing,
-}

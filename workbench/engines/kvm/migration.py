@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple, cast
 
+from workbench.core.address_map import Region
 from workbench.core.contracts import Protocol
 from workbench.core.steps import Program
 from workbench.core.vcpu import Vcpu
@@ -79,18 +80,10 @@ class OnKvm:
             yield from self._protocol.restore(cpus, tuple(item for kind, item in saved if kind == OWN))
 
 
-class Slot(NamedTuple):
-    """One memslot of a guest as another host must offer it."""
-
-    gpa: int
-    size: int
-    readonly: bool
-
-
-def slots_of(guest: Guest) -> tuple[Slot, ...]:
+def memslots_of(guest: Guest) -> tuple[Region, ...]:
     """Return the guest's own memslots, the engine's left out."""
     return tuple(
-        Slot(slot.gpa, slot.size, bool(slot.flags & READONLY))
+        Region(slot.gpa, slot.size, bool(slot.flags & READONLY))
         for slot in guest.memory.slots
         if slot.slot != STUB_SLOT
     )

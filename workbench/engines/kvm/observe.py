@@ -12,20 +12,20 @@ The rules kept here, by kind of evidence:
 
 from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from workbench.checking.evidence import evidence, in_others_memory
 from workbench.core.address_map import Unit
 from workbench.core.contracts import Feature
 from workbench.core.host_state import VM
 from workbench.core.outcome import Fate
-from workbench.core.scenario import Evidence, asked, beliefs, fate_of
+from workbench.core.scenario import beliefs, fate_of
 from workbench.engines.kvm.world import backs
 
 if TYPE_CHECKING:
     from workbench.engines.kvm.machine import KvmMachine
 
-#: Payloads the host may write without being asked again, so that a wrong area is a danger at any time.
-WRITES_ANY_TIME = ("entry", "request", "event")
 #: Payloads whose updates can be brought about and seen here.
 CAN_BE_SEEN = ("entry", "request")
 
@@ -35,7 +35,7 @@ class Watch:
 
     def __init__(self, machine: "KvmMachine") -> None:
         self._machine = machine
-        self.disowned: set[Unit] = set()
+        self.reassigned: set[Unit] = set()
         self.strayed: set[tuple[int, str]] = set()  #: (owner, feature) of areas in others' memory
         self._arrived: set[tuple[int, str]] = set()
 
@@ -43,33 +43,23 @@ class Watch:
 
     @contextmanager
     def for_strays(self, cpu: int) -> Iterator[None]:
-        """Note which disowned units the host changes while ``cpu`` enters the guest, and those it may change."""
-        if not self.disowned:
+        """Note which reassigned units the host changes while ``cpu`` enters the guest, and those it may change."""
+        if not self.reassigned:
             yield
             return
         before = self._content()
         yield
         if self._machine.native:
             self._ask_for_clock()
-            self._machine.enter(cpu)
+            self._machine.enter_once(cpu)
         after = self._content()
         self.strayed.update((unit.cpu, unit.what) for unit in before if before[unit] != after[unit])
-        self._look_for_danger(cpu)
+        held = self._machine.held()
+        self.strayed.update(in_others_memory(self._machine.scenario, held, cpu, self.reassigned))
 
     def _content(self) -> dict[Unit, bytes | None]:
         addresses = self._machine.scenario.addresses
-        return {unit: self._read(addresses.gpa(unit), addresses.size(unit.what)) for unit in self.disowned}
-
-    def _look_for_danger(self, cpu: int) -> None:
-        """Note areas of others' memory that the host holds and may write at any time."""
-        machine = self._machine
-        held = machine.held()
-        for feature in machine.scenario.supported():
-            if feature.update_when in WRITES_ANY_TIME:
-                gpa = machine.protocol.serving(held, cpu, feature, 0)
-                unit = None if gpa is None else machine.scenario.addresses.unit_at(gpa)
-                if unit is not None and unit in self.disowned:
-                    self.strayed.add((unit.cpu, unit.what))
+        return {unit: self._read(addresses.gpa(unit), addresses.size(unit.what)) for unit in self.reassigned}
 
     # -- what became of the areas ------------------------------------------------------------------------
 
@@ -78,10 +68,18 @@ class Watch:
         machine, scenario = self._machine, self._machine.scenario
         held = machine.held()
         self._provoke(held)
-        believed = beliefs(machine.notes)
         return {
             (owner, feature.name): fate_of(
-                self._evidence(owner, feature, held, believed.get((owner, feature.name)))
+                evidence(
+                    machine.protocol,
+                    owner,
+                    feature,
+                    notes=machine.notes,
+                    held=held,
+                    ever=machine.ever,
+                    arrives=partial(self._arrives, owner, feature),
+                    strays=(owner, feature.name) in self.strayed,
+                )
             )
             for feature in scenario.features
             for owner in scenario.owners(feature)
@@ -108,27 +106,6 @@ class Watch:
         names = [field.name for field in layout.fields]
         return "version" not in names or layout.unpack(content[: layout.size])["version"] % 2 == 0
 
-    def _evidence(
-        self, owner: int, feature: Feature, held: dict[Hashable, Any], believed: int | None
-    ) -> Evidence:
-        machine = self._machine
-        protocol = machine.protocol
-        if not protocol.supports(feature):
-            return Evidence(False, None, None, None, False, False, False)
-        where = believed or 0
-        live = protocol.serving(held, owner, feature, where)
-        if feature.is_value and believed is None:
-            live = None  # a register at its default value is not a registration
-        return Evidence(
-            True,
-            machine.notes.get(asked(owner, feature.name)),
-            believed,
-            live,
-            live is not None and (feature.is_value or self._arrives(owner, feature, live)),
-            protocol.serving(machine.ever, owner, feature, where) is not None,
-            (owner, feature.name) in self.strayed,
-        )
-
     def _arrives(self, owner: int, feature: Feature, gpa: int) -> bool:
         if feature in self._machine.native and feature.update_when in CAN_BE_SEEN:
             return (owner, feature.name) in self._arrived
@@ -149,7 +126,7 @@ class Watch:
                 if (gpa := machine.protocol.serving(held, owner, feature, 0)) is not None
             }
             before = {key: self._read(*place) for key, place in places.items()}
-            machine.enter(cpu)
+            machine.enter_once(cpu)
             self._arrived.update(key for key, place in places.items() if self._read(*place) != before[key])
 
     def _ask_for_clock(self) -> None:

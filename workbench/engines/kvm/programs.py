@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from workbench.core.outcome import FAULT
+from workbench.core.relay import driven
 from workbench.core.steps import Load, Note, Program, Rdmsr, Share, Store, Wrmsr
 from workbench.core.transition import decode, encode, size_of
 from workbench.engines.kvm.api.exits import MsrExit
@@ -35,19 +36,15 @@ class GuestCode:
 
     def run(self, program: Program) -> Done:
         """Execute ``program``; in the vCPU's thread."""
-        answer: Any = None
-        while True:
-            try:
-                step = program.send(answer)
-            except StopIteration:
-                return Done(self._counts, self._stores)
-            action = _ACTIONS.get(type(step))
-            if action is None:
-                known = ", ".join(kind.__name__ for kind in _ACTIONS)
-                raise WorkbenchError(
-                    f"a guest program yielded {step!r}; on a real vCPU it may yield: {known}"
-                )
-            answer = action(self, step)
+        driven(program, self._carry_out)
+        return Done(self._counts, self._stores)
+
+    def _carry_out(self, step: Any) -> Any:
+        action = _ACTIONS.get(type(step))
+        if action is None:
+            known = ", ".join(kind.__name__ for kind in _ACTIONS)
+            raise WorkbenchError(f"a guest program yielded {step!r}; on a real vCPU it may yield: {known}")
+        return action(self, step)
 
     def _count(self, what: str, result: StubResult) -> StubResult:
         counts = self._counts

@@ -8,6 +8,7 @@ user space, so KERNEL and USER are one side here and :class:`ToUser` changes not
 from collections.abc import Hashable
 from typing import Any, Protocol
 
+from workbench.core.relay import driven
 from workbench.core.steps import Exit, Moment, Program, Side, ToUser
 from workbench.core.transition import perform
 from workbench.core.vcpu import Vcpu
@@ -42,13 +43,7 @@ class KvmWorld:
 
     def carry_out(self, stream: Program) -> Any:
         """Carry out a stream of (side, step) to its end; return its result."""
-        answer: Any = None
-        while True:
-            try:
-                side, step = stream.send(answer)
-            except StopIteration as stop:
-                return stop.value
-            answer = perform(self, self._cpu, side, step)
+        return driven(stream, lambda own: perform(self, self._cpu, *own))
 
     # -- guest memory ----------------------------------------------------------------------------------
 

@@ -7,10 +7,11 @@ from collections.abc import Collection
 from itertools import repeat
 from typing import Any
 
+from workbench.checking.evidence import evidence
 from workbench.core.contracts import Feature, Protocol
 from workbench.core.machine import Machine
 from workbench.core.outcome import Fate
-from workbench.core.scenario import Evidence, Scenario, asked, believes, fate_of
+from workbench.core.scenario import Evidence, Scenario, fate_of
 from workbench.core.steps import Side
 from workbench.engines.simulate.lanes.machine import FEWEST_LANES, AtOnce, LaneMachine
 
@@ -18,21 +19,21 @@ from workbench.engines.simulate.lanes.machine import FEWEST_LANES, AtOnce, LaneM
 Area = tuple[int, str]
 
 
-def evidence(machine: Machine, protocol: Protocol, owner: int, feature: Feature, *, stray: bool) -> Evidence:
-    """Return what is known of one area now; ``stray`` says that the host writes to others' memory there."""
-    if not protocol.supports(feature):
-        return Evidence(False, None, None, None, False, False, False)
-    believed = machine.notes.get(believes(owner, feature.name))
-    where = 0 if believed is None else believed
-    live = protocol.serving(machine.entries, owner, feature, where)
-    if feature.is_value and believed is None:
-        live = None  # a register at its default value is not a registration
-    arrives = live is not None and (
-        feature.is_value or machine.memory.reachable(live, feature.size, Side.KERNEL, write=True)
-    )
-    ever = protocol.serving(machine.ever, owner, feature, where)
-    return Evidence(
-        True, machine.notes.get(asked(owner, feature.name)), believed, live, arrives, ever is not None, stray
+def evidence_on(machine: Machine, protocol: Protocol, owner: int, feature: Feature, *, strays: bool) -> Evidence:
+    """Return what is known of one area now; ``strays`` says that the host writes to others' memory there."""
+
+    def arrives(gpa: int) -> bool:
+        return machine.memory.reachable(gpa, feature.size, Side.KERNEL, write=True)
+
+    return evidence(
+        protocol,
+        owner,
+        feature,
+        notes=machine.notes,
+        held=machine.entries,
+        ever=machine.ever,
+        arrives=arrives,
+        strays=strays,
     )
 
 
@@ -47,7 +48,7 @@ def all_fates(
         if at_once and len(owners) >= FEWEST_LANES and all(what != name for _, what in strayed):
             fate = _common_fate(at_once, scenario.protocol, owners[2:], feature)
         for owner in owners[:2] if fate else owners:  # as in a run, for the boot CPU may differ
-            known = evidence(machine, scenario.protocol, owner, feature, stray=(owner, name) in strayed)
+            known = evidence_on(machine, scenario.protocol, owner, feature, strays=(owner, name) in strayed)
             found[owner, name] = fate_of(known)
         if fate:
             found.update(zip(zip(owners[2:], repeat(name), strict=False), repeat(fate), strict=False))
@@ -59,6 +60,6 @@ def _common_fate(at_once: AtOnce, protocol: Protocol, owners: Any, feature: Feat
     found: list[Fate] = []
 
     def ask(lanes: LaneMachine) -> None:
-        found.append(fate_of(evidence(lanes, protocol, lanes.index, feature, stray=False)))
+        found.append(fate_of(evidence_on(lanes, protocol, lanes.index, feature, strays=False)))
 
     return found[0] if at_once.ask(owners[0], len(owners), 0, ask) else None

@@ -4,53 +4,33 @@ This is how a finding of an explorer is confirmed on bytes: the same programs ru
 must be the one that was recorded, and the ghosts are kept anew from the accesses that really happen.
 """
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Hashable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 from workbench.checking.environment import (
-    EVENT,
-    cpu_of,
+    EnvironmentAction,
     entry,
-    entry_slot,
     environment_actions,
     event_program,
     guest_program,
     is_quiet,
     program_name,
-    serves_exit,
-    vcpu_slot,
 )
 from workbench.checking.facts import Facts
-from workbench.checking.frozen_clock import FrozenMachine
-from workbench.checking.ghosts import GHOST_KINDS, LEFT_BEHIND, OwnerOf, Watch, was_area
-from workbench.core.event_steps import (
-    AddMemslot,
-    Begin,
-    DeleteMemslot,
-    Each,
-    Enter,
-    Init,
-    KernelGone,
-    MoveMemslot,
-    NewHost,
-    OnHost,
-    Pause,
-    Reassign,
-    Resume,
-    Start,
-    Stop,
-    Wait,
-    WaitAll,
-    in_order,
-)
-from workbench.core.host_state import DERIVED, VM, Key
+from workbench.checking.ghosts import GHOST_KINDS, OwnerOf
+from workbench.clayout.layout import Layout
+from workbench.core.address_map import Unit
+from workbench.core.event_steps import Begin, Each, OnHost, Start, in_order
+from workbench.core.host_state import DERIVED, Key
+from workbench.core.machine_transition import NotNow, perform_on_machine
 from workbench.core.scenario import Event, Scenario
+from workbench.core.slots import EVENT, ProgramName, Slot, entry_slot, vcpu_slot
+from workbench.core.step_record import Record, record
 from workbench.core.step_text import step_text
-from workbench.core.steps import GUEST, KERNEL, Exit, Program, Quiesce, Side
+from workbench.core.steps import GUEST, KERNEL, Program, Quiesce
 from workbench.core.transition import perform
 from workbench.core.vcpu import Vcpu
-from workbench.engines.simulate.engine import LOW_RAM
+from workbench.engines.simulate.watched_machine import WatchedMachine
 from workbench.errors import WorkbenchError
 
 #: Pending in a slot: (side, step) of a vCPU's or host's program, or a step of the event.
@@ -58,10 +38,15 @@ Pending = Any
 
 
 class Turn(NamedTuple):
-    """Who takes the next step (a slot, or a happening that starts), and the text of that step."""
+    """The record of who takes the next step (a slot, or an action of the environment), and of the step."""
 
-    actor: str
-    text: str
+    actor: Record
+    step: Record
+
+    @classmethod
+    def of(cls, actor: Slot | EnvironmentAction, step: Any) -> "Turn":
+        """Return the turn in which ``actor`` takes ``step``; an action of the environment has none beside itself."""
+        return cls(record(actor), None if isinstance(actor, EnvironmentAction) else record(step))
 
 
 class Running:
@@ -80,191 +65,166 @@ class Running:
             self.pending = None
 
 
-class WatchedMachine(FrozenMachine):
-    """A machine that keeps the ghosts of the slot whose turn it is."""
-
-    def __init__(self, scenario: Scenario) -> None:
-        super().__init__(scenario.cpus, encrypted=scenario.encrypted, seed=scenario.seed)
-        self.ghosts: dict[Hashable, Any] = {LEFT_BEHIND: ()}
-        self.watch = Watch(scenario, self.ghost, self._put)
-        self.slot = EVENT
-        self.paused = False
-
-    def ghost(self, name: Hashable) -> Any:
-        """Return the value of a note or a ghost."""
-        return self.ghosts.get(name) if name in self.ghosts else self.notes.get(name)
-
-    def _put(self, name: Hashable, value: Any) -> None:
-        if isinstance(name, Key):
-            self.note(name, value)
-        else:
-            self.ghosts[name] = value
-
-    def peek(self, gpa: int, size: int, side: Side) -> bytes | None:
-        data = super().peek(gpa, size, side)
-        if side is not GUEST and serves_exit(self.slot):
-            private = data is None and self.memory.reachable(gpa, size, GUEST)
-            self.watch.handler_read(cpu_of(self.slot), gpa, size, data, private)
-        return data
-
-    def poke(self, gpa: int, data: bytes, side: Side) -> bool:
-        done = super().poke(gpa, data, side)
-        if done and side is not GUEST:
-            self.watch.host_wrote(gpa, len(data), restoring=self.slot == EVENT and self.paused)
-        return done
-
-    def set(self, key: Hashable, value: Any) -> None:
-        super().set(key, value)
-        if isinstance(key, Key) and key.kind == "area" and value is not None:
-            self.note(was_area(key), value)
-
-    def leave(self, cpu: int, step: Exit) -> Vcpu:
-        self.watch.exited(cpu, step.number)
-        return super().leave(cpu, step)
-
-
 class Schedule(Facts):
     """A machine under a scenario and an event, whose turns are given; also the facts of its state."""
 
     def __init__(self, scenario: Scenario, event: Event) -> None:
         self.scenario = event.adapt(scenario)
         self.machine = WatchedMachine(self.scenario)
-        self.machine.memory.add(0, LOW_RAM)
-        for generation in (0, 1):
-            self.machine.memory.add(self.scenario.addresses.slot(generation), self.scenario.addresses.slot_size)
-        self._happenings = environment_actions(self.scenario)
-        self._starts: dict[str, Start] = {}
-        self._running: dict[str, Running] = {}
+        self._starts: dict[ProgramName, Start] = {}
+        self._running: dict[Slot, Running] = {}
+        self._actions = {record(action): action for action in environment_actions(self.scenario)}
+        cpus = range(self.scenario.vcpus)
+        slots = (EVENT, *map(vcpu_slot, cpus), *map(entry_slot, cpus))
+        self._slots = {record(slot): slot for slot in slots}
         for step in in_order(event.setup(self.scenario)):
-            self._begin(self._known(step))
+            perform_on_machine(self, self._known(step))
         self._running[EVENT] = Running(event_program(self.scenario, event.happen(self.scenario), self._known))
 
     # -- taking turns ----------------------------------------------------------------------------------
 
-    def pending(self, actor: str) -> Pending:
-        """Return the step that ``actor`` would take; None if it has none."""
-        running = self._running.get(actor)
+    def pending(self, slot: Slot) -> Pending:
+        """Return the step that the program in ``slot`` would take; None if it has none."""
+        running = self._running.get(slot)
         return None if running is None else running.pending
 
     def play(self, turns: Iterable[Turn]) -> None:
         """Take all turns; raise WorkbenchError at the first that cannot be taken, or is another step."""
-        for number, (actor, text) in enumerate(turns, 1):
+        for number, turn in enumerate(turns, 1):
             try:
-                self.turn(actor, text)
+                self.turn(turn)
             except WorkbenchError as error:
                 raise WorkbenchError(f"turn {number}: {error}") from error
 
-    def turn(self, actor: str, text: str) -> None:
-        """Let ``actor`` take its next step, which must be called ``text``."""
-        self.machine.slot = actor
-        happening = self._happenings.get(actor)
-        if happening is not None:
-            if self.pending(happening.slot) is not None and happening.slot != entry_slot(happening.cpu):
-                raise WorkbenchError(f"{actor}: vCPU {happening.cpu} is busy")
-            self._running[happening.slot] = Running(happening.program())
-            return
-        pending = self.pending(actor)
+    def turn(self, turn: Turn) -> None:
+        """Let an action of the environment begin, or a slot take its next step, which must be the recorded one."""
+        if action := self._actions.get(turn.actor):
+            self._begin_action(action)
+        elif slot := self._slots.get(turn.actor):
+            self._take(slot, turn.step)
+        else:
+            raise WorkbenchError(f"there is no {turn.actor!r} in {self.scenario.vcpus} vCPUs under this scenario")
+
+    def _begin_action(self, action: EnvironmentAction) -> None:
+        if self.pending(action.slot) is not None and action.slot.serves_exits:
+            raise WorkbenchError(f"{action}: vCPU {action.cpu} is busy")
+        self._running[action.slot] = Running(action.program(self.scenario))
+
+    def _take(self, slot: Slot, recorded: Record) -> None:
+        pending = self.pending(slot)
         if pending is None:
-            raise WorkbenchError(f"{actor} has nothing to do; recorded was: {text}")
+            raise WorkbenchError(f"{slot} has nothing to do; recorded was: {recorded!r}")
         has_choice = type(pending) is Each
         offered = pending.next_steps() if has_choice else (pending,)
-        step = next((step for step in offered if step_text(step, self.descriptor) == text), None)
+        step = next((step for step in offered if record(step) == recorded), None)
         if step is None:
             said = step_text(pending, self.descriptor)
-            raise WorkbenchError(f"{actor} is about to {said}; recorded was: {text}")
-        running = self._running[actor]
-        answer = self._perform(actor, step)
-        if self._running.get(actor) is running:
+            raise WorkbenchError(f"{slot} is about to {said}; recorded was: {recorded!r}")
+        running = self._running[slot]
+        self.machine.slot = slot
+        answer = self._perform(slot, step)
+        if self._running.get(slot) is running:
             running.advance(step if has_choice else answer)
 
     @property
-    def descriptor(self) -> Any:
+    def descriptor(self) -> Layout | None:
         """The layout of the guest's descriptor, None without one."""
         struct = self.scenario.protocol.descriptor
         return None if struct is None else struct.on(self.scenario.abi)
 
-    def _perform(self, actor: str, pending: Pending) -> Any:
+    def _perform(self, slot: Slot, pending: Pending) -> Any:
         if type(pending) is not tuple:
-            return _VM_STEPS[type(pending)](self, pending)
+            answer = perform_on_machine(self, pending)
+            if isinstance(answer, NotNow):
+                raise WorkbenchError(answer.why)
+            return answer
         side, step = pending
-        cpu = cpu_of(actor)
-        if side is GUEST and actor != EVENT:
+        cpu = slot.cpu
+        if side is GUEST and slot != EVENT:
             if self.machine.paused or self.pending(entry_slot(cpu)) is not None:
                 raise WorkbenchError(f"vCPU {cpu} is not in the guest")
             self.machine.watch.in_guest(cpu)
         if type(step) is Quiesce:
-            self._others_are_quiet(cpu, actor)
+            self._others_are_quiet(cpu, slot)
         return perform(self.machine, cpu, side, step)
 
-    def _others_are_quiet(self, cpu: int, actor: str) -> None:
+    def _others_are_quiet(self, cpu: int, slot: Slot) -> None:
         for other in range(self.scenario.vcpus):
-            is_busy = not all(is_quiet(self.pending(slot)) for slot in (entry_slot(other), vcpu_slot(other)))
-            if is_busy and (other != cpu or actor == EVENT):
-                raise WorkbenchError(f"vCPU {other} is being served, and {actor} waits until it is not")
+            is_busy = not all(is_quiet(self.pending(own)) for own in (entry_slot(other), vcpu_slot(other)))
+            if is_busy and (other != cpu or slot == EVENT):
+                raise WorkbenchError(f"vCPU {other} is being served, and {slot} waits until it is not")
 
-    # -- steps of events -------------------------------------------------------------------------------
+    # -- what a step of the event acts on --------------------------------------------------------------
 
     def _known(self, start: Start) -> Begin:
         name = program_name(start)
         self._starts[name] = start
         return Begin(start.cpu, name)
 
-    def _begin(self, step: Begin) -> None:
-        self._at_boundary(step.cpu)
+    def cpus(self) -> Iterable[int]:
+        return range(self.scenario.vcpus)
+
+    def at_boundary(self, cpu: int) -> bool:
+        pending = self.pending(vcpu_slot(cpu))
+        return self.pending(entry_slot(cpu)) is None and (pending is None or pending[0] is GUEST)
+
+    def has_finished(self, cpu: int) -> bool:
+        return self.pending(vcpu_slot(cpu)) is None
+
+    def begin(self, step: Begin) -> None:
         self._running[vcpu_slot(step.cpu)] = Running(guest_program(self.scenario, self._starts[step.program]))
 
-    def _at_boundary(self, cpu: int) -> None:
-        pending = self.pending(vcpu_slot(cpu))
-        if self.pending(entry_slot(cpu)) is not None or (pending is not None and pending[0] is not GUEST):
-            raise WorkbenchError(f"vCPU {cpu} is not at an instruction boundary of its guest")
-
-    def _stop(self, cpu: int) -> None:
-        self._at_boundary(cpu)
+    def halt(self, cpu: int, *, for_good: bool) -> None:
         self._running.pop(vcpu_slot(cpu), None)
 
-    def _wait(self, *cpus: int) -> None:
-        for cpu in cpus:
-            if self.pending(vcpu_slot(cpu)) is not None:
-                raise WorkbenchError(f"vCPU {cpu} has not finished")
+    def enter(self, cpu: int) -> None:
+        self._running[entry_slot(cpu)] = Running(entry(cpu).program(self.scenario))
 
-    def _enter(self, step: Enter) -> None:
-        self._at_boundary(step.cpu)
-        if self.machine.cpus[step.cpu].host.knows_protocol:
-            self._running[entry_slot(step.cpu)] = Running(entry(self.scenario, step.cpu).program())
+    def reset(self, cpu: int) -> Vcpu | None:
+        """The protocol's own part of INIT follows as steps of the event, with this record of the vCPU."""
+        record = self.machine.cpus[cpu]
+        return record if record.host.knows_protocol else None
 
-    def _init(self, step: Init) -> bool:
-        self._stop(step.cpu)
-        return self.machine.cpus[step.cpu].host.knows_protocol
-
-    def _pause(self, step: Pause) -> None:
-        for cpu in range(self.scenario.vcpus):
-            self._at_boundary(cpu)
+    def pause(self) -> None:
         self.machine.paused = True
 
-    def _resume(self, step: Resume) -> None:
+    def resume(self) -> None:
         self.machine.paused = False
         self.machine.watch.goes_on(self.held())
 
-    def _new_host(self, step: NewHost) -> None:
+    def on_host(self, step: OnHost) -> None:
+        """Its steps follow as steps of the event."""
+
+    def leave_host(self) -> None:
         self.machine.watch.left_host(self.held())
         self.machine.entries.clear()
-        for index, cpu in self.machine.cpus.items():
-            self.machine.cpus[index] = cpu.but(host=replace(cpu.host, **dict(step.changes)))
 
-    def _add_slot(self, step: AddMemslot) -> None:
-        self.machine.memory.add(step.gpa, step.size, readonly=step.readonly)
+    def record(self, cpu: int) -> Vcpu:
+        return self.machine.cpus[cpu]
 
-    def _disown(self, step: Reassign) -> None:
-        for unit in step.units:
-            self.machine.ghosts[OwnerOf(unit)] = "other"
+    def set_record(self, cpu: int, record: Vcpu) -> None:
+        self.machine.cpus[cpu] = record
 
-    def _forget(self, step: KernelGone) -> None:
-        for cpu in step.cpus:
-            self._stop(cpu)
-        gone = {*step.cpus, VM} if 0 in step.cpus else set(step.cpus)
-        for key in list(self.machine.notes):
-            if isinstance(key, Key) and key.cpu in gone and key.kind in GHOST_KINDS:
-                del self.machine.notes[key]
+    def arrive(self) -> None:
+        """Memory goes along; nothing else is to be done."""
+
+    def add_memslot(self, gpa: int, size: int, readonly: bool) -> None:
+        self.machine.memory.add(gpa, size, readonly=readonly)
+
+    def delete_memslot(self, gpa: int) -> None:
+        self.machine.memory.delete(gpa)
+
+    def move_memslot(self, gpa: int, to: int) -> None:
+        self.machine.memory.move(gpa, to)
+
+    def reassign(self, unit: Unit) -> None:
+        self.machine.ghosts[OwnerOf(unit)] = "other"
+
+    def guest_notes(self) -> Iterable[Key]:
+        return (key for key in self.machine.notes if isinstance(key, Key))
+
+    def note(self, key: Key, value: Any) -> None:
+        self.machine.note(key, value)
 
     # -- facts -----------------------------------------------------------------------------------------
 
@@ -289,22 +249,3 @@ class Schedule(Facts):
 
     def names(self) -> int:
         return sum(1 for key, _ in self.held() if key.kind not in DERIVED)
-
-
-_VM_STEPS: Mapping[type, Callable[[Schedule, Any], Any]] = {
-    Begin: Schedule._begin,
-    Wait: lambda schedule, step: schedule._wait(step.cpu),
-    WaitAll: lambda schedule, step: schedule._wait(*step.cpus),
-    Stop: lambda schedule, step: schedule._stop(step.cpu),
-    Enter: Schedule._enter,
-    Init: Schedule._init,
-    Pause: Schedule._pause,
-    Resume: Schedule._resume,
-    NewHost: Schedule._new_host,
-    OnHost: lambda schedule, step: None,
-    AddMemslot: Schedule._add_slot,
-    DeleteMemslot: lambda schedule, step: schedule.machine.memory.delete(step.gpa),
-    MoveMemslot: lambda schedule, step: schedule.machine.memory.move(step.gpa, step.to),
-    Reassign: Schedule._disown,
-    KernelGone: Schedule._forget,
-}

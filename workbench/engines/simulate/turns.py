@@ -1,56 +1,24 @@
 """The steps of events that concern one vCPU, and how a run of them is split into turns of one vCPU each.
 
-They answer nothing. Each is a function of a machine and a protocol, so that it can be carried out by one vCPU on
-the machine itself, or by many on a machine that stands for them (``lanes_machine``).
+Under a schedule without concurrency they answer nothing, so a turn can be carried out by one vCPU, or by many at once
+on a machine that stands for them (``lanes``).
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import groupby
 from operator import attrgetter
 from types import MethodType
 from typing import Any
 
-from workbench.core.contracts import Protocol
-from workbench.core.driver import guest_side, host_side
 from workbench.core.event_steps import Enter, Init, Start, Stop, Wait
-from workbench.core.machine import Machine
 from workbench.core.steps import Program
 
 #: The steps of one vCPU that come together.
 Turn = list[Any]
 
 
-def start(machine: Machine, protocol: Protocol, step: Start) -> None:
-    """The vCPU runs a guest program to its end."""
-    program = step.program(machine.cpus[step.cpu])
-    machine.run(step.cpu, guest_side(protocol, program, cpl=step.cpl))
-
-
-def enter(machine: Machine, protocol: Protocol, step: Enter) -> None:
-    """The host delivers what is due."""
-    cpu = machine.cpus[step.cpu]
-    if cpu.host.knows_protocol:
-        machine.run(step.cpu, host_side(protocol.on_entry(cpu)))
-
-
-def init(machine: Machine, protocol: Protocol, step: Init) -> None:
-    """The host resets what the protocol says."""
-    cpu = machine.cpus[step.cpu]
-    if cpu.host.knows_protocol:
-        machine.run(step.cpu, host_side(protocol.on_init(cpu)))
-
-
-def nothing(machine: Machine, protocol: Protocol, step: Wait | Stop) -> None:
-    """In a schedule without concurrency a program has ended by the time the next step is taken."""
-
-
-VCPU_STEPS: dict[type, Callable[[Machine, Protocol, Any], None]] = {
-    Start: start,
-    Enter: enter,
-    Init: init,
-    Wait: nothing,
-    Stop: nothing,
-}
+#: Steps that concern one vCPU and answer nothing, whatever the host.
+VCPU_STEPS = frozenset({Start, Enter, Init, Wait, Stop})
 
 
 def read_ahead(event_program: Program, step: Any) -> tuple[list[Any], Any]:

@@ -38,7 +38,7 @@ class BadBase(ThenHostile):
 
     def place(self, scenario: Scenario, cpu: Vcpu, index: int, feature: Feature) -> int:
         """Return a gpa behind all memory, aligned as every feature asks."""
-        return scenario.addresses.slot(2) + index * PAGE_SIZE
+        return scenario.addresses.memslot(2) + index * PAGE_SIZE
 
 
 class Unaligned(ThenHostile):
@@ -60,7 +60,7 @@ class EndOfRam(ThenHostile):
 
     def place(self, scenario: Scenario, cpu: Vcpu, index: int, feature: Feature) -> int:
         """Return the gpa half an area before the end of memory."""
-        return scenario.addresses.slot(2) - feature.size // 2
+        return scenario.addresses.memslot(2) - feature.size // 2
 
 
 class AcrossAPage(ThenHostile):

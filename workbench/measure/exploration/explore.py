@@ -7,20 +7,20 @@ features, or it is not a failure of the protocol. What was explored is part of e
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from workbench.checking.environment import EVENT, EnvironmentAction, cpu_of, environment_actions, serves_exit
+from workbench.checking.environment import EnvironmentAction
 from workbench.checking.failures import FAILURES, Failure
 from workbench.clayout.layout import Abi, Layout
 from workbench.core.contracts import Feature
 from workbench.core.event_steps import NewHost, in_order
 from workbench.core.scenario import Scenario
-from workbench.core.step_text import key_text, step_text, value_text, whose
+from workbench.core.slots import EVENT, Slot
+from workbench.core.step_text import numbers_in, step_text, whose
 from workbench.engines.explore import FAILS, Finding, Progress, Property, Result, TraceStep
 from workbench.engines.explore.vm import Bounds, MachineModel, Merging, asking, explore_machine
 from workbench.engines.simulate.schedule import Schedule, Turn
@@ -34,21 +34,44 @@ MAX_STATES = 1_000_000
 REGISTRATIONS = 17
 
 
-ADDRESS = re.compile(r"0x[0-9a-f]+")
-
-
 class TraceRow(NamedTuple):
-    """One step of a trace, as text: who took it, what it was, what it changed (name, before, after).
+    """One step of a trace, as values: who took it, what it was, which variables it changed (name, before, after).
 
-    ``actor`` is a slot, or what happened by itself; ``side`` who acted (guest, kernel, user or event) and ``cpu``
-    for which vCPU (None: for none in particular).
+    ``actor`` is a slot, or an action of the environment, which is then the step as well. ``descriptor`` is the layout
+    of the guest's descriptors, for who words the step.
     """
 
-    actor: str
-    side: str
-    cpu: int | None
-    text: str
-    changes: tuple[tuple[str, str, str], ...]
+    actor: Slot | EnvironmentAction
+    step: Any  #: (side, step) of a program, a step of the event, or the action that begins
+    changes: tuple[tuple[Any, Any, Any], ...] = ()
+    descriptor: Layout | None = None
+
+    @property
+    def side(self) -> str:
+        """Who acts: guest, kernel (KVM), user (the VMM), or event."""
+        if isinstance(self.actor, EnvironmentAction):
+            return "guest" if self.actor.slot.serves_exits else "kernel"
+        return self.step[0].name.lower() if type(self.step) is tuple else "event"
+
+    @property
+    def cpu(self) -> int | None:
+        """For which vCPU; None: for none in particular."""
+        return None if self.actor == EVENT else self.actor.cpu
+
+    @property
+    def own_step(self) -> Any:
+        """The step without its side."""
+        return self.step[1] if type(self.step) is tuple else self.step
+
+    @property
+    def text(self) -> str:
+        """The step in words."""
+        return step_text(self.step, self.descriptor)
+
+    @property
+    def turn(self) -> Turn:
+        """The record of this step, which a schedule can take again."""
+        return Turn.of(self.actor, self.step)
 
 
 @dataclass(frozen=True)
@@ -63,7 +86,7 @@ class Question:
 
     @cached_property
     def scenario(self) -> Scenario:
-        """The scenario before the event's circumstances."""
+        """The scenario before the event adapts it."""
         return Scenario(self.variant.protocol(self.features), self.features, vcpus=self.vcpus)
 
     def check(self) -> None:
@@ -104,7 +127,7 @@ class Exploration:
     def places(self, rows: Sequence[TraceRow]) -> list[tuple[int, str]]:
         """Return the addresses that a trace speaks of, with what the guest keeps there."""
         scenario = self.question.event.adapt(self.question.scenario)
-        named = {int(text, 16) for row in rows for text in ADDRESS.findall(row.text)}
+        named = {number for row in rows for number in numbers_in(row.step, row.descriptor)}
         units = {unit for gpa in named if (unit := scenario.unit_at(gpa)) is not None}
         begins = sorted((scenario.addresses.gpa(unit), unit) for unit in units)
         return [(gpa, f"{unit.what} of {whose(unit.cpu)} (kernel {unit.generation})") for gpa, unit in begins]
@@ -117,29 +140,13 @@ class Exploration:
         scenario = self.question.event.adapt(self.question.scenario)
         struct = scenario.protocol.descriptor
         layout = None if struct is None else struct.on(scenario.abi)
-        own = environment_actions(scenario)
-        return tuple(_row(step, own, layout) for step in finding.trace.steps)
+        return tuple(_row(step, layout) for step in finding.trace.steps)
 
 
-def _row(step: TraceStep, own: Mapping[str, EnvironmentAction], descriptor: Layout | None) -> TraceRow:
-    happening = own.get(step.actor)
-    side, cpu = "event", None
-    if happening is not None:
-        side = "guest" if serves_exit(happening.slot) else "kernel"
-        cpu = happening.cpu
-    elif type(step.step) is tuple:
-        side = step.step[0].name.lower()
-        cpu = None if step.actor == EVENT else cpu_of(step.actor)
-    return TraceRow(step.actor, side, cpu, step_text(step.step, descriptor), tuple(_changes(step.changes)))
-
-
-def _changes(changes: dict[Any, tuple[Any, Any]]) -> list[tuple[str, str, str]]:
-    return [(key_text(name), _value(old), _value(new)) for name, (old, new) in changes.items()]
-
-
-def _value(value: Any) -> str:
-    is_step = type(value) is tuple and len(value) == 2 and type(value[1]).__name__ not in ("int", "str", "tuple")
-    return step_text(value) if is_step else value_text(value)
+def _row(step: TraceStep, descriptor: Layout | None) -> TraceRow:
+    changes = ((name, old, new) for name, (old, new) in step.changes.items())
+    actor: Any = step.actor
+    return TraceRow(actor, step.step, tuple(changes), descriptor)
 
 
 def explore_question(
@@ -192,20 +199,20 @@ def as_explored(event: Event) -> Event:
 def needs_met(question: Question) -> frozenset[str]:
     """Return which needs of failures this question meets; where one is not met, HOLDS says nothing."""
     scenario = question.event.adapt(question.scenario)
-    strike = [type(step) for step in in_order(question.event.happen(scenario))]
+    steps = [type(step) for step in in_order(question.event.happen(scenario))]
     met = {
         "descriptor": scenario.protocol.descriptor is not None,
         "encrypted": scenario.encrypted,
         "i386": scenario.abi is Abi.I386,
         "readers": question.bounds.reads > 0,
         "second vCPU": scenario.vcpus > 1,
-        "restore": NewHost in strike,
+        "restore": NewHost in steps,
     }
     return frozenset(need for need, is_met in met.items() if is_met)
 
 
-def confirm(question: Question, turns: Sequence[Turn | tuple[str, str]]) -> Schedule:
-    """Replay turns on a concrete machine and return it; ask a failure's ``holds`` of it.
+def confirm(question: Question, turns: Sequence[Turn | tuple[Any, Any]]) -> Schedule:
+    """Take recorded turns on a concrete machine and return it; ask a failure's ``holds`` of it.
 
     Raises WorkbenchError if a turn cannot be taken or is another step than the recorded one.
     """

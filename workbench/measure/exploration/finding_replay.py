@@ -4,28 +4,50 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from workbench.checking.failures import Failure
 from workbench.checking.failures import choose as choose_failures
 from workbench.engines.explore.vm import Bounds
 from workbench.errors import WorkbenchError
 from workbench.features import choose as choose_features
 from workbench.lifecycle import choose as choose_events
-from workbench.measure.exploration.explore import Question, confirm
+from workbench.measure.exploration.explore import Exploration, Question, confirm
 from workbench.measure.variants import variant
 
 
 @dataclass(frozen=True)
 class RecordedFinding:
-    """What is needed to take a schedule again: the question, the property, and the turns (actor, step)."""
+    """What is needed to take a schedule again: the question, the property, and the turns."""
 
     protocol: str  #: as on a command line: NAME, path/to/file.py:Class, with +mitigation
     event: str
     features: Sequence[str]
     vcpus: int
     property: str
-    turns: Sequence[tuple[str, str]]
+    turns: Sequence[tuple[Any, Any]]  #: records, see ``workbench.core.step_record``
     updates: int = 1
     reads: int = 0
+
+    @classmethod
+    def of(cls, exploration: Exploration, failure: Failure, protocol: str = "") -> RecordedFinding | None:
+        """Return the finding of a failure; None if there is none with a trace.
+
+        ``protocol``: how it is named on a command line, where that is not its label (a class from a file).
+        """
+        rows, question = exploration.trace(failure), exploration.question
+        if rows is None:
+            return None
+        return cls(
+            protocol or question.variant.label,
+            question.event.name,
+            tuple(feature.name for feature in question.features),
+            question.vcpus,
+            failure.code,
+            [row.turn for row in rows],
+            question.bounds.updates,
+            question.bounds.reads,
+        )
 
     def question(self) -> Question:
         """Return what was explored; raise WorkbenchError for a name that is unknown."""

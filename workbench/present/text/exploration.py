@@ -71,25 +71,17 @@ def as_text(explored: Explored, trace: str) -> str:
     return "\n\n".join(blocks) + "\n"
 
 
-def replay_file(explored: Explored, updates: int, reads: int) -> str:
+def replay_file(explored: Explored) -> str:
     """Return the first finding that has a trace as a Python file; raise WorkbenchError if there is none."""
-    for exploration in explored.explorations:
-        for failure in exploration.failures:
-            rows = exploration.trace(failure)
-            if rows is not None:
-                question = exploration.question
-                recorded = RecordedFinding(
-                    explored.protocol,
-                    question.event.name,
-                    tuple(feature.name for feature in question.features),
-                    question.vcpus,
-                    failure.code,
-                    [(row.actor, row.text) for row in rows],
-                    updates,
-                    reads,
-                )
-                return as_program(recorded)
-    raise WorkbenchError("no finding with a trace: there is nothing to replay")
+    found = (
+        RecordedFinding.of(exploration, failure, explored.protocol)
+        for exploration in explored.explorations
+        for failure in exploration.failures
+    )
+    recorded = next((finding for finding in found if finding is not None), None)
+    if recorded is None:
+        raise WorkbenchError("no finding with a trace: there is nothing to replay")
+    return as_program(recorded)
 
 
 def _findings(exploration: Exploration) -> list[dict[str, Any]]:

@@ -8,15 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from textwrap import wrap
+from typing import Any
 
 from workbench.checking.ghosts import GHOSTS
+from workbench.core.step_text import key_text, step_text, value_text
+from workbench.core.steps import Exit, ToUser
+from workbench.engines.explore import SlotVar
 from workbench.measure.exploration.explore import TraceRow
 from workbench.present.text.table import WIDTH, ascii_only
 
 KVM, VMM, EVENT = "KVM", "VMM", "event"
 LANE = 6  #: columns of one lane
 NUMBER = 4  #: columns of the step's number
-_GHOSTS = frozenset(map(repr, GHOSTS))
 
 
 def lane_of(row: TraceRow) -> str:
@@ -39,7 +42,7 @@ def diagram(rows: Sequence[TraceRow]) -> str:
         return ""
     lanes = lanes_of(rows)
     left = NUMBER + LANE * len(lanes)
-    several = sum(lane.startswith("vCPU") for lane in lanes) > 1
+    several = len({row.cpu for row in rows if row.cpu is not None}) > 1
     idle = " " * NUMBER + "".join("|".center(LANE) for _ in lanes)
     lines = [" " * NUMBER + "".join(lane.center(LANE) for lane in lanes)]
     for number, row in enumerate(rows, 1):
@@ -62,7 +65,7 @@ def changes_table(rows: Sequence[TraceRow]) -> str:
     lines = ["step who    what changed"]
     for number, row in enumerate(rows, 1):
         who = lane_of(row)
-        for name, before, after in row.changes:
+        for name, before, after in changes_of(row):
             said = wrap(ascii_only(f"{name}: {before} -> {after}"), WIDTH - 12, break_on_hyphens=False)
             lines.append(f"{number:>4} {who:<6} {said[0]}")
             lines += [" " * 14 + more for more in said[1:]]
@@ -73,26 +76,36 @@ def as_records(rows: Sequence[TraceRow]) -> list[dict[str, object]]:
     """Return the steps as plain dictionaries, ready for json.dumps."""
     return [
         {
-            "actor": row.actor,
+            "actor": str(row.actor),
             "side": row.side,
             "cpu": row.cpu,
             "step": row.text,
-            "changed": {name: [before, after] for name, before, after in row.changes},
+            "changed": {name: [before, after] for name, before, after in changes_of(row)},
         }
         for row in rows
     ]
 
 
+def changes_of(row: TraceRow) -> list[tuple[str, str, str]]:
+    """Return what a step changed, in words: (name, before, after)."""
+    return [(key_text(name), _value_text(name, old), _value_text(name, new)) for name, old, new in row.changes]
+
+
+def _value_text(name: Any, value: Any) -> str:
+    """Return a variable's value; of a slot, the step that it is about to take."""
+    return step_text(value) if isinstance(name, SlotVar) and value is not None else value_text(value)
+
+
 def _goal(row: TraceRow) -> str | None:
     """Return the lane that a step sets going, None if it sets nobody going."""
-    if row.text.startswith("exit to user space"):
+    if isinstance(row.own_step, ToUser):
         return VMM
-    if row.text.startswith("exit:"):
+    if isinstance(row.own_step, Exit):
         return KVM
-    started = [name for name, _, after in row.changes if name.startswith("slot ") and after != "nothing"]
+    started = [name.name for name, _, after in row.changes if isinstance(name, SlotVar) and after is not None]
     if row.side == "event" and started:
-        slot = started[0].removeprefix("slot ")
-        return f"vCPU{slot.removeprefix('vcpu')}" if slot.startswith("vcpu") else KVM
+        slot: Any = started[0]
+        return f"vCPU{slot.cpu}" if slot.serves_exits else KVM
     return None
 
 
@@ -120,4 +133,4 @@ def _whose(row: TraceRow) -> str:
 
 
 def _ghosts(row: TraceRow) -> list[str]:
-    return [name for name, _, after in row.changes if name in _GHOSTS and after == "True"]
+    return [str(name) for name, _, after in row.changes if name in GHOSTS and after is True]

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
-from workbench.engines.explore.model import Model, SlotVar
+from workbench.engines.explore.model import Model, Name, SlotVar
 from workbench.engines.explore.reference import PlainSearch, applied
 from workbench.engines.explore.search import Limits, State
 from workbench.engines.explore.space import Space
@@ -48,7 +48,7 @@ class GraphEdge:
 
     source: int
     target: int
-    actor: str
+    actor: Name
     step: Any
 
 

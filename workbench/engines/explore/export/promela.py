@@ -89,7 +89,7 @@ class _Writer:
         if guard == "false":
             return []
         body = self._body(tree, 2, frozenset())
-        return [f":: d_step {{ /* {_comment(action.actor)} */ {guard} ->", *body, INDENT + "}"]
+        return [f":: d_step {{ /* {_comment(str(action.actor))} */ {guard} ->", *body, INDENT + "}"]
 
     def _properties(self) -> list[str]:
         lines = []

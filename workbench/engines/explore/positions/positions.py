@@ -10,7 +10,7 @@ import types
 from collections.abc import Hashable, Mapping
 from typing import Any
 
-from workbench.engines.explore.model import Program
+from workbench.engines.explore.model import Name, Program
 from workbench.engines.explore.positions.generator_state import (
     OpaqueError,
     differing_locals,
@@ -19,7 +19,7 @@ from workbench.engines.explore.positions.generator_state import (
 )
 from workbench.errors import WorkbenchError
 
-SlotValue = tuple[str, int] | None  # None: idle
+SlotValue = tuple[Name, int] | None  # None: idle
 _Runs = tuple[types.GeneratorType, types.GeneratorType]
 
 
@@ -50,26 +50,26 @@ class Positions:
     each history is a position of its own and `limit` is not looked at: cheaper, for walks that take one way only.
     """
 
-    def __init__(self, programs: Mapping[str, Program], limit: int, merging: bool = True) -> None:
+    def __init__(self, programs: Mapping[Any, Program], limit: int, merging: bool = True) -> None:
         self.programs = programs
         self.limit = limit
         self.merging = merging
-        self.table: dict[str, list[Position]] = {}
-        self.known: dict[str, dict[Any, int]] = {}
+        self.table: dict[Name, list[Position]] = {}
+        self.known: dict[Name, dict[Any, int]] = {}
         self.runs: dict[Position, _Runs] = {}
         self.executed = 0  # generator steps that were really run
 
-    def start(self, program: str) -> SlotValue:
+    def start(self, program: Name) -> SlotValue:
         """The position at which a program waits before its first step; None if it has no step."""
         if program not in self.table:
             if program not in self.programs:
-                known = ", ".join(sorted(self.programs)) or "none"
-                raise WorkbenchError(f"no program {program!r} to start; programs: {known}")
+                known = ", ".join(sorted(map(str, self.programs))) or "none"
+                raise WorkbenchError(f"no program {str(program)!r} to start; programs: {known}")
             self.table[program], self.known[program] = [], {}
             self._add(program, self._fresh(program), None, None)
         return (program, 0) if self.table[program] else None
 
-    def step(self, at: tuple[str, int]) -> Any:
+    def step(self, at: tuple[Name, int]) -> Any:
         """The step pending at a position."""
         return self.table[at[0]][at[1]].step
 
@@ -80,7 +80,7 @@ class Positions:
         step = self.step(at)
         return _types(step), step
 
-    def advance(self, at: tuple[str, int], answer: Any) -> SlotValue:
+    def advance(self, at: tuple[Name, int], answer: Any) -> SlotValue:
         """The position that follows when the pending step is answered so; None when the program ends."""
         program = at[0]
         position = self.table[program][at[1]]
@@ -98,11 +98,11 @@ class Positions:
         index = position.after[key]
         return None if index is None else (program, index)
 
-    def _fresh(self, program: str) -> _Runs:
+    def _fresh(self, program: Name) -> _Runs:
         make = self.programs[program].make
-        return require_generator(program, make()), require_generator(program, make())
+        return require_generator(str(program), make()), require_generator(str(program), make())
 
-    def _at(self, program: str, position: Position) -> _Runs:
+    def _at(self, program: Name, position: Position) -> _Runs:
         """Two generators suspended at a position: those left there, or replayed ones."""
         if position in self.runs:
             return self.runs.pop(position)
@@ -119,7 +119,7 @@ class Positions:
         return runs
 
     def _resume(
-        self, program: str, run: types.GeneratorType, previous: Position | None, answer: Any
+        self, program: Name, run: types.GeneratorType, previous: Position | None, answer: Any
     ) -> tuple[bool, Any]:
         self.executed += 1
         try:
@@ -132,7 +132,7 @@ class Positions:
             where = "at its start" if previous is None else f"after step {previous.step!r}"
             raise WorkbenchError(f"program {program} raised {error!r} {where}") from error
 
-    def _add(self, program: str, runs: _Runs, previous: Position | None, answer: Any) -> int | None:
+    def _add(self, program: Name, runs: _Runs, previous: Position | None, answer: Any) -> int | None:
         """Resume both runs with the answer; the index of the position they reach, None when they end."""
         (ended, step), (ended_too, step_too) = (self._resume(program, run, previous, answer) for run in runs)
         if ended != ended_too or step != step_too:
@@ -169,7 +169,7 @@ class Positions:
                 answer,
             )
 
-    def _never_ends(self, program: str) -> None:
+    def _never_ends(self, program: Name) -> None:
         last = self.table[program][-5:]
         names = differing_locals([self._at(program, position)[0] for position in last])
         blame = f"; locals that differ each time: {', '.join(names)}" if names else ""

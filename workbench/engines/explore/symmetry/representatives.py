@@ -11,7 +11,7 @@ import itertools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from workbench.engines.explore.model import SlotVar, Symmetry
+from workbench.engines.explore.model import Name, SlotVar, Symmetry
 from workbench.engines.explore.positions.positions import Position
 from workbench.engines.explore.search import State
 from workbench.engines.explore.space import Space
@@ -101,7 +101,7 @@ class Renaming:
     def _position(self, at: Any) -> Any:
         return None if at is None else self.position(at[0], self.space.positions.table[at[0]][at[1]])
 
-    def position(self, program: str, position: Position) -> Any:
+    def position(self, program: Name, position: Position) -> Any:
         """The position that the renamed program reaches by the renamed answers. Raises SymmetryError if none."""
         chain = [position]
         while chain[-1] not in self._positions and chain[-1].came_from is not None:
@@ -111,7 +111,7 @@ class Renaming:
                 self._positions[place] = self._reached(program, place)
         return self._positions[position]
 
-    def _reached(self, program: str, place: Position) -> Any:
+    def _reached(self, program: Name, place: Position) -> Any:
         positions = self.space.positions
         if place.came_from is None:
             for group, mapping in self.groups:
@@ -131,7 +131,7 @@ class Renaming:
         except WorkbenchError as error:
             raise SymmetryError(f"with slots exchanged, {error}") from error
 
-    def _compare(self, program: str, step: Any, other: Any) -> None:
+    def _compare(self, program: Name, step: Any, other: Any) -> None:
         """Raise SymmetryError if `other` is not what `step` becomes."""
         renamed, expected = step, other
         for group, mapping in self.groups:
@@ -216,7 +216,7 @@ class Renamings:
                 for position in positions.table[program]:  # which may grow meanwhile
                     self._compare_answers(renaming, program, position)
 
-    def _compare_answers(self, renaming: Renaming, program: str, position: Position) -> None:
+    def _compare_answers(self, renaming: Renaming, program: Name, position: Position) -> None:
         positions = self.space.positions
         here = renaming.position(program, position)
         for (_, answer), index in list(position.after.items()):

@@ -4,7 +4,7 @@ from workbench.engines.explore.vm.discover import explore_machine
 from workbench.engines.explore.vm.export import machine_graph, machine_promela
 from workbench.engines.explore.vm.facts import ViewFacts, asking
 from workbench.engines.explore.vm.model import Bounds, MachineModel
-from workbench.engines.explore.vm.symmetry.interchange import Merging
+from workbench.engines.explore.vm.symmetry.marks import Merging
 
 __all__ = [
     "Bounds",

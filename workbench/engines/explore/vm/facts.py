@@ -7,7 +7,7 @@ from workbench.checking.facts import Facts
 from workbench.checking.ghosts import GHOST_KINDS
 from workbench.core.host_state import DERIVED, Key
 from workbench.engines.explore.view import View
-from workbench.engines.explore.vm.model import MachineModel
+from workbench.engines.explore.vm.machine import ExploredMachine
 from workbench.engines.explore.vm.variables import MEMSLOTS, Shared
 from workbench.engines.explore.vm.world import pages, reaches
 
@@ -15,7 +15,7 @@ from workbench.engines.explore.vm.world import pages, reaches
 class ViewFacts(Facts):
     """What a predicate may ask of a view of ``machine``'s model."""
 
-    def __init__(self, machine: MachineModel, view: View) -> None:
+    def __init__(self, machine: ExploredMachine, view: View) -> None:
         self.scenario = machine.scenario
         self._machine = machine
         self._view = view
@@ -45,6 +45,6 @@ class ViewFacts(Facts):
         )
 
 
-def asking(machine: MachineModel, question: Callable[[Facts], bool]) -> Callable[[View], bool]:
+def asking(machine: ExploredMachine, question: Callable[[Facts], bool]) -> Callable[[View], bool]:
     """Return a property's predicate that asks ``question`` of each state."""
     return lambda view: question(ViewFacts(machine, view))

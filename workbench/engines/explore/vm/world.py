@@ -4,11 +4,13 @@ from collections.abc import Callable, Hashable
 from functools import cache
 from typing import Any
 
-from workbench.checking.environment import EVENT, MOMENT, cpu_of, entry_slot, is_quiet, serves_exit, vcpu_slot
+from workbench.checking.environment import MOMENT, is_quiet
 from workbench.checking.ghosts import Watch, was_area
+from workbench.core.address_map import Region
 from workbench.core.host_state import Key
 from workbench.core.memory import GPA_LIMIT, PAGE_SHIFT
 from workbench.core.scenario import Scenario
+from workbench.core.slots import EVENT, Slot, entry_slot, vcpu_slot
 from workbench.core.steps import GUEST, USER, Exit, Moment, Side, ToUser
 from workbench.core.vcpu import Vcpu
 from workbench.engines.explore.model import BLOCKED
@@ -16,19 +18,19 @@ from workbench.engines.explore.view import View
 from workbench.engines.explore.vm.cells import MemoryCells
 from workbench.engines.explore.vm.variables import MEMSLOTS, Shared, record
 
-Slots = tuple[tuple[int, int, bool], ...]  # (gpa, size, read-only)
+Memslots = tuple[Region, ...]
 
 
 class ViewWorld:
     """What one step in a slot acts on; ``restoring``: it is a step of the event's, while all are paused."""
 
-    def __init__(self, scenario: Scenario, cells: MemoryCells, view: View, slot: str, restoring: bool = False) -> None:
+    def __init__(self, scenario: Scenario, cells: MemoryCells, view: View, slot: Slot, restoring: bool = False) -> None:
         self.scenario = scenario
         self.cells = cells
         self.view = view
         self.slot = slot
         self.restoring = restoring
-        self.watch = watch_of(scenario, cells, view)
+        self.watch = watch_of(scenario, view)
 
     # -- guest memory ----------------------------------------------------------------------------------
 
@@ -37,8 +39,8 @@ class ViewWorld:
         present = self._present(gpa, size, write=False)
         if present and self._visible(gpa, size, side):
             data = b"".join(self.view[cell].to_bytes(cell.size, "little") for cell in self.cells.of(gpa, size))
-        if side is not GUEST and serves_exit(self.slot):
-            self.watch.handler_read(cpu_of(self.slot), gpa, size, data, private=present and data is None)
+        if side is not GUEST and self.slot.serves_exits:
+            self.watch.handler_read(self.slot.cpu, gpa, size, data, private=present and data is None)
         return data
 
     def poke(self, gpa: int, data: bytes, side: Side) -> bool:
@@ -107,7 +109,7 @@ class ViewWorld:
         return None if all(is_quiet(self.view.label(slot)) for slot in slots) else BLOCKED
 
 
-def watch_of(scenario: Scenario, cells: MemoryCells, view: View) -> Watch:
+def watch_of(scenario: Scenario, view: View) -> Watch:
     """Return the keeper of ghosts for one atomic step."""
 
     def put(name: Hashable, value: Any) -> None:
@@ -122,16 +124,16 @@ def pages(gpa: int, size: int) -> range:
 
 
 @cache
-def reaches(gpa: int, size: int, write: bool) -> Callable[[Slots], bool]:
+def reaches(gpa: int, size: int, write: bool) -> Callable[[Memslots], bool]:
     """A question to the memslots: is all of [gpa, gpa + size) in one of them or in neighbours?"""
 
-    def question(slots: Slots) -> bool:
+    def question(slots: Memslots) -> bool:
         at, end = gpa, gpa + max(size, 1)
         while at < end:
-            hit = next((slot for slot in slots if slot[0] <= at < slot[0] + slot[1]), None)
-            if hit is None or (write and hit[2]):
+            hit = next((slot for slot in slots if slot.gpa <= at < slot.gpa + slot.size), None)
+            if hit is None or (write and hit.readonly):
                 return False
-            at = hit[0] + hit[1]
+            at = hit.gpa + hit.size
         return end <= GPA_LIMIT
 
     return question

@@ -9,11 +9,10 @@ on trust: every step of every program is compared with the renamed one
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from workbench.checking.environment import EVENT, entry_slot, vcpu_slot
+from workbench.checking.environment import EnvironmentAction
 from workbench.checking.ghosts import LEFT_BEHIND, Ghost, OwnerOf
 from workbench.clayout.types import Scalar
 from workbench.clayout.value import Value
@@ -33,24 +32,22 @@ from workbench.core.event_steps import (
 )
 from workbench.core.host_state import Key
 from workbench.core.memory import PAGE_SHIFT
+from workbench.core.slots import EVENT, Slot
 from workbench.core.steps import Load, Share, Store
 from workbench.core.transition import decode, encode
 from workbench.core.vcpu import Vcpu
 from workbench.engines.explore.symmetry.representatives import SymmetryError
 from workbench.engines.explore.vm.cells import MemoryCell
+from workbench.engines.explore.vm.machine import ExploredMachine
 from workbench.engines.explore.vm.variables import MEMSLOTS, AnyNames, Flag, PauseAs, Shared
 
-if TYPE_CHECKING:
-    from workbench.engines.explore.vm.model import MachineModel
-
-VCPU_IN_NAME = re.compile(r"\bvCPU (\d+)\b")
 WORD = 8  # bytes of an address in memory
 
 
 class Exchange:
     """A renaming of vCPUs of one machine; ``mapping`` says which vCPU takes over whose part."""
 
-    def __init__(self, machine: MachineModel, mapping: Mapping[int, int]) -> None:
+    def __init__(self, machine: ExploredMachine, mapping: Mapping[int, int]) -> None:
         self.machine = machine
         self.scenario = machine.scenario
         self.mapping = dict(mapping)
@@ -66,7 +63,7 @@ class Exchange:
     def address(self, number: int) -> int:
         """What becomes of a number, which may be an address with control bits."""
         addresses = self.scenario.addresses
-        generation, rest = divmod(number - KERNEL_BASE, addresses.slot_size)
+        generation, rest = divmod(number - KERNEL_BASE, addresses.memslot_size)
         if not 0 <= generation < GENERATIONS:
             return number
         block, offset = divmod(rest, addresses.block)
@@ -100,12 +97,9 @@ class Exchange:
 
     # -- variables -------------------------------------------------------------------------------------
 
-    def slot(self, name: str) -> str:
+    def slot(self, slot: Slot) -> Slot:
         """What becomes of a slot."""
-        if name == EVENT:
-            return name
-        kind = vcpu_slot if name.startswith("vcpu") else entry_slot
-        return kind(self.cpu(int(name.removeprefix("vcpu").removeprefix("entry"))))
+        return slot if slot == EVENT else slot._replace(cpu=self.cpu(slot.cpu))
 
     def variable(self, name: Any) -> Any:
         """What becomes of a variable."""
@@ -182,11 +176,14 @@ class Exchange:
 
     # -- programs and steps ----------------------------------------------------------------------------
 
-    def program(self, name: str) -> str:
+    def program(self, name: Any) -> Any:
         """What becomes of a program, by its name."""
-        renamed = VCPU_IN_NAME.sub(lambda found: f"vCPU {self.cpu(int(found[1]))}", name)
+        if isinstance(name, EnvironmentAction):
+            renamed: Any = name._replace(cpu=self.cpu(name.cpu), owner=self.cpu(name.owner))
+        else:
+            renamed = name._replace(cpu=self.cpu(name.cpu))
         if renamed not in self.machine.programs:
-            raise SymmetryError(f"there is no program {renamed!r} beside {name!r}")
+            raise SymmetryError(f"there is no program {str(renamed)!r} beside {str(name)!r}")
         return renamed
 
     def step(self, step: Any) -> Any:

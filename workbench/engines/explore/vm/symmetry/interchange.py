@@ -9,34 +9,19 @@ and where it finds a difference, fewer vCPUs are taken for alike, or none. Why i
 from __future__ import annotations
 
 import itertools
-from collections import Counter
-from collections.abc import Hashable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
 from math import factorial
-from typing import TYPE_CHECKING, Any
 
-from workbench.checking.environment import EVENT, program_name, vcpu_slot
-from workbench.core.event_steps import Each, Enter, Init, KernelGone, Reassign, Start, Stop, Wait, WaitAll
+from workbench.core.slots import EVENT, ProgramName, vcpu_slot
 from workbench.core.step_text import step_text
-from workbench.core.steps import Program as Steps
 from workbench.engines.explore.model import Model, Program, Symmetry
-from workbench.engines.explore.vm.symmetry.exchange import VCPU_IN_NAME, Exchange
+from workbench.engines.explore.vm.model import MachineModel
+from workbench.engines.explore.vm.symmetry.exchange import Exchange
 from workbench.engines.explore.vm.symmetry.naming import Naming
 from workbench.engines.explore.vm.variables import PAUSED, AnyNames
 
-if TYPE_CHECKING:
-    from workbench.engines.explore.vm.model import MachineModel
-
 #: More are not exchanged: each state is renamed in every way, and there are 719 for six.
 MOST = 5
-
-
-@dataclass
-class Merging:
-    """Which vCPUs were taken for interchangeable, none if fewer than two; and why others were not."""
-
-    cpus: tuple[int, ...] = ()
-    reasons: list[str] = field(default_factory=list)
 
 
 class Interchange:
@@ -90,75 +75,12 @@ class Interchange:
                         to.variable(name)
 
 
-# -- who can be exchanged -------------------------------------------------------------------------------------
-
-
-class Marks:
-    """What sets vCPUs of one machine apart, as far as the steps of its event tell."""
-
-    def __init__(self, vcpus: int) -> None:
-        self.cpus = range(vcpus)
-        self._found: dict[tuple[Hashable, ...], str] = {}
-
-    def note(self, text: str, marks: tuple[Hashable, ...]) -> None:
-        """Note what distinguishes vCPUs (a mark for each, equal if they are treated alike) and what says so."""
-        if len(set(marks)) > 1:
-            self._found.setdefault(marks, text)
-
-    def noting(self, strike: Steps) -> Steps:
-        """Return an event's steps, and note on the way which vCPUs they name."""
-        answer: Any = None
-        while True:
-            try:
-                step = strike.send(answer)
-            except StopIteration:
-                return
-            self.note(_text(step), tuple(_mark(step, cpu) for cpu in self.cpus))
-            answer = yield step
-
-    def alike(self) -> tuple[tuple[int, ...], list[str]]:
-        """Return the largest set of vCPUs that nothing sets apart, and for each of the others what does."""
-        described = {cpu: tuple(marks[cpu] for marks in self._found) for cpu in self.cpus}
-        most, _ = Counter(described.values()).most_common(1)[0]
-        alike, reasons = tuple(cpu for cpu in self.cpus if described[cpu] == most), []
-        for cpu, own in described.items():
-            if own != most:
-                differs = next(n for n, (one, other) in enumerate(zip(own, most, strict=True)) if one != other)
-                reasons.append(f"vCPU {cpu} is not treated like vCPU {alike[0]}: {list(self._found.values())[differs]}")
-        return alike, reasons
-
-
-def _text(step: Any) -> str:
-    """Return one line for a step of an event's strike, in which programs are not yet known by a name."""
-    if isinstance(step, Start):
-        return f"start {program_name(step)}"
-    return " or ".join(map(_text, step.next_steps())) if isinstance(step, Each) else step_text(step)
-
-
-def _mark(step: Any, cpu: int) -> Hashable:
-    """What a step says of a vCPU, without its name."""
-    if isinstance(step, Start):
-        return step.cpu == cpu and _started(step)
-    if isinstance(step, Wait | Stop | Enter | Init):
-        return step.cpu == cpu
-    if isinstance(step, WaitAll | KernelGone):
-        return cpu in step.cpus
-    if isinstance(step, Reassign):
-        return tuple(sorted((unit.generation, unit.what) for unit in step.units if unit.cpu == cpu))
-    if isinstance(step, Each):
-        return tuple(tuple((type(own), _mark(own, cpu)) for own in turn) for turn in step.turns if turn[0].cpu == cpu)
-    return None
-
-
-def _started(start: Start) -> str:
-    return VCPU_IN_NAME.sub("", program_name(start))
-
-
 def attempts(machine: MachineModel) -> Iterator[tuple[int, ...]]:
     """Yield sets of vCPUs that may be interchangeable, the most promising first, and note why others are not."""
     marks, scenario = machine.marks, machine.scenario
     slots = machine.model().slots
-    began = tuple(VCPU_IN_NAME.sub("", slots[vcpu_slot(cpu)] or "") for cpu in range(scenario.vcpus))
+    programs = (slots[vcpu_slot(cpu)] for cpu in range(scenario.vcpus))
+    began = tuple(program.without_cpu if isinstance(program, ProgramName) else None for program in programs)
     marks.note("before the event, they run different programs", began)
     wide = [feature.name for feature in scenario.supported() if feature.scope == "vm"]
     if wide:

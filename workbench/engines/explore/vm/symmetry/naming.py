@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from workbench.core.event_steps import Pause, Resume
+from workbench.core.relay import relayed
 from workbench.core.steps import Program
 from workbench.engines.explore.symmetry.representatives import SymmetryError
 from workbench.engines.explore.vm.symmetry.exchange import Exchange
@@ -48,27 +49,24 @@ class Naming:
 
     def under_any_names(self, event: Program) -> Program:
         """Return the event's program with a choice of names at each Pause, which holds until Resume."""
-        answer: Any = None
         to: Exchange | None = None
         back: Exchange | None = None
-        while True:
-            try:
-                step = event.send(answer)
-            except StopIteration:
-                return
-            answer = None
+
+        def renamed(step: Any) -> Program:
+            nonlocal to, back
             if type(step) is Pause:
                 mapping = mapping_of((yield self.choice), self.members)
                 to, back = self.exchange(mapping), self.exchange({new: old for old, new in mapping.items()})
-                del mapping
-            elif to is None or back is None:
-                answer = yield step
-            else:
-                renamed = to.step(step)
-                answer = back.answer(renamed, (yield renamed))
-                del renamed
-                if type(step) is Resume:
-                    to = back = None
+                return None
+            if to is None or back is None:
+                return (yield step)
+            other = to.step(step)
+            answer = back.answer(other, (yield other))
+            if type(step) is Resume:
+                to = back = None
+            return answer
+
+        return relayed(event, renamed)
 
     def home(self, steps: Sequence[Any]) -> dict[int, int] | None:
         """Return how a trace must be renamed so that its section has the proper names; None if it has.

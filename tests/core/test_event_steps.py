@@ -4,6 +4,7 @@ import pytest
 
 from workbench.checking.environment import event_program, program_name
 from workbench.core.event_steps import Begin, Each, Enter, OnHost, Pause, Start, Stop, Wait, WaitAll, each, in_order
+from workbench.core.slots import ProgramName
 from workbench.errors import WorkbenchError
 
 
@@ -16,7 +17,7 @@ def begun(start):
     return Begin(start.cpu, program_name(start))
 
 
-def strike():
+def steps():
     answer = yield Pause()
     assert answer == "paused"
     assert (yield each(range(3), Wait, Enter)) is None
@@ -26,7 +27,7 @@ def strike():
 
 
 def test_in_one_order_every_turn_is_whole():
-    program = in_order(strike())
+    program = in_order(steps())
     assert next(program) == Pause()
     taken = [program.send("paused"), *program]
     assert taken == [
@@ -39,7 +40,7 @@ def test_in_one_order_every_turn_is_whole():
 
 
 def test_in_any_order_what_was_taken_is_not_offered_again():
-    program = event_program(None, strike(), begun)
+    program = event_program(None, steps(), begun)
     next(program)
     left = program.send("paused")
     assert left.next_steps() == (Wait(0), Wait(1), Wait(2))
@@ -49,7 +50,8 @@ def test_in_any_order_what_was_taken_is_not_offered_again():
     assert left == Each(((Wait(0), Enter(0)), (Wait(2), Enter(2))))
     program.send(Wait(0))
     assert program.send(Enter(0)) == Wait(2)  # no choice is left
-    assert [program.send(None) for _ in range(4)] == [Enter(2), WaitAll((0, 2)), Begin(1, "idle on vCPU 1"), Stop(1)]
+    begin = Begin(1, ProgramName("idle", (), None, 1, 0))
+    assert [program.send(None) for _ in range(4)] == [Enter(2), WaitAll((0, 2)), begin, Stop(1)]
 
 
 @pytest.mark.parametrize(

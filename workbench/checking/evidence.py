@@ -1,0 +1,51 @@
+"""What became of an area, found out on any machine that runs one schedule: simulated or real."""
+
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping
+from typing import Any
+
+from workbench.core.address_map import Unit
+from workbench.core.contracts import Feature, Protocol
+from workbench.core.scenario import Evidence, Scenario, asked, believes
+
+#: Payloads that the host may write without being asked again, so that a wrong address is a danger at any time.
+WRITES_ANY_TIME = ("entry", "request", "event")
+
+
+def evidence(
+    protocol: Protocol,
+    owner: int,
+    feature: Feature,
+    *,
+    notes: Mapping[Hashable, Any],
+    held: Mapping[Hashable, Any],
+    ever: Mapping[Hashable, Any],
+    arrives: Callable[[int], bool],
+    strays: bool,
+) -> Evidence:
+    """Return what is known of one area now.
+
+    ``held`` is what the host remembers, ``ever`` the last value of every entry that it ever had; ``arrives(gpa)``
+    tells whether the host's writes to an area there would arrive; ``strays`` that they hit others' memory.
+    """
+    if not protocol.supports(feature):
+        return Evidence(False, None, None, None, False, False, False)
+    believed = notes.get(believes(owner, feature.name))
+    where = 0 if believed is None else believed
+    live = protocol.serving(held, owner, feature, where)
+    if feature.is_value and believed is None:
+        live = None  # a register at its default value is not a registration
+    reached = live is not None and (feature.is_value or arrives(live))
+    was_live = protocol.serving(ever, owner, feature, where) is not None
+    return Evidence(True, notes.get(asked(owner, feature.name)), believed, live, reached, was_live, strays)
+
+
+def in_others_memory(
+    scenario: Scenario, held: Mapping[Hashable, Any], cpu: int, reassigned: Collection[Unit]
+) -> Iterator[tuple[int, str]]:
+    """Yield (owner, feature) of areas that the host may write for ``cpu`` at any time, and that are somebody else's."""
+    for feature in scenario.supported():
+        if feature.update_when in WRITES_ANY_TIME:
+            gpa = scenario.protocol.serving(held, cpu, feature, 0)
+            unit = None if gpa is None else scenario.addresses.unit_at(gpa)
+            if unit is not None and unit in reassigned:
+                yield unit.cpu, unit.what

@@ -1,0 +1,168 @@
+"""What each step of a lifecycle event does to a machine, and when it can be taken. There is one such function.
+
+It is for steps on the whole machine what ``workbench.core.transition`` is for the steps of programs: engines bring a
+:class:`MachineWorld` and the schedule, and no engine has a rule of its own. The rules kept here:
+
+* An interrupt, INIT or the end of a kernel reaches a vCPU between two guest instructions, never inside a handler.
+* A host that does not know the protocol delivers nothing at an entry and resets nothing at INIT.
+* Another host remembers nothing; the vCPUs' records change with it.
+* With a kernel go its programs and its notes; the notes of the VM go with vCPU 0's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import Any, NamedTuple, Protocol
+
+from workbench.core.address_map import Unit
+from workbench.core.event_steps import (
+    AddMemslot,
+    Begin,
+    DeleteMemslot,
+    Enter,
+    Init,
+    KernelGone,
+    MoveMemslot,
+    NewHost,
+    OnHost,
+    Pause,
+    Reassign,
+    Resume,
+    Start,
+    Stop,
+    Wait,
+    WaitAll,
+)
+from workbench.core.host_state import VM, Key
+from workbench.core.vcpu import Vcpu
+from workbench.errors import WorkbenchError
+
+
+class NotNow(NamedTuple):
+    """The answer to a step that cannot be taken in this state: the event waits. ``why`` is half a sentence."""
+
+    why: str
+
+
+class MachineWorld(Protocol):
+    """What a step of an event acts on. In an engine without interleaving nothing is ever under way."""
+
+    def cpus(self) -> Iterable[int]: ...
+    def at_boundary(self, cpu: int) -> bool: ...  # between two guest instructions, or halted; no update under way
+    def has_finished(self, cpu: int) -> bool: ...  # the vCPU runs no program
+    def begin(self, step: Any) -> None: ...  # Start, or Begin: the vCPU leaves what it runs and starts this program
+    def halt(self, cpu: int, *, for_good: bool) -> None: ...  # the vCPU leaves what it runs
+    def enter(self, cpu: int) -> None: ...  # the host delivers what is due
+    def reset(self, cpu: int) -> Any: ...  # INIT of a host that knows the protocol
+    def pause(self) -> None: ...
+    def resume(self) -> None: ...
+    def on_host(self, step: OnHost) -> Any: ...  # the VMM runs a host program
+    def leave_host(self) -> None: ...  # what the host remembers is gone
+    def record(self, cpu: int) -> Vcpu: ...
+    def set_record(self, cpu: int, record: Vcpu) -> None: ...
+    def arrive(self) -> None: ...  # the machine, with its records, is on the other host
+    def add_memslot(self, gpa: int, size: int, readonly: bool) -> None: ...
+    def delete_memslot(self, gpa: int) -> None: ...
+    def move_memslot(self, gpa: int, to: int) -> None: ...
+    def reassign(self, unit: Unit) -> None: ...  # the unit's memory is somebody else's
+    def guest_notes(self) -> Iterable[Key]: ...  # all notes about the guest that may have a value
+    def note(self, key: Key, value: Any) -> None: ...
+
+
+def _not_at_boundary(cpu: int) -> NotNow:
+    return NotNow(f"vCPU {cpu} is not at an instruction boundary of its guest")
+
+
+def _start(world: MachineWorld, step: Start | Begin) -> Any:
+    return world.begin(step) if world.at_boundary(step.cpu) else _not_at_boundary(step.cpu)
+
+
+def _wait(world: MachineWorld, step: Wait) -> Any:
+    return None if world.has_finished(step.cpu) else NotNow(f"vCPU {step.cpu} has not finished")
+
+
+def _wait_all(world: MachineWorld, step: WaitAll) -> Any:
+    return next((NotNow(f"vCPU {cpu} has not finished") for cpu in step.cpus if not world.has_finished(cpu)), None)
+
+
+def _stop(world: MachineWorld, step: Stop) -> Any:
+    return world.halt(step.cpu, for_good=True) if world.at_boundary(step.cpu) else _not_at_boundary(step.cpu)
+
+
+def _enter(world: MachineWorld, step: Enter) -> Any:
+    if not world.record(step.cpu).host.knows_protocol:
+        return None
+    return world.enter(step.cpu) if world.at_boundary(step.cpu) else _not_at_boundary(step.cpu)
+
+
+def _init(world: MachineWorld, step: Init) -> Any:
+    if not world.at_boundary(step.cpu):
+        return _not_at_boundary(step.cpu)
+    world.halt(step.cpu, for_good=False)
+    return world.reset(step.cpu)
+
+
+def _pause(world: MachineWorld, step: Pause) -> Any:
+    for cpu in world.cpus():
+        if not world.at_boundary(cpu):
+            return _not_at_boundary(cpu)
+    return world.pause()
+
+
+def _new_host(world: MachineWorld, step: NewHost) -> None:
+    world.leave_host()
+    for cpu in world.cpus():
+        before = world.record(cpu)
+        world.set_record(cpu, before.but(host=replace(before.host, **dict(step.changes))))
+    world.arrive()
+
+
+def _reassign(world: MachineWorld, step: Reassign) -> None:
+    for unit in step.units:
+        world.reassign(unit)
+
+
+def _kernel_gone(world: MachineWorld, step: KernelGone) -> Any:
+    for cpu in step.cpus:
+        if not world.at_boundary(cpu):
+            return _not_at_boundary(cpu)
+    for cpu in step.cpus:
+        world.halt(cpu, for_good=False)
+    gone = {*step.cpus, VM} if 0 in step.cpus else set(step.cpus)
+    for key in list(world.guest_notes()):
+        if key.cpu in gone:
+            world.note(key, None)
+    return None
+
+
+_HAPPEN: dict[type, Callable[[Any, Any], Any]] = {
+    Start: _start,
+    Begin: _start,
+    Wait: _wait,
+    WaitAll: _wait_all,
+    Stop: _stop,
+    Enter: _enter,
+    Init: _init,
+    Pause: _pause,
+    Resume: lambda world, step: world.resume(),
+    NewHost: _new_host,
+    OnHost: lambda world, step: world.on_host(step),
+    AddMemslot: lambda world, step: world.add_memslot(step.gpa, step.size, step.readonly),
+    DeleteMemslot: lambda world, step: world.delete_memslot(step.gpa),
+    MoveMemslot: lambda world, step: world.move_memslot(step.gpa, step.to),
+    Reassign: _reassign,
+    KernelGone: _kernel_gone,
+}
+
+
+def perform_on_machine(world: MachineWorld, step: Any) -> Any:
+    """Do one step of a lifecycle event and return its answer; NotNow if it cannot be taken in this state.
+
+    Raises WorkbenchError for something that is not a step of an event.
+    """
+    action = _HAPPEN.get(type(step))
+    if action is None:
+        known = ", ".join(kind.__name__ for kind in _HAPPEN if kind is not Begin)
+        raise WorkbenchError(f"a lifecycle event yielded {step!r}, which is not one of its steps: {known}")
+    return action(world, step)

@@ -1,0 +1,86 @@
+"""A machine in the explorer: what is known of its memory, entries and programs, and what a view of its state shows."""
+
+from collections.abc import Hashable, Iterator
+from typing import Any
+
+from workbench.checking.environment import EnvironmentAction, entry, guest_program, program_name
+from workbench.checking.ghosts import GHOST_KINDS, Watch
+from workbench.core.event_steps import Start
+from workbench.core.host_state import Key
+from workbench.core.scenario import Event, Scenario
+from workbench.core.slots import EVENT, ProgramName, entry_slot, vcpu_slot
+from workbench.engines.explore.model import Name, Program
+from workbench.engines.explore.view import View
+from workbench.engines.explore.vm.cells import MemoryCell, MemoryCells
+from workbench.engines.explore.vm.variables import PAUSED, in_guest
+from workbench.engines.explore.vm.world import watch_of
+from workbench.errors import WorkbenchError
+
+
+class ExploredMachine:
+    """A scenario adapted by an event, with what has been learnt of it so far."""
+
+    def __init__(self, scenario: Scenario, event: Event) -> None:
+        self.scenario = event.adapt(scenario)
+        self.protocol = self.scenario.protocol
+        self.event = event
+        self.cells = MemoryCells()
+        self.met: dict[Hashable, None] = {}  #: further variables, met on the way; declared from then on
+        self.programs: dict[Name, Program] = {}
+        self._starts: dict[ProgramName, Any] = {}
+
+    # -- programs --------------------------------------------------------------------------------------
+
+    def guest_program(self, start: Start) -> ProgramName:
+        """Return the name of the program that a Start step means, making it known if it is new."""
+        name = program_name(start)
+        known = self._starts.setdefault(name, _identity(start))
+        if known != _identity(start):
+            raise WorkbenchError(f"event {self.event.name} starts two different programs called {str(name)!r}")
+        self.programs.setdefault(name, Program(name, lambda: guest_program(self.scenario, start)))
+        return name
+
+    def action_program(self, action: EnvironmentAction) -> EnvironmentAction:
+        """Return the name of an action's program, which is the action itself, making it known if it is new."""
+        self.programs.setdefault(action, Program(action, lambda: action.program(self.scenario)))
+        return action
+
+    def entry_program(self, cpu: int) -> EnvironmentAction:
+        """Return the name of the program that delivers what is due when ``cpu`` enters the guest."""
+        return self.action_program(entry(cpu))
+
+    # -- what a view of one state shows ------------------------------------------------------------------
+
+    def at_boundary(self, view: View, cpu: int) -> bool:
+        """Tell whether vCPU ``cpu`` stands at an instruction boundary of its guest, or is halted (and still loaded)."""
+        return view.idle(entry_slot(cpu)) and in_guest(view.label(vcpu_slot(cpu)))
+
+    def at_rest(self, view: View) -> bool:
+        """Tell whether nothing is going on: no program runs, no update is on its way."""
+        if not view.idle(EVENT) or view[PAUSED]:
+            return False
+        cpus = range(self.scenario.vcpus)
+        return all(view.idle(vcpu_slot(cpu)) and view.idle(entry_slot(cpu)) for cpu in cpus)
+
+    def memory_in(self, gpa: int, size: int) -> tuple[MemoryCell, ...]:
+        """Return the known pieces of memory in a range."""
+        return self.cells.within(gpa, size)
+
+    def held(self, view: View) -> Iterator[tuple[Key, Any]]:
+        """Yield what the host remembers, derived entries included."""
+        for name in self.cells.names:
+            if isinstance(name, Key) and name.kind not in GHOST_KINDS:
+                value = view[name]
+                if value is not None:
+                    yield name, value
+
+    def watch(self, view: View) -> Watch:
+        """Return the keeper of ghosts for one atomic step."""
+        return watch_of(self.scenario, view)
+
+
+def _identity(start: Start) -> Any:
+    """What a program is, comparable by value: bound methods of equal objects are the same program."""
+    function: Any = getattr(start.program, "function", start.program)
+    owner = getattr(function, "__self__", None)
+    return getattr(function, "__func__", function), owner, getattr(start.program, "arguments", ())
