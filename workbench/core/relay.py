@@ -22,6 +22,8 @@ def relayed(program: Program, pass_on: Callable[[Any], Program]) -> Program:
             step = program.send(answer)
         except StopIteration as stop:
             return stop.value
+        # What was answered before must not tell apart two positions that are otherwise equal (explore/positions).
+        answer = None
         answer = yield from pass_on(step)
 
 
