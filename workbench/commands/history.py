@@ -143,16 +143,17 @@ def _trace(outcome: Outcome) -> Table:
 # -- Markdown -----------------------------------------------------------------------------------------------
 
 _PREAMBLE = """\
-# History as oracle
+# Real bugs as a test of the explorer
 
 Written by `workbench history --format markdown --output docs/history.md`; a test compares.
 
-Real bugs in the ways in which guests share memory with hypervisors. Each is modelled as it was, under the event in
-which it showed itself: the explorer must find the failure that really happened, in some interleaving. Modelled as
-fixed, that failure must not exist in any interleaving, and something must still register.
+These are real bugs of memory shared between guests and hypervisors. Each is modelled as it was, under the event that
+exposed it: the explorer must find the failure that really happened in some interleaving. Modelled as fixed, that
+failure must not occur in any interleaving, and something must still register. Failures have codes such as F01; their
+names are listed under [Failures](#failures).
 
-The variants are in `workbench/history/broken/`, one small file each; their numbered clauses say what differs from the
-design they vary, and the mitigations are the fixes. A model reproduces the mechanism of a bug, not its code.
+The models are in `workbench/history/broken/`, one small file each; their numbered clauses say how they differ from the
+design they are derived from, and the mitigations are the fixes. A model has the mechanism of a bug, not its code.
 """
 
 

@@ -12,19 +12,19 @@ BUGS: dict[str, str] = {
     "B4": "the guest's path validates, the restore path does not",
     "B5": "the restore path validates, the guest's path does not",
     "B6": "success returned, nothing registered",
-    "B7": "a registration in no migration interface",
+    "B7": "a registration that no migration interface carries",
     "B8": "restore replays a side effect",
     "B9": "restore depends on the order of areas",
     "B10": "memory written after kexec, crash, hibernation",
     "B11": "other CPUs' areas cannot be revoked in a panic",
     "B12": "registered once, no undo",
     "B13": "wrong sentinel for off",
-    "B14": "a size compared with one's own sizeof",
+    "B14": "a size compared with the host's own sizeof",
     "B15": "a virtual address registered",
     "B16": "a feature offered, its call refused",
-    "B17": "a bad address: fault here, silence there",
+    "B17": "a bad address: a fault in one interface, silence in another",
     "B18": "the caller ignores the result",
-    "B19": "a result in memory: the buffer stays the host's after a timeout",
+    "B19": "a result in memory: after a timeout the buffer still belongs to the host",
     "B20": "the host writes before the guest has shared the page",
     "B21": "two areas stacked on one page",
     "B22": "an index out of range",
@@ -51,10 +51,10 @@ BUGS: dict[str, str] = {
 }
 
 LEFT_OUT: dict[str, str] = {
-    "K10": "no fault of a registration: the payload was right and its moment was wrong. It takes an instruction that "
-    "is emulated half, and a TLB; the model has steps and no translations.",
-    "K16": "a write from an ioctl that runs for no vCPU, while the dirty ring wants one. The model's dirty log belongs "
-    "to the machine, and every step is some vCPU's.",
+    "K10": "not a bug of a registration: the payload was right but written at the wrong moment. It needs a "
+    "half-emulated instruction and a TLB; the model has steps and no address translation.",
+    "K16": "an ioctl writes guest memory outside any vCPU, but the dirty ring needs a vCPU. The model's dirty log "
+    "belongs to the machine, and every step belongs to a vCPU.",
     "K17": "no registration: the value went to a register of the processor, not of KVM, and crashed the host there.",
     "K18": "no shared memory and no registration; it is in the list because its CVE is often cited beside the others.",
 }

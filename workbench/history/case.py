@@ -13,7 +13,7 @@ READ, SECONDARY, INFERRED = "read", "secondary", "inferred"
 EVIDENCE = {
     READ: "source, advisory or commit message read",
     SECONDARY: "a posted patch, a review, an excerpt or a title",
-    INFERRED: "concluded from source that was read; nobody else was found saying it",
+    INFERRED: "concluded from source that was read; no other source was found that says it",
 }
 
 

@@ -50,7 +50,7 @@ KVM_CASES = (
     Case(
         "clock-page-removed",
         ("B2", "K2"),
-        "the clock's page is pinned; its memslot goes, the host writes on",
+        "the clock's page stays pinned after its memslot is deleted; the host still writes to it",
         f"CVE-2013-1797 ({ADVISORY})",
         READ,
         Design(PinnedClock, EVENTS["memslot-unplug"], CLOCK),
@@ -61,7 +61,7 @@ KVM_CASES = (
     Case(
         "index-unchecked",
         ("B22", "K3"),
-        "an index behind the table reaches the host's own memory",
+        "an index beyond the table reaches the host's own memory",
         f"CVE-2013-1798 ({ADVISORY}), there in the I/O APIC",
         READ,
         Design(Indexed, UnknownIndex(), STEAL),
@@ -94,7 +94,7 @@ KVM_CASES = (
     Case(
         "lost-flush",
         ("K6",),
-        "a TLB flush is asked for while the host clears the byte",
+        "a TLB flush that is requested while the host clears the byte is lost",
         "CVE-2019-3016",
         READ,
         Design(FlushBit, RemoteFlush(), STEAL, vcpus=2, updates=0),
@@ -116,7 +116,7 @@ KVM_CASES = (
     Case(
         "steal-time-old-address",
         ("K8",),
-        "the new kernel registers, the host goes on at the old kernel's address",
+        "the new kernel registers, but the host still writes at the old kernel's address",
         "901d3765fa80 (2022)",
         READ,
         Design(AddressCache, EVENTS["kexec"], STEAL),
@@ -127,7 +127,7 @@ KVM_CASES = (
     Case(
         "preempted-old-address",
         ("K9",),
-        "preempted is written where the old kernel's steal time was",
+        "the byte preempted is written where the old kernel's steal time was",
         '"KVM: x86: do not report preemption if the steal time cache is stale"',
         SECONDARY,
         Design(PreemptedCache, EVENTS["kexec"], STEAL),
@@ -138,7 +138,7 @@ KVM_CASES = (
     Case(
         "refused-eoi-kept",
         ("K11",),
-        "PV_EOI_EN: #GP, and the refused address stays in the register",
+        "PV_EOI_EN: the write takes #GP, but the refused address stays in the register",
         "afd67ee3cbbd (5.16)",
         READ,
         Design(KeptEoi, BadBase(), EOI),
@@ -149,7 +149,7 @@ KVM_CASES = (
     Case(
         "refused-async-pf-kept",
         ("K12",),
-        "ASYNC_PF_EN: #GP, and the refused address stays in the register",
+        "ASYNC_PF_EN: the write takes #GP, but the refused address stays in the register",
         "syzbot bc0e18379a290e5edfe4 (2025); Linux 6.12",
         READ,
         Design(PerFeature, BadBase(), ASYNC),
@@ -160,18 +160,18 @@ KVM_CASES = (
     Case(
         "refused-async-pf-restored",
         ("K12",),
-        "the refused value is carried and refused again: what follows it in the list is lost",
+        "a migration carries the refused value, which is refused again; the registers after it in the list are lost",
         "syzbot bc0e18379a290e5edfe4 (2025); Linux 6.12, and KVM_SET_MSRS in api.rst",
         READ,
         Design(PerFeature, BadBaseThenMigration(), STEAL + ASYNC),
         ("F02", "F09"),
         Design(PerFeature, BadBaseThenMigration(), STEAL + ASYNC, fixes=("order-free-restore",)),
-        "none made; this project's: the VMM goes on behind a refused entry",
+        "none made; this project's: the VMM continues after a refused entry",
     ),
     Case(
         "hibernation-boot-cpu",
         ("B10", "K13"),
-        "the boot CPU's areas outlive the kernel that reads the image",
+        "hibernation: the boot CPU's areas outlive the kernel that reads the image",
         "8b79feffeca2 (5.13)",
         READ,
         Design(PerFeature, Hibernation(boot_cpu_revokes=False), STEAL, vcpus=2, updates=0),
@@ -204,7 +204,7 @@ KVM_CASES = (
     Case(
         "hidden-clock",
         ("K14",),
-        "the VMM writes back the 0 it has read and is refused",
+        "the VMM reads 0 from a hidden register, and writing that 0 back is refused",
         "5bb9ac186512 (2026)",
         READ,
         Design(HiddenClock, MigrateHiddenClock(), STEAL),
@@ -226,7 +226,7 @@ KVM_CASES = (
     Case(
         "ghcb-double-fetch",
         ("K15",),
-        "the exit code changes between two reads",
+        "the exit code in the GHCB changes between two reads by the host",
         "CVE-2023-4155; introduced by 291bd20d5d88",
         READ,
         Design(Ghcb, EVENTS["descriptor-race"], (JumpTable(),), vcpus=2),
@@ -237,7 +237,7 @@ KVM_CASES = (
     Case(
         "clock-crossing-old-live",
         ("K19",),
-        "SYSTEM_TIME moves to where it crosses a page; the old area stays live",
+        "SYSTEM_TIME moves to an address at which it crosses a page; the old area stays live",
         "Linux 6.12 virt/kvm/pfncache.c (__kvm_gpc_activate), measured on 6.18",
         READ,
         Design(PerFeature, EVENTS["double-registration-crossing"], CLOCK),

@@ -36,7 +36,7 @@ OTHER_CASES = (
     Case(
         "riscv-restore-unchecked",
         ("B4",),
-        "RISC-V: a restore takes an address that the call refuses",
+        "RISC-V: a restore accepts an address that the call refuses",
         "fa9681ed5c6a (2026)",
         SECONDARY,
         Design(SbiStealTime, ChangedStream(), STEAL),
@@ -47,18 +47,18 @@ OTHER_CASES = (
     Case(
         "loongarch-call-unchecked",
         ("B5",),
-        "LoongArch: the call takes an address that the restore refuses",
+        "LoongArch: the call accepts an address that the restore refuses",
         "Linux 6.12 arch/loongarch/kvm/exit.c, vcpu.c",
         READ,
         Design(Notify, BadBaseThenMigration(), STEAL),
         ("F02",),
         Design(Notify, BadBaseThenMigration(), STEAL, fixes=("check-in-call", "look-at-answer")),
-        "none known; this project's: the call checks, the guest looks",
+        "none known; this project's: the call checks the address, the guest checks the result",
     ),
     Case(
         "riscv-false-success",
         ("B6",),
-        "RV32: a misplaced goto, and the call succeeds without registering",
+        "RV32: because of a misplaced goto the call succeeds without registering",
         "aa35bcf2e762 (2026)",
         SECONDARY,
         Design(PmuSnapshot, HighMemory(), SNAPSHOT),
@@ -113,18 +113,18 @@ OTHER_CASES = (
     Case(
         "xen-no-undo",
         ("B12",),
-        "Xen: vcpu_info cannot be given back; kexec leaves it written",
+        "Xen: vcpu_info cannot be revoked; after kexec the host still writes it",
         "Xen public/vcpu.h; Linux arch/x86/xen/enlighten_hvm.c",
         READ,
         Design(VcpuInfo, EVENTS["kexec"], INFO),
         ("F01",),
         Design(VcpuInfo, RevokedForAll(reuses_memory=True), INFO),
-        "Linux ends kexec in SHUTDOWN_soft_reset, which forgets it",
+        "Linux ends kexec in SHUTDOWN_soft_reset, which revokes it",
     ),
     Case(
         "rustsbi-sentinel",
         ("B13",),
-        "RustSBI: the guest's all-ones means nothing, the area stays live",
+        "RustSBI: the guest writes all-ones for off, the host ignores it, the area stays live",
         "RustSBI pull request 255",
         SECONDARY,
         Design(RustSbi, EVENTS["kexec"], STEAL),
@@ -135,7 +135,7 @@ OTHER_CASES = (
     Case(
         "papr-sizeof",
         ("B14",),
-        "POWER: 640 bytes are legal, 1024 are demanded; nothing registers",
+        "POWER: 640 bytes are legal, the host demands 1024; nothing registers",
         "Linux arch/powerpc/include/asm/lppaca.h (KVM before 4.14)",
         READ,
         Design(RegisterVpa, EVENTS["boot"], VPA),
@@ -157,7 +157,7 @@ OTHER_CASES = (
     Case(
         "xen-offered-refused",
         ("B16",),
-        "Xen on Arm: runstate by gpa is offered, and the call unknown",
+        "Xen on Arm: runstate by gpa is offered, but the call is unknown",
         "Xen xen/arch/arm/domain.c (do_vcpu_op), common/kernel.c",
         INFERRED,
         Design(RunstatePhysical, EVENTS["boot"], STEAL),
@@ -168,7 +168,7 @@ OTHER_CASES = (
     Case(
         "hyperv-silent-tsc",
         ("B17",),
-        "Hyper-V: the TSC page takes an address without memory",
+        "Hyper-V: the TSC page accepts an address without memory",
         "Hyper-V TLFS 12.7.1, as propolis cites it",
         READ,
         Design(Synic, BadBase(), TSC),
@@ -179,7 +179,7 @@ OTHER_CASES = (
     Case(
         "loongarch-unheard",
         ("B18",),
-        "LoongArch: the guest does not look at the answer",
+        "LoongArch: the guest does not check the result",
         "Linux 6.12 arch/loongarch/kernel/paravirt.c",
         READ,
         Design(Notify, EVENTS["hostile-bad-base"], STEAL, vcpus=2, fixes=("check-in-call",)),
@@ -187,12 +187,12 @@ OTHER_CASES = (
         Design(
             Notify, EVENTS["hostile-bad-base"], STEAL, vcpus=2, fixes=("check-in-call", "look-at-answer")
         ),
-        "none known; this project's: it looks",
+        "none known; this project's: it checks the result",
     ),
     Case(
         "tdx-late-answer",
         ("B19",),
-        "TDX: the answer comes into a buffer that the guest has reused",
+        "TDX: a late answer is written to a buffer that the guest has reused",
         "Linux 6.12 drivers/virt/coco/tdx-guest",
         READ,
         Design(GetQuote, TimedOut(gives_back=True), (Quote(),)),
@@ -225,7 +225,7 @@ OTHER_CASES = (
     Case(
         "arm-unmapped-reader",
         ("B23",),
-        "Arm: hot-unplug unmaps stolen time under a reader",
+        "Arm: hot-unplug unmaps stolen time while another CPU reads it",
         "19bef63f951e (2022)",
         SECONDARY,
         Design(PvTime, UnmapWhileReading(grace=False), STOLEN, vcpus=2),
