@@ -19,4 +19,11 @@ class LayoutError(WorkbenchError):
 
 
 class EngineError(WorkbenchError):
-    """An engine cannot do what was asked of it here; the message says why and what would help."""
+    """An engine cannot do what was asked of it here; the message says why and what would help.
+
+    ``reason`` is the message without the name of the ``engine`` in front of it.
+    """
+
+    def __init__(self, reason: str, engine: str = "") -> None:
+        super().__init__(f"{engine}: {reason}" if engine else reason)
+        self.reason = reason

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from workbench.commands import _options
 
 if TYPE_CHECKING:
-    from workbench.history import Outcome
+    from workbench.history import CaseOutcome
     from workbench.present.text.table import Table
 
 
@@ -41,7 +41,7 @@ def run(args: argparse.Namespace) -> int:
     return 0 if all(outcome.reproduced for outcome in outcomes) else 1
 
 
-def _render(form: str, outcomes: Sequence[Outcome], *, is_all: bool) -> str:
+def _render(form: str, outcomes: Sequence[CaseOutcome], *, is_all: bool) -> str:
     from workbench.history.table import COLUMNS, left_out, record
 
     if form == "markdown":
@@ -61,7 +61,7 @@ def _render(form: str, outcomes: Sequence[Outcome], *, is_all: bool) -> str:
 # -- text -------------------------------------------------------------------------------------------------
 
 
-def _as_text(outcomes: Sequence[Outcome], is_all: bool) -> str:
+def _as_text(outcomes: Sequence[CaseOutcome], is_all: bool) -> str:
     from workbench.present.text.table import as_text
 
     tables = [_verdicts(outcomes, is_all), _meanings(outcomes)]
@@ -73,7 +73,7 @@ def _as_text(outcomes: Sequence[Outcome], is_all: bool) -> str:
     return "\n".join(map(as_text, tables))
 
 
-def _verdicts(outcomes: Sequence[Outcome], is_all: bool) -> Table:
+def _verdicts(outcomes: Sequence[CaseOutcome], is_all: bool) -> Table:
     from workbench.history.table import fixed_verdict, summary
     from workbench.present.text.table import Column, Table
 
@@ -102,7 +102,7 @@ def _verdicts(outcomes: Sequence[Outcome], is_all: bool) -> Table:
     return Table("bugs of history", columns, rows, labels=2, notes=notes)
 
 
-def _meanings(outcomes: Sequence[Outcome]) -> Table:
+def _meanings(outcomes: Sequence[CaseOutcome]) -> Table:
     from workbench.history import ASKED
     from workbench.present.text.table import Table
 
@@ -111,7 +111,7 @@ def _meanings(outcomes: Sequence[Outcome]) -> Table:
     return Table("failures", [], [], notes=notes)
 
 
-def _stories(outcomes: Sequence[Outcome]) -> Table:
+def _stories(outcomes: Sequence[CaseOutcome]) -> Table:
     from workbench.present.text.table import Table
 
     notes = [
@@ -130,7 +130,7 @@ def _left_out() -> Table:
     return Table("left out", [], [], notes=notes)
 
 
-def _trace(outcome: Outcome) -> Table:
+def _trace(outcome: CaseOutcome) -> Table:
     from workbench.present.text.table import Cell, Column, Table
 
     code = outcome.case.fails[0]
@@ -157,7 +157,7 @@ design they are derived from, and the mitigations are the fixes. A model has the
 """
 
 
-def _as_markdown(outcomes: Sequence[Outcome], is_all: bool) -> str:
+def _as_markdown(outcomes: Sequence[CaseOutcome], is_all: bool) -> str:
     from workbench.history import BUGS, EVIDENCE, LEFT_OUT
     from workbench.history.table import fixed_verdict, summary
     from workbench.present.text.table import Column, Table, as_markdown
@@ -189,7 +189,7 @@ def _as_markdown(outcomes: Sequence[Outcome], is_all: bool) -> str:
     return "\n".join(parts)
 
 
-def _codes(outcomes: Sequence[Outcome]) -> Table:
+def _codes(outcomes: Sequence[CaseOutcome]) -> Table:
     from workbench.history import ASKED
     from workbench.present.text.table import Column, Table
 

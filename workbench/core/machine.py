@@ -56,6 +56,7 @@ class Machine:
         self._start_ns = 1_000_000 + (seed * 7919) % 1_000_000
         self._ticks = 0
         self._kernel_exit = False  # KVM is handling an exit that it may still give to user space
+        self._was_mmio = False  # the last exit was a load or store outside of RAM
 
     # -- running programs ---------------------------------------------------------------------------
 
@@ -124,7 +125,8 @@ class Machine:
         counts = self.counts
         counts["exits"] += 1
         counts[step.cause + "_exits"] += 1
-        self._kernel_exit = step.cause != "mmio"
+        self._was_mmio = step.cause == "mmio"
+        self._kernel_exit = not self._was_mmio
         counts["kernel_exits" if self._kernel_exit else "user_exits"] += 1
         if self.trace is not None:
             kind = "kernel" if self._kernel_exit else "user"
@@ -157,7 +159,8 @@ class Machine:
 
     def _record_memory(self, cpu: int, side: Side, step: Load | Store, answer: Any) -> None:
         assert self.trace is not None
-        if side is GUEST and self.trace and self.trace[-1].cause == f"mmio {step.gpa:#x}":
+        if self._was_mmio:
+            self._was_mmio = False
             return  # recorded as the exit that it was; no guest memory was touched
         if isinstance(step, Load):
             cause, size = "load", size_of(step.what)

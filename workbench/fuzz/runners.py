@@ -31,22 +31,22 @@ class Answers(NamedTuple):
     error: str = ""  #: why there are fewer answers than operations
 
 
-class Machine(Target, Protocol):
+class ComparableTarget(Target, Protocol):
     """A Target that logs dirty pages."""
 
     def dirty_pages(self) -> frozenset[int]: ...
 
 
 #: Opens a machine with a dirty log.
-Open = Callable[[MachineSpec], Machine]
+Open = Callable[[MachineSpec], ComparableTarget]
 
 
 def opener(engine: Engine, protocol: Callable[[], contracts.Protocol]) -> Open:
     """Return what opens machines of ``engine`` with dirty logs, one after the other."""
 
-    def open_machine(spec: MachineSpec) -> Machine:
+    def open_machine(spec: MachineSpec) -> ComparableTarget:
         opened: Any = engine.open
-        machine: Machine = opened(spec, protocol(), log_dirty=True)
+        machine: ComparableTarget = opened(spec, protocol(), log_dirty=True)
         return machine
 
     return open_machine

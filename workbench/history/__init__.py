@@ -5,7 +5,7 @@ from workbench.history.bugs import BUGS, LEFT_OUT
 from workbench.history.case import EVIDENCE, Case, Design
 from workbench.history.cases_kvm import KVM_CASES
 from workbench.history.cases_others import OTHER_CASES
-from workbench.history.runner import ASKED, Outcome, explore_cases, explore_design, failing
+from workbench.history.runner import ASKED, CaseOutcome, explore_cases, explore_design, failing
 
 _ORDER = list(BUGS)
 
@@ -37,8 +37,8 @@ __all__ = [
     "EVIDENCE",
     "LEFT_OUT",
     "Case",
+    "CaseOutcome",
     "Design",
-    "Outcome",
     "choose",
     "explore_cases",
     "explore_design",

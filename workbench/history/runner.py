@@ -20,7 +20,7 @@ NOT_EMPTY = "S01"
 
 
 @dataclass(frozen=True)
-class Outcome:
+class CaseOutcome:
     """What the explorer said of a case."""
 
     case: Case
@@ -81,14 +81,14 @@ def explore_design(design: Design) -> Exploration:
 
 def explore_cases(
     cases: Sequence[Case], progress: Callable[[int, int], None] = lambda done, of: None
-) -> Iterator[Outcome]:
+) -> Iterator[CaseOutcome]:
     """Explore cases one after the other; ``progress`` gets how many are done, and of how many.
 
     Raises KeyboardInterrupt when the user stops one of them.
     """
     for number, case in enumerate(cases):
         progress(number, len(cases))
-        outcome = Outcome(case, explore_design(case.broken), explore_design(case.fixed))
+        outcome = CaseOutcome(case, explore_design(case.broken), explore_design(case.fixed))
         if outcome.broken.interrupted or outcome.fixed.interrupted:
             raise KeyboardInterrupt  # the explorer has ended that search; the user meant all of them
         yield outcome

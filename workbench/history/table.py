@@ -5,7 +5,7 @@ from typing import Any
 
 from workbench.engines.explore import HOLDS
 from workbench.history.bugs import BUGS, LEFT_OUT
-from workbench.history.runner import NOT_EMPTY, Outcome
+from workbench.history.runner import NOT_EMPTY, CaseOutcome
 
 COLUMNS = (
     "bugs", "case", "title", "reproduced", "fails", "also", "steps", "states", "broken", "event", "vcpus", "features",
@@ -13,7 +13,7 @@ COLUMNS = (
 )  # fmt: skip
 
 
-def record(outcome: Outcome) -> dict[str, Any]:
+def record(outcome: CaseOutcome) -> dict[str, Any]:
     """Return what is known of one case; ``steps`` is None where the failure is that something never happens."""
     case, broken, fixed = outcome.case, outcome.broken, outcome.fixed
     found = {
@@ -49,7 +49,7 @@ def left_out() -> list[dict[str, Any]]:
     return [{column: one.get(column) for column in COLUMNS} for one in found]
 
 
-def fixed_verdict(outcome: Outcome) -> str:
+def fixed_verdict(outcome: CaseOutcome) -> str:
     """Return HOLDS, the verdict of the first failure that does not hold, or EMPTY if nothing ever registers."""
     said = outcome.fixed.result.verdicts
     wrong = next((said[code] for code in outcome.case.fails if said[code] != HOLDS), None)
@@ -58,7 +58,7 @@ def fixed_verdict(outcome: Outcome) -> str:
     return HOLDS if said[NOT_EMPTY] == HOLDS else "EMPTY"
 
 
-def summary(outcomes: Iterable[Outcome], *, is_all: bool) -> str:
+def summary(outcomes: Iterable[CaseOutcome], *, is_all: bool) -> str:
     """Return "N of M bugs reproduced, in C cases; not: ...; left out: ...", over these cases, or over all bugs.
 
     A bug with several cases is reproduced when all of them are.

@@ -16,7 +16,7 @@ from workbench.engines.explore.model import Model, Property
 from workbench.engines.explore.numpy_search.engine import VectorSearch
 from workbench.engines.explore.reference import PlainSearch
 from workbench.engines.explore.result import FAILS, Finding, Result, verdict_of
-from workbench.engines.explore.search import Hits, Limits, Outcome, Progress
+from workbench.engines.explore.search import Hits, Limits, Progress, SearchOutcome
 from workbench.engines.explore.space import Space
 from workbench.engines.explore.symmetry.check import hold_against, stands_for
 from workbench.engines.explore.tables.packed_search import HANDED_OVER, MAX_PROPERTIES, PackedSearch
@@ -121,7 +121,7 @@ def _compiled(space: Space, limits: Limits, symmetry: bool, begun: VectorSearch 
     return _done(CompiledSearch(space, limits, symmetry, begun))
 
 
-def _result(space: Space, outcome: Outcome, symmetry: bool) -> Result:
+def _result(space: Space, outcome: SearchOutcome, symmetry: bool) -> Result:
     def trace(hits: Hits) -> Trace | None:
         if hits.state is None:
             return None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 
-from workbench.engines.explore.search import Hits, Limits, Outcome, State
+from workbench.engines.explore.search import Hits, Limits, SearchOutcome, State
 from workbench.engines.explore.space import Effect, Space
 from workbench.engines.explore.symmetry.representatives import Renamings
 from workbench.errors import WorkbenchError
@@ -55,11 +55,11 @@ class PlainSearch:
         initial = space.initial()
         self.initial = self.renamings.least(initial) if self.renamings else initial
         self.parents: dict[State, State | None] = {self.initial: None}
-        self.outcome = Outcome("python", [Hits() for _ in space.predicates], self.path, states=1)
+        self.outcome = SearchOutcome("python", [Hits() for _ in space.predicates], self.path, states=1)
         self.frontier = [self.initial]
         self.wanted = [prop.kind == "sometimes" for prop in space.model.properties]
 
-    def run(self) -> Outcome:
+    def run(self) -> SearchOutcome:
         """Search until nothing new appears, a limit is met or the user interrupts."""
         outcome, depth = self.outcome, 0
         try:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from workbench.engines.explore.model import Property
-from workbench.engines.explore.search import Hits, Outcome
+from workbench.engines.explore.search import Hits, SearchOutcome
 from workbench.engines.explore.trace import Trace
 
 HOLDS, FAILS, BOUNDED = "HOLDS", "FAILS", "BOUNDED"
@@ -101,7 +101,7 @@ class Result:
         }
 
 
-def verdict_of(prop: Property, hits: Hits, outcome: Outcome) -> str:
+def verdict_of(prop: Property, hits: Hits, outcome: SearchOutcome) -> str:
     """The verdict of one property after a search."""
     if prop.kind == "always":
         if hits.count:

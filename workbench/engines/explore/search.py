@@ -71,7 +71,7 @@ class Hits:
 
 
 @dataclass
-class Outcome:
+class SearchOutcome:
     """What an engine saw. `hits` counts, by property, violating (always) or reaching (sometimes) states."""
 
     engine: str

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from workbench.engines.kvm.api import cpuid, ioctl
 from workbench.engines.kvm.guest.guest import Guest
-from workbench.errors import WorkbenchError
+from workbench.errors import EngineError, WorkbenchError
 
 #: The only API version there has been since Linux 2.6.22; api.rst tells users to refuse any other.
 API_VERSION = 12
@@ -77,7 +77,7 @@ def probe() -> Probe:
     try:
         return _ask(fd, kernel)
     except (WorkbenchError, OSError) as error:
-        reason = str(error).removeprefix("kvm: ")
+        reason = error.reason if isinstance(error, EngineError) else str(error)
         return Probe(False, reason, _advice(error), kernel, module=_module())
     finally:
         os.close(fd)

@@ -80,7 +80,7 @@ class GuestCode:
         return FAULT if result.outcome is FAULT else result.value
 
     def _share(self, step: Share) -> Any:
-        raise EngineError("kvm: a guest program shares pages, but no guest of this engine is encrypted")
+        raise EngineError("a guest program shares pages, but no guest of this engine is encrypted", "kvm")
 
     def _note(self, step: Note) -> None:
         self._world.note(step.key, step.value)

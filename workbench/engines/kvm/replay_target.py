@@ -234,7 +234,7 @@ class KvmTarget:
         wanted = {msr: v for msr, v in _AFTER_CREATION.items() if lapic or msr not in _NO_REFUSAL_WITHOUT_LAPIC}
         vcpu.set_msrs(wanted)
         if vcpu.get_msrs(tuple(wanted)) != list(wanted.values()):
-            raise EngineError(f"kvm: the registers of vCPU {cpu} do not go back to their first values")
+            raise EngineError(f"the registers of vCPU {cpu} do not go back to their first values", "kvm")
 
     def close(self) -> None:
         self.guest.close()

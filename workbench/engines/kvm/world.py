@@ -19,7 +19,7 @@ from workbench.errors import EngineError
 _TSC = 0x10
 
 
-class Machine(Protocol):
+class WorldOwner(Protocol):
     """What a world needs of the machine that it is part of."""
 
     guest: Guest
@@ -38,7 +38,7 @@ def backs(guest: Guest, gpa: int, size: int, *, writable: bool) -> bool:
 class KvmWorld:
     """One vCPU's view of the machine."""
 
-    def __init__(self, machine: Machine, cpu: int) -> None:
+    def __init__(self, machine: WorldOwner, cpu: int) -> None:
         self._machine, self._cpu = machine, cpu
 
     def carry_out(self, stream: Program) -> Any:
@@ -62,7 +62,7 @@ class KvmWorld:
         return backs(self._machine.guest, gpa, size, writable=True)
 
     def share(self, gpa: int, size: int, shared: bool) -> int:
-        raise EngineError("kvm: a page of this guest cannot be made private: the guest is not encrypted")
+        raise EngineError("a page of this guest cannot be made private: the guest is not encrypted", "kvm")
 
     # -- what the host remembers -------------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from workbench.engines.explore.search import Hits, Limits, Outcome, State
+from workbench.engines.explore.search import Hits, Limits, SearchOutcome, State
 from workbench.engines.explore.space import Space
 from workbench.engines.explore.symmetry.packed import PackedSymmetry
 from workbench.engines.explore.tables.apply import Walker
@@ -46,7 +46,7 @@ class PackedSearch(ABC):
         self.space = space
         self.limits = limits
         self.symmetric = symmetry
-        self.outcome = Outcome(self.engine, [Hits() for _ in space.predicates], self.path)
+        self.outcome = SearchOutcome(self.engine, [Hits() for _ in space.predicates], self.path)
         self.wanted = [prop.kind == "sometimes" for prop in space.model.properties]
         self.levels: list[Words] = []
         if begun is None:
@@ -68,7 +68,7 @@ class PackedSearch(ABC):
         self.tables = Tables(self.space, self.layout, groups)
         self.walker = Walker(self.tables)
 
-    def run(self) -> Outcome:
+    def run(self) -> SearchOutcome:
         """Search until nothing new appears, a limit is met or the user interrupts."""
         outcome = self.outcome
         try:

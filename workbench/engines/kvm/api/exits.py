@@ -100,7 +100,7 @@ def decode(run: mmap.mmap | bytearray) -> Exit:
         return MmioExit(bool(is_write), gpa, data[:size] if is_write else bytes(size))
     if reason in _PLAIN:
         return _PLAIN[reason]
-    raise EngineError(_describe(run, reason))
+    raise EngineError(_describe(run, reason), "kvm")
 
 
 _PLAIN: dict[int, Exit] = {EXIT_HLT: Hlt(), EXIT_SHUTDOWN: Shutdown(), EXIT_INTR: Interrupted()}
@@ -114,8 +114,8 @@ def _decode_io(run: mmap.mmap | bytearray) -> IoExit:
 def _describe(run: mmap.mmap | bytearray, reason: int) -> str:
     if reason == EXIT_FAIL_ENTRY:
         (hardware,) = struct.unpack_from("<Q", run, UNION)
-        return f"kvm: the guest could not be entered (hardware reason {hardware:#x})"
+        return f"the guest could not be entered (hardware reason {hardware:#x})"
     if reason == EXIT_INTERNAL_ERROR:
         (suberror,) = _u32.unpack_from(run, UNION)
-        return f"kvm: KVM reports an internal error (suberror {suberror}); the guest state is not runnable"
-    return f"kvm: unknown exit number {reason}; this engine knows IO, MMIO, MSR, HLT, SHUTDOWN and INTR"
+        return f"KVM reports an internal error (suberror {suberror}); the guest state is not runnable"
+    return f"unknown exit number {reason}; this engine knows IO, MMIO, MSR, HLT, SHUTDOWN and INTR"

@@ -26,8 +26,8 @@ Owner = Literal["system", "VM", "vCPU"]
 class KvmError(EngineError):
     """KVM refused an ioctl; ``errno`` is kept for callers who expect a certain refusal."""
 
-    def __init__(self, message: str, number: int) -> None:
-        super().__init__(message)
+    def __init__(self, reason: str, number: int) -> None:
+        super().__init__(reason, "kvm")
         self.errno = number
 
 
@@ -191,7 +191,7 @@ def refusal(ioctl: Ioctl, number: int, capability: Capability | None = None) -> 
         why = f" (needs {needed.name}, Linux {needed.since})"
     else:
         why = f": {os.strerror(number)}"
-    return KvmError(f"kvm: {ioctl.name} failed: {code}{why}", number)
+    return KvmError(f"{ioctl.name} failed: {code}{why}", number)
 
 
 def open_device() -> int:
@@ -200,7 +200,7 @@ def open_device() -> int:
         return os.open(DEVICE, os.O_RDWR | os.O_CLOEXEC)
     except OSError as error:
         reason, advice = explain_open(error)
-        raise EngineError(f"kvm: {reason}; {advice}") from None
+        raise EngineError(f"{reason}; {advice}", "kvm") from None
 
 
 def explain_open(error: OSError) -> tuple[str, str]:

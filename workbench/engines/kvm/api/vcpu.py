@@ -115,7 +115,7 @@ class Vcpu:
             if result == -errno.EINTR:
                 return exits.Interrupted()
             if result == -errno.EAGAIN:
-                raise EngineError(f"kvm: vCPU {self.number} cannot run: it waits for INIT and SIPI")
+                raise EngineError(f"vCPU {self.number} cannot run: it waits for INIT and SIPI", "kvm")
             raise refusal(KVM_RUN, -result)
         return exits.decode(self.kvm_run)
 
@@ -236,7 +236,7 @@ class Vcpu:
     def stats(self) -> dict[str, int]:
         """Return the vCPU's statistics by name; what they mean depends on the vendor module."""
         if self.fd < 0:
-            raise EngineError(f"kvm: vCPU {self.number} is closed")
+            raise EngineError(f"vCPU {self.number} is closed", "kvm")
         if self._stats is None:
             self._stats = BinaryStats(self.fd)
         return self._stats.read()

@@ -153,7 +153,7 @@ class Executor:
         try:
             result = self._step("enter user", rcx=rcx, rax=low, rdx=high, rsp=top - 40)
             if result.outcome is FAULT and self._faulted_at() != (_ENTRY[stub], longmode.USER_CS):
-                raise EngineError(f"kvm: CPL 3 could not be entered (vCPU {self._cpu}, step {stub})")
+                raise EngineError(f"CPL 3 could not be entered (vCPU {self._cpu}, step {stub})", "kvm")
             return result
         finally:
             self.prepare()
@@ -186,7 +186,7 @@ class Executor:
     ) -> StubResult:
         """Run one stub from its start to its OUT."""
         if self._in_exit:
-            raise EngineError(f"kvm: vCPU {self._cpu} stands in an exit and cannot execute step {stub} now")
+            raise EngineError(f"vCPU {self._cpu} stands in an exit and cannot execute step {stub} now", "kvm")
         self.vcpu.set_regs(
             Regs(rax, 0, rcx, rdx, rsi, rdi, rsp or self._stack, 0, 0, 0, 0, 0, 0, 0, 0, 0, _ENTRY[stub])
         )
@@ -227,7 +227,7 @@ class Executor:
         vector = end.port - stubs.EXCEPTION_PORT
         if vector == stubs.GENERAL_PROTECTION:
             return FAULT
-        raise EngineError(f"kvm: the guest took exception {vector} (vCPU {self._cpu}, step {stub})")
+        raise EngineError(f"the guest took exception {vector} (vCPU {self._cpu}, step {stub})", "kvm")
 
 
 def _check_reach(gpa: int, size: int) -> None:

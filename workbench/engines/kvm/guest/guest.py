@@ -152,7 +152,7 @@ class Guest:
         """
         executor = self.executor(cpu)
         if not self.vm.signal_msi(cpu, DELIVER_INIT):
-            raise EngineError(f"kvm: INIT was not delivered to vCPU {cpu}: its LAPIC is disabled")
+            raise EngineError(f"INIT was not delivered to vCPU {cpu}: its LAPIC is disabled", "kvm")
         return self.call(cpu, executor.process_init)
 
     # -- steps ---------------------------------------------------------------------------------------

@@ -106,9 +106,9 @@ class VcpuThread:
                 self._drain()
                 if self._overdue == began:
                     where = f"vCPU {self.number}, step {step}"
-                    raise EngineError(f"kvm: guest did not come back within {self.limit:g} s ({where})")
+                    raise EngineError(f"guest did not come back within {self.limit:g} s ({where})", "kvm")
                 if self._closing:
-                    raise EngineError(f"kvm: the guest was closed in a run (vCPU {self.number}, step {step})")
+                    raise EngineError(f"the guest was closed in a run (vCPU {self.number}, step {step})", "kvm")
         finally:
             self.entered = 0.0
         return reason
@@ -135,10 +135,10 @@ class VcpuThread:
             self._kick()
             self._thread.join(0.02)
         if self._thread.is_alive():
-            raise EngineError(f"kvm: the thread of vCPU {self.number} does not end: its job hangs")
+            raise EngineError(f"the thread of vCPU {self.number} does not end: its job hangs", "kvm")
 
     def _closed(self) -> EngineError:
-        return EngineError(f"kvm: the guest is closed (vCPU {self.number})")
+        return EngineError(f"the guest is closed (vCPU {self.number})", "kvm")
 
     def _kick(self) -> None:
         with self._ending:  # a thread that has ended must not be signalled
