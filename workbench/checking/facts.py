@@ -1,7 +1,7 @@
-"""What is known of one state of a machine, whichever engine holds it: the vocabulary of failure properties.
+"""What is known of one state of a machine, whichever engine holds it: what failure properties are written in.
 
-A property is a question to :class:`Facts`. The explorer asks it in every state; a replay asks it again on the
-bytes of a concrete machine. An engine answers :meth:`value`, :meth:`at_rest`, :meth:`reachable`, :meth:`content` and
+A property is a question to :class:`Facts`. The explorer asks it in every state; a replayed finding asks it again on the
+bytes of a concrete machine. An engine implements :meth:`value`, :meth:`at_rest`, :meth:`reachable`, :meth:`content` and
 :meth:`held`; everything else follows here.
 """
 

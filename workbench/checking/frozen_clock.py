@@ -1,7 +1,7 @@
-"""A concrete machine on which time stands still, and what payloads look like there.
+"""A concrete machine whose clock stands still, and all payloads that a host can write there.
 
 Engines that interleave steps have no clock (see ``workbench.checking.environment``). With the clock standing still, the
-payloads a host can ever write whole are few, and can be listed: whatever else a guest accepts is torn.
+complete payloads that a host can ever write are few and can be listed; anything else that a guest accepts is torn.
 """
 
 from functools import cache

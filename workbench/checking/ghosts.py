@@ -1,8 +1,8 @@
-"""Ghosts: what no program can see and a property asks about, kept while accesses happen.
+"""Ghost variables: facts that no program can see and that properties ask about, recorded as accesses happen.
 
-Every engine that interleaves steps keeps them by one :class:`Watch`, so that a finding of the explorer can be
+Every engine that interleaves steps records them with the same :class:`Watch`, so that a finding of the explorer can be
 confirmed on the bytes of a concrete machine. A ghost is set once and stays (it says what *has happened*), or is reset
-as soon as it can no longer matter: ghosts multiply states.
+as soon as it can no longer matter, because each ghost multiplies the number of states.
 """
 
 from collections.abc import Callable, Hashable, Iterable
@@ -86,7 +86,7 @@ def noting_refusals(cpu: int, program: Program) -> Program:
 
 
 class Watch:
-    """Keeps the ghosts of a scenario, by ``get`` and ``set`` of whatever holds the state."""
+    """Records the ghosts of a scenario, through the ``get`` and ``set`` of whatever holds the state."""
 
     def __init__(
         self, scenario: Scenario, get: Callable[[Hashable], Any], put: Callable[[Hashable, Any], None]

@@ -1,8 +1,8 @@
 """From a guest's program to one stream of (side, step): which register access goes to which handler.
 
 The vCPU stops in its guest program while the host's handler runs; the handler's steps appear in the same
-stream, marked KERNEL or USER, so that an engine may put anything between any two of them. The rules kept
-here are those of the architecture and of KVM's dispatch, never a protocol's:
+stream, marked KERNEL or USER, so that an engine can run anything between any two of them. The rules in this file
+are those of the architecture and of KVM's dispatch, never a protocol's:
 
 * WRMSR and RDMSR above CPL 0 take #GP before the host hears of it (Intel SDM, WRMSR).
 * A hypercall above CPL 0 leaves the guest and is refused by KVM (-KVM_EPERM; kvm_emulate_hypercall).

@@ -1,7 +1,7 @@
 """The steps of lifecycle events: what happens to a whole virtual machine.
 
-An event's ``happen`` is a generator of these. The simulator carries them out after the guest has booted,
-one after the other; the explorer puts them at every point of the guest's own programs.
+An event's ``happen`` is a generator of these. The simulator carries them out one after the other, after the guest has
+booted; the explorer interleaves them with the guest's programs in every order.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class GuestCall(NamedTuple):
 
 
 #: A guest program that is not yet running: called with the vCPU's record it gives the generator.
-#: Invoke is named because a type checker does not look for ``__call__`` on a tuple.
+#: GuestCall is named because a type checker does not look for ``__call__`` on a tuple.
 GuestProgram = Callable[[Vcpu], Program] | GuestCall
 
 
@@ -54,7 +54,7 @@ class Start(NamedTuple):
 
 
 class Begin(NamedTuple):
-    """The event's Start step, with the program by its name: bound methods of equal kernels are not equal."""
+    """A Start step whose program is given by name: bound methods of two equal kernels do not compare equal."""
 
     cpu: int
     program: ProgramName
@@ -130,13 +130,13 @@ class MoveMemslot(NamedTuple):
 
 
 class Reassign(NamedTuple):
-    """These units of guest memory now belong to somebody else (a new kernel, the page allocator)."""
+    """These units of guest memory now belong to somebody else: a new kernel, or the page allocator."""
 
     units: tuple[Any, ...]
 
 
 class KernelGone(NamedTuple):
-    """The guest kernel that held beliefs about these vCPUs is gone: a ghost step."""
+    """The guest kernel on these vCPUs is gone, with its programs and with what it believed to be registered."""
 
     cpus: tuple[int, ...]
 
@@ -148,10 +148,10 @@ class WaitAll(NamedTuple):
 
 
 class Each(NamedTuple):
-    """A turn for each of several vCPUs, and nothing says whose comes first, nor that they do not mix.
+    """A turn for each of several vCPUs, in any order, and interleaved in any way.
 
-    A turn is one vCPU's own steps in their order, of those that answer nothing: Start, Wait, Stop, Enter. What the
-    real world does one vCPU after the other is no Each (docs/decisions/0004).
+    A turn is a sequence of steps of one vCPU that answer nothing: Start, Wait, Stop, Enter. Where a real machine takes
+    the vCPUs one after the other, an event must not use Each (docs/decisions/0004).
     """
 
     turns: tuple[tuple[Any, ...], ...]
@@ -185,7 +185,7 @@ def each(cpus: Iterable[int], *turn: Callable[[int], Any]) -> Each:
 
 
 def in_order(program: Program) -> Program:
-    """Return an event's steps for one who takes a single schedule: every turn whole, in the order given."""
+    """Return an event's steps for an engine that runs a single schedule: every turn whole, in the order given."""
 
     def one_by_one(step: Any) -> Program:
         if type(step) is Each:

@@ -1,4 +1,4 @@
-"""The closed sets of words: what an access came to, what the guest was told, what became of an area.
+"""Three closed sets of words: the outcome of an access, the answer that the guest got, the fate of an area.
 
 They are spelled the same in code, tables, traces and mail. "Accepted" is not "active": the outcome
 of an access and the fate of a registration are two things, and two columns.

@@ -1,4 +1,4 @@
-"""Where a protocol, features and a guest kernel meet: who is there, where the areas are, what became of them.
+"""A scenario: a protocol, features, vCPUs and their host, the addresses of all areas, and the fate of an area.
 
 A scenario holds no state of the run: engines run its programs, and hand back :class:`Evidence` for each
 area, from which :func:`fate_of` says in one word what happened.
@@ -128,8 +128,8 @@ class Evidence(NamedTuple):
 def fate_of(evidence: Evidence) -> Fate:
     """Say in one word what became of an area.
 
-    A guest that believes and a host that serves another place disagree: the host writes to an area that was
-    given up (stale). A host that serves the place and cannot write there has forgotten nothing: it is silent.
+    If guest and host name different addresses, the area is stale: the host writes to memory that was given up. If the
+    host serves the right address but cannot write there, the area is silent.
     """
     if not evidence.supported:
         return Fate.UNSUPPORTED

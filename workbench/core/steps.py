@@ -1,4 +1,4 @@
-"""The steps that programs yield: each is atomic, so each is a place where anything else may come between.
+"""The steps that programs yield. Each step is atomic; anything may run between two steps.
 
 Guest programs and host handlers are generators. They reach guest memory by :class:`Load` and
 :class:`Store` only, and what the host remembers by :class:`Get` and :class:`Set` only; nothing that
@@ -16,7 +16,7 @@ Share        guest program (encrypted guest)             ``HANDLED`` or ``FAULT`
 Get, Set     host handler                                value (``None`` if absent); ``None``
 Backed       host handler                                is the range RAM the host may write?
 AllVcpus     host handler                                tuple of the indices of all vCPUs
-Quiesce      host handler: comes back when it is quiet   ``None``
+Quiesce      host handler: waits for the other vCPUs     ``None``
 ToUser       host handler: the rest runs in the VMM      ``None``
 Now          host handler                                a :class:`Moment`
 Note         guest program: a ghost, for properties      ``None``
@@ -96,7 +96,7 @@ class Set(NamedTuple):
 
 
 class Backed(NamedTuple):
-    """Ask whether all of [gpa, gpa+size) is memory that the host could write at this moment."""
+    """Ask whether the host could write all of [gpa, gpa+size) at this moment."""
 
     gpa: int
     size: int
@@ -109,8 +109,8 @@ class AllVcpus(NamedTuple):
 class Quiesce(NamedTuple):
     """Wait until the host does nothing for any other vCPU: no update is under way, no exit is being handled.
 
-    A vCPU that waits here itself counts as quiet, or two of them would wait for each other. What begins later is not
-    waited for. In KVM this is synchronize_srcu(&kvm->srcu), for which the waiting thread lets go of its own read
+    A vCPU that itself waits here counts as quiet; otherwise two of them would wait for each other. Updates and exits
+    that begin after the wait began are not waited for. In KVM this is synchronize_srcu(&kvm->srcu), for which the waiting thread lets go of its own read
     side: a vCPU's thread holds it from exit to entry, all that it writes into guest memory included. A request with
     KVM_REQUEST_WAIT would not do: it waits for vCPUs to leave the guest, and those that write are outside
     (Linux 6.12 virt/kvm/kvm_main.c kvm_request_needs_ipi: mode != OUTSIDE_GUEST_MODE).
@@ -118,7 +118,7 @@ class Quiesce(NamedTuple):
 
 
 class ToUser(NamedTuple):
-    """KVM gives the exit to user space; the handler's following steps are the VMM's."""
+    """KVM hands the exit to user space; the VMM performs the handler's following steps."""
 
     reason: str
 
@@ -128,7 +128,7 @@ class Now(NamedTuple):
 
 
 class Note(NamedTuple):
-    """Record what the guest believes or owns. A ghost: no exit, no memory, no effect on any program."""
+    """Record what the guest believes or owns: a ghost variable, without an exit and without effect on any program."""
 
     key: Hashable
     value: Hashable

@@ -1,8 +1,8 @@
 """The one transition function: what each step does to guest memory and to what the host remembers.
 
 Every engine that models the host calls :func:`perform`; each brings its own :class:`World` (bytes and
-dictionaries in the simulator, traced variables in the explorer). No protocol rule stands here, and no
-engine's bookkeeping.
+dictionaries in the simulator, traced variables in the explorer). This file contains no rule of a protocol and no
+bookkeeping of an engine.
 """
 
 from collections.abc import Callable, Hashable

@@ -1,7 +1,7 @@
-"""What a virtual CPU is to a program or a handler: an immutable record of its circumstances.
+"""What a virtual CPU is to a program or a handler: an immutable record of its configuration.
 
-Nothing here changes by itself. When circumstances change (CPUID is set, the machine moves to another
-host) the machine hands out another record; the next exit is served under that one.
+A record never changes. When the configuration changes (CPUID is set, the machine moves to another host), the machine
+hands out a new record, and the next exit is served under that one.
 """
 
 from dataclasses import dataclass, replace

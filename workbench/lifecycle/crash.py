@@ -3,7 +3,7 @@
 kvm_crash_shutdown (Linux 6.12 arch/x86/kernel/kvm.c; since "x86/kvm: Disable all PV features on crash",
 3d6b84132d2a, 5.13) revokes on the crashing CPU only, then native_machine_crash_shutdown stops the others by NMI.
 The crash kernel runs on one CPU in memory reserved at boot (crashkernel=), so the dead kernel's memory is
-nobody's: it is read for the dump and never handed out. What the host writes there strikes no owner, and no
+nobody's: it is read for the dump and never handed out. What the host writes there harms no owner, and no
 stray is counted; the areas of the stopped CPUs are stale all the same, for the kernel that registered
 them is dead, and the dump changes while it is read.
 

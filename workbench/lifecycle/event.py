@@ -1,7 +1,7 @@
 """What a lifecycle event is: a guest that has booted, and something that happens to it.
 
-``happen`` is a generator of the steps in ``workbench.core.event_steps``. The simulator lets the guest boot first
-and measures what the strike costs and does; the explorer lets it strike at any time.
+``happen`` is a generator of the steps in ``workbench.core.event_steps``. The simulator lets the guest boot first and
+then measures what the event costs and does; the explorer lets it happen at any time.
 """
 
 from collections.abc import Callable, Iterable
@@ -34,7 +34,7 @@ class Event:
 
     def happen(self, scenario: Scenario) -> Program:
         """What happens; measured."""
-        raise NotImplementedError(f"{type(self).__name__}.strike must be written")
+        raise NotImplementedError(f"{type(self).__name__}.happen must be written")
         yield
 
     def __repr__(self) -> str:
@@ -42,7 +42,7 @@ class Event:
 
 
 class AtBoot(Event):
-    """An event that is a boot under other circumstances: nothing comes before."""
+    """An event that is itself a boot, under another configuration: nothing comes before it."""
 
     def setup(self, scenario: Scenario) -> Program:
         """Nothing: the boot itself is measured."""

@@ -1,4 +1,4 @@
-"""One schedule of one event on the real KVM of this host: the guest boots, the event strikes, and we look.
+"""One schedule of one event on the real KVM of this host: the guest boots, the event happens, and we look.
 
 The same protocol, feature and event files as under the simulator. What is claimed is functional: what an access came
 to, what is in guest memory, what KVM's registers hold, how many exits reached user space. Exits that KVM
@@ -30,7 +30,7 @@ class NotRunError(EngineError):
 
 @dataclass(frozen=True)
 class KvmRun:
-    """What one event came to on a real machine: counts of the strike alone, fates and payloads of all areas."""
+    """What one event came to on a real machine: counts of the event alone, fates and payloads of all areas."""
 
     scenario: Scenario
     event: str
@@ -71,7 +71,7 @@ def why_not(scenario: Scenario, event: Event) -> str | None:
 
 
 def run_on_kvm(scenario: Scenario, event: Event) -> KvmRun:
-    """Let the guest of ``scenario`` boot on this host's KVM, let ``event`` strike, and say what it came to.
+    """Let the guest of ``scenario`` boot on this host's KVM, let ``event`` happen, and return the result.
 
     Raises NotRunError with the reason if the event cannot take place here, EngineError if there is no KVM.
     """

@@ -1,7 +1,7 @@
-"""One schedule of one event: the guest boots, the event strikes, and every access is counted.
+"""One schedule of one event: the guest boots, the event happens, and every access is counted.
 
-The schedule is the plainest there is: each program runs to its end before the next one starts. What can go
-wrong between two steps is the explorer's business; a protocol is never judged by this engine alone.
+Under this schedule each program runs to its end before the next one starts (``one_by_one``). What can go wrong between
+two steps is for the explorer to find; a protocol is never judged by this engine alone.
 """
 
 from collections import Counter
@@ -24,7 +24,7 @@ from workbench.engines.simulate.turns import VCPU_STEPS, Turn, alike, read_ahead
 
 @dataclass(frozen=True)
 class Run:
-    """What one event came to: counts of the strike alone, fates of all areas, the machine as it is now."""
+    """What one event came to: counts of the event alone, fates of all areas, the machine as it is now."""
 
     scenario: Scenario
     event: str
@@ -123,7 +123,7 @@ class Simulation(OneByOne):
 
 
 def simulate(scenario: Scenario, event: Event, *, trace: bool = False, lanes: bool = True) -> Run:
-    """Let the guest of ``scenario`` boot, let ``event`` strike, and return what it came to.
+    """Boot the guest of ``scenario``, let ``event`` happen, and return the result.
 
     ``lanes=False`` runs every vCPU by itself; the result is the same, only later (``lanes.py`` says why).
     """

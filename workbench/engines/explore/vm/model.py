@@ -1,6 +1,6 @@
 """From a scenario and an event to a model: slots for vCPUs, entries and the event; properties on top.
 
-The event strikes at any time: it does not wait until the guest has booted. What happens by itself
+The event may happen at any time: it does not wait until the guest has booted. What happens by itself
 (``workbench.checking.environment``) is a rule for each happening, taken as often as :class:`Bounds` allows: an update
 stops the vCPU's own guest code meanwhile, everybody else goes on.
 """
