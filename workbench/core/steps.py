@@ -110,10 +110,10 @@ class Quiesce(NamedTuple):
     """Wait until the host does nothing for any other vCPU: no update is under way, no exit is being handled.
 
     A vCPU that itself waits here counts as quiet; otherwise two of them would wait for each other. Updates and exits
-    that begin after the wait began are not waited for. In KVM this is synchronize_srcu(&kvm->srcu), for which the waiting thread lets go of its own read
-    side: a vCPU's thread holds it from exit to entry, all that it writes into guest memory included. A request with
-    KVM_REQUEST_WAIT would not do: it waits for vCPUs to leave the guest, and those that write are outside
-    (Linux 6.12 virt/kvm/kvm_main.c kvm_request_needs_ipi: mode != OUTSIDE_GUEST_MODE).
+    that begin after the wait began are not waited for. In KVM this is synchronize_srcu(&kvm->srcu), for which the
+    waiting thread lets go of its own read side: a vCPU's thread holds it from exit to entry, all that it writes into
+    guest memory included. A request with KVM_REQUEST_WAIT would not do: it waits for vCPUs to leave the guest, and
+    those that write are outside (Linux 6.12 virt/kvm/kvm_main.c kvm_request_needs_ipi: mode != OUTSIDE_GUEST_MODE).
     """
 
 
