@@ -40,7 +40,7 @@ class Abi(Enum):
 
     @property
     def column(self) -> int:
-        """Index into the (x86-64, i386) pairs of `ctree`."""
+        """Index into the (x86-64, i386) pairs of `tree`."""
         return 0 if self is Abi.X86_64 else 1
 
 

@@ -7,7 +7,7 @@
 Rules: a struct is one thing and has one layout per ABI; padding the compiler adds is always zero in a Value
 and ignored when bytes are read; text that has no certain layout raises LayoutError, it is never guessed.
 
-Source: the System V psABIs as gcc implements them; the rules are numbered in `placement`.
+Source: the System V psABIs as gcc implements them; the rules are numbered in `abi`.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from __future__ import annotations
 import struct as codecs
 import zlib
 from functools import cache
-from itertools import combinations
-from typing import Any, NoReturn
+from typing import Any
 
 from workbench.clayout import parser, render
-from workbench.clayout.abi import Abi, place
-from workbench.clayout.fields import any_overlap, codec_of, holes_of, map_fields, moved, share_bits
+from workbench.clayout.abi import Abi
+from workbench.clayout.fields import codec_of
+from workbench.clayout.shape import Shape
 from workbench.clayout.symbolic import SymbolicBytes, SymbolicNumber
 from workbench.clayout.tree import CStruct
 from workbench.clayout.types import S8, S16, S32, S64, U8, U16, U32, U64, Array, Field, Hole, Scalar, is_plain
@@ -33,83 +33,32 @@ __all__ = [
 ]  # fmt: skip
 
 
-class Layout:
-    """A struct as one ABI lays it out. Sizes and offsets in bytes; immutable and hashable.
+class Layout(Shape):
+    """The shape of a struct on one ABI, and the values in it; also the type of a nested member."""
 
-    ``fields`` are in order of offset as declared, those of anonymous members among them; ``holes`` is the
-    padding that the compiler adds, inside nested structs too, not explicit pad members.
-    """
-
-    __slots__ = (
-        "_class", "_codec", "_composite", "_defaults", "_index", "_mask", "_overlaps",
-        "abi", "align", "covered", "declared", "fields", "holes", "size", "struct_name", "tree",
-    )  # fmt: skip
-    struct_name: str
-    abi: Abi
-    size: int
-    align: int
-    fields: tuple[Field, ...]
-    holes: tuple[Hole, ...]
-    tree: CStruct
-    covered: bytes
-    declared: bytes
-    _index: dict[str, Field]
+    __slots__ = ("_class", "_codec", "_composite", "_defaults", "_mask")
     _mask: int | None
     _codec: codecs.Struct | None
     _defaults: dict[str, int | bytes]
     _composite: frozenset[str]
-    _overlaps: bool
     _class: type[Value]
 
     def __init__(self, tree: CStruct, abi: Abi) -> None:
-        placed, mapped = place(tree, abi), map_fields(tree, abi, layout_of)
-        fields = mapped.fields
-        covered, declared = (bits.to_bytes(placed.size, "little") for bits in (mapped.covered, mapped.declared))
-        full = covered.count(0xFF) == placed.size
+        super().__init__(tree, abi, layout_of)
+        fields, full = self.fields, self.covered.count(0xFF) == self.size
         self._set(
-            struct_name=tree.tag or f"(anonymous {tree.kind})", abi=abi, size=placed.size, align=placed.align,
-            fields=fields, holes=holes_of(declared), tree=tree, covered=covered, declared=declared,
-            _index={field.name: field for field in fields}, _mask=None if full else mapped.covered,
-            _codec=codec_of(fields, placed.size), _overlaps=any_overlap(fields),
+            _mask=None if full else int.from_bytes(self.covered, "little"), _codec=codec_of(fields, self.size),
             _defaults={f.name: 0 if is_plain(f) else b"" for f in fields},
-            _composite=frozenset(f.name for f in fields if not is_plain(f)),
+            _composite=frozenset(f.name for f in fields if not is_plain(f)), _class=value_class(self),
         )  # fmt: skip
-        self._set(_class=value_class(self))
-
-    def _set(self, **attributes: Any) -> None:
-        for name, value in attributes.items():
-            object.__setattr__(self, name, value)
-
-    def __setattr__(self, name: str, value: object) -> NoReturn:
-        raise AttributeError("layouts are immutable")
 
     def __reduce__(self) -> tuple[Any, ...]:
         return layout_of, (self.tree, self.abi)
 
-    def __hash__(self) -> int:
-        return zlib.crc32(f"{self.struct_name} {self.abi.label} {self.size}".encode())
-
-    def __repr__(self) -> str:
-        return f"<{self.title} on {self.abi.label}: {self.size} bytes, align {self.align}>"
-
-    @property
-    def title(self) -> str:
-        """Such as ``struct kvm_memory_area``."""
-        return f"{self.tree.kind} {self.struct_name}"
-
-    @property
-    def known_fields(self) -> str:
-        """A part of error messages: the names there are."""
-        return f"fields: {', '.join(self._index) or 'none'}"
-
     # ---- values
 
     def __call__(self, /, **fields: Any) -> Value:
-        """A Value with these fields, all others zero.
-
-        Raises LayoutError for a name that is no field, for a value that does not fit its field, and for two
-        members of a union that share bytes.
-        """
+        """A Value with these fields, all others zero. Raises LayoutError as `Shape.changed` does."""
         for content in fields.values():
             if isinstance(content, SymbolicNumber):
                 return content.filled(self, fields)  # type: ignore[no-any-return]
@@ -120,21 +69,8 @@ class Layout:
                 try:
                     return value_of(self._class, codec.pack(*merged.values()))
                 except codecs.error:
-                    pass  # _changed does it field by field, and so can name the one that is wrong
-        return self._changed(bytes(self.size), fields)
-
-    def _changed(self, data: bytes, fields: dict[str, Any]) -> Value:
-        buffer = bytearray(data)
-        if self._overlaps:
-            self._refuse_overlaps(fields)
-        for name, content in fields.items():
-            self._known(name).write_into(buffer, content, f"{self.struct_name}.{name}")
-        return value_of(self._class, bytes(buffer))
-
-    def _refuse_overlaps(self, fields: dict[str, Any]) -> None:
-        for one, other in combinations([self._known(name) for name in fields], 2):
-            if share_bits(one, other):
-                raise LayoutError(f"{self.title}: {one.name} and {other.name} share bytes, give one of them")
+                    pass  # changed() does it field by field, and so can name the one that is wrong
+        return value_of(self._class, self.changed(bytes(self.size), fields))
 
     def pack(self, value: Value) -> bytes:
         """The bytes of a Value of this layout."""
@@ -164,31 +100,6 @@ class Layout:
         if not isinstance(value, Value) or value.layout is not self:
             raise LayoutError(f"{where} takes a {self.title} on {self.abi.label} or a dict of its fields")
         buffer[offset : offset + self.size] = value._data
-
-    # ---- questions
-
-    def _known(self, name: str) -> Field:
-        found = self._index.get(name)
-        if found is None:
-            raise LayoutError(f"{self.title} has no field {name} ({self.known_fields})")
-        return found
-
-    def field(self, name: str) -> Field:
-        """A field by its name, ``outer.inner`` for nested ones; its offset counts from this struct's start.
-
-        Raises LayoutError for a name that is no field.
-        """
-        head, dot, rest = name.partition(".")
-        found = self._known(head)
-        if not dot:
-            return found
-        if not isinstance(found.type, Layout):
-            raise LayoutError(f"{self.title}: {head} is a {found.ctype}, it has no field {rest}")
-        return moved(found.type.field(rest), found.offset, name)
-
-    def offset_of(self, name: str) -> int:
-        """Offset in bytes of a field, dotted names allowed."""
-        return self.field(name).offset
 
     def describe(self) -> str:
         """A table of offsets, sizes, types and holes for people: ASCII, 72 columns."""

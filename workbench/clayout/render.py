@@ -1,4 +1,4 @@
-"""Layouts and values as text for people: ASCII, 72 columns, so that they can go into a mail.
+"""Layouts as text for people: ASCII, 72 columns, so that they can go into a mail.
 
 Rule: what the compiler adds is shown as its own line and in words; an ABI difference is never left to be
 found by comparing columns.
@@ -11,15 +11,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from textwrap import wrap
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import NamedTuple
 
-from workbench.clayout.abi import Abi
+from workbench.clayout.shape import Shape
 from workbench.clayout.tree import CArray, CScalar, CStruct, CType
 from workbench.clayout.types import Array, Field
-
-if TYPE_CHECKING:
-    from workbench.clayout.layout import Layout
-    from workbench.clayout.value import Value
 
 WIDTH = 72
 _TYPE_WIDTH = 24
@@ -28,32 +24,6 @@ _RULE = (
     "each member to its natural size and a struct with 64-bit members to a multiple of 64 bits; "
     "check that all padding is zero.",
 )
-
-
-# ---- values
-
-
-def represent(value: Value) -> str:
-    """Such as ``kvm_memory_area(base=0x1000, size=64)``; arrays of zeros are left out."""
-    abi = "" if value.layout.abi is Abi.X86_64 else f"@{value.layout.abi.label}"
-    return f"{value.layout.struct_name}{abi}({_fields(value)})"
-
-
-def _fields(value: Value) -> str:
-    shown = ((field.name, value[field.name]) for field in value.layout.fields)
-    return ", ".join(f"{name}={_content(content)}" for name, content in shown if not _blank(content))
-
-
-def _blank(content: Any) -> bool:
-    return isinstance(content, (bytes, tuple)) and all(_blank(item) or item == 0 for item in content)
-
-
-def _content(content: Any) -> str:
-    if isinstance(content, int):
-        return hex(content) if content >= 1024 else str(content)
-    if isinstance(content, tuple):
-        return f"[{', '.join(_content(item) for item in content)}]"
-    return repr(content) if isinstance(content, bytes) else f"({_fields(content)})"
 
 
 # ---- one layout
@@ -73,21 +43,21 @@ class _Row(NamedTuple):
         return f"{self.offset:6}  {self.size:>6}"
 
 
-def describe(layout: Layout, all_abis: Iterable[Layout]) -> str:
+def describe(layout: Shape, all_abis: Iterable[Shape]) -> str:
     """The table of one layout, with the totals of every ABI below it."""
     rows = [(row.numbers, row.ctype, row.name) for row in _rows(layout)]
     totals = [_total(other, here=other is layout) for other in all_abis]
     return "\n".join([f"{layout.title} on {layout.abi.label}", *_table("offset    size", rows), *totals])
 
 
-def _total(layout: Layout, here: bool) -> str:
+def _total(layout: Shape, here: bool) -> str:
     padding = _padding(layout)
     added = f", {padding} of them padding added by the compiler" if padding else ""
     mark = "*" if here else " "
     return f"{mark} {layout.abi.label + ':':8}{layout.size} bytes, align {layout.align}{added}"
 
 
-def _padding(layout: Layout) -> int:
+def _padding(layout: Shape) -> int:
     return sum(hole.size for hole in layout.holes)
 
 
@@ -105,7 +75,7 @@ def _cut(text: str, width: int) -> str:
     return text if len(text) <= width else text[: width - 2] + ".."
 
 
-def _rows(layout: Layout) -> list[_Row]:
+def _rows(layout: Shape) -> list[_Row]:
     """Members as declared, each padding after the last member that starts before it."""
     rows = list(_members(layout.fields, 0, ""))
     arrays = [field for field in layout.fields if isinstance(field.type, Array)]
@@ -143,7 +113,7 @@ def _inside(offset: int, field: Field) -> bool:
 # ---- two ABIs
 
 
-def compare(x86_64: Layout, i386: Layout) -> str:
+def compare(x86_64: Shape, i386: Shape) -> str:
     """Two layouts of one struct side by side, the differences in words, the kernel's rule and its verdict."""
     empty = " " * len("offset    size")
     head = f"{x86_64.abi.label:14}  {i386.abi.label:14}"
@@ -168,7 +138,7 @@ def _paired(wide: list[_Row], narrow: list[_Row]) -> Iterator[tuple[_Row | None,
             yield None, others.pop(after)
 
 
-def _difference(x86_64: Layout, i386: Layout) -> list[str]:
+def _difference(x86_64: Shape, i386: Shape) -> list[str]:
     """Sentences: sizes with their reason, then alignment, then members that move or change size."""
     if x86_64.size != i386.size:
         reasons = "; ".join(_reasons(x86_64, i386)) or "see the members below"
@@ -195,7 +165,7 @@ def _place(field: Field) -> str:
     return str(field.offset) if field.bit_width is None else f"{field.offset} bit {field.bit_offset}"
 
 
-def _reasons(x86_64: Layout, i386: Layout) -> Iterator[str]:
+def _reasons(x86_64: Shape, i386: Shape) -> Iterator[str]:
     for kind, words in (("tail", "tail padding"), ("hole", "holes")):
         wide, narrow = (sum(h.size for h in side.holes if h.kind == kind) for side in (x86_64, i386))
         if wide and not narrow:
@@ -209,7 +179,7 @@ def _reasons(x86_64: Layout, i386: Layout) -> Iterator[str]:
         yield f"members are {grown} bytes larger on x86-64"
 
 
-def _verdict(x86_64: Layout, i386: Layout) -> list[str]:
+def _verdict(x86_64: Shape, i386: Shape) -> list[str]:
     """Does the struct keep the rule, and if not, what would."""
     broken = []
     if sizes := sorted(set(_varying(x86_64.tree))):
@@ -223,7 +193,7 @@ def _verdict(x86_64: Layout, i386: Layout) -> list[str]:
     return [f"Broken here: {'; '.join(broken)}.", *_remedy(x86_64, i386)]
 
 
-def _remedy(x86_64: Layout, i386: Layout) -> list[str]:
+def _remedy(x86_64: Shape, i386: Shape) -> list[str]:
     """The easy case: members agree, and only the end is not padded."""
     tails = [hole for hole in x86_64.holes if hole.kind == "tail"]
     same = [f.offset for f in x86_64.fields] == [f.offset for f in i386.fields]

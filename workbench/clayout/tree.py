@@ -1,7 +1,7 @@
 """What the parser found in C text: types and members before any ABI has laid them out.
 
 Rule: a tree says only what the text says. Sizes that depend on the ABI are pairs (x86-64, i386);
-offsets and alignments of structs are computed later, by `placement`.
+offsets and alignments of structs are computed later, by `abi`.
 
 Source of the scalar types: include/uapi/linux/types.h, include/uapi/asm-generic/int-ll64.h and
 include/linux/types.h of Linux; C11 6.2.5 for the standard ones, with the sizes of the System V psABIs.

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import struct as codecs
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NoReturn
+from functools import cache
+from typing import Any, NoReturn
 
-from workbench.clayout import render
+from workbench.clayout.abi import Abi
+from workbench.clayout.shape import Shape
 from workbench.clayout.types import Array, Field, Scalar, is_plain
-
-if TYPE_CHECKING:
-    from workbench.clayout.layout import Layout
 
 
 class Value:
@@ -25,7 +24,7 @@ class Value:
     """
 
     __slots__ = ("_data",)
-    layout: Layout
+    layout: Shape
     _data: bytes
 
     def pack(self) -> bytes:
@@ -33,8 +32,8 @@ class Value:
         return self._data
 
     def replace(self, /, **fields: Any) -> Value:
-        """The same value with some fields changed. Raises LayoutError as `Layout.__call__` does."""
-        return self.layout._changed(self._data, fields)
+        """The same value with some fields changed. Raises LayoutError as `Shape.changed` does."""
+        return value_of(type(self), self.layout.changed(self._data, fields))
 
     def __getitem__(self, name: str) -> Any:
         return self.layout.field(name).read_from(self._data)
@@ -55,12 +54,32 @@ class Value:
         return hash(int.from_bytes(self._data, "little"))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return self.layout.unpack, (self._data,)
+        return _value_in, (self.layout, self._data)
 
     __iter__ = None  # or Python would try value[0], value[1] ...
 
     def __repr__(self) -> str:
-        return render.represent(self)
+        """Such as ``kvm_memory_area(base=0x1000, size=64)``; arrays of zeros are left out."""
+        abi = "" if self.layout.abi is Abi.X86_64 else f"@{self.layout.abi.label}"
+        return f"{self.layout.struct_name}{abi}({_fields(self)})"
+
+
+def _fields(value: Value) -> str:
+    shown = ((field.name, value[field.name]) for field in value.layout.fields)
+    return ", ".join(f"{name}={_content(content)}" for name, content in shown if not _blank(content))
+
+
+def _blank(content: Any) -> bool:
+    return isinstance(content, (bytes, tuple)) and all(_blank(item) or item == 0 for item in content)
+
+
+def _content(content: Any) -> str:
+    if isinstance(content, int):
+        return hex(content) if content >= 1024 else str(content)
+    if isinstance(content, tuple):
+        return f"[{', '.join(_content(item) for item in content)}]"
+    return repr(content) if isinstance(content, bytes) else f"({_fields(content)})"
+
 
 _new = object.__new__
 _set_data: Callable[[Value, bytes], None] = Value.__dict__["_data"].__set__
@@ -73,10 +92,16 @@ def value_of(kind: type[Value], data: bytes) -> Value:
     return value
 
 
-def value_class(layout: Layout) -> type[Value]:
-    """A subclass of Value with a property per field; names that Value needs itself stay items only."""
+@cache
+def value_class(layout: Shape) -> type[Value]:
+    """The subclass of Value with a property per field; names that Value needs itself stay items only."""
     getters = {f.name: property(_getter(f)) for f in layout.fields if not hasattr(Value, f.name)}
     return type(layout.struct_name, (Value,), {**getters, "__slots__": (), "layout": layout})
+
+
+def _value_in(layout: Shape, data: bytes) -> Value:
+    """What was pickled or copied: equal layouts are one object, and so are their classes."""
+    return value_of(value_class(layout), data)
 
 
 def _getter(field: Field) -> Callable[[Value], Any]:

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from html import escape
 
 from workbench.clayout.layout import Abi, Layout, Struct
-from workbench.clayout.render import represent
 from workbench.clayout.types import Field
 from workbench.clayout.value import Value
 from workbench.core.address_map import AddressMap, Unit
@@ -57,7 +56,7 @@ def _is_padding(field: Field) -> bool:
 def _number(value: Value, field: Field) -> str:
     content = value[field.name]
     if not isinstance(content, int):
-        return represent(value) if isinstance(content, Value) else repr(content)
+        return repr(content)
     return f"{content} ({'odd' if content & 1 else 'even'})" if field.name == "version" else str(content)
 
 
