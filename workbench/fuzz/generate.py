@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 
 from workbench.core.vcpu import KVM_SUPPORTED
 from workbench.fuzz import scenarios
-from workbench.fuzz.palette import GATING_BITS, SLOTS, Palette, pick
-from workbench.replay.grammar import CHOSEN, Operation
+from workbench.fuzz.palette import GATING_BITS, SLOTS, pick
+from workbench.fuzz.script import VCPUS, Script
+from workbench.replay.grammar import Operation
 
-VCPUS = 2
 #: Stands in every state file: sequences of another generator cannot be continued.
 GENERATOR = 1
 _OFFERS = 6
@@ -70,11 +70,23 @@ def sequence(seed: int, number: int, length: int, options: Options = Options()) 
     """Return sequence ``number`` of the campaign ``seed``: exactly ``length`` operations (at least 10)."""
     rng = Random(f"{seed} {number}")
     offer = pick(rng, offers(seed)) if options.enforcement and rng.random() < 0.45 else offers(seed)[0]
-    script = Script(rng, irqchip=rng.random() < 0.9, offer=offer, options=options)
+    script = Script(rng, irqchip=rng.random() < 0.9, offer=offer, enforcement=options.enforcement)
+    _introduce(script)
     while len(script.operations) < length:
         pick(rng, _CHOICES)(script)
     ended = _ended(script.operations, length)
     return Sequence(tuple(Operation(line, *each) for line, each in enumerate(ended, 1)), offer)
+
+
+def _introduce(script: Script) -> None:
+    """Set CPUID, sometimes with registrations by the host before it; none of the vCPUs has run."""
+    for cpu, features in enumerate(script.offer):
+        if features == KVM_SUPPORTED and script.rng.random() < 0.8:
+            continue
+        script.cpu = cpu
+        if script.rng.random() < 0.2:
+            scenarios.burst_of_host_accesses(script)
+        script.enforce(script.rng.random() < 0.8)
 
 
 def _ended(operations: list[tuple[str, dict[str, Any]]], length: int) -> list[tuple[str, dict[str, Any]]]:
@@ -88,56 +100,3 @@ def _ended(operations: list[tuple[str, dict[str, Any]]], length: int) -> list[tu
             there = [slot for slot in there if slot[0] != arguments["gpa"]]
     loads = [("load", {"gpa": gpa, "size": size}) for gpa, size in there]
     return [*kept, *([("run", {"cpu": 0})] * (len(SLOTS) - len(loads))), *loads]
-
-
-class Script:
-    """A sequence while it is written: what phrases append to, and what they must know to stay possible."""
-
-    def __init__(self, rng: Random, *, irqchip: bool, offer: tuple[frozenset[int], ...], options: Options) -> None:
-        self.rng, self.irqchip, self._options = rng, irqchip, options
-        self.palette = Palette(rng)
-        self.operations: list[tuple[str, dict[str, Any]]] = []
-        self.cpu = 0  #: whom the phrases speak of; changes now and then
-        self.offer = offer
-        self.add("machine", vcpus=VCPUS, irqchip=irqchip, protocol=CHOSEN)
-        self.slots = {gpa for gpa, _ in SLOTS if rng.random() < 0.93}
-        for gpa, size in SLOTS:
-            if gpa in self.slots:
-                self.add("ram", gpa=gpa, size=size)
-        self._introduce()
-
-    def _introduce(self) -> None:
-        """Set CPUID, sometimes with registrations by the host before it; none of the vCPUs has run."""
-        for cpu, features in enumerate(self.offer):
-            if features == KVM_SUPPORTED and self.rng.random() < 0.8:
-                continue
-            self.cpu = cpu
-            if self.rng.random() < 0.2:
-                scenarios.burst_of_host_accesses(self)
-            self.enforce(self.rng.random() < 0.8)
-
-    def add(self, op: str, /, **arguments: Any) -> None:
-        """Append one operation."""
-        self.operations.append((op, arguments))
-
-    def enforce(self, on: bool) -> None:
-        """Let the CPUID bits of this vCPU decide, or not."""
-        if self._options.enforcement:
-            self.add("cpuid", cpu=self.cpu, enforce=on, features=self.offer[self.cpu])
-
-    def wrmsr(self, msr: int, value: int) -> None:
-        """The guest writes; one time in five the host does instead."""
-        op = "wrmsr" if self.rng.random() < 0.8 else "host_set_msr"
-        self.add(op, cpu=self.cpu, msr=msr, value=value)
-
-    def run(self) -> None:
-        """Enter the guest once."""
-        self.add("run", cpu=self.cpu)
-
-    def look(self, gpa: int, size: int = 64) -> None:
-        """Load what lies at ``gpa``."""
-        self.add("load", gpa=gpa, size=size)
-
-    def other_cpu(self) -> None:
-        """Speak of another vCPU from now on."""
-        self.cpu = (self.cpu + 1) % VCPUS

@@ -4,8 +4,6 @@ A property here is something that went wrong in a kernel once, or that two descr
 the list of bugs is in the documentation of this project (docs/fuzzing.md). ``anything`` is the one without aim.
 """
 
-from typing import TYPE_CHECKING
-
 from workbench.core.vcpu import KVM_SUPPORTED
 from workbench.fuzz.palette import (
     APF_ACK,
@@ -26,15 +24,13 @@ from workbench.fuzz.palette import (
     likely,
     pick,
 )
-
-if TYPE_CHECKING:
-    from workbench.fuzz.generate import Script
+from workbench.fuzz.script import Script
 
 _AREAS = (CLOCK, WALL, STEAL, EOI, APF_EN)
 _EXCHANGE = 1 << 12  # flips between a page and its neighbour
 
 
-def anything(script: "Script") -> None:
+def anything(script: Script) -> None:
     """A few random accesses of one vCPU, by the guest and by the host."""
     rng = script.rng
     if rng.random() < 0.4:
@@ -56,7 +52,7 @@ def anything(script: "Script") -> None:
             _look_somewhere(script)
 
 
-def burst_of_host_accesses(script: "Script") -> None:
+def burst_of_host_accesses(script: Script) -> None:
     """What a VMM does: sets and reads of several registers; the vCPU does not run."""
     rng = script.rng
     for _ in range(3 + int(rng.random() * 5)):
@@ -67,7 +63,7 @@ def burst_of_host_accesses(script: "Script") -> None:
             script.add("host_get_msr", cpu=script.cpu, msr=msr)
 
 
-def register_and_look(script: "Script") -> None:
+def register_and_look(script: Script) -> None:
     """A payload arrives, and goes on arriving, where the register says."""
     msr = pick(script.rng, (CLOCK, STEAL, *WALLS, APF_EN))
     gpa = _good(script)
@@ -78,7 +74,7 @@ def register_and_look(script: "Script") -> None:
     _look_at(script, gpa)
 
 
-def crossing(script: "Script") -> None:
+def crossing(script: Script) -> None:
     """A clock moves to an area that crosses a page: the old area lives on (virt/kvm/pfncache.c)."""
     gpa, edge = _good(script), pick(script.rng, (0x1FF0, 0x13FF0, 0x7FF0, 0x2FE2))
     script.wrmsr(pick(script.rng, CLOCKS), gpa | 1)
@@ -94,7 +90,7 @@ def crossing(script: "Script") -> None:
         _look_at(script, gpa)
 
 
-def second_name(script: "Script") -> None:
+def second_name(script: Script) -> None:
     """What is written under one name of a clock is read under the other; of the wall clock by the other vCPU."""
     names = pick(script.rng, (CLOCKS, WALLS))
     for written, read in (names, names[::-1]):
@@ -104,7 +100,7 @@ def second_name(script: "Script") -> None:
     script.add("host_get_msr", cpu=script.cpu, msr=names[0])
 
 
-def memory_goes_and_returns(script: "Script") -> None:
+def memory_goes_and_returns(script: Script) -> None:
     """A memslot under registrations is deleted and returns with other memory; or one appears late."""
     gpa, size = pick(script.rng, SLOTS)
     for msr in (STEAL, CLOCK):
@@ -118,7 +114,7 @@ def memory_goes_and_returns(script: "Script") -> None:
     script.look(gpa, 0x200)
 
 
-def same_place(script: "Script") -> None:
+def same_place(script: Script) -> None:
     """Two features, or two vCPUs, at one address."""
     gpa = _good(script)
     for _ in range(2):
@@ -130,7 +126,7 @@ def same_place(script: "Script") -> None:
     _look_at(script, gpa)
 
 
-def init(script: "Script") -> None:
+def init(script: Script) -> None:
     """INIT forgets what it must, and nothing else."""
     if not script.irqchip:
         return
@@ -148,7 +144,7 @@ def init(script: "Script") -> None:
     _look_at(script, gpa)
 
 
-def refused(script: "Script") -> None:
+def refused(script: Script) -> None:
     """A refused value: what does the register hold then, and what does the host go on serving?"""
     rng = script.rng
     msr = pick(rng, (STEAL, EOI, APF_EN, APF_INT))
@@ -161,7 +157,7 @@ def refused(script: "Script") -> None:
     _look_at(script, gpa)
 
 
-def wake_all(script: "Script") -> None:
+def wake_all(script: Script) -> None:
     """Enabling async page faults wakes all tasks, once, if the guest has taken the token before."""
     rng = script.rng
     gpa = _good(script)
@@ -178,7 +174,7 @@ def wake_all(script: "Script") -> None:
     script.look(gpa)
 
 
-def stamp(script: "Script") -> None:
+def stamp(script: Script) -> None:
     """The guest fills an area with a pattern: what the host must not touch stays, odd versions are stepped over."""
     gpa = _good(script)
     script.add("store", gpa=gpa, hex=bytes([pick(script.rng, (0xA5, 0x5A, 0xFF, 0x00))]) * 64)
@@ -188,7 +184,7 @@ def stamp(script: "Script") -> None:
     _look_at(script, gpa)
 
 
-def enforcement(script: "Script") -> None:
+def enforcement(script: Script) -> None:
     """The bits of CPUID decide from now on, or no longer; registers are there or not."""
     if script.offer[script.cpu] == KVM_SUPPORTED and script.rng.random() < 0.7:
         return
@@ -200,7 +196,7 @@ def enforcement(script: "Script") -> None:
         script.add("host_get_msr", cpu=script.cpu, msr=msr)
 
 
-def migration(script: "Script") -> None:
+def migration(script: Script) -> None:
     """The machine goes on elsewhere: which values arrive, and which payloads go on."""
     if script.rng.random() < 0.4:
         return
@@ -214,12 +210,12 @@ def migration(script: "Script") -> None:
     _look_at(script, gpa)
 
 
-def _good(script: "Script") -> int:
+def _good(script: Script) -> int:
     """An address of 64 bytes' alignment, mostly in memory."""
     return pick(script.rng, script.palette.good) & ~0x3F
 
 
-def _toggle(script: "Script", gpa: int, size: int) -> None:
+def _toggle(script: Script, gpa: int, size: int) -> None:
     if gpa in script.slots:
         script.slots.remove(gpa)
         script.add("unplug", gpa=gpa)
@@ -228,11 +224,11 @@ def _toggle(script: "Script", gpa: int, size: int) -> None:
         script.add("ram", gpa=gpa, size=size)
 
 
-def _look_at(script: "Script", gpa: int) -> None:
+def _look_at(script: Script, gpa: int) -> None:
     script.look(gpa, 64)
 
 
-def _look_somewhere(script: "Script") -> None:
+def _look_somewhere(script: Script) -> None:
     """Look at, or seldom write to, an address of the palette."""
     gpa = min(script.palette.address(), RAM_END)
     if script.rng.random() < 0.8:

@@ -14,15 +14,9 @@ Usable for any model, not only for protocols:
 from workbench.engines.explore.api import explore, explore_and_export, to_promela
 from workbench.engines.explore.export.graph import GraphEdge, GraphNode, Words, as_dot, as_graphml, graph
 from workbench.engines.explore.export.spin import SecondOpinion, SpinRun, crosscheck, run_spin, second_opinion
-from workbench.engines.explore.model import (
-    BLOCKED,
-    Model,
-    Program,
-    Property,
-    Rule,
-    SlotVar,
-    Symmetry,
-)
+from workbench.engines.explore.model import BLOCKED, Model, Property, Rule, Symmetry
+from workbench.engines.explore.numbering import SlotVar
+from workbench.engines.explore.positions.positions import Program
 from workbench.engines.explore.result import BOUNDED, FAILS, HOLDS, Finding, Result
 from workbench.engines.explore.search import Progress
 from workbench.engines.explore.trace import Trace, TraceStep

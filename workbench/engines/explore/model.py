@@ -6,19 +6,16 @@ or the position of a slot; nothing may hide in attributes of the author's object
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
+from workbench.engines.explore.positions.positions import Name, Program
+from workbench.engines.explore.view import View
 from workbench.errors import WorkbenchError
 
-if TYPE_CHECKING:
-    from workbench.engines.explore.view import View
-
-#: What a slot, a program or a rule is called: any value; it is written as text in messages and traces only.
-Name = Hashable
-Semantics = Callable[[Any, Any, "View"], Any]
-Alternatives = Callable[[Any], "Sequence[Any] | None"]
+Semantics = Callable[[Any, Any, View], Any]
+Alternatives = Callable[[Any], Sequence[Any] | None]
 
 
 class _Blocked:
@@ -32,29 +29,11 @@ BLOCKED: Final = _Blocked()
 
 
 @dataclass(frozen=True)
-class SlotVar:
-    """The variable that holds the position of slot `name`: None when idle, else (program, index)."""
-
-    name: Name
-
-    def __repr__(self) -> str:
-        return f"slot {self.name}"
-
-
-@dataclass(frozen=True)
 class Rule:
     """An atomic guarded command: `fn(view)` returns False where it is not enabled; deterministic."""
 
     name: Name
     fn: Callable[[View], bool | None]
-
-
-@dataclass(frozen=True)
-class Program:
-    """`make()` returns a fresh generator of steps; called often, so it must not have side effects."""
-
-    name: Name
-    make: Callable[[], Generator[Any, Any, Any]]
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The numbered form of a model: variables, values and actions as small integers, and what actions do.
+"""The numbered form of a model: its actions, and what they do to numbered values of numbered variables.
 
 Rule kept here: the author's function is run once for each combination of values that it was seen to read;
 the result is remembered as the leaf of a decision tree whose branches are the reads in their order.
@@ -7,52 +7,15 @@ the result is remembered as the leaf of a decision tree whose branches are the r
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeVar
 
-from workbench.engines.explore.model import BLOCKED, Model, Name, Property, Rule, SlotVar
-from workbench.engines.explore.positions.positions import Positions
+from workbench.engines.explore.model import BLOCKED, Model, Property, Rule
+from workbench.engines.explore.numbering import Numbering, Projection, SlotVar
+from workbench.engines.explore.positions.positions import Name, Positions
 from workbench.engines.explore.view import IdState, View
 from workbench.errors import WorkbenchError
 
-if TYPE_CHECKING:
-    from workbench.engines.explore.symmetry.representatives import Renamings
-
-
-class Domain:
-    """The values that a variable was seen to take, numbered from its initial value (0) on."""
-
-    __slots__ = ("numbers", "values")
-
-    def __init__(self, initial: Hashable) -> None:
-        self.values: list[Any] = [initial]
-        self.numbers: dict[Any, int] = {initial: 0}
-
-    def number(self, value: Hashable) -> int:
-        """The number of a value; a new value gets the next one."""
-        found = self.numbers.get(value)
-        if found is None:
-            found = self.numbers[value] = len(self.values)
-            self.values.append(value)
-        return found
-
-
-class Projection:
-    """A remembered question about one variable: value number -> answer."""
-
-    __slots__ = ("answers", "domain", "question")
-
-    def __init__(self, domain: Domain, question: Callable[[Any], Hashable]) -> None:
-        self.domain = domain
-        self.question = question
-        self.answers: dict[int, Hashable] = {}
-
-    def of(self, number: int) -> Hashable:
-        """The answer for the value with this number."""
-        try:
-            return self.answers[number]
-        except KeyError:
-            answer = self.answers[number] = self.question(self.domain.values[number])
-            return answer
+T = TypeVar("T")
 
 
 class Effect:
@@ -148,7 +111,7 @@ class Action:
         return effect
 
 
-class Space:
+class Space(Numbering):
     """A model with everything numbered. Action order: slots, each with its choices, then rules, as listed.
 
     `merging`: see :class:`Positions`.
@@ -157,17 +120,13 @@ class Space:
     def __init__(self, model: Model, merging: bool = True) -> None:
         model.check()
         self.model = model
-        self.positions = Positions(model.programs, model.max_positions, merging)
-        self.names: list[Hashable] = []
-        self.domains: list[Domain] = []
-        self._index: dict[Hashable, int] = {}
-        self._projections: dict[tuple[int, Any], Projection] = {}
+        super().__init__(Positions(model.programs, model.max_positions, merging), model.default)
         self._parts: dict[tuple[Any, ...], Action] = {}
-        self.renamings: Renamings | None = None  # of its symmetry; made by `symmetry.representatives`
+        self._made: dict[Callable[..., Any], Any] = {}
         for slot, program in model.slots.items():
-            self._declare(SlotVar(slot), None if program is None else self.positions.start(program))
+            self.declare(SlotVar(slot), None if program is None else self.positions.start(program))
         for name, value in model.variables.items():
-            self._declare(name, value)
+            self.declare(name, value)
         self.actions = [
             self._slot_action(slot, choice) for slot in model.slots for choice in range(model.choices.get(slot, 1))
         ]
@@ -184,37 +143,12 @@ class Space:
         """The initial state: number 0 everywhere."""
         return (0,) * len(self.names)
 
-    def _declare(self, name: Hashable, value: Hashable) -> int:
-        try:
-            self.domains.append(Domain(value))
-        except TypeError as error:
-            raise WorkbenchError(f"the initial value {value!r} of {name!r} is not hashable") from error
-        self._index[name] = len(self.names)
-        self.names.append(name)
-        return self._index[name]
-
-    def knows(self, var: Hashable) -> bool:
-        """Whether a variable is declared or has a default."""
-        return var in self._index or self.model.default is not None
-
-    def variable(self, var: Hashable, actor: Name) -> int:
-        """The number of a variable; one that was not declared appears here with its default."""
-        found = self._index.get(var)
-        if found is not None:
-            return found
-        if isinstance(var, SlotVar):
-            known = ", ".join(map(str, self.model.slots)) or "none"
-            raise WorkbenchError(f"{actor}: no slot {str(var.name)!r}; slots: {known}")
-        if self.model.default is None:
-            raise WorkbenchError(f"{actor}: no variable {var!r}, and the model has no default for new ones")
-        return self._declare(var, self.model.default(var))
-
-    def projection(self, index: int, question: Callable[[Any], Hashable]) -> Projection:
-        """The remembered answers of a question about a variable."""
-        key = (index, question)
-        if key not in self._projections:
-            self._projections[key] = Projection(self.domains[index], question)
-        return self._projections[key]
+    def once(self, make: Callable[[Space], T]) -> T:
+        """`make(self)`, made at the first call and kept as long as the space: for what is worked out of a space."""
+        if make not in self._made:
+            self._made[make] = make(self)
+        made: T = self._made[make]
+        return made
 
     def part(self, fn: Callable[..., None], args: tuple[Hashable, ...], actor: Name) -> Action:
         """The action of a part; the same for the same function and arguments."""
@@ -268,14 +202,14 @@ class Space:
             if index not in view._writes:  # else the step has itself started or stopped its slot
                 following = self.positions.advance(position, answer if offered is None else taken)
                 view._writes[index] = self.domains[index].number(following)
-            return _written(view)
+            return self._written(view)
 
         return Action(self, slot, run, choice)
 
     def _rule_action(self, rule: Rule) -> Action:
         def run(view: View) -> Effect:
             if rule.fn(view) is not False:
-                return _written(view)
+                return self._written(view)
             if view._writes or view._parts:
                 raise WorkbenchError(f"rule {rule.name} wrote something and then said it is not enabled")
             return Effect(False)
@@ -300,13 +234,17 @@ class Space:
         slots = list(self.model.slots)
         return self._question("the ending predicate", lambda view: bool(slots) and all(map(view.idle, slots)))
 
+    def _written(self, view: View) -> Effect:
+        parts = tuple(self.part(fn, args, view._actor) for fn, args in view._parts)
+        return Effect(True, _writes(view), parts)
 
-def _written(view: View) -> Effect:
-    return Effect(True, tuple(sorted(view._writes.items())), tuple(view._parts))
+
+def _writes(view: View) -> tuple[tuple[int, int], ...]:
+    return tuple(sorted(view._writes.items()))
 
 
 def _run_part(view: View, fn: Callable[..., None], args: tuple[Hashable, ...]) -> Effect:
     fn(view, *args)
     if view._parts:
         raise WorkbenchError(f"{view._actor}: a part may not have parts of its own")
-    return _written(view)
+    return Effect(True, _writes(view))

@@ -10,7 +10,8 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Any
 
-from workbench.engines.explore.model import Name, SlotVar
+from workbench.engines.explore.numbering import SlotVar
+from workbench.engines.explore.positions.positions import Name
 from workbench.engines.explore.reference import applied
 from workbench.engines.explore.search import State
 from workbench.engines.explore.space import Action, Space

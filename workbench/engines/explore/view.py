@@ -7,13 +7,11 @@ reads determine the recorded writes.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
-from workbench.engines.explore.model import Name, SlotVar
+from workbench.engines.explore.numbering import Numbering, Projection, SlotVar
+from workbench.engines.explore.positions.positions import Name
 from workbench.errors import WorkbenchError
-
-if TYPE_CHECKING:
-    from workbench.engines.explore.space import Action, Projection, Space
 
 
 class IdState(Protocol):
@@ -33,31 +31,31 @@ def number_in(state: IdState, index: int) -> int:
 class View:
     """One atomic look at a state. Reads see the state before the step and the writes made so far."""
 
-    __slots__ = ("_actor", "_parts", "_reads", "_seen", "_space", "_state", "_writes")
+    __slots__ = ("_actor", "_numbering", "_parts", "_reads", "_seen", "_state", "_writes")
 
-    def __init__(self, space: Space, state: IdState, actor: Name) -> None:
-        self._space = space
+    def __init__(self, numbering: Numbering, state: IdState, actor: Name) -> None:
+        self._numbering = numbering
         self._state = state
         self._actor = actor
         self._reads: list[tuple[int, Projection | None, Hashable]] = []
         self._seen: set[tuple[int, Projection | None]] = set()
         self._writes: dict[int, int] = {}
-        self._parts: list[Action] = []
+        self._parts: list[tuple[Callable[..., None], tuple[Hashable, ...]]] = []
 
     def __getitem__(self, var: Hashable) -> Any:
-        index = self._space.variable(var, self._actor)
-        return self._space.domains[index].values[self._number(index)]
+        index = self._numbering.variable(var, self._actor)
+        return self._numbering.domains[index].values[self._number(index)]
 
     def __setitem__(self, var: Hashable, value: Hashable) -> None:
-        index = self._space.variable(var, self._actor)
+        index = self._numbering.variable(var, self._actor)
         try:
-            self._writes[index] = self._space.domains[index].number(value)
+            self._writes[index] = self._numbering.domains[index].number(value)
         except TypeError as error:
             raise WorkbenchError(f"{self._actor}: the value {value!r} of {var!r} is not hashable") from error
 
     def get(self, var: Hashable, default: Any = None) -> Any:
         """The value of a variable, `default` when the model neither declares it nor has a default for it."""
-        if not self._space.knows(var):
+        if not self._numbering.knows(var):
             return default
         return self[var]
 
@@ -66,11 +64,11 @@ class View:
 
         `question` must be a pure function and always the same object (a module-level one, say).
         """
-        index = self._space.variable(var, self._actor)
-        domain = self._space.domains[index]
+        index = self._numbering.variable(var, self._actor)
+        domain = self._numbering.domains[index]
         if index in self._writes:
             return question(domain.values[self._writes[index]])
-        projection = self._space.projection(index, question)
+        projection = self._numbering.projection(index, question)
         number = number_in(self._state, index)
         answer = projection.of(number)
         if (index, None) not in self._seen and (index, projection) not in self._seen:
@@ -85,17 +83,17 @@ class View:
         cheap when each of them is a part. Two parts, or a part and its caller, may not write the same
         variable.
         """
-        self._parts.append(self._space.part(fn, args, self._actor))
+        self._parts.append((fn, args))
 
     def start(self, slot: Name, program: Name) -> None:
         """Let a slot run a program from its beginning, whatever it did before."""
-        index = self._space.variable(SlotVar(slot), self._actor)
-        self._writes[index] = self._space.domains[index].number(self._space.positions.start(program))
+        index = self._numbering.variable(SlotVar(slot), self._actor)
+        self._writes[index] = self._numbering.domains[index].number(self._numbering.positions.start(program))
 
     def stop(self, slot: Name) -> None:
         """Make a slot idle."""
-        index = self._space.variable(SlotVar(slot), self._actor)
-        self._writes[index] = self._space.domains[index].number(None)
+        index = self._numbering.variable(SlotVar(slot), self._actor)
+        self._writes[index] = self._numbering.domains[index].number(None)
 
     def idle(self, slot: Name) -> bool:
         """Whether a slot runs no program."""
@@ -107,7 +105,7 @@ class View:
 
     def label(self, slot: Name) -> Any:
         """The pending step of a slot; None when idle."""
-        found = self.ask(SlotVar(slot), self._space.positions.told_apart)
+        found = self.ask(SlotVar(slot), self._numbering.positions.told_apart)
         return None if found is None else found[1]
 
     def program(self, slot: Name) -> Name | None:

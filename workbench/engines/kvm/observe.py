@@ -10,30 +10,50 @@ The rules kept here, by kind of evidence:
   arrive is concluded from the register's value and from a memslot that backs it.
 """
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Collection, Hashable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from workbench.checking.evidence import evidence, in_others_memory
 from workbench.core.address_map import Unit
 from workbench.core.contracts import Feature
+from workbench.core.contracts import Protocol as RegistrationProtocol
 from workbench.core.host_state import VM
+from workbench.core.memory import GuestMemory
 from workbench.core.outcome import Fate
-from workbench.core.scenario import beliefs, fate_of
-from workbench.engines.kvm.world import backs
-
-if TYPE_CHECKING:
-    from workbench.engines.kvm.machine import KvmMachine
+from workbench.core.scenario import Scenario, beliefs, fate_of
+from workbench.engines.kvm.world import WorldOwner, backs
 
 #: Payloads whose updates can be brought about and seen here.
 CAN_BE_SEEN = ("entry", "request")
 
 
+class Watched(WorldOwner, Protocol):
+    """What is asked of a machine to see what becomes of its areas."""
+
+    scenario: Scenario
+    protocol: RegistrationProtocol
+    shadow: GuestMemory  #: guest memory as it would be if only the guest had written
+
+    @property
+    def native(self) -> Collection[Feature]:
+        """The features whose registers KVM itself serves."""
+        ...
+
+    def held(self) -> dict[Hashable, Any]:
+        """Return what the host remembers now."""
+        ...
+
+    def enter_once(self, cpu: int) -> None:
+        """Let a vCPU enter the guest once, so that what is due is delivered."""
+        ...
+
+
 class Watch:
     """Collects evidence on one machine."""
 
-    def __init__(self, machine: "KvmMachine") -> None:
+    def __init__(self, machine: Watched) -> None:
         self._machine = machine
         self.reassigned: set[Unit] = set()
         self.strayed: set[tuple[int, str]] = set()  #: (owner, feature) of areas in others' memory

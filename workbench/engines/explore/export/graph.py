@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
-from workbench.engines.explore.model import Model, Name, SlotVar
+from workbench.engines.explore.model import Model
+from workbench.engines.explore.numbering import SlotVar
+from workbench.engines.explore.positions.positions import Name
 from workbench.engines.explore.reference import PlainSearch, applied
 from workbench.engines.explore.search import Limits, State
 from workbench.engines.explore.space import Space

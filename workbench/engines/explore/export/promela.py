@@ -19,7 +19,8 @@ from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from workbench.engines.explore.model import Model, SlotVar
+from workbench.engines.explore.model import Model
+from workbench.engines.explore.numbering import SlotVar
 from workbench.engines.explore.space import Action, Branch, Effect, Node, Space
 from workbench.errors import WorkbenchError
 

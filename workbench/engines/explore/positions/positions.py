@@ -7,10 +7,10 @@ replayed in fresh generators (two of them, which must agree), once per position 
 from __future__ import annotations
 
 import types
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Generator, Hashable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from workbench.engines.explore.model import Name, Program
 from workbench.engines.explore.positions.generator_state import (
     OpaqueError,
     differing_locals,
@@ -19,8 +19,18 @@ from workbench.engines.explore.positions.generator_state import (
 )
 from workbench.errors import WorkbenchError
 
+#: What a slot, a program or a rule is called: any value; it is written as text in messages and traces only.
+Name = Hashable
 SlotValue = tuple[Name, int] | None  # None: idle
 _Runs = tuple[types.GeneratorType, types.GeneratorType]
+
+
+@dataclass(frozen=True)
+class Program:
+    """`make()` returns a fresh generator of steps; called often, so it must not have side effects."""
+
+    name: Name
+    make: Callable[[], Generator[Any, Any, Any]]
 
 
 class Position:

@@ -11,8 +11,9 @@ import itertools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from workbench.engines.explore.model import Name, SlotVar, Symmetry
-from workbench.engines.explore.positions.positions import Position
+from workbench.engines.explore.model import Symmetry
+from workbench.engines.explore.numbering import SlotVar
+from workbench.engines.explore.positions.positions import Name, Position
 from workbench.engines.explore.search import State
 from workbench.engines.explore.space import Space
 from workbench.errors import WorkbenchError
@@ -163,9 +164,7 @@ class Renamings:
     @classmethod
     def of(cls, space: Space) -> Renamings:
         """The renamings of a space, made once: they remember what became of each position and value."""
-        if space.renamings is None:
-            space.renamings = cls(space)
-        return space.renamings
+        return space.once(cls)
 
     def least(self, state: State) -> State:
         """The representative of a state."""

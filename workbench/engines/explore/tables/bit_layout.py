@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from workbench.engines.explore.model import SlotVar
+from workbench.engines.explore.numbering import SlotVar
 from workbench.engines.explore.search import State
 from workbench.engines.explore.space import Space
 

@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
 from workbench.engines.explore.api import explore
-from workbench.engines.explore.model import Model, SlotVar
+from workbench.engines.explore.model import Model
+from workbench.engines.explore.numbering import SlotVar
 from workbench.engines.explore.reference import applied
 from workbench.engines.explore.result import Result
 from workbench.engines.explore.space import Action, Space

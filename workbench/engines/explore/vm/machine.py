@@ -9,7 +9,7 @@ from workbench.core.event_steps import Start
 from workbench.core.host_state import Key
 from workbench.core.scenario import Event, Scenario
 from workbench.core.slots import EVENT, ProgramName, entry_slot, vcpu_slot
-from workbench.engines.explore.model import Name, Program
+from workbench.engines.explore.positions.positions import Name, Program
 from workbench.engines.explore.view import View
 from workbench.engines.explore.vm.cells import MemoryCell, MemoryCells
 from workbench.engines.explore.vm.variables import PAUSED, in_guest

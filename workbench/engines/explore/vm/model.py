@@ -25,7 +25,8 @@ from workbench.core.slots import EVENT, Slot, entry_slot, vcpu_slot
 from workbench.core.steps import GUEST
 from workbench.core.steps import Program as Steps
 from workbench.core.transition import perform
-from workbench.engines.explore.model import BLOCKED, Model, Name, Program, Property, Rule
+from workbench.engines.explore.model import BLOCKED, Model, Property, Rule
+from workbench.engines.explore.positions.positions import Name, Program
 from workbench.engines.explore.view import View
 from workbench.engines.explore.vm.cells import MemoryCell
 from workbench.engines.explore.vm.event_world import EventWorld

@@ -14,7 +14,8 @@ from math import factorial
 
 from workbench.core.slots import EVENT, ProgramName, vcpu_slot
 from workbench.core.step_text import step_text
-from workbench.engines.explore.model import Model, Program, Symmetry
+from workbench.engines.explore.model import Model, Symmetry
+from workbench.engines.explore.positions.positions import Program
 from workbench.engines.explore.vm.model import MachineModel
 from workbench.engines.explore.vm.symmetry.exchange import Exchange
 from workbench.engines.explore.vm.symmetry.naming import Naming

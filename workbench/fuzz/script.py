@@ -1,0 +1,55 @@
+"""A sequence of operations while it is written: what scenarios append to.
+
+The rule kept here: a script knows what keeps a sequence possible (which memslots there are, what CPUID offers, whether
+there is a LAPIC), and whoever appends asks it.
+"""
+
+from random import Random
+from typing import Any
+
+from workbench.fuzz.palette import SLOTS, Palette
+from workbench.replay.grammar import CHOSEN
+
+VCPUS = 2
+
+
+class Script:
+    """What scenarios append to, and what they must know for the sequence to stay possible."""
+
+    def __init__(self, rng: Random, *, irqchip: bool, offer: tuple[frozenset[int], ...], enforcement: bool) -> None:
+        self.rng, self.irqchip, self._enforcement = rng, irqchip, enforcement
+        self.palette = Palette(rng)
+        self.operations: list[tuple[str, dict[str, Any]]] = []
+        self.cpu = 0  #: the vCPU that scenarios act on; changes now and then
+        self.offer = offer
+        self.add("machine", vcpus=VCPUS, irqchip=irqchip, protocol=CHOSEN)
+        self.slots = {gpa for gpa, _ in SLOTS if rng.random() < 0.93}
+        for gpa, size in SLOTS:
+            if gpa in self.slots:
+                self.add("ram", gpa=gpa, size=size)
+
+    def add(self, op: str, /, **arguments: Any) -> None:
+        """Append one operation."""
+        self.operations.append((op, arguments))
+
+    def enforce(self, on: bool) -> None:
+        """Let the CPUID bits of this vCPU decide, or not."""
+        if self._enforcement:
+            self.add("cpuid", cpu=self.cpu, enforce=on, features=self.offer[self.cpu])
+
+    def wrmsr(self, msr: int, value: int) -> None:
+        """The guest writes; one time in five the host does instead."""
+        op = "wrmsr" if self.rng.random() < 0.8 else "host_set_msr"
+        self.add(op, cpu=self.cpu, msr=msr, value=value)
+
+    def run(self) -> None:
+        """Enter the guest once."""
+        self.add("run", cpu=self.cpu)
+
+    def look(self, gpa: int, size: int = 64) -> None:
+        """Load what lies at ``gpa``."""
+        self.add("load", gpa=gpa, size=size)
+
+    def other_cpu(self) -> None:
+        """Let scenarios act on another vCPU from now on."""
+        self.cpu = (self.cpu + 1) % VCPUS
