@@ -1,4 +1,4 @@
-"""Whose fault it was is in the type; what to do about it is in the message.
+"""Errors: the type says whose fault it was, the message says what to do about it.
 
 What a guest or host does wrongly *within the model* is an outcome or a finding, never an exception.
 Exceptions are for the people at the keyboard: a mistaken input, an access by the harness outside

@@ -1,4 +1,4 @@
-"""History as oracle: a bug modelled as it was must fail as it did, and hold once modelled as fixed."""
+"""Real bugs as tests of the workbench: a bug modelled as it was must fail as it did, and hold modelled as fixed."""
 
 from workbench.errors import WorkbenchError
 from workbench.history.bugs import BUGS, LEFT_OUT

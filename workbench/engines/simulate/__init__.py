@@ -1,4 +1,4 @@
-"""Simulate: one schedule, every step recorded."""
+"""The simulator: one schedule, every step counted and recorded."""
 
 from workbench.engines.simulate.engine import Run, Simulation, simulate
 
