@@ -4,12 +4,13 @@ from workbench.clayout.layout import U32
 from workbench.core.driver import host_side
 from workbench.core.event_steps import AddMemslot, DeleteMemslot, HostCall, OnHost
 from workbench.core.host_state import VM, area, register, registry
+from workbench.core.kvm_registers import STEAL_TIME
 from workbench.core.outcome import FAULT, HANDLED
 from workbench.core.steps import Get, Load, Set, Store
 from workbench.features.steal_time import StealTime
 from workbench.lifecycle.event import AtBoot, Event, enter_all
 from workbench.lifecycle.migrate import move
-from workbench.protocols.per_feature import MSR_KVM_STEAL_TIME, PerFeature
+from workbench.protocols.per_feature import PerFeature
 
 
 class RefusesOne(PerFeature):
@@ -76,7 +77,7 @@ class FirstWins(PerFeature):
     def restore(self, cpus, saved):
         by_index = {cpu.index: cpu for cpu in cpus}
         for index, msr, value in saved:
-            if (yield Get(register(VM, "restored"))) is None and value and msr == MSR_KVM_STEAL_TIME:
+            if (yield Get(register(VM, "restored"))) is None and value and msr == STEAL_TIME.msr:
                 yield Set(register(VM, "restored"), True)
                 yield from self.on_wrmsr(by_index[index], msr, value, host_initiated=True)
 

@@ -3,11 +3,12 @@
 from typing import ClassVar
 
 from workbench.core.host_state import register
+from workbench.core.kvm_registers import QEMU_ORDER
 from workbench.core.steps import Get, Set, Store
 from workbench.features import choose
 from workbench.features.kvmclock import Kvmclock
 from workbench.features.steal_time import StealTime
-from workbench.protocols.per_feature import QEMU_ORDER, PerFeature
+from workbench.protocols.per_feature import PerFeature
 
 CLOCK, STEAL, EOI = 0x4B564D01, 0x4B564D03, 0x4B564D04
 
@@ -68,7 +69,7 @@ class CarriesOnlyWhatIsNotZero(ForKvm):
 
     def save(self, cpus):
         saved = yield from super().save(cpus)
-        unsent = {msr: value for _, msr, _, value in QEMU_ORDER}
+        unsent = {one.msr: None if one.always_sent else one.initial for one in QEMU_ORDER}
         return tuple(entry for entry in saved if entry[2] != unsent[entry[1]])
 
 

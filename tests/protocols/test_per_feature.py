@@ -3,12 +3,12 @@
 import pytest
 
 from workbench.core.host_state import VM, area, pending, register
+from workbench.core.kvm_registers import KVM_REGISTERS, QEMU_ORDER
 from workbench.core.outcome import ACCEPTED, FAULT, HANDLED
 from workbench.core.steps import Backed, Set, Wrmsr
 from workbench.core.vcpu import KVM_SUPPORTED, Host
 from workbench.features import FEATURES, choose
 from workbench.protocols import PerFeature
-from workbench.protocols.per_feature import QEMU_ORDER, REGISTER_OF
 
 from .bench import SLOT_END, Bench
 
@@ -534,8 +534,8 @@ def test_per_feature_R18_clocks_first_and_the_vector_before_the_enable(bench):
     bench.wrmsr(POLL, 0)
     saved = bench.migrate()
     left = LINUX | {POLL: 0, OLD_CLOCK: LINUX[CLOCK], OLD_WALL: LINUX[WALL]}
-    assert saved == tuple((0, msr, left[msr]) for _, msr, _, _ in QEMU_ORDER)
-    assert [name for name, *_ in QEMU_ORDER] == [
+    assert saved == tuple((0, msr, left[msr]) for msr in [one.msr for one in QEMU_ORDER])
+    assert [one.name for one in QEMU_ORDER] == [
         "SYSTEM_TIME", "WALL_CLOCK", "ASYNC_PF_INT", "ASYNC_PF_EN", "PV_EOI_EN", "STEAL_TIME", "POLL_CONTROL",
     ]  # fmt: skip
 
@@ -605,7 +605,7 @@ def test_per_feature_R20_zero_revokes(bench, name):
     assert bench.area(name) == 0x3000
     bench.unregister(name, 0x3000)
     assert bench.area(name) is None
-    assert bench.value(REGISTER_OF[name]) in (None, 0)
+    assert bench.value(KVM_REGISTERS[name][0].msr) in (None, 0)
 
 
 def test_per_feature_R20_linux_never_clears_the_wall_clock_and_the_vector(bench):

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from workbench.core.kvm_registers import QEMU_ORDER
 from workbench.core.outcome import FAULT
 from workbench.protocols import PerFeature
-from workbench.protocols.per_feature import QEMU_ORDER
 
 from .bench import Bench
 
@@ -14,7 +14,7 @@ CLOCK, WALL, APF_EN, STEAL, EOI = 0x12, 0x11, 0x4B56_4D02, 0x4B56_4D03, 0x4B56_4
 POLL, APF_INT = 0x4B56_4D05, 0x4B56_4D06
 GOOD = {CLOCK: 0x3001, WALL: 0x3100, APF_INT: 0xF3, APF_EN: 0x3209, EOI: 0x3301, STEAL: 0x3341, POLL: 0}
 REFUSED = 0x30_0009  # where no memory is
-ORDER = tuple(msr for _, msr, _, _ in QEMU_ORDER)
+ORDER = tuple(one.msr for one in QEMU_ORDER)
 
 
 def restored(values, order, mitigations=()):

@@ -4,10 +4,10 @@ Each of these was first seen as a difference between the simulator and a real KV
 """
 
 from workbench.core.host_state import register
+from workbench.core.kvm_registers import QEMU_ORDER
 from workbench.core.outcome import FAULT, HANDLED
 from workbench.core.vcpu import KVM_SUPPORTED, Host
 from workbench.protocols import PerFeature
-from workbench.protocols.per_feature import QEMU_ORDER
 
 from .bench import Bench
 
@@ -18,7 +18,7 @@ HOLE = 0x30_0000
 
 def test_per_feature_R18_every_register_of_the_list_is_carried_zeros_included():
     bench = Bench(PerFeature, vcpus=2)
-    order = [msr for _, msr, _, _ in QEMU_ORDER]
+    order = [one.msr for one in QEMU_ORDER]
     assert order == [0x12, 0x11, APF_INT, APF_EN, EOI, STEAL, POLL]
     assert bench.migrate() == tuple((cpu, msr, int(msr == POLL)) for cpu in (0, 1) for msr in order)
 

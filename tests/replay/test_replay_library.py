@@ -7,9 +7,10 @@ import pytest
 
 from workbench import replay
 from workbench.core.host_state import area
+from workbench.core.kvm_registers import KVM_REGISTERS, STEAL_TIME
 from workbench.core.steps import Set, Store
 from workbench.features import choose
-from workbench.protocols.per_feature import CPUID_BIT, MSR_KVM_MIGRATION_CONTROL, PerFeature
+from workbench.protocols.per_feature import PerFeature
 
 LIBRARY = sorted(Path(__file__).with_name("library").glob("*.jsonl"))
 
@@ -36,7 +37,7 @@ def test_every_register_is_written_read_and_set_by_the_host():
         for step in replay.read(path).operations
         if "msr" in step.arguments and step.expect
     }
-    registers = {*CPUID_BIT, MSR_KVM_MIGRATION_CONTROL}
+    registers = {one.msr for several in KVM_REGISTERS.values() for one in several}
     wanted = {(op, msr) for msr in registers for op in ("wrmsr", "rdmsr")}
     wanted |= {("host_set_msr", msr) for msr in registers - {0x11}}
     assert wanted - used == set()
@@ -95,7 +96,7 @@ class KeepsRefusedSteal(Changed):
     """STEAL_TIME keeps a value that it refuses, as ASYNC_PF_EN does."""
 
     def _steal(self, cpu, value, host_initiated):
-        yield from self._keep(cpu, 0x4B564D03, value)
+        yield from self._keep(cpu, STEAL_TIME, value)
         return (yield from PerFeature._steal_time(self, cpu, value, host_initiated))
 
     _WRITE: ClassVar = {**PerFeature._WRITE, 0x4B564D03: _steal}

@@ -9,7 +9,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Literal, NamedTuple
 
 from workbench.clayout.layout import Struct
+from workbench.core.feature_facts import Compared, Hidden
 from workbench.core.host_state import DERIVED, VM, Key, area, pending
+from workbench.core.kvm_registers import KVM_MSRS, Register
 from workbench.core.outcome import ACCEPTED, UNKNOWN
 from workbench.core.steps import Get, Moment, Now, Program, Set
 from workbench.core.vcpu import Vcpu
@@ -21,7 +23,11 @@ Update = Literal["entry", "request", "registration", "event", "never"]
 
 
 class Feature:
-    """What a page of shared memory is for, and its ABI. Subclasses are small files in ``features/``."""
+    """What a page of shared memory is for, and its ABI. Subclasses are small files in ``features/``.
+
+    ``name``, ``title``, ``payload`` and ``size`` must be said; everything else has a default. A feature with
+    ``registers`` can be had by one register for each feature, too; the first of them takes its address or value.
+    """
 
     name: ClassVar[str]
     title: ClassVar[str]  #: a few words for tables and pictures
@@ -31,12 +37,24 @@ class Feature:
     scope: ClassVar[Literal["vcpu", "vm"]] = "vcpu"
     served_by: ClassVar[Literal["kernel", "user"]] = "kernel"  #: who understands it on the host
     update_when: ClassVar[Update] = "never"
-    cpuid_bit: ClassVar[int | None] = None  #: bit of leaf 0x40000001 EAX that offers it
+    registers: ClassVar[tuple[Register, ...]] = ()  #: of its own: the main one, second names, companions
+    compared: ClassVar[Compared | None] = None  #: its payload on two hosts; None: a host may write what it likes
+    hidden: ClassVar[Hidden | None] = None  #: what Linux keeps beside its register
     is_value: ClassVar[bool] = False  #: a value that memory merely carries; a register needs no memory for it
     guest_value: ClassVar[int] = 0  #: of a value feature: what Linux writes
     linux_boot: ClassVar[int | None] = None  #: its place in Linux's order at boot; None: not at boot
     linux_teardown: ClassVar[int | None] = None  #: its place in Linux's order of revocation
     source: ClassVar[str] = ""
+
+    @property
+    def cpuid_bit(self) -> int | None:
+        """Bit of leaf 0x40000001 EAX that offers it; None if no bit does."""
+        return self.registers[0].cpuid_bit if self.registers else None
+
+    @property
+    def brings_register(self) -> bool:
+        """Whether it has a register that KVM does not have, so that only a host of ours can serve it there."""
+        return bool(self.registers) and self.registers[0].msr not in KVM_MSRS
 
     def prepare(self, gpa: int) -> Program:
         """Guest: bring the area into the state the ABI asks for before it is registered."""

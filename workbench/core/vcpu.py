@@ -15,20 +15,6 @@ KVM_SIGNATURE = b"KVMKVMKVM\0\0\0"
 KVM_CPUID_SIGNATURE = 0x4000_0000
 KVM_CPUID_FEATURES = 0x4000_0001
 
-#: The bits of leaf 0x40000001 EAX that the registers of this workbench depend on.
-CPUID_BITS = {
-    "clocksource": 0,
-    "clocksource2": 3,
-    "async_pf": 4,
-    "steal_time": 5,
-    "pv_eoi": 6,
-    "async_pf_vmexit": 10,
-    "poll_control": 12,
-    "async_pf_int": 14,
-    "migration_control": 17,
-    "clocksource_stable": 24,
-}
-
 #: KVM_GET_SUPPORTED_CPUID 0x40000001.EAX on Linux 6.12: bits 15 to 17 are left to user space.
 KVM_SUPPORTED = frozenset({0, 1, 3, 4, 5, 6, 7, 9, 10, 11, 12, 13, 14, 24})
 

@@ -1,32 +1,23 @@
-"""What is in an area: payload ABIs, one small file each."""
+"""What is in an area: payload ABIs, one small file each.
 
+A file in this folder is a feature by being here: whatever ``Feature`` with a name it defines is known everywhere.
+"""
+
+from workbench.core.catalogue import by_key, classes_in, modules_of
 from workbench.core.contracts import Feature
 from workbench.errors import WorkbenchError
-from workbench.features.async_pf import AsyncPf
-from workbench.features.controls import MigrationControl, PollControl
-from workbench.features.kvmclock import Kvmclock
-from workbench.features.pv_eoi import PvEoi
-from workbench.features.steal_time import StealTime
-from workbench.features.wall_clock import WallClock
-from workbench.features.watchdog import Watchdog
 
-FEATURES: dict[str, Feature] = {
-    feature.name: feature
-    for feature in (
-        Kvmclock(),
-        WallClock(),
-        AsyncPf(),
-        PvEoi(),
-        StealTime(),
-        PollControl(),
-        MigrationControl(),
-        Watchdog(),
-    )
-}
+#: Whose files come first in tables, in this order; all others follow by their names.
+_FIRST = ("kvmclock", "wall_clock", "async_pf", "pv_eoi", "steal_time", "controls", "watchdog")
+
+FEATURES: dict[str, Feature] = by_key(
+    (kind() for module in modules_of(__name__, __path__, _FIRST) for kind in classes_in(module, Feature)),
+    lambda feature: feature.name,
+)
 
 
 def choose(names: "list[str] | None" = None) -> tuple[Feature, ...]:
-    """Return the named features in the order of this file (all when None); raise WorkbenchError if unknown."""
+    """Return the named features in the order of FEATURES (all when None); raise WorkbenchError if unknown."""
     if names is None:
         return tuple(FEATURES.values())
     unknown = [name for name in names if name not in FEATURES]

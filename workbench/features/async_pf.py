@@ -7,16 +7,25 @@ It needs more than an address: an interrupt vector, and control bits. No descrip
 has a place for them; where the vector goes is each protocol's numbered clause.
 """
 
-from workbench.clayout.layout import U32
+from workbench.clayout.layout import U32, Abi, struct
 from workbench.core.contracts import Feature
+from workbench.core.feature_facts import Compared, Hidden
+from workbench.core.kvm_registers import KVM_REGISTERS
 from workbench.core.steps import Load, Moment, Program, Store
-from workbench.features.payloads import KVM_VCPU_PV_APF_DATA
+
+KVM_VCPU_PV_APF_DATA = struct("""
+struct kvm_vcpu_pv_apf_data {
+    __u32 flags;
+    __u32 token;
+    __u8  pad[56];
+};
+""")
 
 #: HYPERVISOR_CALLBACK_VECTOR, which Linux gives the host (arch/x86/include/asm/irq_vectors.h).
 VECTOR = 0xF3
 #: Where a protocol without a register for it finds the vector: the first reserved word of the area.
 VECTOR_OFFSET = 8
-TOKEN_OFFSET = 4
+TOKEN_OFFSET = KVM_VCPU_PV_APF_DATA.on(Abi.X86_64).offset_of("token")
 PAGE_NOT_PRESENT = 1
 
 
@@ -29,7 +38,13 @@ class AsyncPf(Feature):
     size = 64
     align = 64
     update_when = "event"
-    cpuid_bit = 4
+    registers = KVM_REGISTERS["async_pf"]
+    compared = Compared(mailbox="token")
+    hidden = Hidden(
+        "up to 64 outstanding faults for each vCPU, their hash, an id counter, pageready_pending",
+        "enabling queues a wake-all (token 0xffffffff): the guest faults again",
+        "Linux 6.12 virt/kvm/async_pf.c, kvm_async_pf_wakeup_all",
+    )
     linux_boot = 1
     linux_teardown = 3
     source = "Linux 6.12 arch/x86/include/uapi/asm/kvm_para.h"

@@ -5,10 +5,17 @@ must keep the value in an area, and the host must read it there. Sources: Linux
 Documentation/virt/kvm/x86/msr.rst, MSR_KVM_POLL_CONTROL and MSR_KVM_MIGRATION_CONTROL.
 """
 
-from workbench.clayout.layout import U64
+from workbench.clayout.layout import U64, struct
 from workbench.core.contracts import Feature
+from workbench.core.feature_facts import Hidden
+from workbench.core.kvm_registers import KVM_REGISTERS
 from workbench.core.steps import Program, Store
-from workbench.features.payloads import CONTROL_WORD
+
+CONTROL_WORD = struct("""
+struct control_word {
+    __u64 value;
+};
+""")
 
 
 class Control(Feature):
@@ -30,7 +37,10 @@ class PollControl(Control):
 
     name = "poll_control"
     title = "poll control"
-    cpuid_bit = 12
+    registers = KVM_REGISTERS["poll_control"]
+    hidden = Hidden(
+        "none", "the register is all there is", "Linux 6.12 arch/x86/kvm/x86.c, kvm_set_msr_common"
+    )
     guest_value = 0
 
 
@@ -41,6 +51,7 @@ class MigrationControl(Control):
     title = "migration control"
     scope = "vm"
     served_by = "user"
-    cpuid_bit = 17
+    registers = KVM_REGISTERS["migration_control"]
+    hidden = Hidden("a variable of the VMM", "the VMM carries it", "Linux Documentation/virt/kvm/x86/msr.rst")
     guest_value = 1
     linux_teardown = 2

@@ -9,15 +9,29 @@ kvm_setup_guest_pvclock; arch/x86/include/asm/kvm_para.h):
   be read. If none of those bits is set, all flags are ignored.
 """
 
-from workbench.clayout.layout import U8, U32, U64, Abi
+from workbench.clayout.layout import U8, U32, U64, Abi, struct
 from workbench.core.contracts import Feature
+from workbench.core.feature_facts import Compared, Hidden
+from workbench.core.kvm_registers import KVM_REGISTERS
 from workbench.core.steps import Load, Moment, Program, Store
 from workbench.features import seqlock
-from workbench.features.payloads import PVCLOCK_VCPU_TIME_INFO
+
+PVCLOCK_VCPU_TIME_INFO = struct("""
+struct pvclock_vcpu_time_info {
+    u32   version;
+    u32   pad0;
+    u64   tsc_timestamp;
+    u64   system_time;
+    u32   tsc_to_system_mul;
+    s8    tsc_shift;
+    u8    flags;
+    u8    pad[2];
+} __attribute__((__packed__));
+""")
 
 PVCLOCK_TSC_STABLE_BIT = 1 << 0
 PVCLOCK_GUEST_STOPPED = 1 << 1
-FLAGS = 29  # offset of the flags in struct pvclock_vcpu_time_info
+FLAGS = PVCLOCK_VCPU_TIME_INFO.on(Abi.X86_64).offset_of("flags")
 
 #: 2 GHz TSC: ns = (tsc << shift) * mul >> 32 with shift 0 and mul 2^31.
 TSC_SHIFT = 0
@@ -42,7 +56,17 @@ class Kvmclock(Feature):
     size = 32
     align = 4
     update_when = "request"
-    cpuid_bit = 3
+    registers = KVM_REGISTERS["kvmclock"]
+    compared = Compared(
+        version="version",
+        free=("version", "tsc_timestamp", "system_time", "tsc_to_system_mul", "tsc_shift", "flags"),
+        rewritten=("pad0", "pad"),
+    )
+    hidden = Hidden(
+        "clock offset and master clock of the VM, boot_vcpu_runs_old_kvmclock (lost), pending guest-stopped flag",
+        "KVM_SET_CLOCK and a device section of the VMM",
+        "Linux 6.12 arch/x86/kvm/x86.c, kvm_write_system_time, kvm_vm_ioctl_set_clock",
+    )
     linux_boot = 0
     linux_teardown = 5
     source = "Linux 6.12 arch/x86/include/asm/pvclock-abi.h"

@@ -5,10 +5,17 @@ reads it back at the next exit (Linux Documentation/virt/kvm/x86/msr.rst, MSR_KV
 arch/x86/kvm/lapic.c, pv_eoi_put_user). Four bytes are documented; the host touches one.
 """
 
-from workbench.clayout.layout import U8, U32
+from workbench.clayout.layout import U8, U32, struct
 from workbench.core.contracts import Feature
+from workbench.core.feature_facts import Compared, Hidden
+from workbench.core.kvm_registers import KVM_REGISTERS
 from workbench.core.steps import Load, Moment, Program, Store
-from workbench.features.payloads import KVM_PV_EOI
+
+KVM_PV_EOI = struct("""
+struct kvm_pv_eoi {
+    __u32 pending;
+};
+""")
 
 
 class PvEoi(Feature):
@@ -20,7 +27,13 @@ class PvEoi(Feature):
     size = 4
     align = 4
     update_when = "event"
-    cpuid_bit = 6
+    registers = KVM_REGISTERS["pv_eoi"]
+    compared = Compared()
+    hidden = Hidden(
+        "a pending bit (apic_attention)",
+        "computed again: cleared at every exit, set at entry",
+        "Linux 6.12 arch/x86/kvm/lapic.c",
+    )
     linux_boot = 2
     linux_teardown = 1
     source = "Linux 6.12 arch/x86/kvm/lapic.c"

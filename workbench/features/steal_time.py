@@ -5,15 +5,27 @@ the guest zeroes the 64 bytes; the host *adds* to what it finds, under an odd ve
 ``flags`` and padding are not touched; ``preempted`` is cleared. The count begins anew on another host.
 """
 
-from workbench.clayout.layout import U8, U64, Abi
+from workbench.clayout.layout import U8, U64, Abi, struct
 from workbench.core.contracts import Feature
+from workbench.core.feature_facts import Compared, Hidden
 from workbench.core.host_state import baseline
+from workbench.core.kvm_registers import KVM_REGISTERS
 from workbench.core.steps import Get, Load, Moment, Program, Set, Store
 from workbench.features import seqlock
-from workbench.features.payloads import KVM_STEAL_TIME
 
-VERSION = 8  # offset of the version in struct kvm_steal_time
-PREEMPTED = 16
+KVM_STEAL_TIME = struct("""
+struct kvm_steal_time {
+    __u64 steal;
+    __u32 version;
+    __u32 flags;
+    __u8  preempted;
+    __u8  u8_pad[3];
+    __u32 pad[11];
+};
+""")
+
+VERSION = KVM_STEAL_TIME.on(Abi.X86_64).offset_of("version")
+PREEMPTED = KVM_STEAL_TIME.on(Abi.X86_64).offset_of("preempted")
 
 
 class StealTime(Feature):
@@ -25,7 +37,14 @@ class StealTime(Feature):
     size = 64
     align = 64
     update_when = "entry"
-    cpuid_bit = 5
+    registers = KVM_REGISTERS["steal_time"]
+    # preempted is set when a vCPU leaves its CPU at an instruction boundary: not the model's to know.
+    compared = Compared(version="version", free=("steal", "version", "preempted"))
+    hidden = Hidden(
+        "last count of the run queue (st.last_steal), st.preempted, mapping cache",
+        "the count begins anew; the sum lives in guest memory",
+        "Linux 6.12 arch/x86/kvm/x86.c, record_steal_time",
+    )
     linux_boot = 3
     linux_teardown = 0
     source = "Linux 6.12 arch/x86/include/uapi/asm/kvm_para.h"

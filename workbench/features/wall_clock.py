@@ -5,12 +5,21 @@ kvm_write_wall_clock, by kvm_write_guest of virt/kvm/kvm_main.c; Documentation/v
 MSR_KVM_WALL_CLOCK_NEW). One area for the VM.
 """
 
-from workbench.clayout.layout import Abi
+from workbench.clayout.layout import Abi, struct
 from workbench.core.contracts import Feature
+from workbench.core.feature_facts import Compared, Hidden
+from workbench.core.kvm_registers import KVM_REGISTERS
 from workbench.core.memory import PAGE_SIZE
 from workbench.core.steps import Moment, Program, Store
 from workbench.features import seqlock
-from workbench.features.payloads import PVCLOCK_WALL_CLOCK
+
+PVCLOCK_WALL_CLOCK = struct("""
+struct pvclock_wall_clock {
+    u32   version;
+    u32   sec;
+    u32   nsec;
+} __attribute__((__packed__));
+""")
 
 #: Virtual hosts booted at this Unix time; any fixed number serves, this one is the mail's date.
 EPOCH_NS = 1_296_039_614 * 1_000_000_000
@@ -26,7 +35,13 @@ class WallClock(Feature):
     align = 4
     scope = "vm"
     update_when = "registration"
-    cpuid_bit = 3
+    registers = KVM_REGISTERS["wall_clock"]
+    compared = Compared(version="version", free=("version", "sec", "nsec"))
+    hidden = Hidden(
+        "none (one value of the VM, sent for each vCPU)",
+        "written again",
+        "Linux 6.12 arch/x86/kvm/x86.c, kvm_write_wall_clock",
+    )
     linux_boot = 4
     source = "Linux 6.12 arch/x86/include/asm/pvclock-abi.h"
 

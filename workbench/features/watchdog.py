@@ -2,12 +2,20 @@
 
 "Hopefully normal guest memory - like last update time for the watchdog" (Glauber Costa, KVM-HDR, January
 2011). The kernel knows nothing of it; the VMM reads, at its leisure, when the guest last said that it is
-alive. No register was ever assigned to it, so one MSR per feature cannot express it.
+alive. No register was ever assigned to it, so one MSR per feature cannot express it. The struct is this project's.
 """
 
+from workbench.clayout.layout import struct
 from workbench.core.contracts import Feature
 from workbench.core.steps import Program, Store
-from workbench.features.payloads import WATCHDOG
+
+WATCHDOG = struct("""
+struct watchdog_update {
+    __u32 version;
+    __u32 pad;
+    __u64 last_update_ns;
+};
+""")
 
 
 class Watchdog(Feature):

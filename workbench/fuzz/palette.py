@@ -3,12 +3,28 @@
 The rule kept here: everything is drawn from the ``random.Random`` that is passed in, so that the same seed gives
 the same bytes. Addresses are few and meet each other often; most lie where a rule of KVM changes (end of a page,
 end of a memslot, two adjoining memslots, no memslot, beyond the physical range, wrapping around 2^64).
-Source of the bits: Linux Documentation/virt/kvm/x86/msr.rst.
+The registers, and which of their bits are what, are those that the features state.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from random import Random
 from typing import TypeVar
+
+from workbench.core.kvm_registers import (
+    ASYNC_PF_ACK,
+    ASYNC_PF_EN,
+    ASYNC_PF_INT,
+    MIGRATION_CONTROL,
+    POLL_CONTROL,
+    PV_EOI_EN,
+    STEAL_TIME,
+    SYSTEM_TIME,
+    SYSTEM_TIME_NEW,
+    WALL_CLOCK,
+    WALL_CLOCK_NEW,
+    Register,
+)
+from workbench.features import FEATURES
 
 T = TypeVar("T")
 
@@ -17,16 +33,34 @@ SLOTS = ((0x0, 0x8000), (0x10000, 0x4000), (0x14000, 0x4000))
 #: Loads and stores of the fuzzer stay below this; it is the end of the last memslot.
 RAM_END = 0x18000
 
-OLD_WALL, OLD_CLOCK, WALL, CLOCK = 0x11, 0x12, 0x4B564D00, 0x4B564D01
-APF_EN, STEAL, EOI, POLL, APF_INT, APF_ACK = range(0x4B564D02, 0x4B564D08)
-#: Nobody's: MIGRATION_CONTROL, two that were never assigned, and the last one, which newer kernels use inside.
-UNCLAIMED = (0x4B564D08, 0x4B564D09, 0x4B564D20, 0x4B564DFE, 0x4B564DFF)
+OLD_WALL, OLD_CLOCK, WALL, CLOCK = WALL_CLOCK.msr, SYSTEM_TIME.msr, WALL_CLOCK_NEW.msr, SYSTEM_TIME_NEW.msr
+APF_EN, STEAL, EOI = ASYNC_PF_EN.msr, STEAL_TIME.msr, PV_EOI_EN.msr
+POLL, APF_INT, APF_ACK = POLL_CONTROL.msr, ASYNC_PF_INT.msr, ASYNC_PF_ACK.msr
 CLOCKS, WALLS = (CLOCK, OLD_CLOCK), (WALL, OLD_WALL)
-CLAIMED = (*CLOCKS, *WALLS, APF_EN, STEAL, EOI, POLL, APF_INT, APF_ACK)
-#: What a random operation draws from: registers with an address more often than those without.
-REGISTERS = (*CLAIMED, CLOCK, CLOCK, STEAL, STEAL, APF_EN, APF_EN, EOI, EOI)
+
+#: The registers of all features, by number; second names of others too.
+_KERNELS = [feature for feature in FEATURES.values() if feature.served_by == "kernel"]
+REGISTER: dict[int, Register] = {one.msr: one for feature in _KERNELS for one in feature.registers}
+#: Those of features that KVM does not have, as long as they take an address.
+BROUGHT = tuple(
+    feature.registers[0].msr for feature in _KERNELS if feature.brings_register and feature.registers[0].address
+)
+#: First those with two names.
+CLAIMED = (*CLOCKS, *WALLS, *sorted(set(REGISTER) - {*CLOCKS, *WALLS}))
+#: Nobody's: MIGRATION_CONTROL, two that were never assigned, and the last one, which newer kernels use inside.
+UNCLAIMED = tuple(
+    msr for msr in (MIGRATION_CONTROL.msr, 0x4B564D09, 0x4B564D20, 0x4B564DFE, 0x4B564DFF) if msr not in REGISTER
+)
+#: Registers that phrases about any area choose from.
+AREAS = (CLOCK, WALL, STEAL, EOI, APF_EN, *BROUGHT)
+#: What a random operation draws from: registers with an address that can be enabled more often than the others.
+REGISTERS = (*CLAIMED, *(msr for often in (CLOCK, STEAL, APF_EN, EOI, *BROUGHT) for msr in (often, often)))
 #: Bits of CPUID 0x40000001 EAX that decide about a register or one of its bits.
-GATING_BITS = (0, 3, 4, 5, 6, 10, 12, 14)
+GATING_BITS = tuple(sorted({bit for one in REGISTER.values() for bit in one.cpuid_bits}))
+#: Control bits tried together with an address, where the bit that enables is not all there is.
+_CONTROLS = {APF_EN: (9, 9, 9, 0xB, 0xD, 1, 8)}
+#: What registers without an address are tried with.
+_VALUES = {POLL: (0, 1), APF_INT: (0xF3, 0x20, 0xFF, 0), APF_ACK: (1, 1, 0, 3)}
 
 ONES = (1 << 64) - 1
 _PAGES = tuple(page for gpa, size in SLOTS for page in range(gpa, gpa + size, 0x1000))
@@ -63,7 +97,13 @@ class Palette:
 
 def likely(rng: Random, msr: int, gpa: int) -> int:
     """Return a value with which a guest would register ``gpa`` in ``msr``, or what else that register is for."""
-    return _LIKELY.get(msr, _any_address)(rng, gpa)
+    register = REGISTER.get(msr)
+    if register is None:
+        return gpa
+    if not register.address:
+        return pick(rng, _VALUES.get(msr, (0, 1)))
+    controls = _CONTROLS.get(msr)
+    return gpa & -register.granule | (pick(rng, controls) if controls else register.enable)
 
 
 def any_value(rng: Random, palette: Palette, msr: int) -> int:
@@ -76,19 +116,3 @@ def any_value(rng: Random, palette: Palette, msr: int) -> int:
     if draw < 0.92:
         return palette.address() | pick(rng, (1, 2, 3, 4, 5, 8, 9, 0xB, 0xD, 0xF, 0x10, 0x19, 0x20, 0x3F))
     return pick(rng, (1, 2, 0x100, 1 << 8 | 0xF3, 1 << 63, 1 << 63 | 1, ONES, ONES - 1, rng.getrandbits(64)))
-
-
-def _any_address(rng: Random, gpa: int) -> int:
-    return gpa
-
-
-_LIKELY: dict[int, Callable[[Random, int], int]] = {
-    CLOCK: lambda rng, gpa: gpa | 1,
-    OLD_CLOCK: lambda rng, gpa: gpa | 1,
-    STEAL: lambda rng, gpa: gpa & ~0x3F | 1,
-    EOI: lambda rng, gpa: gpa & ~3 | 1,
-    APF_EN: lambda rng, gpa: gpa & ~0x3F | pick(rng, (9, 9, 9, 0xB, 0xD, 1, 8)),
-    POLL: lambda rng, gpa: int(rng.random() * 2),
-    APF_INT: lambda rng, gpa: pick(rng, (0xF3, 0x20, 0xFF, 0)),
-    APF_ACK: lambda rng, gpa: pick(rng, (1, 1, 0, 3)),
-}

@@ -17,40 +17,69 @@ payload more often than the model does (a vCPU that moves to another CPU, a chan
   any kind, the simulator at the next entry; "promised" does not hold until it is registered again.
 * Where areas overlap, the bytes of either may be anything; only what surrounds them is compared.
 
-Layouts: Linux arch/x86/include/asm/pvclock-abi.h and arch/x86/include/uapi/asm/kvm_para.h.
+Which bytes are clocks, counters, padding is each feature's own fact (``Feature.compared``).
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from workbench.fuzz.palette import APF_EN, CLOCK, EOI, OLD_CLOCK, OLD_WALL, RAM_END, STEAL, WALL
+from workbench.clayout.layout import Abi
+from workbench.core.contracts import Feature, Update
+from workbench.core.kvm_registers import Register
+from workbench.features import FEATURES
+from workbench.fuzz.palette import RAM_END
+
+#: Byte ranges of an area, each from its first to behind its last byte.
+Ranges = tuple[tuple[int, int], ...]
 
 
 class Form(NamedTuple):
-    """What an area of one feature looks like."""
+    """What an area of one feature looks like: its facts as offsets."""
 
     feature: str
-    size: int
+    register: Register
+    size: int  #: bytes that a host reads or writes
     version: int | None  #: offset of the u32 version
-    free: tuple[tuple[int, int], ...]  #: byte ranges that may differ
-    address: int  #: bits of the register that are the address
-    enabled: int  #: bits that must be set for the host to serve it
+    free: Ranges
+    rewritten: Ranges
+    mailbox: Ranges
+    update_when: Update
 
 
-_ALL = (1 << 64) - 1
-_CLOCK = Form("kvmclock", 32, 0, ((0, 4), (8, 30)), _ALL & ~1, 1)
-#: Its padding, which every update overwrites, because the kernel copies the whole structure.
-_CLOCK_PADDING = ((4, 8), (30, 32))
-_WALL = Form("wall_clock", 12, 0, ((0, 12),), _ALL, 0)
-#: ``preempted`` is set when a vCPU leaves its CPU at an instruction boundary: not the model's to know.
-_STEAL = Form("steal_time", 64, 8, ((0, 12), (16, 17)), _ALL & ~0x3F, 1)
-_APF = Form("async_pf", 8, None, (), _ALL & ~0x3F, 9)
-_EOI = Form("pv_eoi", 1, None, (), _ALL & ~1, 1)
+def form_of(feature: Feature) -> Form:
+    """Return the form of a feature that has a register for its address."""
+    register, compared = feature.registers[0], feature.compared
+    layout = feature.payload.on(Abi.X86_64)
+    size = register.touches or feature.size
+    if compared is None:
+        return Form(feature.name, register, size, None, ((0, size),), (), (), feature.update_when)
+
+    def ranges(names: Iterable[str]) -> Ranges:
+        fields = [layout.field(name) for name in names]
+        return tuple((field.offset, field.offset + field.size) for field in fields)
+
+    return Form(
+        feature.name,
+        register,
+        size,
+        None if compared.version is None else layout.offset_of(compared.version),
+        ranges(compared.free),
+        ranges(compared.rewritten),
+        ranges([compared.mailbox] if compared.mailbox else []),
+        feature.update_when,
+    )
+
+
+#: By every number under which a register takes the address.
 _FORMS = {
-    CLOCK: _CLOCK, OLD_CLOCK: _CLOCK, WALL: _WALL, OLD_WALL: _WALL, STEAL: _STEAL, APF_EN: _APF, EOI: _EOI,
-}  # fmt: skip
+    one.msr: form_of(feature)
+    for feature in FEATURES.values()
+    if feature.registers and feature.registers[0].address
+    for one in feature.registers
+    if one.cell == feature.registers[0].msr
+}
 
 
 @dataclass(slots=True)
@@ -119,10 +148,8 @@ class Payloads:
     def registered(self, cpu: int, msr: int, value: int, *, by_host: bool) -> None:
         """A register of ``cpu`` took ``value``."""
         form = _FORMS.get(msr)
-        if form is None or not value or value & form.enabled != form.enabled:
-            return
-        gpa = value & form.address
-        if gpa >= RAM_END:
+        gpa = None if form is None else form.register.address_in(value)
+        if form is None or gpa is None or gpa >= RAM_END:
             return
         area = self.areas.get((form.feature, gpa))
         if area is None:
@@ -139,7 +166,7 @@ class Payloads:
             if other.gpa < area.end and gpa < other.end:
                 area.alone = other.alone = False
                 # Whether a token is taken may now depend on a clock's digits, and later events on that.
-                self._tokens_differ |= _APF in (form, other.form)
+                self._tokens_differ |= bool(form.mailbox or other.form.mailbox)
         if form.version is not None:
             version = int.from_bytes(self._shadow[gpa + form.version : gpa + form.version + 4], "little")
             area.seen = (version, version)
@@ -178,7 +205,7 @@ class Payloads:
 
     def unpromised_pages(self) -> frozenset[int]:
         """Return the page frames of areas that the simulator's host may write before, or without, KVM."""
-        loose = (a for a in self.areas.values() if not a.promised or (a.form is _APF and self._tokens_differ))
+        loose = (a for a in self.areas.values() if not a.promised or (a.form.mailbox and self._tokens_differ))
         return frozenset(page for area in loose for page in area.pages)
 
     def _backed(self, gpa: int, size: int) -> bool:
@@ -217,11 +244,12 @@ class Payloads:
         area.loose = moved != really or (area.loose and not moved)
         if not area.alone:
             return None
-        if form is _CLOCK and really and not moved and by_host and EARLY_VERSION in self._allowed:
+        if form.update_when == "request" and really and not moved and by_host and EARLY_VERSION in self._allowed:
             self.explained[EARLY_VERSION] += 1
             return None
-        served &= form is _STEAL or not area.waiting or was_served
-        may = (was_served or served or (registered and form is _STEAL)) and not (delivered and served)
+        at_entries = form.update_when == "entry"
+        served &= at_entries or not area.waiting or was_served
+        may = (was_served or served or (registered and at_entries)) and not (delivered and served)
         why = _wrong(form, now, moved, really, may=may, promised=area.promised, alike=not area.loose)
         if not why:
             return None
@@ -250,19 +278,19 @@ class Payloads:
     def _free(self, area: Area, whole: bool) -> Iterator[tuple[int, int]]:
         if not area.alone:
             yield 0, area.form.size
-        elif area.form is _APF and (self._tokens_differ or area.waiting):
-            yield 4, 8
-        else:
-            yield from area.form.free
-            if area.form is _CLOCK and (area.loose or not whole):
-                yield from _CLOCK_PADDING
+            return
+        yield from area.form.free
+        if self._tokens_differ or area.waiting:
+            yield from area.form.mailbox
+        if area.loose or not whole:
+            yield from area.form.rewritten
 
 
 def _wrong(
     form: Form, now: tuple[int, int], moved: bool, really: bool, *, may: bool, promised: bool, alike: bool
 ) -> str:
     """Say what is wrong with two versions, or return nothing."""
-    if form is _WALL:
+    if form.update_when == "registration":
         return "" if now[0] == now[1] else "its version counts registrations, and the counts differ"
     if moved and not really and promised:
         return "the simulator's host has written it, KVM has not"
@@ -277,9 +305,9 @@ def _expected(
     form: Form, before: tuple[int, int], now: int, really: bool, one_wrote: bool
 ) -> tuple[str, tuple[str, ...]]:
     """Say of KVM's version what a replay file can: the value, that it moved, or whether it is even."""
-    if one_wrote and really and form is not _WALL:
+    if one_wrote and really and form.update_when != "registration":
         return "not_hex", tuple(_digits(version) for version in dict.fromkeys(before) if version != now)
-    if one_wrote or form is _WALL:
+    if one_wrote or form.update_when == "registration":
         return "hex", (_digits(now),)
     return "hex", tuple(f"?{digit:x}" for digit in range(now & 1, 16, 2))
 

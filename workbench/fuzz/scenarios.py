@@ -9,6 +9,8 @@ from workbench.fuzz.palette import (
     APF_ACK,
     APF_EN,
     APF_INT,
+    AREAS,
+    BROUGHT,
     CLAIMED,
     CLOCK,
     CLOCKS,
@@ -26,7 +28,6 @@ from workbench.fuzz.palette import (
 )
 from workbench.fuzz.script import Script
 
-_AREAS = (CLOCK, WALL, STEAL, EOI, APF_EN)
 _EXCHANGE = 1 << 12  # flips between a page and its neighbour
 
 
@@ -65,7 +66,7 @@ def burst_of_host_accesses(script: Script) -> None:
 
 def register_and_look(script: Script) -> None:
     """A payload arrives, and goes on arriving, where the register says."""
-    msr = pick(script.rng, (CLOCK, STEAL, *WALLS, APF_EN))
+    msr = pick(script.rng, (CLOCK, STEAL, *WALLS, APF_EN, *BROUGHT))
     gpa = _good(script)
     script.wrmsr(msr, likely(script.rng, msr, gpa))
     script.run()
@@ -108,7 +109,7 @@ def memory_goes_and_returns(script: Script) -> None:
     script.run()
     _toggle(script, gpa, size)
     script.run()
-    script.wrmsr(pick(script.rng, _AREAS), gpa + 0x1000 | 1)
+    script.wrmsr(pick(script.rng, AREAS), gpa + 0x1000 | 1)
     _toggle(script, gpa, size)
     script.run()
     script.look(gpa, 0x200)
@@ -118,7 +119,7 @@ def same_place(script: Script) -> None:
     """Two features, or two vCPUs, at one address."""
     gpa = _good(script)
     for _ in range(2):
-        msr = pick(script.rng, _AREAS)
+        msr = pick(script.rng, AREAS)
         script.wrmsr(msr, likely(script.rng, msr, gpa))
         script.run()
         if script.rng.random() < 0.5:
@@ -130,7 +131,7 @@ def init(script: Script) -> None:
     """INIT forgets what it must, and nothing else."""
     if not script.irqchip:
         return
-    msr = pick(script.rng, _AREAS)
+    msr = pick(script.rng, AREAS)
     gpa = _good(script)
     script.wrmsr(msr, likely(script.rng, msr, gpa))
     script.run()
@@ -201,7 +202,7 @@ def migration(script: Script) -> None:
     if script.rng.random() < 0.4:
         return
     gpa = _good(script)
-    msr = pick(script.rng, _AREAS)
+    msr = pick(script.rng, AREAS)
     script.wrmsr(msr, likely(script.rng, msr, gpa))
     script.add("migrate")
     for register in CLAIMED:

@@ -10,14 +10,12 @@ setup_efi_kvm_sev_migration, 73f1b4fece21). KVM has no code for that register: a
 from dataclasses import replace
 
 from workbench.core.event_steps import GuestCall
+from workbench.core.kvm_registers import MIGRATION_CONTROL
 from workbench.core.scenario import Scenario
 from workbench.core.steps import Program
-from workbench.core.vcpu import CPUID_BITS, KVM_SUPPORTED
+from workbench.core.vcpu import KVM_SUPPORTED
 from workbench.lifecycle.event import Event, enter_all, of_its_own
 from workbench.lifecycle.linux import LinuxKernel
-
-#: Offered to a VMM to handle (Linux Documentation/virt/kvm/x86/msr.rst).
-MSR_KVM_MIGRATION_CONTROL = 0x4B56_4D08
 
 
 class Haltpoll(Event):
@@ -38,15 +36,13 @@ class AllowMigration(Event):
 
     name = "allow-migration"
     title = "encrypted guest allows migration"
-    user_msrs = frozenset({MSR_KVM_MIGRATION_CONTROL})
+    user_msrs = frozenset({MIGRATION_CONTROL.msr})
 
     def adapt(self, scenario: Scenario) -> Scenario:
         """An encrypted guest with the CPUID bit, which only user space can offer."""
         known = KVM_SUPPORTED if scenario.cpuid is None else scenario.cpuid
         host = replace(scenario.host, user_msrs=scenario.host.user_msrs | self.user_msrs)
-        return replace(
-            scenario, encrypted=True, host=host, cpuid=known | {CPUID_BITS["migration_control"]}
-        )
+        return replace(scenario, encrypted=True, host=host, cpuid=known | MIGRATION_CONTROL.cpuid_bits)
 
     def happen(self, scenario: Scenario) -> Program:
         kernel = LinuxKernel(scenario)

@@ -1,17 +1,29 @@
-"""Registration designs, one small file each, with numbered clauses R1.. at the top."""
+"""Registration designs, one small file each, with numbered clauses R1.. at the top.
+
+A file in this folder is known by name by being here; one elsewhere is named by its path.
+"""
 
 import importlib.util
 import inspect
 import sys
 from pathlib import Path
 
+from workbench.core.catalogue import by_key, classes_in, modules_of
 from workbench.core.contracts import Protocol
 from workbench.errors import WorkbenchError
 from workbench.protocols.generic import Generic
 from workbench.protocols.null import Null
 from workbench.protocols.per_feature import PerFeature
 
-PROTOCOLS: dict[str, type[Protocol]] = {kind.name: kind for kind in (Generic, PerFeature, Null)}
+#: Whose files come first in tables, in this order; all others follow by their names.
+_FIRST = ("generic", "per_feature", "null")
+
+PROTOCOLS: dict[str, type[Protocol]] = by_key(
+    (kind for module in modules_of(__name__, __path__, _FIRST) for kind in classes_in(module, Protocol)),
+    lambda kind: kind.name,
+)
+
+__all__ = ["PROTOCOLS", "Generic", "Null", "PerFeature", "find"]
 
 
 def find(name: str) -> type[Protocol]:

@@ -31,74 +31,49 @@ R18 A migration carries each register's value as KVM_GET_MSRS reads it; QEMU res
     what is lost depends on the order. Mitigation ``order-free-restore``.
 R19 The guest does not look at the outcome (a #GP is fixed up with a warning).
 R20 Writing 0 revokes (POLL_CONTROL: 1). Linux never clears WALL_CLOCK and ASYNC_PF_INT.
+R21 A feature that the kernel serves may bring a register that KVM does not have (``Feature.registers``). A host that
+    has it treats it as STEAL_TIME: reserved bits must be 0 (#GP), the address is not checked, INIT clears what is a
+    vCPU's. A payload that is due at registration or on request is written at once. It is migrated after the others.
+
+The bits of each register and their names: ``workbench.core.kvm_registers``.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
-from workbench.clayout.layout import U32
+from workbench.clayout.layout import U32, Abi
 from workbench.core.contracts import Feature, Protocol, StateEntry
 from workbench.core.host_state import VM, Key, area, pending, register
+from workbench.core.kvm_registers import (
+    APF_DELIVER_AS_VMEXIT,
+    ASYNC_PF_ACK,
+    ASYNC_PF_EN,
+    ASYNC_PF_INT,
+    KVM_REGISTERS,
+    MIGRATION_CONTROL,
+    POLL_CONTROL,
+    PV_EOI_EN,
+    QEMU_ORDER,
+    STEAL_TIME,
+    SYSTEM_TIME_NEW,
+    WALL_CLOCK_NEW,
+    Register,
+)
 from workbench.core.memory import PAGE_SIZE
 from workbench.core.outcome import ACCEPTED, FAULT, HANDLED, UNKNOWN, Outcome
 from workbench.core.steps import Backed, Get, Load, Program, Set, Store, Wrmsr
 from workbench.core.vcpu import Vcpu
 
-MSR_KVM_WALL_CLOCK, MSR_KVM_SYSTEM_TIME = 0x11, 0x12
-MSR_KVM_WALL_CLOCK_NEW = 0x4B56_4D00
-MSR_KVM_SYSTEM_TIME_NEW = 0x4B56_4D01
-MSR_KVM_ASYNC_PF_EN = 0x4B56_4D02
-MSR_KVM_STEAL_TIME = 0x4B56_4D03
-MSR_KVM_PV_EOI_EN = 0x4B56_4D04
-MSR_KVM_POLL_CONTROL = 0x4B56_4D05
-MSR_KVM_ASYNC_PF_INT = 0x4B56_4D06
-MSR_KVM_ASYNC_PF_ACK = 0x4B56_4D07
-MSR_KVM_MIGRATION_CONTROL = 0x4B56_4D08  # R14: not claimed below
-
-ENABLED = 1 << 0
-APF_DELIVER_AS_VMEXIT = 1 << 2
-APF_DELIVER_AS_INT = 1 << 3
 HYPERVISOR_CALLBACK_VECTOR = 0xF3  # arch/x86/include/asm/irq_vectors.h
-
-ALIAS = {MSR_KVM_WALL_CLOCK: MSR_KVM_WALL_CLOCK_NEW, MSR_KVM_SYSTEM_TIME: MSR_KVM_SYSTEM_TIME_NEW}  # R2
-
-REGISTER_OF = {
-    "kvmclock": MSR_KVM_SYSTEM_TIME_NEW,
-    "wall_clock": MSR_KVM_WALL_CLOCK_NEW,
-    "async_pf": MSR_KVM_ASYNC_PF_EN,
-    "pv_eoi": MSR_KVM_PV_EOI_EN,
-    "steal_time": MSR_KVM_STEAL_TIME,
-    "poll_control": MSR_KVM_POLL_CONTROL,
-    "migration_control": MSR_KVM_MIGRATION_CONTROL,
-}
-CPUID_BIT = {  # R15
-    MSR_KVM_WALL_CLOCK: 0,
-    MSR_KVM_SYSTEM_TIME: 0,
-    MSR_KVM_WALL_CLOCK_NEW: 3,
-    MSR_KVM_SYSTEM_TIME_NEW: 3,
-    MSR_KVM_ASYNC_PF_EN: 4,
-    MSR_KVM_STEAL_TIME: 5,
-    MSR_KVM_PV_EOI_EN: 6,
-    MSR_KVM_POLL_CONTROL: 12,
-    MSR_KVM_ASYNC_PF_INT: 14,
-    MSR_KVM_ASYNC_PF_ACK: 14,
-}
-#: R18: name, register, bytes in QEMU's stream (subsection framing included), value that is not sent.
-QEMU_ORDER = (
-    ("SYSTEM_TIME", MSR_KVM_SYSTEM_TIME, 8, None),
-    ("WALL_CLOCK", MSR_KVM_WALL_CLOCK, 8, None),
-    ("ASYNC_PF_INT", MSR_KVM_ASYNC_PF_INT, 34, 0),
-    ("ASYNC_PF_EN", MSR_KVM_ASYNC_PF_EN, 30, 0),
-    ("PV_EOI_EN", MSR_KVM_PV_EOI_EN, 34, 0),
-    ("STEAL_TIME", MSR_KVM_STEAL_TIME, 32, 0),
-    ("POLL_CONTROL", MSR_KVM_POLL_CONTROL, 34, 1),
+#: KVM has all of these, whichever features are looked at; MIGRATION_CONTROL is not its own (R14).
+KVMS_OWN = MappingProxyType(
+    {one.msr: one for several in KVM_REGISTERS.values() for one in several if one is not MIGRATION_CONTROL}
 )
-AFTER_CREATION = {MSR_KVM_POLL_CONTROL: 1}  # R13
 
 #: R9: where the wake-all stands: KVM looks at it at the next entry, or only when the guest acknowledges.
 REQUESTED, WAITING = "requested", "waiting"
 WAKE_ALL = 0xFFFF_FFFF
-TOKEN_OFFSET = 4  # in struct kvm_vcpu_pv_apf_data
 
 
 class PerFeature(Protocol):
@@ -106,8 +81,8 @@ class PerFeature(Protocol):
 
     name = "per_feature"
     title = "one MSR per feature (KVM)"
-    msrs = frozenset(CPUID_BIT)
-    native = REGISTER_OF  # of which R14 is not claimed
+    msrs = frozenset(KVMS_OWN)
+    native = MappingProxyType({name: several[0].msr for name, several in KVM_REGISTERS.items()})  # R14: not claimed
     mitigations_known = {
         "revoke-on-crossing": "a page-crossing SYSTEM_TIME first drops the area mapped before (R5)",
         "quiet-restore": "WALL_CLOCK written by the host is kept and not acted on (R17)",
@@ -115,53 +90,73 @@ class PerFeature(Protocol):
         "commit-after-check": "ASYNC_PF_EN keeps its old value when the new one is refused (R10)",
     }
 
+    def __init__(self, features: Sequence[Feature], mitigations: Iterable[str] = ()) -> None:
+        super().__init__(features, mitigations)
+        brought = [one for one in self.features if one.brings_register]
+        self.register_of = {name: several[0] for name, several in KVM_REGISTERS.items()}
+        self.register_of |= {one.name: one.registers[0] for one in brought}
+        #: R21: by the number of a register that KVM does not have, and the feature that brings it.
+        self._brought = {r.msr: (r, one) for one in brought if one.served_by == "kernel" for r in one.registers}
+        self.registers = {**KVMS_OWN, **{msr: one for msr, (one, _) in self._brought.items()}}
+        self._carried = (*QEMU_ORDER, *(one for one, _ in self._brought.values() if one.cell == one.msr))
+        self._claim(frozenset(self._brought))
+
+    def _claim(self, msrs: frozenset[int]) -> None:
+        """R21: claim what KVM does not have; where the host side is ours, a real KVM leaves it to us."""
+        vars(self)["msrs"] = self.msrs | msrs
+        vars(self)["deflected"] = self.deflected | (frozenset() if self.native else msrs)
+
     # -- the guest's side ----------------------------------------------------------------------------
 
     def supports(self, feature: Feature) -> bool:
         """Only what a register was assigned to can be expressed (R1)."""
-        return feature.name in REGISTER_OF
+        return feature.name in self.register_of
 
     def register(self, cpu: Vcpu, feature: Feature, gpa: int) -> Program:
-        msr = REGISTER_OF[feature.name]
-        value = gpa | ENABLED
-        if feature.name == "wall_clock":
-            value = gpa  # R3
-        elif feature.name == "async_pf":
-            yield Wrmsr(MSR_KVM_ASYNC_PF_INT, HYPERVISOR_CALLBACK_VECTOR)
-            value |= APF_DELIVER_AS_INT | (APF_DELIVER_AS_VMEXIT if 10 in cpu.cpuid else 0)
-        elif feature.is_value:
+        asked = self.register_of[feature.name]
+        value = gpa | asked.enable  # R3: the wall clock has no such bit
+        if feature.is_value:
             value = feature.guest_value
-        yield Wrmsr(msr, value)  # R1
+        elif asked is ASYNC_PF_EN:
+            yield Wrmsr(ASYNC_PF_INT.msr, HYPERVISOR_CALLBACK_VECTOR)
+            value |= APF_DELIVER_AS_VMEXIT if 10 in cpu.cpuid else 0
+        yield Wrmsr(asked.msr, value)  # R1
         return ACCEPTED  # R19
 
     def unregister(self, cpu: Vcpu, feature: Feature, gpa: int) -> Program:
-        if feature.name != "wall_clock":  # R20
-            msr = REGISTER_OF[feature.name]
-            yield Wrmsr(msr, AFTER_CREATION.get(msr, 0))
+        asked = self.register_of[feature.name]
+        if asked is not WALL_CLOCK_NEW:  # R20
+            yield Wrmsr(asked.msr, asked.initial)
         return ACCEPTED  # R19
 
     # -- the host's side -----------------------------------------------------------------------------
 
     def on_wrmsr(self, cpu: Vcpu, msr: int, value: int, *, host_initiated: bool = False) -> Program:
-        if not cpu.may_use(CPUID_BIT[msr]):  # R15
+        written = self.registers[msr]
+        if not cpu.may_use(written.cpuid_bit):  # R15
             return HANDLED if host_initiated and value == 0 else UNKNOWN
-        cell = ALIAS.get(msr, msr)
-        outcome: Outcome = yield from self._WRITE[cell](self, cpu, value, host_initiated)  # R17
+        if written.cell in self._brought:
+            return (yield from self._brought_register(cpu, *self._brought[written.cell], value))
+        outcome: Outcome = yield from self._WRITE[written.cell](self, cpu, value, host_initiated)  # R2, R17
         return outcome
 
     def on_rdmsr(self, cpu: Vcpu, msr: int, *, host_initiated: bool = False) -> Program:
-        if not cpu.may_use(CPUID_BIT[msr]):  # R15
+        read = self.registers[msr]
+        if not cpu.may_use(read.cpuid_bit):  # R15
             return 0 if host_initiated else UNKNOWN
-        cell = ALIAS.get(msr, msr)
-        value = yield Get(register(self._owner(cpu, cell), cell))
-        return AFTER_CREATION.get(cell, 0) if value is None else value
+        value = yield Get(self._place(cpu, read))
+        return read.initial if value is None else value
 
     def on_init(self, cpu: Vcpu) -> Program:
         for feature in ("kvmclock", "async_pf", "pv_eoi", "steal_time"):  # R16
-            yield Set(register(cpu.index, REGISTER_OF[feature]), None)
+            yield Set(register(cpu.index, self.register_of[feature].msr), None)
             yield Set(area(cpu.index, feature), None)
-        yield Set(register(cpu.index, MSR_KVM_ASYNC_PF_INT), None)
+        yield Set(register(cpu.index, ASYNC_PF_INT.msr), None)
         yield Set(pending(cpu.index, "async_pf"), None)
+        for brought, feature_of_it in self._brought.values():  # R21
+            if feature_of_it.scope == "vcpu":
+                yield Set(self._place(cpu, brought), None)
+                yield Set(area(cpu.index, feature_of_it.name), None)
 
     def on_entry(self, cpu: Vcpu) -> Program:
         yield from super().on_entry(cpu)
@@ -170,22 +165,23 @@ class PerFeature(Protocol):
 
     def _wake_all(self, cpu: Vcpu) -> Program:
         """Host: put the token of the wake-all if the guest has taken the last one; else leave it waiting."""
+        token = self.by_name["async_pf"].payload.on(Abi.X86_64).offset_of("token")
         gpa = yield Get(area(cpu.index, "async_pf"))
-        taken = gpa is not None and (yield Load(gpa + TOKEN_OFFSET, U32)) == 0
+        taken = gpa is not None and (yield Load(gpa + token, U32)) == 0
         if taken:
-            yield Store(gpa + TOKEN_OFFSET, WAKE_ALL, U32)
+            yield Store(gpa + token, WAKE_ALL, U32)
         yield Set(pending(cpu.index, "async_pf"), None if taken else WAITING)
 
     def _system_time(self, cpu: Vcpu, value: int, host_initiated: bool) -> Program:
-        yield Set(register(cpu.index, MSR_KVM_SYSTEM_TIME_NEW), value)
-        gpa = value & ~ENABLED
-        if not value & ENABLED:
+        yield Set(register(cpu.index, SYSTEM_TIME_NEW.msr), value)
+        gpa = SYSTEM_TIME_NEW.address_in(value)
+        if gpa is None:
             yield Set(area(cpu.index, "kvmclock"), None)
-        elif gpa % PAGE_SIZE + 32 <= PAGE_SIZE:
+        elif gpa % PAGE_SIZE + SYSTEM_TIME_NEW.touches <= PAGE_SIZE:
             yield Set(area(cpu.index, "kvmclock"), gpa)  # R4
         elif "revoke-on-crossing" in self.mitigations:
             yield Set(area(cpu.index, "kvmclock"), None)  # R5
-        if value & ENABLED:
+        if gpa is not None:
             yield Set(pending(cpu.index, "kvmclock"), True)
             if not host_initiated:
                 # KVM_REQ_CLOCK_UPDATE is served before the guest's next instruction.
@@ -199,8 +195,8 @@ class PerFeature(Protocol):
             yield from self.deliver(cpu, feature)
 
     def _wall_clock(self, cpu: Vcpu, value: int, host_initiated: bool) -> Program:
-        yield Set(register(VM, MSR_KVM_WALL_CLOCK_NEW), value)
-        yield Set(area(VM, "wall_clock"), value or None)
+        yield Set(register(VM, WALL_CLOCK_NEW.msr), value)
+        yield Set(area(VM, "wall_clock"), WALL_CLOCK_NEW.address_in(value))
         feature = self.by_name.get("wall_clock")
         quietly = host_initiated and "quiet-restore" in self.mitigations
         if feature is not None and value and not quietly:
@@ -208,45 +204,42 @@ class PerFeature(Protocol):
         return HANDLED
 
     def _steal_time(self, cpu: Vcpu, value: int, host_initiated: bool) -> Program:
-        if value & 0x3E:
+        if not STEAL_TIME.is_allowed(value):
             return FAULT  # R6
-        yield from self._keep(cpu, MSR_KVM_STEAL_TIME, value)
-        yield Set(area(cpu.index, "steal_time"), value & ~0x3F if value & ENABLED else None)
+        yield from self._keep(cpu, STEAL_TIME, value)
+        yield Set(area(cpu.index, "steal_time"), STEAL_TIME.address_in(value))
         return HANDLED
 
     def _pv_eoi(self, cpu: Vcpu, value: int, host_initiated: bool) -> Program:
-        gpa = value & ~ENABLED
-        if gpa & 3:
+        if not PV_EOI_EN.is_allowed(value):
             return FAULT  # R7
-        if value & ENABLED and not (yield Backed(gpa, 1)):
+        gpa = PV_EOI_EN.address_in(value)
+        if gpa is not None and not (yield Backed(gpa, PV_EOI_EN.touches)):
             return FAULT  # R7
-        yield from self._keep(cpu, MSR_KVM_PV_EOI_EN, value)
-        yield Set(area(cpu.index, "pv_eoi"), gpa if value & ENABLED else None)
+        yield from self._keep(cpu, PV_EOI_EN, value)
+        yield Set(area(cpu.index, "pv_eoi"), gpa)
         return HANDLED
 
     def _async_pf_en(self, cpu: Vcpu, value: int, host_initiated: bool) -> Program:
-        if value & 0x30:
+        if not ASYNC_PF_EN.is_allowed(value):
             return FAULT  # R8
-        if value & APF_DELIVER_AS_VMEXIT and not cpu.may_use(10):
-            return FAULT  # R15
-        if value & APF_DELIVER_AS_INT and not cpu.may_use(14):
+        if any(value & bit and not cpu.may_use(needed) for bit, needed in ASYNC_PF_EN.gates):
             return FAULT  # R15
         if not cpu.host.irqchip:
             return FAULT if value else HANDLED  # R8
-        gpa = value & ~0x3F
-        enabled = value & ENABLED and value & APF_DELIVER_AS_INT  # R9
+        gpa = ASYNC_PF_EN.address_in(value)  # R9
         after = "commit-after-check" in self.mitigations
         if not after:
-            yield from self._keep(cpu, MSR_KVM_ASYNC_PF_EN, value)  # R10: before the check
-        if enabled and not (yield Backed(gpa, 8)):
+            yield from self._keep(cpu, ASYNC_PF_EN, value)  # R10: before the check
+        if gpa is not None and not (yield Backed(gpa, ASYNC_PF_EN.touches)):
             if not after:
                 yield Set(area(cpu.index, "async_pf"), None)
             return FAULT  # R10
         if after:
-            yield from self._keep(cpu, MSR_KVM_ASYNC_PF_EN, value)
-        yield Set(area(cpu.index, "async_pf"), gpa if enabled else None)
+            yield from self._keep(cpu, ASYNC_PF_EN, value)
+        yield Set(area(cpu.index, "async_pf"), gpa)
         if "async_pf" in self.by_name:
-            yield from self._queue_wake_all(cpu, bool(enabled))
+            yield from self._queue_wake_all(cpu, gpa is not None)
         return HANDLED
 
     def _queue_wake_all(self, cpu: Vcpu, enabled: bool) -> Program:
@@ -258,9 +251,9 @@ class PerFeature(Protocol):
             yield Set(key, REQUESTED)  # KVM_REQ_APF_READY
 
     def _async_pf_int(self, cpu: Vcpu, value: int, host_initiated: bool) -> Program:
-        if value >> 8 or not cpu.host.irqchip:
+        if not ASYNC_PF_INT.is_allowed(value) or not cpu.host.irqchip:
             return FAULT  # R11
-        yield from self._keep(cpu, MSR_KVM_ASYNC_PF_INT, value)
+        yield from self._keep(cpu, ASYNC_PF_INT, value)
         return HANDLED
 
     def _async_pf_ack(self, cpu: Vcpu, value: int, host_initiated: bool) -> Program:
@@ -269,33 +262,52 @@ class PerFeature(Protocol):
         return HANDLED  # R12
 
     def _poll_control(self, cpu: Vcpu, value: int, host_initiated: bool) -> Program:
-        if value & ~1:
+        if not POLL_CONTROL.is_allowed(value):
             return FAULT  # R13
-        yield Set(register(cpu.index, MSR_KVM_POLL_CONTROL), None if value == 1 else value)
+        yield from self._keep(cpu, POLL_CONTROL, value)
+        return HANDLED
+
+    def _brought_register(self, cpu: Vcpu, written: Register, feature: Feature, value: int) -> Program:
+        """R21: a register that KVM does not have; ``written`` is it, ``feature`` what it serves."""
+        if not written.is_allowed(value) or any(value & bit and not cpu.may_use(n) for bit, n in written.gates):
+            return FAULT
+        yield from self._keep(cpu, written, value)
+        if written is not feature.registers[0] or not written.address:
+            return HANDLED
+        gpa = written.address_in(value)
+        yield Set(area(self._place(cpu, written).cpu, feature.name), gpa)
+        if gpa is not None and feature.update_when == "request":
+            yield Set(pending(cpu.index, feature.name), True)
+        if gpa is not None and feature.update_when in ("request", "registration"):
+            yield from self.deliver(cpu, feature)
         return HANDLED
 
     def serving(self, entries: Mapping[Any, Any], owner: int, feature: Feature, gpa: int) -> int | None:
         if not feature.is_value:
             return super().serving(entries, owner, feature, gpa)
-        msr = REGISTER_OF[feature.name]
-        held = entries.get(register(owner, msr), AFTER_CREATION.get(msr, 0))
+        asked = self.register_of[feature.name]
+        held = entries.get(register(owner, asked.msr), asked.initial)
         return gpa if held == feature.guest_value else None
 
-    def _keep(self, cpu: Vcpu, msr: int, value: int) -> Program:
-        yield Set(register(cpu.index, msr), value or None)
+    def _keep(self, cpu: Vcpu, written: Register, value: int) -> Program:
+        """Host: keep a value; one that the register has after creation is no entry (R13)."""
+        yield Set(self._place(cpu, written), None if value == written.initial else value)
 
-    def _owner(self, cpu: Vcpu, msr: int) -> int:
-        return VM if msr == MSR_KVM_WALL_CLOCK_NEW else cpu.index
+    def _place(self, cpu: Vcpu, one: Register) -> Key:
+        """Return where the host keeps the value of a register: both names have one place (R2)."""
+        brought = self._brought.get(one.cell)
+        of_vm = one.cell == WALL_CLOCK_NEW.msr or (brought is not None and brought[1].scope == "vm")
+        return register(VM if of_vm else cpu.index, one.cell)
 
     _WRITE: Mapping[int, Callable[..., Program]] = {
-        MSR_KVM_SYSTEM_TIME_NEW: _system_time,
-        MSR_KVM_WALL_CLOCK_NEW: _wall_clock,
-        MSR_KVM_STEAL_TIME: _steal_time,
-        MSR_KVM_PV_EOI_EN: _pv_eoi,
-        MSR_KVM_ASYNC_PF_EN: _async_pf_en,
-        MSR_KVM_ASYNC_PF_INT: _async_pf_int,
-        MSR_KVM_ASYNC_PF_ACK: _async_pf_ack,
-        MSR_KVM_POLL_CONTROL: _poll_control,
+        SYSTEM_TIME_NEW.msr: _system_time,
+        WALL_CLOCK_NEW.msr: _wall_clock,
+        STEAL_TIME.msr: _steal_time,
+        PV_EOI_EN.msr: _pv_eoi,
+        ASYNC_PF_EN.msr: _async_pf_en,
+        ASYNC_PF_INT.msr: _async_pf_int,
+        ASYNC_PF_ACK.msr: _async_pf_ack,
+        POLL_CONTROL.msr: _poll_control,
     }
 
     # -- live migration (R18) --------------------------------------------------------------------------
@@ -304,8 +316,8 @@ class PerFeature(Protocol):
         """VMM: read every register of QEMU's list; one that CPUID hides reads 0."""
         saved = []
         for cpu in cpus:
-            for _, msr, _, _ in QEMU_ORDER:
-                saved.append((cpu.index, msr, (yield from self.on_rdmsr(cpu, msr, host_initiated=True))))
+            for one in self._carried:
+                saved.append((cpu.index, one.msr, (yield from self.on_rdmsr(cpu, one.msr, host_initiated=True))))
         return tuple(saved)
 
     def restore(self, cpus: Sequence[Vcpu], saved: tuple[Any, ...]) -> Program:
@@ -322,9 +334,8 @@ class PerFeature(Protocol):
         """Each register is one kvm_msr_entry of 16 bytes; on the wire as QEMU 7.2 frames it (R18)."""
         found = []
         for cpu in cpus:
-            for name, msr, wire, unsent in QEMU_ORDER:
-                cell = ALIAS.get(msr, msr)
-                value = entries.get(register(self._owner(cpu, cell), cell), AFTER_CREATION.get(cell, 0))
-                if value != unsent:
-                    found.append(StateEntry(cpu.index, name, 16, wire, "KVM_GET/SET_MSRS", True, True))
+            for one in self._carried:
+                value = entries.get(self._place(cpu, one), one.initial)
+                if one.always_sent or value != one.initial:
+                    found.append(StateEntry(cpu.index, one.name, 16, one.wire, "KVM_GET/SET_MSRS", True, True))
         return found

@@ -1,38 +1,20 @@
-"""The catalogue of failures: each a property with its story, its smallest example and its place in history."""
+"""The catalogue of failures: each a property with its story, its smallest example and its place in history.
 
-from workbench.checking.failures.belief import FALSE_SUCCESS, LOST, OLD_AREA, SILENT, UNKNOWN_TO_GUEST
-from workbench.checking.failures.descriptor import DOUBLE_FETCH, LAYOUT_CLASH, PRIVATE_DESCRIPTOR
+A file in this folder is known everywhere by being here: every ``Failure`` that it holds is one of FAILURES.
+"""
+
 from workbench.checking.failures.failure import Failure, Need
-from workbench.checking.failures.host_state import REMEMBERED, RESTORE_DIFFERS, RESTORE_REPLAYS, UNBOUNDED
-from workbench.checking.failures.occurrences import ARRIVES, REGISTERS
-from workbench.checking.failures.payload import TORN
-from workbench.checking.failures.writes import OVERLAP, STRAY_WRITE, WRITE_OUTSIDE, WRONG_VCPU
+from workbench.core.catalogue import by_key, modules_of, values_in
 from workbench.errors import WorkbenchError
 
-FAILURES: dict[str, Failure] = {
-    failure.code: failure
-    for failure in (
-        STRAY_WRITE,
-        LOST,
-        UNKNOWN_TO_GUEST,
-        FALSE_SUCCESS,
-        DOUBLE_FETCH,
-        TORN,
-        WRITE_OUTSIDE,
-        UNBOUNDED,
-        RESTORE_DIFFERS,
-        RESTORE_REPLAYS,
-        SILENT,
-        WRONG_VCPU,
-        PRIVATE_DESCRIPTOR,
-        LAYOUT_CLASH,
-        OLD_AREA,
-        REMEMBERED,
-        OVERLAP,
-        REGISTERS,
-        ARRIVES,
-    )
-}
+#: By their codes, in the order of these.
+FAILURES: dict[str, Failure] = by_key(
+    sorted(
+        (failure for module in modules_of(__name__, __path__) for failure in values_in(module, Failure)),
+        key=lambda failure: failure.code,
+    ),
+    lambda failure: failure.code,
+)
 
 
 def choose(names: "list[str] | None" = None) -> tuple[Failure, ...]:

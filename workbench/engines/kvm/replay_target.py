@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from workbench.core.contracts import Protocol
 from workbench.core.driver import host_side, served
+from workbench.core.kvm_registers import ASYNC_PF_INT, KVM_RANGE, QEMU_ORDER, SYSTEM_TIME, WALL_CLOCK
 from workbench.core.outcome import FAULT, HANDLED, UNKNOWN, Outcome
 from workbench.core.replay_target import Engine, MachineSpec, Reading
 from workbench.core.steps import Rdmsr, Wrmsr
@@ -33,11 +34,11 @@ from workbench.errors import EngineError
 
 T = TypeVar("T")
 
-#: KVM's paravirtual registers: the two old names of the clocks, and the range it has claimed.
-_OLD_NAMES, _PV_RANGE = frozenset({0x11, 0x12}), range(0x4B564D00, 0x4B564E00)
-#: Of those, what a vCPU holds after creation; writing it back is a reset.
-_AFTER_CREATION = dict.fromkeys(state.PV_ORDER, 0) | {0x4B564D05: 1}
-_NO_REFUSAL_WITHOUT_LAPIC = {0x4B564D06}
+#: KVM's paravirtual registers outside the range it has claimed: the two old names of the clocks.
+_OLD_NAMES = frozenset({SYSTEM_TIME.msr, WALL_CLOCK.msr})
+#: What a vCPU holds after creation; writing it back is a reset.
+_AFTER_CREATION = {register.msr: register.initial for register in QEMU_ORDER}
+_NO_REFUSAL_WITHOUT_LAPIC = {ASYNC_PF_INT.msr}
 
 
 class _Opened(NamedTuple):
@@ -69,7 +70,7 @@ class KvmTarget:
         protocol = self.protocol
         guest = Guest(self._spec.vcpus, ram=(), lapic=self._spec.irqchip, on_msr_exit=self._answer)
         try:
-            kvms = _OLD_NAMES | {msr for msr in guest.vm.msr_index_list() if msr in _PV_RANGE}
+            kvms = _OLD_NAMES | {msr for msr in guest.vm.msr_index_list() if msr in KVM_RANGE}
             guest.deflected = protocol.deflected | (kvms - protocol.msrs)
             if guest.deflected:
                 guest.vm.deflect(guest.deflected)

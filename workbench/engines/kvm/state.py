@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from workbench.core.kvm_registers import KVM_RANGE, QEMU_ORDER
 from workbench.engines.kvm.api.cpuid import CpuidEntry
 from workbench.engines.kvm.api.ioctl import (
     KVM_GET_DEBUGREGS,
@@ -37,10 +38,8 @@ from workbench.engines.kvm.guest.guest import Guest
 from workbench.engines.kvm.guest.longmode import STUB_SLOT
 from workbench.errors import WorkbenchError
 
-#: KVM's paravirtual MSRs in the order of QEMU's kvm_put_msrs: SYSTEM_TIME, WALL_CLOCK, ASYNC_PF_INT,
-#: ASYNC_PF_EN, PV_EOI_EN, STEAL_TIME, POLL_CONTROL. The second names of the two clocks are not sent.
-PV_ORDER = (0x12, 0x11, 0x4B564D06, 0x4B564D02, 0x4B564D04, 0x4B564D03, 0x4B564D05)
-_PV_RANGE = range(0x4B564D00, 0x4B564E00)
+#: KVM's paravirtual MSRs in the order of QEMU's kvm_put_msrs.
+PV_ORDER = tuple(register.msr for register in QEMU_ORDER)
 _APIC_BASE_MSR, _TSC_DEADLINE_MSR = 0x1B, 0x6E0
 
 Msrs = tuple[tuple[int, int], ...]
@@ -83,7 +82,7 @@ def msr_lists(vm: Vm, excluded: Iterable[int]) -> tuple[tuple[int, ...], tuple[i
     """Return the MSRs to save, machine's and paravirtual; the ``excluded`` (deflected) are in neither."""
     out = set(excluded)
     known = vm.msr_index_list()
-    machine = tuple(i for i in known if i not in out and i not in PV_ORDER and i not in _PV_RANGE)
+    machine = tuple(i for i in known if i not in out and i not in PV_ORDER and i not in KVM_RANGE)
     return machine, tuple(i for i in PV_ORDER if i in known and i not in out)
 
 

@@ -10,6 +10,7 @@ from functools import partial
 from itertools import pairwise
 from typing import NamedTuple
 
+from workbench.core.kvm_registers import ASYNC_PF_ACK, ASYNC_PF_INT, KVM_REGISTERS, POLL_CONTROL, Register
 from workbench.core.outcome import Outcome
 from workbench.engines.kvm.guest.guest import Guest
 
@@ -18,27 +19,13 @@ RAM = 0x20_0000  #: bytes of the guest's one memslot, at gpa 0
 AREA = 0x3000
 
 
-class Register(NamedTuple):
-    """A register that takes an address: its name, number, bits that enable it, bytes of its area."""
-
-    name: str
-    msr: int
-    enable: int
-    size: int
-
-
-REGISTERS = (
-    Register("SYSTEM_TIME_NEW", 0x4B564D01, 1, 32),
-    Register("WALL_CLOCK_NEW", 0x4B564D00, 0, 12),
-    Register("STEAL_TIME", 0x4B564D03, 1, 64),
-    Register("PV_EOI_EN", 0x4B564D04, 1, 4),
-    Register("ASYNC_PF_EN", 0x4B564D02, 1 | 1 << 3, 64),
-)
-#: Registers that take a value: name, number, values.
+#: Registers that take an address.
+REGISTERS = tuple(one for several in KVM_REGISTERS.values() for one in several[:1] if one.address)
+#: Registers that take a value, with the values tried.
 VALUES = (
-    ("POLL_CONTROL", 0x4B564D05, (0, 1, 2)),
-    ("ASYNC_PF_INT", 0x4B564D06, (0, 0xF3, 0x100)),
-    ("ASYNC_PF_ACK", 0x4B564D07, (0, 1, (1 << 64) - 1)),
+    (POLL_CONTROL, (0, 1, 2)),
+    (ASYNC_PF_INT, (0, 0xF3, 0x100)),
+    (ASYNC_PF_ACK, (0, 1, (1 << 64) - 1)),
 )
 
 
@@ -75,7 +62,8 @@ class Behaviour(NamedTuple):
 
 def cases() -> Iterator[Case]:
     """Yield every case, in a fixed order."""
-    for name, msr, enable, size in REGISTERS:
+    for register in REGISTERS:
+        name, msr, enable, size = register.name, register.msr, register.enable, _size(register)
         places = (
             ("aligned, not enabled", AREA, 0),
             ("aligned, enabled", AREA, enable),
@@ -89,9 +77,14 @@ def cases() -> Iterator[Case]:
         for kind, gpa, bits in places if enable else places[1:]:
             yield Case(name, kind, msr, gpa | bits, gpa, size)
         yield Case(name, "all ones", msr, (1 << 64) - 1, 0, 0)
-    for name, msr, values in VALUES:
+    for register, values in VALUES:
         for value in values:
-            yield Case(name, f"{value:#x}", msr, value, 0, 0)
+            yield Case(register.name, f"{value:#x}", register.msr, value, 0, 0)
+
+
+def _size(register: Register) -> int:
+    """Return the bytes of an area: what the host touches, or the distance to the next one if that is more."""
+    return max(register.touches, register.granule)
 
 
 def verdict(case: Case) -> Verdict:
@@ -116,7 +109,7 @@ def verdicts() -> Iterator[Verdict]:
 def behaviour(register: Register) -> Behaviour:
     """Enable one register on a fresh VM and watch its area."""
     with Guest(ram=((0, RAM),)) as guest:
-        look = partial(guest.memory.read, AREA, register.size)
+        look = partial(guest.memory.read, AREA, _size(register))
         blank = look()
         guest.wrmsr(0, register.msr, AREA | register.enable)
         at_once = look()

@@ -13,10 +13,10 @@ from functools import partial
 from statistics import quantiles
 from typing import NamedTuple
 
+from workbench.core.kvm_registers import STEAL_TIME, SYSTEM_TIME_NEW, WALL_CLOCK_NEW
 from workbench.engines.kvm.guest.executor import Executor, MsrAnswer
 from workbench.engines.kvm.guest.guest import Guest
 
-STEAL_TIME, SYSTEM_TIME_NEW, WALL_CLOCK_NEW = 0x4B564D03, 0x4B564D01, 0x4B564D00
 TSC = 0x10
 _DEFLECTED = 0x4B564D20  # nobody's
 _AREA = 0x3000
@@ -78,13 +78,9 @@ def costs() -> Iterator[Cost]:
         yield _cost(
             guest, "DEC, JNZ at CPL 3", "guest", 200_000, lambda e: e.user("user count", 200_000), bare=True
         )
-        for name, msr, value in (
-            ("WRMSR STEAL_TIME", STEAL_TIME, _AREA | 1),
-            ("WRMSR SYSTEM_TIME_NEW", SYSTEM_TIME_NEW, _AREA + 0x100 | 1),
-            ("WRMSR WALL_CLOCK_NEW", WALL_CLOCK_NEW, _AREA + 0x200),
-        ):
-            job = partial(_loop, msr=msr, value=value, times=2000)
-            yield _cost(guest, f"{name}, served by KVM", "kernel", 2000, job)
+        for register, area in ((STEAL_TIME, _AREA), (SYSTEM_TIME_NEW, _AREA + 0x100), (WALL_CLOCK_NEW, _AREA + 0x200)):
+            job = partial(_loop, msr=register.msr, value=area | register.enable, times=2000)
+            yield _cost(guest, f"WRMSR {register.name}, served by KVM", "kernel", 2000, job)
         yield _cost(
             guest,
             "WRMSR deflected, answered at once",

@@ -22,12 +22,13 @@ from typing import ClassVar
 from workbench.clayout.layout import U8, U64
 from workbench.core.contracts import Feature
 from workbench.core.host_state import Key, area, register
+from workbench.core.kvm_registers import STEAL_TIME
 from workbench.core.outcome import FAULT, HANDLED
 from workbench.core.steps import Get, Now, Program, Set, Store
 from workbench.core.vcpu import Vcpu
 from workbench.features.steal_time import PREEMPTED
 from workbench.history.hostmap import map_page, mapping, store
-from workbench.protocols.per_feature import ENABLED, MSR_KVM_STEAL_TIME, PerFeature
+from workbench.protocols.per_feature import PerFeature
 
 
 class FrameCache(PerFeature):
@@ -65,20 +66,21 @@ class AddressCache(PerFeature):
     mitigations_known: ClassVar[dict[str, str]] = {"compare-address": "a new address is a new derivation (V5)"}
 
     def _steal_time(self, cpu: Vcpu, value: int, host_initiated: bool) -> Program:
-        if value & 0x3E:
+        if not STEAL_TIME.is_allowed(value):
             return FAULT
-        yield Set(register(cpu.index, MSR_KVM_STEAL_TIME), value or None)
-        if not value & ENABLED:
+        yield Set(register(cpu.index, STEAL_TIME.msr), value or None)
+        asked = STEAL_TIME.address_in(value)
+        if asked is None:
             yield Set(area(cpu.index, "steal_time"), None)
             return HANDLED
         place = yield Get(cache(cpu.index))
         if place is None or "compare-address" in self.mitigations:  # V4, V5
-            place = value & ~0x3F
+            place = asked
             yield Set(cache(cpu.index), place)
         yield Set(area(cpu.index, "steal_time"), place)
         return HANDLED
 
-    _WRITE = {**PerFeature._WRITE, MSR_KVM_STEAL_TIME: _steal_time}  # noqa: RUF012
+    _WRITE = {**PerFeature._WRITE, STEAL_TIME.msr: _steal_time}  # noqa: RUF012
 
 
 class PreemptedCache(PerFeature):
@@ -90,12 +92,12 @@ class PreemptedCache(PerFeature):
 
     def on_entry(self, cpu: Vcpu) -> Program:
         """The vCPU was scheduled out since its last entry: first what the host wrote then."""
-        value = yield Get(register(cpu.index, MSR_KVM_STEAL_TIME))
+        value = yield Get(register(cpu.index, STEAL_TIME.msr))
         place = yield Get(cache(cpu.index))
         if value and place is not None:
-            if "compare-address" not in self.mitigations or place == value & ~0x3F:  # V7
+            if "compare-address" not in self.mitigations or place == value & STEAL_TIME.address:  # V7
                 yield Store(place + PREEMPTED, 1, U8)  # V6
-            yield Set(cache(cpu.index), value & ~0x3F)
+            yield Set(cache(cpu.index), value & STEAL_TIME.address)
         elif value:
-            yield Set(cache(cpu.index), value & ~0x3F)
+            yield Set(cache(cpu.index), value & STEAL_TIME.address)
         yield from super().on_entry(cpu)

@@ -16,7 +16,7 @@ from workbench.core.host_state import area, register
 from workbench.core.outcome import HANDLED
 from workbench.core.steps import Program, Set, Wrmsr
 from workbench.core.vcpu import Vcpu
-from workbench.protocols.per_feature import REGISTER_OF, PerFeature
+from workbench.protocols.per_feature import PerFeature
 
 MSR_REVOKE_EVERYTHING = 0x4B56_4DF2
 #: A host knows its vCPUs; the machines that are explored have two.
@@ -44,6 +44,6 @@ class CrashRevoke(PerFeature):
             return (yield from super().on_wrmsr(cpu, msr, value, host_initiated=host_initiated))
         for index in range(VCPUS):
             for feature in self.features:
-                yield Set(register(index, REGISTER_OF[feature.name]), None)
+                yield Set(register(index, self.register_of[feature.name].msr), None)
                 yield Set(area(index, feature.name), None)
         return HANDLED

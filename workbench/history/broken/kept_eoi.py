@@ -5,10 +5,11 @@ Source: afd67ee3cbbd, the fix (Vitaly Kuznetsov, 8 November 2021).
 """
 
 from workbench.core.host_state import area
+from workbench.core.kvm_registers import PV_EOI_EN
 from workbench.core.outcome import FAULT, HANDLED
 from workbench.core.steps import Backed, Program, Set
 from workbench.core.vcpu import Vcpu
-from workbench.protocols.per_feature import ENABLED, MSR_KVM_PV_EOI_EN, PerFeature
+from workbench.protocols.per_feature import PerFeature
 
 
 class KeptEoi(PerFeature):
@@ -18,13 +19,13 @@ class KeptEoi(PerFeature):
     title = "PV_EOI_EN kept first (before 5.16)"
 
     def _pv_eoi(self, cpu: Vcpu, value: int, host_initiated: bool) -> Program:
-        gpa = value & ~ENABLED
-        if gpa & 3:
+        if not PV_EOI_EN.is_allowed(value):
             return FAULT
-        yield from self._keep(cpu, MSR_KVM_PV_EOI_EN, value)  # V1
-        if value & ENABLED and not (yield Backed(gpa, 1)):
+        gpa = PV_EOI_EN.address_in(value)
+        yield from self._keep(cpu, PV_EOI_EN, value)  # V1
+        if gpa is not None and not (yield Backed(gpa, PV_EOI_EN.touches)):
             return FAULT  # V1
-        yield Set(area(cpu.index, "pv_eoi"), gpa if value & ENABLED else None)
+        yield Set(area(cpu.index, "pv_eoi"), gpa)
         return HANDLED
 
-    _WRITE = {**PerFeature._WRITE, MSR_KVM_PV_EOI_EN: _pv_eoi}  # noqa: RUF012
+    _WRITE = {**PerFeature._WRITE, PV_EOI_EN.msr: _pv_eoi}  # noqa: RUF012

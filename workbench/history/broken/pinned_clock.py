@@ -13,12 +13,13 @@ from typing import ClassVar
 
 from workbench.core.contracts import Feature
 from workbench.core.host_state import area, pending, register
+from workbench.core.kvm_registers import SYSTEM_TIME_NEW
 from workbench.core.outcome import HANDLED
 from workbench.core.steps import Get, Now, Program, Set
 from workbench.core.vcpu import Vcpu
-from workbench.features.payloads import PVCLOCK_VCPU_TIME_INFO
+from workbench.features.kvmclock import PVCLOCK_VCPU_TIME_INFO
 from workbench.history.hostmap import map_page, mapping, store
-from workbench.protocols.per_feature import ENABLED, MSR_KVM_SYSTEM_TIME_NEW, PerFeature
+from workbench.protocols.per_feature import PerFeature
 
 
 class PinnedClock(PerFeature):
@@ -32,11 +33,11 @@ class PinnedClock(PerFeature):
     }
 
     def _system_time(self, cpu: Vcpu, value: int, host_initiated: bool) -> Program:
-        gpa = value & ~ENABLED
-        yield Set(register(cpu.index, MSR_KVM_SYSTEM_TIME_NEW), value)
+        gpa = SYSTEM_TIME_NEW.address_in(value)
+        yield Set(register(cpu.index, SYSTEM_TIME_NEW.msr), value)
         yield Set(mapping(cpu.index, "kvmclock"), None)
         yield Set(area(cpu.index, "kvmclock"), None)
-        if not value & ENABLED or ("check-alignment" in self.mitigations and gpa % 32):  # V3
+        if gpa is None or ("check-alignment" in self.mitigations and gpa % 32):  # V3
             return HANDLED
         if (yield from map_page(cpu.index, "kvmclock", gpa)):  # V1
             yield Set(area(cpu.index, "kvmclock"), gpa)
@@ -56,4 +57,4 @@ class PinnedClock(PerFeature):
             yield from store(mapped, gpa, info.pack())  # V2
         yield Set(pending(cpu.index, feature.name), None)
 
-    _WRITE = {**PerFeature._WRITE, MSR_KVM_SYSTEM_TIME_NEW: _system_time}  # noqa: RUF012
+    _WRITE = {**PerFeature._WRITE, SYSTEM_TIME_NEW.msr: _system_time}  # noqa: RUF012

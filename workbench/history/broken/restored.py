@@ -16,10 +16,11 @@ In both QEMU aborts, and the guest with it; here the entries after the refused o
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
+from workbench.core.kvm_registers import ASYNC_PF_EN, ASYNC_PF_INT
 from workbench.core.outcome import UNKNOWN
 from workbench.core.steps import Program
 from workbench.core.vcpu import Vcpu
-from workbench.protocols.per_feature import CPUID_BIT, MSR_KVM_ASYNC_PF_EN, MSR_KVM_ASYNC_PF_INT, PerFeature
+from workbench.protocols.per_feature import PerFeature
 
 
 class HiddenClock(PerFeature):
@@ -31,7 +32,7 @@ class HiddenClock(PerFeature):
 
     def on_wrmsr(self, cpu: Vcpu, msr: int, value: int, *, host_initiated: bool = False) -> Program:
         cpu = cpu.but(enforce_cpuid=True)  # V1
-        if not cpu.may_use(CPUID_BIT[msr]) and "host-may-write-0" not in self.mitigations:
+        if not cpu.may_use(self.registers[msr].cpuid_bit) and "host-may-write-0" not in self.mitigations:
             return UNKNOWN  # V1
         return (yield from super().on_wrmsr(cpu, msr, value, host_initiated=host_initiated))  # V2
 
@@ -48,6 +49,6 @@ class SwappedAsyncPf(PerFeature):
 
     def restore(self, cpus: Sequence[Vcpu], saved: tuple[Any, ...]) -> Program:
         if "right-register" not in self.mitigations:
-            wrong = {MSR_KVM_ASYNC_PF_INT: MSR_KVM_ASYNC_PF_EN}  # V3
+            wrong = {ASYNC_PF_INT.msr: ASYNC_PF_EN.msr}  # V3
             saved = tuple((index, wrong.get(msr, msr), value) for index, msr, value in saved)
         yield from super().restore(cpus, saved)  # V4

@@ -11,11 +11,12 @@ fcfbc617547f (callers could go on with a cache whose making had failed).
 from typing import ClassVar
 
 from workbench.core.host_state import area, pending, register
+from workbench.core.kvm_registers import SYSTEM_TIME_NEW
 from workbench.core.memory import GPA_LIMIT, PAGE_SIZE
 from workbench.core.outcome import HANDLED
 from workbench.core.steps import Backed, Program, Set
 from workbench.core.vcpu import Vcpu
-from workbench.protocols.per_feature import ENABLED, MSR_KVM_SYSTEM_TIME_NEW, PerFeature
+from workbench.protocols.per_feature import PerFeature
 
 
 class WrappingClock(PerFeature):
@@ -26,9 +27,9 @@ class WrappingClock(PerFeature):
     mitigations_known: ClassVar[dict[str, str]] = {"refuse-wraparound": "gpa + len must not wrap (V3)"}
 
     def _system_time(self, cpu: Vcpu, value: int, host_initiated: bool) -> Program:
-        gpa = value & ~ENABLED
-        yield Set(register(cpu.index, MSR_KVM_SYSTEM_TIME_NEW), value)
-        is_served = bool(value & ENABLED) and (yield from self._check(gpa, 32))
+        gpa = SYSTEM_TIME_NEW.address_in(value)
+        yield Set(register(cpu.index, SYSTEM_TIME_NEW.msr), value)
+        is_served = gpa is not None and (yield from self._check(gpa, SYSTEM_TIME_NEW.touches))
         yield Set(area(cpu.index, "kvmclock"), gpa if is_served else None)  # V2
         yield Set(pending(cpu.index, "kvmclock"), is_served or None)
         return HANDLED
@@ -42,4 +43,4 @@ class WrappingClock(PerFeature):
                 return False
         return True
 
-    _WRITE = {**PerFeature._WRITE, MSR_KVM_SYSTEM_TIME_NEW: _system_time}  # noqa: RUF012
+    _WRITE = {**PerFeature._WRITE, SYSTEM_TIME_NEW.msr: _system_time}  # noqa: RUF012

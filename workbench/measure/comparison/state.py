@@ -1,16 +1,16 @@
 """The state that a host must carry in a migration, entry by entry, and the hidden state beside it.
 
 The entries are the host's after the event, on the host where the machine then is. The ledger of hidden state
-is what Linux keeps beside the registers' values, and how upstream avoids migrating it; it is read from the
-kernel's source, not measured, and each line says where.
+is what Linux keeps beside the registers' values, and how upstream avoids migrating it, as each feature says
+of itself; it is read from the kernel's source, not measured, and each line says where.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, get_args
 
-from workbench.core.contracts import Feature, StateEntry
+from workbench.core.contracts import Feature, StateEntry, Update
 from workbench.core.host_state import VM
 from workbench.lifecycle.event import Event
 from workbench.measure.comparison.runs import WithValues, measured
@@ -47,8 +47,8 @@ class EntryKind(NamedTuple):
     copies: int
 
 
-class Hidden(NamedTuple):
-    """State beside a register's value."""
+class HiddenRow(NamedTuple):
+    """State that Linux keeps beside the register of a feature."""
 
     feature: str
     state: str
@@ -56,54 +56,17 @@ class Hidden(NamedTuple):
     source: str
 
 
-_X86 = "Linux 6.12 arch/x86/kvm/x86.c"
-LEDGER = (
-    Hidden(
-        "steal_time",
-        "last count of the run queue (st.last_steal), st.preempted, mapping cache",
-        "the count begins anew; the sum lives in guest memory",
-        f"{_X86}, record_steal_time",
-    ),
-    Hidden(
-        "kvmclock",
-        "clock offset and master clock of the VM, boot_vcpu_runs_old_kvmclock (lost), pending guest-stopped flag",
-        "KVM_SET_CLOCK and a device section of the VMM",
-        f"{_X86}, kvm_write_system_time, kvm_vm_ioctl_set_clock",
-    ),
-    Hidden(
-        "wall_clock",
-        "none (one value of the VM, sent for each vCPU)",
-        "written again",
-        f"{_X86}, kvm_write_wall_clock",
-    ),
-    Hidden(
-        "async_pf",
-        "up to 64 outstanding faults for each vCPU, their hash, an id counter, pageready_pending",
-        "enabling queues a wake-all (token 0xffffffff): the guest faults again",
-        "Linux 6.12 virt/kvm/async_pf.c, kvm_async_pf_wakeup_all",
-    ),
-    Hidden(
-        "pv_eoi",
-        "a pending bit (apic_attention)",
-        "computed again: cleared at every exit, set at entry",
-        "Linux 6.12 arch/x86/kvm/lapic.c",
-    ),
-    Hidden("poll_control", "none", "the register is all there is", f"{_X86}, kvm_set_msr_common"),
-    Hidden(
-        "migration_control",
-        "a variable of the VMM",
-        "the VMM carries it",
-        "Linux Documentation/virt/kvm/x86/msr.rst",
-    ),
-)
+def hidden_rows(features: Iterable[Feature]) -> list[HiddenRow]:
+    """Return the hidden state of ``features``, first of those whose payload the host writes most often."""
+    often = sorted(features, key=lambda feature: get_args(Update).index(feature.update_when))
+    return [HiddenRow(feature.name, *feature.hidden) for feature in often if feature.hidden is not None]
 
 
 def ledger(features: Iterable[Feature]) -> pandas.DataFrame:
     """Return the hidden state of ``features`` (columns feature, state, avoided, source), read and not measured."""
     import pandas
 
-    names = {feature.name for feature in features}
-    return pandas.DataFrame([line for line in LEDGER if line.feature in names], columns=list(Hidden._fields))
+    return pandas.DataFrame(hidden_rows(features), columns=list(HiddenRow._fields))
 
 
 def state_of_run(

@@ -1,7 +1,8 @@
 """What the simulator says beside what a real KVM did: area by area, and where they differ.
 
 A difference is a finding, unless it is in the table of known differences (``data/known_fate_differences.json``), which
-names the kernels it holds for, the reason, and the source. Nothing is left out silently.
+names the kernels it holds for, the reason, and the source; or the feature brings a register that no KVM has, and KVM
+itself is the host: then it serves nothing, which is expected. Nothing is left out silently.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from workbench.core.outcome import Fate, worst
 from workbench.errors import WorkbenchError
+from workbench.features import FEATURES
 from workbench.features import choose as choose_features
 from workbench.lifecycle import EVENTS
 from workbench.measure.on_kvm.runs import Measurement, Words, simulated_words
@@ -116,7 +118,10 @@ def _one(measured: Measurement, of: Variant, kernel: str, table: tuple[KnownDiff
     if measured.not_run is not None:
         return Agreement(*head, None, "", "", measured.not_run)
     different = differing(words, measured.words)
-    reasons = [_reason(measured, *each, kernel, table) for each in different]
+    reasons = [
+        _reason(measured, *each, kernel, table) or _no_register(of, each[0], measured.words)
+        for each in different
+    ]
     text = "; ".join(f"{name}: {said}, not {was}" for name, was, said in different)
     known = "; ".join(filter(None, dict.fromkeys(reasons))) if different and all(reasons) else ""
     return Agreement(*head, measured.user_exits, text, known, "")
@@ -130,6 +135,16 @@ def _reason(
         if same == (of.protocol, of.event, feature, was, said) and entry.covers(kernel):
             return f"{entry.reason} ({entry.source})"
     return ""
+
+
+def _no_register(of: Variant, name: str, words: Words) -> str:
+    """Say that KVM has no register for a feature, if that is why it serves none of its areas."""
+    feature = FEATURES[name]
+    if not of.kind.native or not feature.brings_register:
+        return ""
+    if {Fate.REGISTERED.value, Fate.STALE.value} & set(words.get(name, {})):
+        return ""
+    return f"KVM has no register {feature.registers[0].name}: the guest's write is #GP, and nothing is served"
 
 
 def unexplained(lines: Iterable[Agreement]) -> list[Agreement]:

@@ -9,21 +9,24 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from workbench.core.contracts import Feature
 from workbench.core.memory import PAGE_SIZE
 from workbench.core.outcome import Outcome
 from workbench.core.steps import Now, Program
 from workbench.features import FEATURES
 from workbench.present.text.table import Column, Table
 from workbench.present.trial import RAM_END, Trial
-from workbench.protocols import per_feature
 
-#: Name without MSR_KVM_ -> register, in order of their numbers.
+_KNOWN = [(register, feature) for feature in FEATURES.values() for register in feature.registers]
+#: Name without MSR_KVM_ -> register, in order of their numbers, second names last.
 REGISTERS = {
-    name.removeprefix("MSR_KVM_"): number
-    for name, number in sorted(vars(per_feature).items(), key=lambda item: str(item[1]))
-    if name.startswith("MSR_KVM_")
+    register.name: register.msr
+    for register, _ in sorted(_KNOWN, key=lambda one: (one[0].cell != one[0].msr, one[0].msr))
 }
-FEATURE_OF = {msr: name for name, msr in per_feature.REGISTER_OF.items()}
+#: Register that takes the area or value of a feature, under both its names -> the feature.
+FEATURE_OF = {
+    register.msr: feature for register, feature in _KNOWN if register.cell == feature.registers[0].msr
+}
 COLUMNS = ("register", "written", "outcome", "reads", "host serves", "arrives")
 
 
@@ -33,12 +36,12 @@ def write_row(trial: Trial, register: str, value: int) -> list[str]:
     outcome = trial.wrmsr(msr, value).result
     back = trial.rdmsr(msr).result
     shown = back.value if isinstance(back, Outcome) else hex(back)
-    name = FEATURE_OF.get(per_feature.ALIAS.get(msr, msr))
-    if name is None or FEATURES[name].is_value:
+    feature = FEATURE_OF.get(msr)
+    if feature is None or feature.is_value:
         return [register, hex(value), outcome.value, shown, "-", "-"]
-    where = trial.serves(name)
+    where = trial.serves(feature.name)
     place = "nothing" if where is None else hex(where)
-    return [register, hex(value), outcome.value, shown, place, "yes" if _arrives(trial, name, where) else "no"]
+    return [register, hex(value), outcome.value, shown, place, "yes" if _arrives(trial, feature, where) else "no"]
 
 
 def writes(done: Iterable[tuple[str, int]], title: str = "", **circumstances: Any) -> Table:
@@ -49,16 +52,16 @@ def writes(done: Iterable[tuple[str, int]], title: str = "", **circumstances: An
     return Table(title, [Column(name) for name in COLUMNS], rows, labels=2, notes=notes)
 
 
-def _arrives(trial: Trial, name: str, where: int | None) -> bool:
+def _arrives(trial: Trial, feature: Feature, where: int | None) -> bool:
     """Tell whether the next update changes what is in memory at ``where``; the update is really carried out."""
     if where is None:
         return False
-    trial.read(name, where)  # what an earlier write left there is taken, or the host would have to wait for it
+    trial.read(feature.name, where)  # what an earlier write left there is taken, or the host would have to wait for it
     before = trial.memory.peek(where, PAGE_SIZE - where % PAGE_SIZE)
-    trial.host(_update_now(trial, name, where), what="update")
+    trial.host(_update_now(feature, where), what="update")
     after = trial.memory.peek(where, PAGE_SIZE - where % PAGE_SIZE)
     return before is not None and before != after
 
 
-def _update_now(trial: Trial, name: str, where: int) -> Program:
-    return (yield from FEATURES[name].update(0, where, (yield Now())))
+def _update_now(feature: Feature, where: int) -> Program:
+    return (yield from feature.update(0, where, (yield Now())))

@@ -11,7 +11,7 @@ from workbench.lifecycle.event import Event
 from workbench.measure.comparison.cost import CostModel
 from workbench.measure.comparison.growth import line
 from workbench.measure.comparison.metrics import COST, GROUPS
-from workbench.measure.comparison.state import LEDGER, EntryKind, entry_kinds, state_of_run
+from workbench.measure.comparison.state import EntryKind, entry_kinds, hidden_rows, state_of_run
 from workbench.measure.variants import Variant
 from workbench.present.text.table import Cell, Column, Table
 
@@ -128,11 +128,9 @@ def _total(kinds: Sequence[EntryKind]) -> str:
 
 def hidden_state(features: Sequence[Feature]) -> Table:
     """Return what Linux keeps beside the registers, and how a migration does without it (read, not measured)."""
-    names = {feature.name for feature in features}
-    lines = [entry for entry in LEDGER if entry.feature in names]
     notes = [
         f"{entry.feature}: {entry.state}. In a migration: {entry.avoided}. ({entry.source})"
-        for entry in lines
+        for entry in hidden_rows(features)
     ]
     return Table("Hidden state of Linux beside the registers (read in the source)", [], [], notes=notes)
 

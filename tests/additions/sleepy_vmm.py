@@ -1,0 +1,16 @@
+"""An event, made up: the VMM stops all vCPUs for a while and lets them go on; nothing is forgotten."""
+
+from workbench.core.scenario import Scenario
+from workbench.core.steps import Program
+from workbench.lifecycle.event import Event, enter_all
+
+
+class SleepyVmm(Event):
+    """Every vCPU is out of the guest, and enters it again."""
+
+    name = "sleepy-vmm"
+    title = "VMM sleeps for a while"
+
+    def happen(self, scenario: Scenario) -> Program:
+        """Every vCPU enters the guest again."""
+        yield from enter_all(scenario)

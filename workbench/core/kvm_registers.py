@@ -1,0 +1,102 @@
+"""KVM's paravirtual registers: what their numbers and the bits of their values mean, each said once, here.
+
+They stand below features, protocols and engines because all of them need them, and because a real KVM has every one of
+them whichever features are looked at. A feature names its own (``Feature.registers``); one that KVM does not have
+brings a :class:`Register` along in the feature's own file. What the host *does* at a write is the protocol's.
+
+Sources: Linux 6.12 arch/x86/include/uapi/asm/kvm_para.h, Documentation/virt/kvm/x86/msr.rst, arch/x86/kvm/x86.c and
+lapic.c; QEMU 7.2 target/i386/kvm/kvm.c (kvm_put_msrs) and machine.c.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+_ALL = (1 << 64) - 1
+#: The numbers that KVM has claimed for registers of its own.
+KVM_RANGE = range(0x4B56_4D00, 0x4B56_4E00)
+
+
+@dataclass(frozen=True)
+class Register:
+    """A register by which the host learns of a feature. Without ``address``, its value is a value and no address.
+
+    A register that is a second name of another says so in ``second_name_of``; their bits mean the same.
+    """
+
+    name: str  #: as in MSR_KVM_<name>
+    msr: int  #: its number
+    cpuid_bit: int | None = None  #: bit of leaf 0x40000001 EAX without which the guest has no such register
+    address: int = 0  #: bits that are the area's gpa
+    enable: int = 0  #: bits that must all be set for the host to use the address
+    reserved: int = 0  #: bits that must be 0, or the write is #GP
+    gates: tuple[tuple[int, int], ...] = ()  #: (bit of the value, CPUID bit it needs), or the write is #GP
+    touches: int = 0  #: bytes of the area that the host reads or writes
+    initial: int = 0  #: its value after creation
+    wire: int = 8  #: bytes in the VMM's migration stream, with whatever frames the value there
+    always_sent: bool = False  #: a migration sends it even if it holds its initial value
+    second_name_of: int | None = None
+
+    @property
+    def cell(self) -> int:
+        """The number under which the host keeps the value: one for both names of a register."""
+        return self.msr if self.second_name_of is None else self.second_name_of
+
+    @property
+    def granule(self) -> int:
+        """Bytes between addresses that the value can hold and the host takes (0: it holds none)."""
+        usable = self.address & ~self.reserved
+        return usable & -usable
+
+    @property
+    def cpuid_bits(self) -> frozenset[int]:
+        """The bits of leaf 0x40000001 EAX that decide about the register or about bits of its value."""
+        own = frozenset() if self.cpuid_bit is None else frozenset({self.cpuid_bit})
+        return own.union(needed for _, needed in self.gates)
+
+    def address_in(self, value: int) -> int | None:
+        """Return the gpa that ``value`` lets the host use; None if it lets it use none."""
+        if not self.address or not value or value & self.enable != self.enable:
+            return None
+        return value & self.address
+
+    def is_allowed(self, value: int) -> bool:
+        """Tell whether no reserved bit of ``value`` is set."""
+        return not value & self.reserved
+
+
+SYSTEM_TIME_NEW = Register(
+    "SYSTEM_TIME_NEW", 0x4B56_4D01, 3, address=_ALL & ~1, enable=1, touches=32, always_sent=True
+)
+SYSTEM_TIME = replace(SYSTEM_TIME_NEW, name="SYSTEM_TIME", msr=0x12, cpuid_bit=0, second_name_of=0x4B56_4D01)
+WALL_CLOCK_NEW = Register("WALL_CLOCK_NEW", 0x4B56_4D00, 3, address=_ALL, touches=12, always_sent=True)
+WALL_CLOCK = replace(WALL_CLOCK_NEW, name="WALL_CLOCK", msr=0x11, cpuid_bit=0, second_name_of=0x4B56_4D00)
+STEAL_TIME = Register(
+    "STEAL_TIME", 0x4B56_4D03, 5, address=_ALL & ~0x3F, enable=1, reserved=0x3E, touches=64, wire=32
+)
+PV_EOI_EN = Register("PV_EOI_EN", 0x4B56_4D04, 6, address=_ALL & ~1, enable=1, reserved=2, touches=1, wire=34)
+POLL_CONTROL = Register("POLL_CONTROL", 0x4B56_4D05, 12, reserved=_ALL & ~1, initial=1, wire=34)
+
+APF_DELIVER_AS_VMEXIT, APF_DELIVER_AS_INT = 1 << 2, 1 << 3
+ASYNC_PF_EN = Register(
+    "ASYNC_PF_EN", 0x4B56_4D02, 4, address=_ALL & ~0x3F, enable=1 | APF_DELIVER_AS_INT, reserved=0x30,
+    gates=((APF_DELIVER_AS_VMEXIT, 10), (APF_DELIVER_AS_INT, 14)), touches=8, wire=30,
+)  # fmt: skip
+#: The interrupt vector, and what the guest writes when it has taken a token: companions of ASYNC_PF_EN.
+ASYNC_PF_INT = Register("ASYNC_PF_INT", 0x4B56_4D06, 14, reserved=_ALL & ~0xFF, wire=34)
+ASYNC_PF_ACK = Register("ASYNC_PF_ACK", 0x4B56_4D07, 14, wire=0)
+#: Never KVM's own: a VMM may ask for the exit and serve it.
+MIGRATION_CONTROL = Register("MIGRATION_CONTROL", 0x4B56_4D08, 17, wire=0)
+
+#: By the feature that they serve: first the one that takes its address or value, then second names and companions.
+KVM_REGISTERS: Mapping[str, tuple[Register, ...]] = {
+    "kvmclock": (SYSTEM_TIME_NEW, SYSTEM_TIME),
+    "wall_clock": (WALL_CLOCK_NEW, WALL_CLOCK),
+    "steal_time": (STEAL_TIME,),
+    "pv_eoi": (PV_EOI_EN,),
+    "poll_control": (POLL_CONTROL,),
+    "async_pf": (ASYNC_PF_EN, ASYNC_PF_INT, ASYNC_PF_ACK),
+    "migration_control": (MIGRATION_CONTROL,),
+}
+KVM_MSRS = frozenset(one.msr for several in KVM_REGISTERS.values() for one in several)
+#: The order in which QEMU restores: the clocks by their second names, ASYNC_PF_INT before ASYNC_PF_EN.
+QEMU_ORDER = (SYSTEM_TIME, WALL_CLOCK, ASYNC_PF_INT, ASYNC_PF_EN, PV_EOI_EN, STEAL_TIME, POLL_CONTROL)
