@@ -33,11 +33,19 @@ TESTS: dict[str, tuple[str, ...]] = {
         "tests/protocols/test_per_feature.py",
         "tests/protocols/test_per_feature_restore.py",
         "tests/protocols/test_per_feature_policies.py",
+        "tests/protocols/test_per_feature_brought.py",
         "tests/replay/test_replay_library.py",
         *EVENTS,
     ),
     "workbench/protocols/null.py": ("tests/protocols/test_null.py", *EVENTS),
     "workbench/protocols/__init__.py": ("tests/protocols/test_protocol_loading.py", "tests/cli/test_errors.py"),
+    "workbench/core/kvm_registers.py": (
+        "tests/core/test_kvm_registers.py",
+        "tests/protocols/test_per_feature.py",
+        "tests/protocols/test_per_feature_restore.py",
+        "tests/protocols/test_per_feature_policies.py",
+        *EVENTS,
+    ),
     "workbench/core/driver.py": ("tests/core/test_driver.py", "tests/replay/test_replay_library.py", *EVENTS),
     "workbench/core/transition.py": (
         "tests/core/test_transition.py", "tests/core/test_driver.py", "tests/core/test_machine.py", *EVENTS

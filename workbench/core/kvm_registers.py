@@ -81,6 +81,8 @@ ASYNC_PF_EN = Register(
     "ASYNC_PF_EN", 0x4B56_4D02, 4, address=_ALL & ~0x3F, enable=1 | APF_DELIVER_AS_INT, reserved=0x30,
     gates=((APF_DELIVER_AS_VMEXIT, 10), (APF_DELIVER_AS_INT, 14)), touches=8, wire=30,
 )  # fmt: skip
+#: What Linux writes to ASYNC_PF_INT (arch/x86/include/asm/irq_vectors.h).
+HYPERVISOR_CALLBACK_VECTOR = 0xF3
 #: The interrupt vector, and what the guest writes when it has taken a token: companions of ASYNC_PF_EN.
 ASYNC_PF_INT = Register("ASYNC_PF_INT", 0x4B56_4D06, 14, reserved=_ALL & ~0xFF, wire=34)
 ASYNC_PF_ACK = Register("ASYNC_PF_ACK", 0x4B56_4D07, 14, wire=0)

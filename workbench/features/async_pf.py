@@ -10,7 +10,7 @@ has a place for them; where the vector goes is each protocol's numbered clause.
 from workbench.clayout.layout import U32, Abi, struct
 from workbench.core.contracts import Feature
 from workbench.core.feature_facts import Compared, Hidden
-from workbench.core.kvm_registers import KVM_REGISTERS
+from workbench.core.kvm_registers import HYPERVISOR_CALLBACK_VECTOR, KVM_REGISTERS
 from workbench.core.steps import Load, Moment, Program, Store
 
 KVM_VCPU_PV_APF_DATA = struct("""
@@ -21,12 +21,7 @@ struct kvm_vcpu_pv_apf_data {
 };
 """)
 
-#: HYPERVISOR_CALLBACK_VECTOR, which Linux gives the host (arch/x86/include/asm/irq_vectors.h).
-VECTOR = 0xF3
-#: Where a protocol without a register for it finds the vector: the first reserved word of the area.
-VECTOR_OFFSET = 8
 TOKEN_OFFSET = KVM_VCPU_PV_APF_DATA.on(Abi.X86_64).offset_of("token")
-PAGE_NOT_PRESENT = 1
 
 
 class AsyncPf(Feature):
@@ -50,8 +45,8 @@ class AsyncPf(Feature):
     source = "Linux 6.12 arch/x86/include/uapi/asm/kvm_para.h"
 
     def prepare(self, gpa: int) -> Program:
-        """Guest: no event pending; the vector stands where the protocol may need it."""
-        yield Store(gpa, self.payload(pad=VECTOR.to_bytes(4, "little") + bytes(52)))
+        """Guest: no event pending; the vector in the first reserved word, for a protocol without a register for it."""
+        yield Store(gpa, self.payload(pad=HYPERVISOR_CALLBACK_VECTOR.to_bytes(4, "little") + bytes(52)))
 
     def update(self, cpu: int, gpa: int, now: Moment) -> Program:
         """Host: a page is ready. Put its token, unless the guest has not yet taken the last one."""

@@ -5,6 +5,7 @@ the list of bugs is in the documentation of this project (docs/fuzzing.md). ``an
 """
 
 from workbench.core.vcpu import KVM_SUPPORTED
+from workbench.features.async_pf import TOKEN_OFFSET
 from workbench.fuzz.palette import (
     APF_ACK,
     APF_EN,
@@ -163,12 +164,12 @@ def wake_all(script: Script) -> None:
     rng = script.rng
     gpa = _good(script)
     if rng.random() < 0.5:
-        script.add("store", gpa=gpa + 4, hex=b"\x05\0\0\0")
+        script.add("store", gpa=gpa + TOKEN_OFFSET, hex=b"\x05\0\0\0")
     script.wrmsr(APF_EN, gpa | 9)
     script.run()
     script.look(gpa)
     if rng.random() < 0.7:
-        script.add("store", gpa=gpa + 4, hex=bytes(4))
+        script.add("store", gpa=gpa + TOKEN_OFFSET, hex=bytes(4))
     if rng.random() < 0.3:
         script.wrmsr(APF_EN, pick(rng, (0, gpa | 1, (gpa ^ _EXCHANGE) | 9)))
     script.add("wrmsr", cpu=script.cpu, msr=APF_ACK, value=1)

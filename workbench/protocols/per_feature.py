@@ -50,6 +50,7 @@ from workbench.core.kvm_registers import (
     ASYNC_PF_ACK,
     ASYNC_PF_EN,
     ASYNC_PF_INT,
+    HYPERVISOR_CALLBACK_VECTOR,
     KVM_REGISTERS,
     MIGRATION_CONTROL,
     POLL_CONTROL,
@@ -65,7 +66,6 @@ from workbench.core.outcome import ACCEPTED, FAULT, HANDLED, UNKNOWN, Outcome
 from workbench.core.steps import Backed, Get, Load, Program, Set, Store, Wrmsr
 from workbench.core.vcpu import Vcpu
 
-HYPERVISOR_CALLBACK_VECTOR = 0xF3  # arch/x86/include/asm/irq_vectors.h
 #: KVM has all of these, whichever features are looked at; MIGRATION_CONTROL is not its own (R14).
 KVMS_OWN = MappingProxyType(
     {one.msr: one for several in KVM_REGISTERS.values() for one in several if one is not MIGRATION_CONTROL}
