@@ -3,9 +3,9 @@
 Rules: the guest zeroes the 16 bytes; the host writes both fields at every entry, under an odd version.
 """
 
+
 from workbench.clayout.layout import U32, U64, Abi, struct
-from workbench.core.contracts import Feature
-from workbench.core.feature_facts import Compared
+from workbench.core.contracts import Compared, Feature
 from workbench.core.kvm_registers import Register
 from workbench.core.steps import Moment, Program, Store
 from workbench.features import seqlock

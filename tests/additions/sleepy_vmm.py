@@ -2,10 +2,10 @@
 
 from workbench.core.scenario import Scenario
 from workbench.core.steps import Program
-from workbench.lifecycle.event import Event, enter_all
+from workbench.lifecycle.event import AfterBoot, enter_all
 
 
-class SleepyVmm(Event):
+class SleepyVmm(AfterBoot):
     """Every vCPU is out of the guest, and enters it again."""
 
     name = "sleepy-vmm"

@@ -6,7 +6,7 @@ from workbench.core.scenario import Scenario
 from workbench.core.slots import EVENT, ProgramName, vcpu_slot
 from workbench.core.steps import GUEST, Note
 from workbench.engines.simulate.schedule import Schedule, Turn
-from workbench.lifecycle.event import Event
+from workbench.lifecycle.event import AfterBoot
 from workbench.protocols.null import Null
 
 SEEN = Ghost("something was seen")
@@ -16,7 +16,7 @@ def notes(cpu):
     yield Note(SEEN, True)
 
 
-class Noting(Event):
+class Noting(AfterBoot):
     name = "noting"
 
     def happen(self, scenario):

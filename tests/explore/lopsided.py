@@ -8,7 +8,7 @@ from workbench.core.kvm_registers import STEAL_TIME
 from workbench.core.outcome import FAULT, HANDLED
 from workbench.core.steps import Get, Load, Set, Store
 from workbench.features.steal_time import StealTime
-from workbench.lifecycle.event import AtBoot, Event, enter_all
+from workbench.lifecycle.event import AfterBoot, AtBoot, enter_all
 from workbench.lifecycle.migrate import move
 from workbench.protocols.per_feature import PerFeature
 
@@ -115,7 +115,7 @@ def _places(scenario):
     return HANDLED
 
 
-class Halved(Event):
+class Halved(AfterBoot):
     """The first memslot comes back with the memory of vCPU 0 and not of the others."""
 
     name, title = "halved", "less memory comes back"
@@ -127,7 +127,7 @@ class Halved(Event):
         yield from enter_all(scenario)
 
 
-class Twice(Event):
+class Twice(AfterBoot):
     """Two migrations."""
 
     name, title = "twice", "migrated twice"

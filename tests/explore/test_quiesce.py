@@ -18,7 +18,7 @@ from workbench.errors import WorkbenchError
 from workbench.features import choose as choose_features
 from workbench.features.kvmclock import Kvmclock
 from workbench.lifecycle import EVENTS
-from workbench.lifecycle.event import Event, of_its_own
+from workbench.lifecycle.event import AfterBoot, of_its_own
 from workbench.lifecycle.linux import LinuxKernel
 from workbench.measure.exploration.crosscheck import compared
 from workbench.measure.exploration.explore import Question, confirm, explore_question
@@ -104,7 +104,7 @@ def test_on_bytes_the_revocation_waits_for_the_update_and_then_nothing_strays():
 # -- nobody waits for ever -----------------------------------------------------------------------------------
 
 
-class BothRevoke(Event):
+class BothRevoke(AfterBoot):
     """Both vCPUs revoke for all, at the same time."""
 
     name = "both-revoke"
@@ -145,7 +145,7 @@ def give_up(cpu, scenario):
     yield from scenario.revoke(cpu, clock, 0)
 
 
-class ClockGivenUp(Event):
+class ClockGivenUp(AfterBoot):
     """vCPU 0 revokes the VM's clock and gives the memory to somebody else."""
 
     name = "clock-given-up"

@@ -6,26 +6,15 @@ area, from which :func:`fate_of` says in one word what happened.
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from workbench.clayout.layout import Abi
-from workbench.core import contracts
 from workbench.core.address_map import DESCRIPTOR, GENERATIONS, KERNEL_BASE, AddressMap, Region, Unit
-from workbench.core.contracts import Feature
+from workbench.core.contracts import Feature, Protocol
 from workbench.core.host_state import VM, Key
 from workbench.core.outcome import REFUSED, Answer, Fate
 from workbench.core.steps import Note, Program
 from workbench.core.vcpu import Host, Vcpu
-
-
-class Event(Protocol):
-    """What an engine needs of a lifecycle event; both programs yield the steps of ``workbench.core.event_steps``."""
-
-    @property
-    def name(self) -> str: ...
-    def adapt(self, scenario: "Scenario") -> "Scenario": ...
-    def setup(self, scenario: "Scenario") -> Program: ...
-    def happen(self, scenario: "Scenario") -> Program: ...
 
 
 def believes(owner: int, feature: str) -> Key:
@@ -42,7 +31,7 @@ def asked(owner: int, feature: str) -> Key:
 class Scenario:
     """A protocol, its features, the vCPUs and their host; addresses follow from these."""
 
-    protocol: contracts.Protocol
+    protocol: Protocol
     features: tuple[Feature, ...]
     vcpus: int = 1
     host: Host = Host()

@@ -8,8 +8,7 @@ has a place for them; where the vector goes is each protocol's numbered clause.
 """
 
 from workbench.clayout.layout import U32, Abi, struct
-from workbench.core.contracts import Feature
-from workbench.core.feature_facts import Compared, Hidden
+from workbench.core.contracts import Compared, Feature, Hidden
 from workbench.core.kvm_registers import HYPERVISOR_CALLBACK_VECTOR, KVM_REGISTERS
 from workbench.core.steps import Load, Moment, Program, Store
 

@@ -6,8 +6,7 @@ Documentation/virt/kvm/x86/msr.rst, MSR_KVM_POLL_CONTROL and MSR_KVM_MIGRATION_C
 """
 
 from workbench.clayout.layout import U64, struct
-from workbench.core.contracts import Feature
-from workbench.core.feature_facts import Hidden
+from workbench.core.contracts import Feature, Hidden
 from workbench.core.kvm_registers import KVM_REGISTERS
 from workbench.core.steps import Program, Store
 

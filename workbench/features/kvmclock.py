@@ -10,8 +10,7 @@ kvm_setup_guest_pvclock; arch/x86/include/asm/kvm_para.h):
 """
 
 from workbench.clayout.layout import U8, U32, U64, Abi, struct
-from workbench.core.contracts import Feature
-from workbench.core.feature_facts import Compared, Hidden
+from workbench.core.contracts import Compared, Feature, Hidden
 from workbench.core.kvm_registers import KVM_REGISTERS
 from workbench.core.steps import Load, Moment, Program, Store
 from workbench.features import seqlock

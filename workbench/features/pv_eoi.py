@@ -6,8 +6,7 @@ arch/x86/kvm/lapic.c, pv_eoi_put_user). Four bytes are documented; the host touc
 """
 
 from workbench.clayout.layout import U8, U32, struct
-from workbench.core.contracts import Feature
-from workbench.core.feature_facts import Compared, Hidden
+from workbench.core.contracts import Compared, Feature, Hidden
 from workbench.core.kvm_registers import KVM_REGISTERS
 from workbench.core.steps import Load, Moment, Program, Store
 

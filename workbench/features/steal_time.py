@@ -6,8 +6,7 @@ the guest zeroes the 64 bytes; the host *adds* to what it finds, under an odd ve
 """
 
 from workbench.clayout.layout import U8, U64, Abi, struct
-from workbench.core.contracts import Feature
-from workbench.core.feature_facts import Compared, Hidden
+from workbench.core.contracts import Compared, Feature, Hidden
 from workbench.core.host_state import baseline
 from workbench.core.kvm_registers import KVM_REGISTERS
 from workbench.core.steps import Get, Load, Moment, Program, Set, Store

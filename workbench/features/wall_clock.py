@@ -6,8 +6,7 @@ MSR_KVM_WALL_CLOCK_NEW). One area for the VM.
 """
 
 from workbench.clayout.layout import Abi, struct
-from workbench.core.contracts import Feature
-from workbench.core.feature_facts import Compared, Hidden
+from workbench.core.contracts import Compared, Feature, Hidden
 from workbench.core.kvm_registers import KVM_REGISTERS
 from workbench.core.memory import PAGE_SIZE
 from workbench.core.steps import Moment, Program, Store

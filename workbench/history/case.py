@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from workbench.core.contracts import Feature, Protocol
+from workbench.core.contracts.event import Event
 from workbench.engines.explore.vm import Bounds
-from workbench.lifecycle.event import Event
 from workbench.measure.exploration.explore import Question
 from workbench.measure.variants import Variant
 

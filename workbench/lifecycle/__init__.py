@@ -4,8 +4,8 @@ A file in this folder is known everywhere by being here: every ``Event`` with a 
 """
 
 from workbench.core.catalogue import by_key, classes_in, modules_of
+from workbench.core.contracts.event import Event
 from workbench.errors import WorkbenchError
-from workbench.lifecycle.event import Event
 
 #: Whose events come first in tables, in this order; all others follow by the names of their files.
 _FIRST = (

@@ -14,11 +14,11 @@ from workbench.core.kvm_registers import MIGRATION_CONTROL
 from workbench.core.scenario import Scenario
 from workbench.core.steps import Program
 from workbench.core.vcpu import KVM_SUPPORTED
-from workbench.lifecycle.event import Event, enter_all, of_its_own
+from workbench.lifecycle.event import AfterBoot, enter_all, of_its_own
 from workbench.lifecycle.linux import LinuxKernel
 
 
-class Haltpoll(Event):
+class Haltpoll(AfterBoot):
     """cpuidle-haltpoll is loaded on every vCPU."""
 
     name = "haltpoll"
@@ -31,7 +31,7 @@ class Haltpoll(Event):
         yield from enter_all(scenario)
 
 
-class AllowMigration(Event):
+class AllowMigration(AfterBoot):
     """An encrypted guest says that it may be migrated; the VMM has asked to be told."""
 
     name = "allow-migration"

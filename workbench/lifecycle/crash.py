@@ -14,12 +14,12 @@ the others, and the crash kernel makes it again.
 from workbench.core.event_steps import KernelGone, Start, Wait
 from workbench.core.scenario import Scenario
 from workbench.core.steps import Program
-from workbench.lifecycle.event import Event, enter_all, starting
+from workbench.lifecycle.event import AfterBoot, enter_all, starting
 from workbench.lifecycle.kexec import next_kernel_boots, revoked_for_all
 from workbench.lifecycle.linux import LinuxKernel
 
 
-class Crash(Event):
+class Crash(AfterBoot):
     """vCPU 0 panics, revokes its own areas (or all, if one call can), and runs the crash kernel."""
 
     name = "crash"

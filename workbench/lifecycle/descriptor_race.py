@@ -10,11 +10,11 @@ from workbench.core.event_steps import Enter, GuestCall, Start
 from workbench.core.scenario import Scenario
 from workbench.core.steps import Program, Store
 from workbench.core.vcpu import Vcpu
-from workbench.lifecycle.event import Event
+from workbench.lifecycle.event import AfterBoot
 from workbench.lifecycle.linux import LinuxKernel
 
 
-class DescriptorRace(Event):
+class DescriptorRace(AfterBoot):
     """vCPU 0 boots; the last vCPU, instead of booting, overwrites the base in vCPU 0's descriptor."""
 
     name = "descriptor-race"

@@ -16,12 +16,12 @@ from workbench.core.event_steps import Enter, Reassign, Start, Wait, each
 from workbench.core.scenario import Scenario
 from workbench.core.steps import Program, Share
 from workbench.core.vcpu import Vcpu
-from workbench.lifecycle.event import Event, enter_all, of_its_own
+from workbench.lifecycle.event import AfterBoot, enter_all, of_its_own
 from workbench.lifecycle.linux import LinuxKernel
 from workbench.lifecycle.scratch import crossing
 
 
-class DoubleRegistration(Event):
+class DoubleRegistration(AfterBoot):
     """Every vCPU registers all its areas again where they are."""
 
     name = "double-registration"
@@ -61,7 +61,7 @@ class CrossingKernel(MovingKernel):
             yield feature, crossing(index, feature)
 
 
-class DoubleRegistrationMoved(Event):
+class DoubleRegistrationMoved(AfterBoot):
     """vCPU 0 registers all its areas elsewhere, and gives back the memory of the first ones."""
 
     name = "double-registration-moved"

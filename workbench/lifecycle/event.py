@@ -5,49 +5,24 @@ then measures what the event costs and does; the explorer lets it happen at any 
 """
 
 from collections.abc import Callable, Iterable
-from typing import ClassVar
 
+from workbench.core.contracts.event import Event
 from workbench.core.event_steps import Each, Enter, GuestProgram, Start, Wait, each
 from workbench.core.scenario import Scenario
 from workbench.core.steps import Program
 from workbench.lifecycle.linux import LinuxKernel
 
 
-class Event:
-    """One lifecycle event. Subclasses are small files in ``lifecycle/``."""
-
-    name: ClassVar[str]
-    title: ClassVar[str]  #: a few words for tables
-    min_vcpus: ClassVar[int] = 1
-
-    def applies(self, scenario: Scenario) -> bool:
-        """Tell whether this event can happen there; where it cannot, there is nothing to run."""
-        return scenario.vcpus >= self.min_vcpus
-
-    def adapt(self, scenario: Scenario) -> Scenario:
-        """Return the scenario under which this event takes place (an older host, another ABI ...)."""
-        return scenario
+class AfterBoot(Event):
+    """An event that happens to a guest that has booted."""
 
     def setup(self, scenario: Scenario) -> Program:
-        """What comes before and is not measured. Default: every vCPU boots."""
+        """Every vCPU boots."""
         yield from boot_all(scenario)
-
-    def happen(self, scenario: Scenario) -> Program:
-        """What happens; measured."""
-        raise NotImplementedError(f"{type(self).__name__}.happen must be written")
-        yield
-
-    def __repr__(self) -> str:
-        return f"<event {self.name}>"
 
 
 class AtBoot(Event):
     """An event that is itself a boot, under another configuration: nothing comes before it."""
-
-    def setup(self, scenario: Scenario) -> Program:
-        """Nothing: the boot itself is measured."""
-        return
-        yield
 
     def happen(self, scenario: Scenario) -> Program:
         """Every vCPU boots and enters the guest."""

@@ -20,7 +20,7 @@ from workbench.core.outcome import REFUSED
 from workbench.core.scenario import Scenario, asked
 from workbench.core.steps import Note, Program, Share
 from workbench.core.vcpu import Vcpu
-from workbench.lifecycle.event import Event, boot_all
+from workbench.lifecycle.event import AfterBoot, boot_all
 from workbench.lifecycle.linux import LinuxKernel
 from workbench.lifecycle.scratch import SCRATCH, TARGET_PAGES, crossing, target
 
@@ -41,7 +41,7 @@ def renamed(feature: Feature, name: str) -> Feature:
     return twin
 
 
-class Hostile(Event):
+class Hostile(AfterBoot):
     """vCPU 0 registers each of its features at :meth:`place` with :meth:`size`."""
 
     def setup(self, scenario: Scenario) -> Program:

@@ -9,7 +9,7 @@ and its relatives of Linux 5.13 not every path revoked everything, and the host 
 from workbench.core.event_steps import Enter, KernelGone, Reassign, Start, Wait
 from workbench.core.scenario import Scenario
 from workbench.core.steps import Program
-from workbench.lifecycle.event import Event, boot_all, enter_all, of_its_own
+from workbench.lifecycle.event import AfterBoot, boot_all, enter_all, of_its_own
 from workbench.lifecycle.linux import LinuxKernel
 
 
@@ -18,7 +18,7 @@ def last(scenario: Scenario) -> int:
     return scenario.vcpus - 1
 
 
-class CpuHotplug(Event):
+class CpuHotplug(AfterBoot):
     """The last vCPU comes up when the others have long been running."""
 
     name = "cpu-hotplug"
@@ -41,7 +41,7 @@ def reuse_memory(scenario: Scenario, cpu: int) -> Program:
     yield Enter(cpu)
 
 
-class CpuUnplug(Event):
+class CpuUnplug(AfterBoot):
     """The last vCPU revokes and goes down; its page is used for something else."""
 
     name = "cpu-unplug"
@@ -53,7 +53,7 @@ class CpuUnplug(Event):
         yield from reuse_memory(scenario, last(scenario))
 
 
-class CpuUnplugWithoutTeardown(Event):
+class CpuUnplugWithoutTeardown(AfterBoot):
     """The last vCPU goes down and revokes nothing."""
 
     name = "cpu-unplug-no-teardown"

@@ -8,7 +8,7 @@ the VM, and not POLL_CONTROL (Linux 6.12 arch/x86/kvm/x86.c, kvm_vcpu_reset; lap
 from workbench.core.event_steps import Enter, Init, KernelGone, Start
 from workbench.core.scenario import Scenario
 from workbench.core.steps import Program
-from workbench.lifecycle.event import Event
+from workbench.lifecycle.event import AfterBoot
 from workbench.lifecycle.hotplug import last
 from workbench.lifecycle.linux import LinuxKernel
 
@@ -19,7 +19,7 @@ def reset(scenario: Scenario) -> Program:
     yield KernelGone((last(scenario),))
 
 
-class InitAndOnline(Event):
+class InitAndOnline(AfterBoot):
     """The vCPU comes up again and registers again."""
 
     name = "init"
@@ -31,7 +31,7 @@ class InitAndOnline(Event):
         yield Enter(last(scenario))
 
 
-class InitOnly(Event):
+class InitOnly(AfterBoot):
     """What is started on the vCPU knows of no registration: what does the host still hold?"""
 
     name = "init-no-reregister"

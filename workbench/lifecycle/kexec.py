@@ -16,7 +16,7 @@ from typing import Any
 from workbench.core.event_steps import KernelGone, Reassign, Start, Wait, WaitAll, each
 from workbench.core.scenario import Scenario
 from workbench.core.steps import Program
-from workbench.lifecycle.event import Event, enter_all, starting
+from workbench.lifecycle.event import AfterBoot, enter_all, starting
 from workbench.lifecycle.linux import LinuxKernel
 
 
@@ -53,7 +53,7 @@ def next_kernel_boots(scenario: Scenario, vcpus: int) -> Program:
     yield starting(range(vcpus), lambda cpu: new.boot)
 
 
-class Kexec(Event):
+class Kexec(AfterBoot):
     """The old kernel revokes on every CPU, or on one for all; then the new one boots."""
 
     name = "kexec"
@@ -78,7 +78,7 @@ class Kexec(Event):
         yield WaitAll(everyone)
 
 
-class KexecWithoutTeardown(Event):
+class KexecWithoutTeardown(AfterBoot):
     """The old kernel revokes nothing; the new one runs for a while before it registers anything."""
 
     name = "kexec-no-teardown"

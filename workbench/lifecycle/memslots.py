@@ -10,10 +10,10 @@ The memory that returns is fresh: what is written once for each registration (th
 from workbench.core.event_steps import AddMemslot, DeleteMemslot
 from workbench.core.scenario import Scenario
 from workbench.core.steps import Program
-from workbench.lifecycle.event import Event, enter_all
+from workbench.lifecycle.event import AfterBoot, enter_all
 
 
-class MemslotUnplug(Event):
+class MemslotUnplug(AfterBoot):
     """The VMM deletes the memslot that holds every area and descriptor."""
 
     name = "memslot-unplug"

@@ -12,7 +12,7 @@ from workbench.core.event_steps import HostCall, NewHost, OnHost, Pause, Resume
 from workbench.core.scenario import Scenario
 from workbench.core.steps import Program
 from workbench.core.vcpu import Host
-from workbench.lifecycle.event import Event, enter_all
+from workbench.lifecycle.event import AfterBoot, enter_all
 
 
 def save_on(scenario: Scenario) -> Program:
@@ -45,7 +45,7 @@ def move(
     yield Resume()
 
 
-class Migration(Event):
+class Migration(AfterBoot):
     """A live migration; subclasses say what is put back, and what the destination's host is like."""
 
     restore: ClassVar[Any] = staticmethod(restore_on)  #: a Restore; a type checker would bind it to the event

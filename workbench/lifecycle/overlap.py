@@ -11,7 +11,7 @@ from workbench.core.event_steps import Enter, Start
 from workbench.core.scenario import Scenario
 from workbench.core.steps import Program, Share
 from workbench.core.vcpu import Vcpu
-from workbench.lifecycle.event import Event, boot_all, enter_all
+from workbench.lifecycle.event import AfterBoot, boot_all, enter_all
 from workbench.lifecycle.hotplug import last
 from workbench.lifecycle.linux import LinuxKernel
 from workbench.lifecycle.scratch import target
@@ -39,7 +39,7 @@ class OverlappingKernel(LinuxKernel):
             yield from self.scenario.enrol(self.here(cpu), feature, self.generation, gpa)
 
 
-class Overlap(Event):
+class Overlap(AfterBoot):
     """vCPU 0 registers all its features at one address."""
 
     name = "overlap"
@@ -54,7 +54,7 @@ class Overlap(Event):
         yield Enter(0)
 
 
-class OverlapVcpus(Event):
+class OverlapVcpus(AfterBoot):
     """The last vCPU registers its features where vCPU 0 has them."""
 
     name = "overlap-vcpus"

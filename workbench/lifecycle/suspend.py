@@ -16,7 +16,7 @@ from workbench.core.event_steps import Init, Start, Stop, Wait
 from workbench.core.scenario import Scenario
 from workbench.core.steps import Program
 from workbench.core.vcpu import Vcpu
-from workbench.lifecycle.event import Event, enter_all, of_its_own
+from workbench.lifecycle.event import AfterBoot, enter_all, of_its_own
 from workbench.lifecycle.linux import LinuxKernel
 
 
@@ -35,7 +35,7 @@ class PollingKernel(LinuxKernel):
         yield from self.teardown(cpu)
 
 
-class SuspendResume(Event):
+class SuspendResume(AfterBoot):
     """S3 and back, of a guest in which cpuidle-haltpoll runs."""
 
     name = "suspend-resume"

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+from workbench.core.contracts.event import Event
 from workbench.core.outcome import Fate
-from workbench.core.scenario import Event, Scenario
+from workbench.core.scenario import Scenario
 from workbench.engines.kvm.guest import longmode
 from workbench.engines.kvm.machine import KvmMachine
 from workbench.engines.kvm.probe import Probe, probe

@@ -10,11 +10,12 @@ from functools import partial
 
 from workbench.checking.evidence import in_others_memory
 from workbench.core.address_map import Unit
+from workbench.core.contracts.event import Event
 from workbench.core.event_steps import Enter, in_order
 from workbench.core.machine import Access, Machine
 from workbench.core.machine_transition import perform_on_machine
 from workbench.core.outcome import Fate
-from workbench.core.scenario import Event, Scenario
+from workbench.core.scenario import Scenario
 from workbench.core.steps import Program, Side
 from workbench.engines.simulate.fates import Area, all_fates
 from workbench.engines.simulate.lanes.machine import FEWEST_LANES, AtOnce, keeps_state

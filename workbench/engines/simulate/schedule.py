@@ -20,10 +20,11 @@ from workbench.checking.facts import Facts
 from workbench.checking.ghosts import GHOST_KINDS, OwnerOf
 from workbench.clayout.layout import Layout
 from workbench.core.address_map import Unit
+from workbench.core.contracts.event import Event
 from workbench.core.event_steps import Begin, Each, OnHost, Start, in_order
 from workbench.core.host_state import DERIVED, Key
 from workbench.core.machine_transition import NotNow, perform_on_machine
-from workbench.core.scenario import Event, Scenario
+from workbench.core.scenario import Scenario
 from workbench.core.slots import EVENT, ProgramName, Slot, entry_slot, vcpu_slot
 from workbench.core.step_record import Record, record
 from workbench.core.step_text import step_text

@@ -11,7 +11,7 @@ from workbench.core.vcpu import Vcpu
 from workbench.features.steal_time import PREEMPTED
 from workbench.history.events.host import places_areas
 from workbench.history.properties import FLUSH_LEFT_TO_HOST, GUEST_TRIPPED
-from workbench.lifecycle.event import Event, of_its_own
+from workbench.lifecycle.event import AfterBoot, of_its_own
 from workbench.lifecycle.linux import LinuxKernel
 from workbench.lifecycle.scratch import SCRATCH
 
@@ -19,7 +19,7 @@ from workbench.lifecycle.scratch import SCRATCH
 POINTER, MAPPED = SCRATCH, SCRATCH + 8
 
 
-class UnmapWhileReading(Event):
+class UnmapWhileReading(AfterBoot):
     """vCPU 1 tears down the mapping through which vCPU 0 reads; with ``grace`` it waits for readers first."""
 
     name = "unmap-while-reading"
@@ -72,7 +72,7 @@ def reads(cpu: Vcpu) -> Program:
         yield Note(GUEST_TRIPPED, True)
 
 
-class UserMode(Event):
+class UserMode(AfterBoot):
     """The kernel goes to user mode, where its page tables do not map the area (page-table isolation)."""
 
     name = "user-mode"
@@ -98,7 +98,7 @@ class IsolatingKernel(LinuxKernel):
         yield from super().boot(cpu)
 
 
-class RemoteFlush(Event):
+class RemoteFlush(AfterBoot):
     """vCPU 0 was preempted and runs again while vCPU 1 wants its TLB flushed."""
 
     name = "remote-flush"
@@ -137,7 +137,7 @@ class RemoteFlusher:
             yield Note(FLUSH_LEFT_TO_HOST, True)
 
 
-class TimedOut(Event):
+class TimedOut(AfterBoot):
     """The guest has waited for an answer in memory long enough; with ``gives_back`` it reuses that memory."""
 
     name = "timed-out"

@@ -8,10 +8,10 @@ from workbench.core.memory import PAGE_SIZE
 from workbench.core.scenario import Scenario
 from workbench.core.steps import Program
 from workbench.history.hostmap import move_page
-from workbench.lifecycle.event import AtBoot, Event
+from workbench.lifecycle.event import AfterBoot, AtBoot
 
 
-class PageMoved(Event):
+class PageMoved(AfterBoot):
     """The host moves the page of vCPU 0's area to another frame; the guest notices nothing."""
 
     name = "page-moved"

@@ -3,12 +3,12 @@
 from workbench.core.event_steps import KernelGone, Start, Wait
 from workbench.core.scenario import Scenario
 from workbench.core.steps import Program
-from workbench.lifecycle.event import Event, enter_all, of_its_own
+from workbench.lifecycle.event import AfterBoot, enter_all, of_its_own
 from workbench.lifecycle.kexec import new_kernel, revoked_for_all
 from workbench.lifecycle.linux import LinuxKernel
 
 
-class Shutdown(Event):
+class Shutdown(AfterBoot):
     """kexec of a kernel that revokes on its boot CPU, and on the others if ``every_cpu``; the new one boots there."""
 
     name = "shutdown"
@@ -29,7 +29,7 @@ class Shutdown(Event):
         yield from enter_all(scenario)
 
 
-class Hibernation(Event):
+class Hibernation(AfterBoot):
     """The kernel that reads the image hands the machine over to the kernel in the image.
 
     The application CPUs of the first go offline and revoke; the boot CPU did not before Linux 5.13.
@@ -60,7 +60,7 @@ def all_forget(scenario: Scenario) -> Program:
     yield KernelGone(tuple(range(scenario.vcpus)))
 
 
-class RevokedForAll(Event):
+class RevokedForAll(AfterBoot):
     """The kernel's last call makes the host forget the areas of all CPUs; then another kernel boots on vCPU 0.
 
     A crash, in which the other CPUs stop where they are before that call and nobody uses the dead kernel's memory,

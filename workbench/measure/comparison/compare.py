@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from workbench.core.contracts import Feature
+from workbench.core.contracts.event import Event
 from workbench.features import choose as choose_features
 from workbench.lifecycle import choose as choose_events
-from workbench.lifecycle.event import Event
 from workbench.measure.comparison.cost import CostModel
 from workbench.measure.comparison.metrics import COST, Metric
 from workbench.measure.comparison.metrics import choose as choose_metrics

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from workbench.core.contracts import Feature
+from workbench.core.contracts.event import Event
 from workbench.core.machine import MAX_VCPUS
-from workbench.lifecycle.event import Event
 from workbench.measure.comparison.compare import rows_of
 from workbench.measure.comparison.metrics import METRICS
 from workbench.measure.comparison.runs import check_vcpus

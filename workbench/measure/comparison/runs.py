@@ -11,6 +11,7 @@ from functools import lru_cache, partial
 from typing import Any
 
 from workbench.core.contracts import Feature, StateEntry
+from workbench.core.contracts.event import Event
 from workbench.core.event_steps import Start
 from workbench.core.host_state import Key
 from workbench.core.machine import MAX_VCPUS, Machine
@@ -19,7 +20,7 @@ from workbench.core.scenario import Scenario
 from workbench.core.steps import Program
 from workbench.engines.simulate import Run, simulate
 from workbench.errors import WorkbenchError
-from workbench.lifecycle.event import Event
+from workbench.lifecycle.event import AfterBoot
 from workbench.lifecycle.linux import LinuxKernel
 from workbench.measure.comparison.guest_memory import GuestMemoryUse, guest_memory_use
 from workbench.measure.variants import Variant
@@ -45,7 +46,7 @@ class Measured:
         return worst(list(self.fates))
 
 
-class WithValues(Event):
+class WithValues(AfterBoot):
     """An event after which the guest also registers the features that are no part of boot (haltpoll's poll control)."""
 
     def __init__(self, event: Event) -> None:

@@ -11,8 +11,8 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, NamedTuple, get_args
 
 from workbench.core.contracts import Feature, StateEntry, Update
+from workbench.core.contracts.event import Event
 from workbench.core.host_state import VM
-from workbench.lifecycle.event import Event
 from workbench.measure.comparison.runs import WithValues, measured
 from workbench.measure.variants import Variant
 

@@ -17,6 +17,7 @@ from workbench.checking.environment import EnvironmentAction
 from workbench.checking.failures import FAILURES, Failure
 from workbench.clayout.layout import Abi, Layout
 from workbench.core.contracts import Feature
+from workbench.core.contracts.event import Event
 from workbench.core.event_steps import NewHost, in_order
 from workbench.core.scenario import Scenario
 from workbench.core.slots import EVENT, Slot
@@ -25,7 +26,6 @@ from workbench.engines.explore import FAILS, Finding, Progress, Property, Result
 from workbench.engines.explore.vm import Bounds, MachineModel, Merging, asking, explore_machine
 from workbench.engines.simulate.schedule import Schedule, Turn
 from workbench.errors import WorkbenchError
-from workbench.lifecycle.event import Event
 from workbench.measure.variants import Variant
 
 #: When nobody says otherwise; some two hundred bytes each.

@@ -17,12 +17,12 @@ from multiprocessing import get_context
 from typing import Any, NamedTuple
 
 from workbench.checking.failures import FAILURES, Failure
+from workbench.core.contracts.event import Event
 from workbench.engines.explore import BOUNDED, FAILS, HOLDS
 from workbench.engines.explore.vm import Bounds
 from workbench.errors import WorkbenchError
 from workbench.features import choose as choose_features
 from workbench.lifecycle import EVENTS
-from workbench.lifecycle.event import Event
 from workbench.measure.exploration.explore import Exploration, Question, TraceRow, explore_question, needs_met
 from workbench.measure.variants import Variant
 

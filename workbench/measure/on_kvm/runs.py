@@ -15,6 +15,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from workbench.core.contracts import Feature
+from workbench.core.contracts.event import Event
 from workbench.core.outcome import Fate, worst
 from workbench.core.scenario import Scenario
 from workbench.engines.kvm.engine import KvmRun, NotRunError, run_on_kvm, this_host
@@ -23,7 +24,6 @@ from workbench.engines.simulate import simulate
 from workbench.errors import EngineError, WorkbenchError
 from workbench.features import choose as choose_features
 from workbench.lifecycle import choose as choose_events
-from workbench.lifecycle.event import Event
 from workbench.measure.comparison.runs import possible
 from workbench.measure.rows import Row, frame
 from workbench.measure.variants import DEFAULT, Variant, features_text, variants

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import workbench
 from workbench.core.contracts import Feature
-from workbench.lifecycle.event import Event
+from workbench.core.contracts.event import Event
 from workbench.measure.comparison.cost import CostModel
 from workbench.measure.variants import Variant
 from workbench.present.text import tables

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from workbench.core.contracts import Feature
+from workbench.core.contracts.event import Event
 from workbench.features import FEATURES
-from workbench.lifecycle.event import Event
 from workbench.measure.comparison.cost import CostModel
 from workbench.measure.comparison.growth import line
 from workbench.measure.comparison.metrics import COST, GROUPS

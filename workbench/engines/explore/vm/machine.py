@@ -5,9 +5,10 @@ from typing import Any
 
 from workbench.checking.environment import EnvironmentAction, entry, guest_program, program_name
 from workbench.checking.ghosts import GHOST_KINDS, Watch
+from workbench.core.contracts.event import Event
 from workbench.core.event_steps import Start
 from workbench.core.host_state import Key
-from workbench.core.scenario import Event, Scenario
+from workbench.core.scenario import Scenario
 from workbench.core.slots import EVENT, ProgramName, entry_slot, vcpu_slot
 from workbench.engines.explore.positions.positions import Name, Program
 from workbench.engines.explore.view import View

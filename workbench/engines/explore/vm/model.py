@@ -17,10 +17,11 @@ from workbench.checking.environment import (
     readings,
 )
 from workbench.checking.ghosts import GHOSTS, LEFT_BEHIND, OwnerOf, fetched, was_area
+from workbench.core.contracts.event import Event
 from workbench.core.event_steps import Begin, Each, Pause, Start, in_order
 from workbench.core.host_state import Key, area
 from workbench.core.machine_transition import NotNow, perform_on_machine
-from workbench.core.scenario import Event, Scenario, asked, believes
+from workbench.core.scenario import Scenario, asked, believes
 from workbench.core.slots import EVENT, Slot, entry_slot, vcpu_slot
 from workbench.core.steps import GUEST
 from workbench.core.steps import Program as Steps

@@ -1,87 +1,21 @@
-"""The three things a user of the workbench writes: a protocol, a feature, a lifecycle event.
-
-They meet in a scenario and do not know each other: a feature says what is *in* an area, a protocol how
-the host *learns of* an area and forgets it, an event what *happens* to a guest. All their programs are
-generators of steps (``workbench.core.steps``); no engine is known to any of them.
-"""
+"""The contract of a protocol: how the host learns of an area and forgets it, the guest's side and the host's."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from workbench.clayout.layout import Struct
-from workbench.core.feature_facts import Compared, Hidden
+from workbench.core.contracts.feature import Feature
 from workbench.core.host_state import DERIVED, VM, Key, area, pending
-from workbench.core.kvm_registers import KVM_MSRS, Register
 from workbench.core.outcome import ACCEPTED, UNKNOWN
-from workbench.core.steps import Get, Moment, Now, Program, Set
+from workbench.core.steps import Get, Now, Program, Set
 from workbench.core.vcpu import Vcpu
 from workbench.errors import WorkbenchError
-
-#: When the host writes a payload: at every entry, when requested, once at registration, on an event
-#: (a fault, an interrupt), or never (the guest writes and the host reads).
-Update = Literal["entry", "request", "registration", "event", "never"]
-
-
-class Feature:
-    """What a page of shared memory is for, and its ABI. Subclasses are small files in ``features/``.
-
-    ``name``, ``title``, ``payload`` and ``size`` must be said; everything else has a default. A feature with
-    ``registers`` can be had by one register for each feature, too; the first of them takes its address or value.
-    """
-
-    name: ClassVar[str]
-    title: ClassVar[str]  #: a few words for tables and pictures
-    payload: ClassVar[Struct]
-    size: ClassVar[int]  #: bytes of the area
-    align: ClassVar[int] = 1  #: bytes; what the ABI document asks for
-    scope: ClassVar[Literal["vcpu", "vm"]] = "vcpu"
-    served_by: ClassVar[Literal["kernel", "user"]] = "kernel"  #: who understands it on the host
-    update_when: ClassVar[Update] = "never"
-    registers: ClassVar[tuple[Register, ...]] = ()  #: of its own: the main one, second names, companions
-    compared: ClassVar[Compared | None] = None  #: its payload on two hosts; None: a host may write what it likes
-    hidden: ClassVar[Hidden | None] = None  #: what Linux keeps beside its register
-    is_value: ClassVar[bool] = False  #: a value that memory merely carries; a register needs no memory for it
-    guest_value: ClassVar[int] = 0  #: of a value feature: what Linux writes
-    linux_boot: ClassVar[int | None] = None  #: its place in Linux's order at boot; None: not at boot
-    linux_teardown: ClassVar[int | None] = None  #: its place in Linux's order of revocation
-    source: ClassVar[str] = ""
-
-    @property
-    def cpuid_bit(self) -> int | None:
-        """Bit of leaf 0x40000001 EAX that offers it; None if no bit does."""
-        return self.registers[0].cpuid_bit if self.registers else None
-
-    @property
-    def brings_register(self) -> bool:
-        """Whether it has a register that KVM does not have, so that only a host of ours can serve it there."""
-        return bool(self.registers) and self.registers[0].msr not in KVM_MSRS
-
-    def prepare(self, gpa: int) -> Program:
-        """Guest: bring the area into the state the ABI asks for before it is registered."""
-        return
-        yield
-
-    def update(self, cpu: int, gpa: int, now: Moment) -> Program:
-        """Host: write the payload of vCPU ``cpu`` once, by the rules of its ABI.
-
-        Return False if the area could not be reached: a requested update then stays due.
-        """
-        return
-        yield
-
-    def read(self, gpa: int) -> Program:
-        """Guest: return the payload's fields as the ABI says to read them, or None while it must wait."""
-        return None
-        yield
-
-    def __repr__(self) -> str:
-        return f"<feature {self.name}>"
 
 
 class StateEntry(NamedTuple):
     """One thing the host must carry in a migration, or lose."""
 
-    cpu: int  #: vCPU index, or hoststate.VM
+    cpu: int  #: vCPU index, or host_state.VM
     name: str
     entry_bytes: int  #: in the interface that reads and writes it (kvm_msr_entry: 16)
     wire_bytes: int  #: in the VMM's migration stream
