@@ -1,24 +1,20 @@
-"""Exploring a machine: first some walks to learn which memory and entries there are, then the search itself.
+"""Discovering a machine: some walks find out which memory and which entries there are, before the search begins.
 
-Every variable must be there from the beginning, because a step that forgets everything must know all there is, and
-memory must be cut as finely as any access asks. The walks find nearly all of it in a few thousand steps;
-what they miss ends the search, which begins again (:class:`Finer`).
+All variables must exist from the beginning, because a step that forgets everything must know all there is, and memory
+must be cut as finely as any access needs. The walks find nearly all of it in a few thousand steps; whatever they miss
+ends the search, which then begins again (:class:`Finer`).
 """
 
 import random
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from workbench.engines.explore.api import explore
 from workbench.engines.explore.model import Model
 from workbench.engines.explore.numbering import SlotVar
 from workbench.engines.explore.reference import applied
-from workbench.engines.explore.result import Result
 from workbench.engines.explore.space import Action, Space
-from workbench.engines.explore.symmetry.representatives import SymmetryError
 from workbench.engines.explore.vm.cells import Finer, MemoryCell
 from workbench.engines.explore.vm.model import Bounds, MachineModel
-from workbench.engines.explore.vm.symmetry.interchange import Interchange, attempts
 from workbench.errors import WorkbenchError
 
 Answer = TypeVar("Answer")
@@ -28,39 +24,6 @@ WALKS = 3
 MANY = 50
 LONGEST_WALK = 10_000
 MOST_RESTARTS = 1000
-
-
-def explore_machine(machine: MachineModel, *, symmetry: bool = False, **options: Any) -> Result:
-    """Explore, beginning again whenever the model learns that its variables must be finer.
-
-    With ``symmetry``, states that differ by exchanging vCPUs are merged; ``machine.merging`` says which vCPUs. What is
-    found not to be symmetric is explored with fewer of them, or with none.
-    """
-    if symmetry:
-        learn(machine, range(WALKS))
-        for members in attempts(machine):
-            try:
-                return _merged(machine, members, options)
-            except SymmetryError as error:
-                machine.merging.reasons.append(f"{_listed(members)} are not interchangeable: {error.why}")
-    return settled(machine, lambda model: explore(model, **options))
-
-
-def _merged(machine: MachineModel, members: tuple[int, ...], options: dict[str, Any]) -> Result:
-    """Explore with these vCPUs as interchangeable ones. Raises SymmetryError if they are not."""
-    interchange = Interchange(machine, members)
-
-    def merging(model: Model) -> Result:
-        interchange.mirror()
-        return explore(interchange.applied(machine.model()), symmetry=True, **options)
-
-    result = settled(machine, merging)
-    machine.merging.cpus = members
-    return result
-
-
-def _listed(cpus: tuple[int, ...]) -> str:
-    return "vCPUs " + ", ".join(map(str, cpus))
 
 
 def settled(machine: MachineModel, work: Callable[[Model], Answer]) -> Answer:

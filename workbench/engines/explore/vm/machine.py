@@ -1,20 +1,20 @@
-"""A machine in the explorer: what is known of its memory, entries and programs, and what a view of its state shows."""
+"""A machine in the explorer: what is known of its memory, entries and programs, and what a view of one state shows."""
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from typing import Any
 
 from workbench.checking.environment import EnvironmentAction, entry, guest_program, program_name
+from workbench.checking.facts import Facts
 from workbench.checking.ghosts import GHOST_KINDS, Watch
 from workbench.core.contracts.event import Event
 from workbench.core.event_steps import Start
-from workbench.core.host_state import Key
+from workbench.core.host_state import DERIVED, Key
 from workbench.core.scenario import Scenario
 from workbench.core.slots import EVENT, ProgramName, entry_slot, vcpu_slot
 from workbench.engines.explore.positions.positions import Name, Program
 from workbench.engines.explore.view import View
 from workbench.engines.explore.vm.cells import MemoryCell, MemoryCells
-from workbench.engines.explore.vm.variables import PAUSED, in_guest
-from workbench.engines.explore.vm.world import watch_of
+from workbench.engines.explore.vm.variables import MEMSLOTS, PAUSED, Shared, in_guest, pages, reaches
 from workbench.errors import WorkbenchError
 
 
@@ -77,7 +77,49 @@ class ExploredMachine:
 
     def watch(self, view: View) -> Watch:
         """Return the keeper of ghosts for one atomic step."""
-        return watch_of(self.scenario, view)
+
+        def put(name: Hashable, value: Any) -> None:
+            view[name] = value
+
+        return Watch(self.scenario, view.__getitem__, put)
+
+
+class ViewFacts(Facts):
+    """What a predicate may ask of a view of ``machine``'s model."""
+
+    def __init__(self, machine: ExploredMachine, view: View) -> None:
+        self.scenario = machine.scenario
+        self._machine = machine
+        self._view = view
+
+    def value(self, name: Hashable) -> Any:
+        return self._view[name]
+
+    def at_rest(self) -> bool:
+        return self._machine.at_rest(self._view)
+
+    def reachable(self, gpa: int, size: int) -> bool:
+        if not self._view.ask(MEMSLOTS, reaches(gpa, size, True)):
+            return False
+        return not self.scenario.encrypted or all(self._view[Shared(frame)] for frame in pages(gpa, size))
+
+    def content(self, gpa: int, size: int) -> Iterator[tuple[int, bytes]]:
+        for cell in self._machine.memory_in(gpa, size):
+            yield cell.gpa - gpa, self._view[cell].to_bytes(cell.size, "little")
+
+    def held(self) -> Iterator[tuple[Key, Any]]:
+        return self._machine.held(self._view)
+
+    def names(self) -> int:
+        names = self._machine.cells.names
+        return sum(
+            1 for key in names if isinstance(key, Key) and key.kind not in DERIVED and key.kind not in GHOST_KINDS
+        )
+
+
+def asking(machine: ExploredMachine, question: Callable[[Facts], bool]) -> Callable[[View], bool]:
+    """Return a property's predicate that asks ``question`` of each state."""
+    return lambda view: question(ViewFacts(machine, view))
 
 
 def _identity(start: Start) -> Any:

@@ -6,7 +6,7 @@ stops the vCPU's own guest code meanwhile, everybody else goes on.
 """
 
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from workbench.checking.environment import (
@@ -18,7 +18,7 @@ from workbench.checking.environment import (
 )
 from workbench.checking.ghosts import GHOSTS, LEFT_BEHIND, OwnerOf, fetched, was_area
 from workbench.core.contracts.event import Event
-from workbench.core.event_steps import Begin, Each, Pause, Start, in_order
+from workbench.core.event_steps import Begin, Each, Start, in_order
 from workbench.core.host_state import Key, area
 from workbench.core.machine_transition import NotNow, perform_on_machine
 from workbench.core.scenario import Scenario, asked, believes
@@ -30,21 +30,18 @@ from workbench.engines.explore.model import BLOCKED, Model, Property, Rule
 from workbench.engines.explore.positions.positions import Name, Program
 from workbench.engines.explore.view import View
 from workbench.engines.explore.vm.cells import MemoryCell
-from workbench.engines.explore.vm.event_world import EventWorld
 from workbench.engines.explore.vm.machine import ExploredMachine
-from workbench.engines.explore.vm.symmetry.marks import Marks, Merging
 from workbench.engines.explore.vm.variables import (
     MEMSLOTS,
     PAUSED,
     READS_LEFT,
     Flag,
-    PauseAs,
     record,
     stopped,
     takes_left,
     updates_left,
 )
-from workbench.engines.explore.vm.world import ViewWorld
+from workbench.engines.explore.vm.world import EventWorld, ViewWorld
 from workbench.errors import WorkbenchError
 
 
@@ -60,6 +57,14 @@ class Bounds:
     reads: int = 0
 
 
+@dataclass
+class Merging:
+    """Which vCPUs were taken for interchangeable, none if fewer than two; and why others were not."""
+
+    cpus: tuple[int, ...] = ()
+    reasons: list[str] = field(default_factory=list)
+
+
 class MachineModel(ExploredMachine):
     """The model of one scenario under one event; :meth:`model` builds it anew with what was learnt so far."""
 
@@ -72,8 +77,9 @@ class MachineModel(ExploredMachine):
     ) -> None:
         super().__init__(scenario, event)
         self.bounds = bounds
-        self.marks = Marks(self.scenario.vcpus)
         self.merging = Merging()
+        #: Who looks at the event's steps while the machine is being discovered; None: nobody.
+        self.noting: Callable[[Steps], Steps] | None = None
         self._properties = properties
         for owner, feature in self._areas():
             served = area(owner, feature.name)
@@ -91,7 +97,9 @@ class MachineModel(ExploredMachine):
             return Begin(start.cpu, self.guest_program(start))
 
         steps = self.event.happen(self.scenario)
-        return event_program(self.scenario, self.marks.noting(steps) if self.cells.is_learning else steps, begin)
+        if self.noting is not None and self.cells.is_learning:
+            steps = self.noting(steps)
+        return event_program(self.scenario, steps, begin)
 
     def model(self) -> Model:
         """Return the model, with the cells and names known so far."""
@@ -141,11 +149,10 @@ class MachineModel(ExploredMachine):
 
     def _step(self, slot: Slot, step: Any, view: View) -> Any:
         if type(step) is not tuple:
-            taken = Pause() if type(step) is PauseAs else step
-            answer = perform_on_machine(EventWorld(self, view), taken)
+            answer = perform_on_machine(EventWorld(self, view), step)
             return BLOCKED if isinstance(answer, NotNow) else answer
         side, inner = step
-        world = ViewWorld(self.scenario, self.cells, view, slot, slot == EVENT and view[PAUSED])
+        world = ViewWorld(self, view, slot, slot == EVENT and view[PAUSED])
         if side is GUEST and slot != EVENT:
             if view[PAUSED] or not view.idle(entry_slot(slot.cpu)):
                 return BLOCKED

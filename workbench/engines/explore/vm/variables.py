@@ -1,7 +1,11 @@
 """The variables of a machine's model besides memory, host entries, notes and ghosts."""
 
+from collections.abc import Callable
+from functools import cache
 from typing import Any, NamedTuple
 
+from workbench.core.address_map import Region
+from workbench.core.memory import GPA_LIMIT, PAGE_SHIFT
 from workbench.core.steps import GUEST
 
 
@@ -22,21 +26,6 @@ class Shared(NamedTuple):
 
     def __repr__(self) -> str:
         return f"page {self.frame << 12:#x} is shared"
-
-
-class PauseAs(NamedTuple):
-    """Pause; from then to Resume, what the event would do to vCPU ``a`` it does to vCPU ``b``, for each pair (a, b).
-
-    Only where symmetry is made use of, see ``workbench.engines.explore.vm.symmetry.naming``.
-    """
-
-    names: tuple[tuple[int, int], ...]
-
-
-class AnyNames(NamedTuple):
-    """Any of these: Pause, or Pause under other names."""
-
-    pauses: tuple[Any, ...]
 
 
 MEMSLOTS = Flag("memslots")
@@ -67,3 +56,24 @@ def takes_left(cpu: int) -> Flag:
 def in_guest(step: Any) -> bool:
     """Tell whether a vCPU whose pending step is this one stands in guest code (idle: None counts)."""
     return step is None or step[0] is GUEST
+
+
+def pages(gpa: int, size: int) -> range:
+    """Return the frame numbers of [gpa, gpa+size)."""
+    return range(gpa >> PAGE_SHIFT, ((gpa + max(size, 1) - 1) >> PAGE_SHIFT) + 1)
+
+
+@cache
+def reaches(gpa: int, size: int, write: bool) -> Callable[[tuple[Region, ...]], bool]:
+    """A question to the memslots: is all of [gpa, gpa + size) in one of them or in neighbours?"""
+
+    def question(slots: tuple[Region, ...]) -> bool:
+        at, end = gpa, gpa + max(size, 1)
+        while at < end:
+            hit = next((slot for slot in slots if slot.gpa <= at < slot.gpa + slot.size), None)
+            if hit is None or (write and hit.readonly):
+                return False
+            at = hit.gpa + hit.size
+        return end <= GPA_LIMIT
+
+    return question

@@ -1,36 +1,33 @@
-"""A World for the transition function, over the traced variables of one atomic step; it keeps the ghosts."""
+"""What steps act on in the explorer: the traced variables of one atomic step, for programs and for the event."""
 
-from collections.abc import Callable, Hashable
-from functools import cache
+from collections.abc import Hashable, Iterable, Iterator
 from typing import Any
 
 from workbench.checking.environment import MOMENT, is_quiet
-from workbench.checking.ghosts import Watch, was_area
-from workbench.core.address_map import Region
+from workbench.checking.ghosts import GHOST_KINDS, OwnerOf, was_area
+from workbench.core.address_map import Region, Unit
+from workbench.core.event_steps import Begin, OnHost
 from workbench.core.host_state import Key
-from workbench.core.memory import GPA_LIMIT, PAGE_SHIFT
-from workbench.core.scenario import Scenario
 from workbench.core.slots import EVENT, Slot, entry_slot, vcpu_slot
 from workbench.core.steps import GUEST, USER, Exit, Moment, Side, ToUser
 from workbench.core.vcpu import Vcpu
 from workbench.engines.explore.model import BLOCKED
 from workbench.engines.explore.view import View
-from workbench.engines.explore.vm.cells import MemoryCells
-from workbench.engines.explore.vm.variables import MEMSLOTS, Shared, record
-
-Memslots = tuple[Region, ...]
+from workbench.engines.explore.vm.machine import ExploredMachine
+from workbench.engines.explore.vm.variables import MEMSLOTS, PAUSED, Shared, pages, reaches, record, stopped
+from workbench.errors import WorkbenchError
 
 
 class ViewWorld:
     """What one step in a slot acts on; ``restoring``: it is a step of the event's, while all are paused."""
 
-    def __init__(self, scenario: Scenario, cells: MemoryCells, view: View, slot: Slot, restoring: bool = False) -> None:
-        self.scenario = scenario
-        self.cells = cells
+    def __init__(self, machine: ExploredMachine, view: View, slot: Slot, restoring: bool = False) -> None:
+        self.scenario = machine.scenario
+        self.cells = machine.cells
         self.view = view
         self.slot = slot
         self.restoring = restoring
-        self.watch = watch_of(scenario, view)
+        self.watch = machine.watch(view)
 
     # -- guest memory ----------------------------------------------------------------------------------
 
@@ -109,31 +106,122 @@ class ViewWorld:
         return None if all(is_quiet(self.view.label(slot)) for slot in slots) else BLOCKED
 
 
-def watch_of(scenario: Scenario, view: View) -> Watch:
-    """Return the keeper of ghosts for one atomic step."""
+class EventWorld:
+    """A machine of which one step of its event sees, and changes, the variables of ``view``."""
 
-    def put(name: Hashable, value: Any) -> None:
-        view[name] = value
+    def __init__(self, machine: ExploredMachine, view: View) -> None:
+        self._machine = machine
+        self._view = view
 
-    return Watch(scenario, view.__getitem__, put)
+    # -- vCPUs -----------------------------------------------------------------------------------------
 
+    def cpus(self) -> Iterable[int]:
+        return range(self._machine.scenario.vcpus)
 
-def pages(gpa: int, size: int) -> range:
-    """Return the frame numbers of [gpa, gpa+size)."""
-    return range(gpa >> PAGE_SHIFT, ((gpa + max(size, 1) - 1) >> PAGE_SHIFT) + 1)
+    def at_boundary(self, cpu: int) -> bool:
+        return self._machine.at_boundary(self._view, cpu)
 
+    def has_finished(self, cpu: int) -> bool:
+        return self._view.idle(vcpu_slot(cpu))
 
-@cache
-def reaches(gpa: int, size: int, write: bool) -> Callable[[Memslots], bool]:
-    """A question to the memslots: is all of [gpa, gpa + size) in one of them or in neighbours?"""
+    def begin(self, step: Begin) -> None:
+        self._view[stopped(step.cpu)] = False
+        self._view.start(vcpu_slot(step.cpu), step.program)
 
-    def question(slots: Memslots) -> bool:
-        at, end = gpa, gpa + max(size, 1)
-        while at < end:
-            hit = next((slot for slot in slots if slot.gpa <= at < slot.gpa + slot.size), None)
-            if hit is None or (write and hit.readonly):
-                return False
-            at = hit.gpa + hit.size
-        return end <= GPA_LIMIT
+    def halt(self, cpu: int, *, for_good: bool) -> None:
+        self._view.stop(vcpu_slot(cpu))
+        if for_good:
+            self._view[stopped(cpu)] = True
 
-    return question
+    def enter(self, cpu: int) -> None:
+        self._view.start(entry_slot(cpu), self._machine.entry_program(cpu))
+
+    def reset(self, cpu: int) -> Vcpu | None:
+        """The protocol's own part of INIT follows as steps of the event, with this record of the vCPU."""
+        found = self.record(cpu)
+        return found if found.host.knows_protocol else None
+
+    def pause(self) -> None:
+        self._view[PAUSED] = True
+
+    def resume(self) -> None:
+        self._view[PAUSED] = False
+        self._machine.watch(self._view).goes_on(self._machine.held(self._view))
+
+    # -- the host --------------------------------------------------------------------------------------
+
+    def on_host(self, step: OnHost) -> None:
+        """Its steps follow as steps of the event."""
+
+    def leave_host(self) -> None:
+        self._machine.watch(self._view).left_host(self._machine.held(self._view))
+        for name in self._keys():
+            if name.kind not in GHOST_KINDS:
+                self._view[name] = None
+
+    def record(self, cpu: int) -> Vcpu:
+        found: Vcpu = self._view[record(cpu)]
+        return found
+
+    def set_record(self, cpu: int, changed: Vcpu) -> None:
+        self._view[record(cpu)] = changed
+
+    def arrive(self) -> None:
+        """Memory goes along; nothing else is to be done."""
+
+    def reassign(self, unit: Unit) -> None:
+        self._view[OwnerOf(unit)] = "other"
+
+    def guest_notes(self) -> Iterable[Key]:
+        return (name for name in self._keys() if name.kind in GHOST_KINDS)
+
+    def note(self, key: Key, value: Any) -> None:
+        self._view[key] = value
+
+    def _keys(self) -> Iterator[Key]:
+        return (name for name in self._machine.cells.names if isinstance(name, Key))
+
+    # -- memslots --------------------------------------------------------------------------------------
+
+    def add_memslot(self, gpa: int, size: int, readonly: bool) -> None:
+        slots = self._view[MEMSLOTS]
+        over = next((slot for slot in slots if slot.gpa < gpa + size and gpa < slot.gpa + slot.size), None)
+        if over is not None:
+            raise WorkbenchError(
+                f"memslot {gpa:#x}+{size:#x} overlaps the one at {over.gpa:#x}+{over.size:#x}; KVM would refuse it"
+            )
+        self._view[MEMSLOTS] = tuple(sorted((*slots, Region(gpa, size, readonly))))
+
+    def delete_memslot(self, gpa: int) -> None:
+        gone = self._taken_out(gpa)
+        for cell in self._machine.memory_in(gpa, gone.size):
+            self._view[cell] = 0
+        self._make_private(gpa, gone.size)
+
+    def move_memslot(self, gpa: int, to: int) -> None:
+        moved = self._taken_out(gpa)
+        self.add_memslot(to, moved.size, moved.readonly)
+        self._make_private(gpa, moved.size)
+        cells = self._machine.memory_in(gpa, moved.size)
+        content = {cell: self._view[cell] for cell in cells}
+        for cell in cells:
+            self._view[cell] = 0
+        for cell, value in content.items():
+            (target,) = self._machine.cells.of(cell.gpa - gpa + to, cell.size)
+            self._view[target] = value
+
+    def _taken_out(self, gpa: int) -> Region:
+        slots = self._view[MEMSLOTS]
+        found: Region | None = next((slot for slot in slots if slot.gpa == gpa), None)
+        if found is None:
+            begins = ", ".join(f"{slot.gpa:#x}" for slot in slots)
+            raise WorkbenchError(f"no memslot begins at gpa {gpa:#x}; memslots begin at: {begins}")
+        self._view[MEMSLOTS] = tuple(slot for slot in slots if slot is not found)
+        return found
+
+    def _make_private(self, gpa: int, size: int) -> None:
+        """What may come back in the pages of a memslot that is gone is private again."""
+        frames = pages(gpa, size)
+        for name in self._machine.met:
+            if isinstance(name, Shared) and name.frame in frames:
+                self._view[name] = False

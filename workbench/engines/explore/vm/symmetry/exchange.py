@@ -10,7 +10,7 @@ on trust: every step of every program is compared with the renamed one
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from workbench.checking.environment import EnvironmentAction
 from workbench.checking.ghosts import LEFT_BEHIND, Ghost, OwnerOf
@@ -39,9 +39,24 @@ from workbench.core.vcpu import Vcpu
 from workbench.engines.explore.symmetry.representatives import SymmetryError
 from workbench.engines.explore.vm.cells import MemoryCell
 from workbench.engines.explore.vm.machine import ExploredMachine
-from workbench.engines.explore.vm.variables import MEMSLOTS, AnyNames, Flag, PauseAs, Shared
+from workbench.engines.explore.vm.variables import MEMSLOTS, Flag, Shared
 
 WORD = 8  # bytes of an address in memory
+
+
+class PauseAs(NamedTuple):
+    """Pause; from then to Resume, what the event would do to vCPU ``a`` it does to vCPU ``b``, for each pair (a, b).
+
+    Only where symmetry is made use of.
+    """
+
+    names: tuple[tuple[int, int], ...]
+
+
+class AnyNames(NamedTuple):
+    """Any of these: Pause, or Pause under other names."""
+
+    pauses: tuple[Any, ...]
 
 
 class Exchange:

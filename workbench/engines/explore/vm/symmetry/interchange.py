@@ -12,14 +12,16 @@ import itertools
 from collections.abc import Iterator, Mapping
 from math import factorial
 
+from workbench.core.event_steps import Pause
 from workbench.core.slots import EVENT, ProgramName, vcpu_slot
 from workbench.core.step_text import step_text
 from workbench.engines.explore.model import Model, Symmetry
 from workbench.engines.explore.positions.positions import Program
 from workbench.engines.explore.vm.model import MachineModel
-from workbench.engines.explore.vm.symmetry.exchange import Exchange
+from workbench.engines.explore.vm.symmetry.exchange import AnyNames, Exchange, PauseAs
+from workbench.engines.explore.vm.symmetry.marks import Marks
 from workbench.engines.explore.vm.symmetry.naming import Naming
-from workbench.engines.explore.vm.variables import PAUSED, AnyNames
+from workbench.engines.explore.vm.variables import PAUSED
 
 #: More are not exchanged: each state is renamed in every way, and there are 719 for six.
 MOST = 5
@@ -61,6 +63,9 @@ class Interchange:
         assert alternatives is not None
         model.programs = {**model.programs, EVENT: Program(EVENT, lambda: self.naming.under_any_names(event.make()))}
         model.symmetry = (self.symmetry(),)
+        semantics = model.semantics
+        assert semantics is not None
+        model.semantics = lambda slot, step, view: semantics(slot, Pause() if type(step) is PauseAs else step, view)
         model.alternatives = lambda step: step.pauses if type(step) is AnyNames else alternatives(step)
         model.choices = {EVENT: max(model.choices[EVENT], factorial(len(self.members)))}
         return model
@@ -76,9 +81,9 @@ class Interchange:
                         to.variable(name)
 
 
-def attempts(machine: MachineModel) -> Iterator[tuple[int, ...]]:
+def attempts(machine: MachineModel, marks: Marks) -> Iterator[tuple[int, ...]]:
     """Yield sets of vCPUs that may be interchangeable, the most promising first, and note why others are not."""
-    marks, scenario = machine.marks, machine.scenario
+    scenario = machine.scenario
     slots = machine.model().slots
     programs = (slots[vcpu_slot(cpu)] for cpu in range(scenario.vcpus))
     began = tuple(program.without_cpu if isinstance(program, ProgramName) else None for program in programs)

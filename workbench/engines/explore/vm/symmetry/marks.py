@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Hashable
-from dataclasses import dataclass, field
 from typing import Any
 
 from workbench.checking.environment import program_name
@@ -16,14 +15,6 @@ from workbench.core.event_steps import Each, Enter, Init, KernelGone, Reassign, 
 from workbench.core.relay import relayed
 from workbench.core.step_text import step_text
 from workbench.core.steps import Program as Steps
-
-
-@dataclass
-class Merging:
-    """Which vCPUs were taken for interchangeable, none if fewer than two; and why others were not."""
-
-    cpus: tuple[int, ...] = ()
-    reasons: list[str] = field(default_factory=list)
 
 
 class Marks:

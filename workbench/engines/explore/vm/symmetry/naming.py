@@ -19,8 +19,7 @@ from workbench.core.event_steps import Pause, Resume
 from workbench.core.relay import relayed
 from workbench.core.steps import Program
 from workbench.engines.explore.symmetry.representatives import SymmetryError
-from workbench.engines.explore.vm.symmetry.exchange import Exchange
-from workbench.engines.explore.vm.variables import AnyNames, PauseAs
+from workbench.engines.explore.vm.symmetry.exchange import AnyNames, Exchange, PauseAs
 
 
 def any_names(members: Sequence[int]) -> AnyNames:
