@@ -2,6 +2,7 @@
 
 import operator
 from functools import partial
+from typing import NamedTuple
 
 import pytest
 from hypothesis import given, settings
@@ -10,12 +11,14 @@ from hypothesis import strategies as st
 from workbench.clayout.layout import S32, U8, U16, U32, U64, struct
 from workbench.core.contracts import Protocol
 from workbench.core.host_state import Key, area, register
+from workbench.core.machine import Machine
 from workbench.core.outcome import ACCEPTED, HANDLED
 from workbench.core.scenario import Scenario
 from workbench.core.steps import Get, Load, Set, Store, Wrmsr
 from workbench.engines.simulate import simulate
+from workbench.engines.simulate.lanes import AtOnce
 from workbench.engines.simulate.lanes.lane_bytes import LaneBytes, packed, together
-from workbench.engines.simulate.lanes.machine import FEWEST_LANES, AtOnce
+from workbench.engines.simulate.lanes.machine import FEWEST_LANES
 from workbench.engines.simulate.lanes.state import lifted, spread
 from workbench.engines.simulate.lanes.values import Batch, Diverged, Lane
 from workbench.errors import WorkbenchError
@@ -238,15 +241,20 @@ def state(run):
     }
 
 
+class Batches(NamedTuple):
+    turns: list
+    fates: list
+
+
 @pytest.fixture
 def batches(monkeypatch):
-    """Record whether each batch of lanes was sound."""
-    found = []
+    """Record whether each batch of lanes was sound: of turns, which take steps, and of questions, which take none."""
+    found = Batches([], [])
 
-    def noting(*arguments):
-        sound = run(*arguments)
-        found.append(sound)
-        return sound
+    def noting(at_once, cpus, steps, act):
+        answers = run(at_once, cpus, steps, act)
+        (found.turns if steps else found.fates).append(answers is not None)
+        return answers
 
     run = AtOnce.run
     monkeypatch.setattr(AtOnce, "run", noting)
@@ -284,14 +292,15 @@ def test_mitigations_too(mitigation, event):
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_shipped_protocols_do_run_at_once(protocol, event, batches):
     both(PROTOCOLS[protocol], event, 40)
-    assert batches
-    assert all(batches)
+    assert batches.turns
+    assert batches.fates
+    assert all(batches.turns + batches.fates)
 
 
 def test_a_trace_shows_every_vcpu_in_turn(batches):
     scenario = Scenario(Generic(FEATURES), FEATURES, vcpus=40)
     run = simulate(scenario, EVENTS["boot"], trace=True)
-    assert batches == []
+    assert batches == ([], [])
     assert {access.cpu for access in run.trace} == set(range(40))
 
 
@@ -448,13 +457,14 @@ UNFIT += [Overwriters, NameOfItsOwn, Hidden, Catcher, Boxed]
 def test_a_protocol_that_is_not_for_lanes_gets_the_right_answer(kind, batches):
     at_once, in_turn = both(kind, "boot", 40)
     assert at_once == in_turn
-    assert sum(batches) < 2, "the entries may have been run at once, the boots cannot"
+    assert sum(batches.turns) < 2, "the entries may have been run at once, the boots cannot"
 
 
 def test_a_protocol_of_the_users_own_runs_at_once_where_it_can(batches):
     at_once, in_turn = both(Own, "boot", 40)
     assert at_once == in_turn
-    assert batches == [True, True]
+    assert batches.turns == [True, True]
+    assert all(batches.fates)
 
 
 class Breaks(Own):
@@ -470,6 +480,23 @@ class Breaks(Own):
 def test_an_error_is_raised_by_the_vcpu_whose_it_is():
     with pytest.raises(WorkbenchError, match="vCPU 9"):
         both(Breaks, "boot", 40)
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        lambda machine, cpu: cpu,
+        lambda machine, cpu: (1, machine.cpus[cpu].index),
+        lambda machine, cpu: machine.cpus[3].index,
+        lambda machine, cpu: KEPT(base=cpu),
+        lambda machine, cpu: cpu > 5,
+        lambda machine, cpu: None,
+    ],
+)
+def test_the_answers_are_those_of_each_vcpu(act):
+    scenario = Scenario(Own(FEATURES), FEATURES, vcpus=40)
+    machine = Machine(scenario.cpus)
+    assert AtOnce(machine, scenario.protocol)(range(40), act) == [act(machine, cpu) for cpu in range(40)]
 
 
 # -- programs that nobody wrote ------------------------------------------------------------------------
@@ -548,4 +575,4 @@ def test_whatever_a_program_does_lanes_leave_what_one_after_the_other_leaves(pro
 
 def test_programs_that_nobody_wrote_do_run_at_once(batches):
     left_by([("store", U64, 0, 8, 1), ("load", U32, 0, 8), ("set", "a", 2, 0), ("get", "a", 0)], True)
-    assert batches[0], "or the law above would say nothing"
+    assert batches.turns[0], "or the law above would say nothing"

@@ -1,10 +1,10 @@
-"""Values that stand for many at once: what the core asks of an engine that runs many vCPUs as one.
+"""Values that stand for many at once: what a layout asks of an engine that runs many vCPUs as one.
 
 A layout packs numbers and unpacks bytes. Handed one of these, it leaves the work to the value itself, and the
-result is a value of the same sort. The core has none of its own; see ``workbench.engines.simulate.lanes.values``.
+result is a value of the same sort. There are none in this package; see ``workbench.engines.simulate.lanes``.
 """
 
-from typing import Any
+from typing import Any, Never
 
 
 class SymbolicNumber:
@@ -18,6 +18,10 @@ class SymbolicNumber:
 
     def filled(self, layout: Any, fields: dict[str, Any]) -> Any:
         """Return what stands for a Value of ``layout`` with ``fields``, of which this number is one."""
+        raise NotImplementedError
+
+    def refuse(self, *_: Any) -> Never:
+        """Give up, because there is no one answer for all."""
         raise NotImplementedError
 
 

@@ -18,9 +18,9 @@ from workbench.core.outcome import Fate
 from workbench.core.scenario import Scenario
 from workbench.core.steps import Program, Side
 from workbench.engines.simulate.fates import Area, all_fates
-from workbench.engines.simulate.lanes.machine import FEWEST_LANES, AtOnce, keeps_state
+from workbench.engines.simulate.lanes import AtOnce
 from workbench.engines.simulate.one_by_one import OneByOne
-from workbench.engines.simulate.turns import VCPU_STEPS, Turn, alike, read_ahead
+from workbench.engines.simulate.turns import VCPU_STEPS, ForEach, Turn, alike, in_turn, read_ahead
 
 
 @dataclass(frozen=True)
@@ -44,8 +44,9 @@ class Simulation(OneByOne):
         machine = Machine(scenario.cpus, encrypted=scenario.encrypted, seed=scenario.seed, trace=trace)
         super().__init__(machine, scenario.protocol)
         self.scenario = scenario
+        self.in_turn = in_turn(machine)
         # A trace shows each access of each vCPU, in turn.
-        self.at_once = AtOnce(machine) if lanes and not trace else None
+        self.for_each: ForEach = AtOnce(machine, scenario.protocol) if lanes and not trace else self.in_turn
         for region in scenario.memslots():
             machine.memory.add(region.gpa, region.size)
         self.reassigned: set[Unit] = set()
@@ -75,35 +76,17 @@ class Simulation(OneByOne):
 
     def _on_vcpus(self, turns: list[Turn]) -> None:
         """Carry out the turns of consecutive vCPUs, which differ in nothing but the vCPU."""
-        rest = turns
-        if self.at_once and len(turns) >= FEWEST_LANES and not self._may_differ(turns[0]):
-            # The first may be the boot CPU; the second shows how many steps a turn takes.
-            changed = keeps_state(self.protocol)
-            self._take_turn(turns[0])
-            before = self.machine.counts["steps"]
-            self._take_turn(turns[1])
-            steps, rest = self.machine.counts["steps"] - before, turns[2:]
-            programs = partial(self._programs, rest[0])
-            if not changed() and self.at_once.run(rest[0][0].cpu, len(rest), steps, programs):
-                return
-        for turn in rest:
-            self._take_turn(turn)
+        first = turns[0]
+        watched = bool(self.reassigned) and any(type(step) is Enter for step in first)
+        for_each = self.in_turn if watched else self.for_each
+        for_each([turn[0].cpu for turn in turns], partial(self._take_turn, first))
 
-    def _may_differ(self, turn: Turn) -> bool:
-        """Tell whether more than the vCPU's own programs are to be looked at after each of these steps."""
-        return bool(self.reassigned) and any(type(step) is Enter for step in turn)
-
-    def _take_turn(self, turn: Turn) -> None:
-        for step in turn:
-            perform_on_machine(self, step)
-            if self.reassigned and type(step) is Enter:
-                held = self.machine.entries
-                self.strayed.update(in_others_memory(self.scenario, held, step.cpu, self.reassigned))
-
-    def _programs(self, turn: Turn, machine: Machine) -> None:
+    def _take_turn(self, turn: Turn, machine: Machine, cpu: int) -> None:
         world = OneByOne(machine, self.protocol)
         for step in turn:
-            perform_on_machine(world, step)
+            perform_on_machine(world, step._replace(cpu=cpu))
+            if self.reassigned and type(step) is Enter:
+                self.strayed.update(in_others_memory(self.scenario, machine.entries, cpu, self.reassigned))
 
     # -- what became of the areas ------------------------------------------------------------------------
 
@@ -120,13 +103,13 @@ class Simulation(OneByOne):
 
     def fates(self) -> dict[Area, Fate]:
         """Return {(owner, feature): fate} for every area of the scenario."""
-        return all_fates(self.machine, self.scenario, self.strayed, self.at_once)
+        return all_fates(self.scenario, self.strayed, self.for_each)
 
 
 def simulate(scenario: Scenario, event: Event, *, trace: bool = False, lanes: bool = True) -> Run:
     """Boot the guest of ``scenario``, let ``event`` happen, and return the result.
 
-    ``lanes=False`` runs every vCPU by itself; the result is the same, only later (``lanes.py`` says why).
+    ``lanes=False`` runs every vCPU by itself; the result is the same, only later (docs/decisions/0003 says why).
     """
     scenario = event.adapt(scenario)
     simulation = Simulation(scenario, trace=trace, lanes=lanes)
@@ -141,5 +124,3 @@ def simulate(scenario: Scenario, event: Event, *, trace: bool = False, lanes: bo
     return Run(
         scenario, event.name, after, before, simulation.fates(), simulation.strays, machine, machine.trace or []
     )
-
-

@@ -1,11 +1,11 @@
 """What became of every area after an event: the evidence that a simulated machine has, and the word for it.
 
-The machine may be one that stands for many vCPUs (``lanes_machine``); where they differ, each is asked by itself.
+The machine may be one that stands for many vCPUs, and the owner of the area their common index.
 """
 
-from collections.abc import Collection
-from itertools import repeat
-from typing import Any
+from collections.abc import Collection, Iterable, Sequence
+from functools import partial
+from itertools import chain, repeat
 
 from workbench.checking.evidence import evidence
 from workbench.core.contracts import Feature, Protocol
@@ -13,7 +13,7 @@ from workbench.core.machine import Machine
 from workbench.core.outcome import Fate
 from workbench.core.scenario import Evidence, Scenario, fate_of
 from workbench.core.steps import Side
-from workbench.engines.simulate.lanes.machine import FEWEST_LANES, AtOnce, LaneMachine
+from workbench.engines.simulate.turns import ForEach
 
 #: (owner, feature name) of an area.
 Area = tuple[int, str]
@@ -37,29 +37,28 @@ def evidence_on(machine: Machine, protocol: Protocol, owner: int, feature: Featu
     )
 
 
-def all_fates(
-    machine: Machine, scenario: Scenario, strayed: Collection[Area], at_once: AtOnce | None
-) -> dict[Area, Fate]:
-    """Return the fate of every area, by feature and owner; many vCPUs are asked ``at_once`` where that is given."""
-    found: dict[Area, Fate] = {}
+def all_fates(scenario: Scenario, strayed: Collection[Area], for_each: ForEach) -> dict[Area, Fate]:
+    """Return the fate of every area, by feature and owner; ``for_each`` asks the machine.
+
+    One question is about all features that have the same owners, but for those of which an area has strayed: there
+    the owners differ.
+    """
+    strays = {name for _, name in strayed}
+    groups: dict[tuple[Sequence[int], bool], list[Feature]] = {}
     for feature in scenario.features:
-        owners, name = scenario.owners(feature), feature.name
-        fate = None
-        if at_once and len(owners) >= FEWEST_LANES and all(what != name for _, what in strayed):
-            fate = _common_fate(at_once, scenario.protocol, owners[2:], feature)
-        for owner in owners[:2] if fate else owners:  # as in a run, for the boot CPU may differ
-            known = evidence_on(machine, scenario.protocol, owner, feature, strays=(owner, name) in strayed)
-            found[owner, name] = fate_of(known)
-        if fate:
-            found.update(zip(zip(owners[2:], repeat(name), strict=False), repeat(fate), strict=False))
-    return found
+        groups.setdefault((scenario.owners(feature), feature.name in strays), []).append(feature)
+    found: dict[str, Iterable[tuple[Area, Fate]]] = {}
+    for (owners, differ), features in groups.items():
+        rows = for_each(owners, partial(_fates, scenario.protocol, features, strayed if differ else ()))
+        for feature, fates in zip(features, zip(*rows, strict=True), strict=True):
+            found[feature.name] = zip(zip(owners, repeat(feature.name), strict=False), fates, strict=True)
+    return dict(chain.from_iterable(found[feature.name] for feature in scenario.features))
 
 
-def _common_fate(at_once: AtOnce, protocol: Protocol, owners: Any, feature: Feature) -> Fate | None:
-    """Return the fate that the areas of consecutive vCPUs have in common, or None."""
-    found: list[Fate] = []
+def _fates(
+    protocol: Protocol, features: list[Feature], strayed: Collection[Area], machine: Machine, owner: int
+) -> tuple[Fate, ...]:
+    def strays(feature: Feature) -> bool:
+        return bool(strayed) and (owner, feature.name) in strayed
 
-    def ask(lanes: LaneMachine) -> None:
-        found.append(fate_of(evidence_on(lanes, protocol, lanes.index, feature, strays=False)))
-
-    return found[0] if at_once.ask(owners[0], len(owners), 0, ask) else None
+    return tuple(fate_of(evidence_on(machine, protocol, owner, one, strays=strays(one))) for one in features)

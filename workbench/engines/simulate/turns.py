@@ -1,20 +1,29 @@
 """The steps of events that concern one vCPU, and how a run of them is split into turns of one vCPU each.
 
 Under a schedule without concurrency they answer nothing, so a turn can be carried out by one vCPU, or by many at once
-on a machine that stands for them (``lanes``).
+on a machine that stands for them (``workbench.engines.simulate.lanes``).
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 from operator import attrgetter
 from types import MethodType
 from typing import Any
 
 from workbench.core.event_steps import Enter, Init, Start, Stop, Wait
+from workbench.core.machine import Machine
 from workbench.core.steps import Program
 
 #: The steps of one vCPU that come together.
 Turn = list[Any]
+
+#: Lets consecutive vCPUs of a machine do the same: ``for_each(cpus, act)`` is ``[act(machine, cpu) for cpu in cpus]``.
+ForEach = Callable[[Sequence[int], Callable[[Machine, Any], Any]], list[Any]]
+
+
+def in_turn(machine: Machine) -> ForEach:
+    """Return the plain loop over vCPUs of ``machine``."""
+    return lambda cpus, act: [act(machine, cpu) for cpu in cpus]
 
 
 #: Steps that concern one vCPU and answer nothing, whatever the host.

@@ -1,1 +1,9 @@
-"""Many vCPUs at once: vCPUs that do the same thing at other addresses run as one (docs/decisions/0003)."""
+"""Many vCPUs at once: vCPUs that do the same thing at other addresses run as one (docs/decisions/0003, 0006).
+
+A box: ``AtOnce`` is all that the simulator uses of it, in one place. The plain loop that it stands for, ``in_turn``
+in ``workbench.engines.simulate.turns``, gives the same results, later.
+"""
+
+from workbench.engines.simulate.lanes.machine import AtOnce
+
+__all__ = ["AtOnce"]

@@ -1,7 +1,8 @@
-"""Bytes that stand for many: what numbers of lanes become in guest memory, and structs made of them.
+"""Bytes that stand for many: what symbolic numbers become in guest memory, and structs made of them.
 
 Each byte is an int, the same in all lanes, or one byte of a number that differs. Slicing keeps this exact; reading a
-number puts its bytes together again by the arithmetic of lanes, which is exact or raises Diverged.
+number puts its bytes together again by that number's own arithmetic, which is exact or raises Diverged. Of the number
+nothing else is known here.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -9,16 +10,15 @@ from itertools import groupby
 from typing import Any, NamedTuple, Never
 
 from workbench.clayout.layout import Layout
-from workbench.clayout.symbolic import SymbolicBytes
+from workbench.clayout.symbolic import SymbolicBytes, SymbolicNumber
 from workbench.clayout.types import Scalar
 from workbench.clayout.value import Value
-from workbench.engines.simulate.lanes.values import Lane
 
 
 class Part(NamedTuple):
     """Byte ``byte``, counted from the lowest, of a number that is at least 0."""
 
-    number: Lane
+    number: Any  # a SymbolicNumber with the arithmetic of an int
     byte: int
 
 
@@ -35,7 +35,7 @@ class LaneBytes(SymbolicBytes):
         self.atoms = tuple(atoms)
 
     @property  # type: ignore[misc]
-    def __class__(self) -> type:  # as for Lane: isinstance(x, bytes) must hold
+    def __class__(self) -> type:  # a program that asks isinstance(x, bytes) must hear what it would hear of bytes
         return bytes
 
     def __len__(self) -> int:
@@ -71,7 +71,8 @@ class LaneBytes(SymbolicBytes):
 
     def refuse(self, *_: Any) -> Never:
         """Raise Diverged; stands for every operation that is not defined above."""
-        next(atom for atom in self.atoms if isinstance(atom, Part)).number.refuse()
+        numbers: Iterator[SymbolicNumber] = (atom.number for atom in self.atoms if isinstance(atom, Part))
+        next(numbers).refuse()
 
 
 for _name in "repr str format bytes index contains getattr reduce_ex mod mul rmul lt le gt ge".split():
@@ -153,7 +154,7 @@ def _run_key(item: tuple[int, Atom]) -> tuple[Any, ...]:
     return (id(atom.number), position - atom.byte) if isinstance(atom, Part) else (position,)
 
 
-def packed(number: Lane, kind: Scalar) -> Any:
+def packed(number: Any, kind: Scalar) -> Any:
     """Return the bytes of ``number`` as ``kind``; Diverged where it does not fit in every lane."""
     bits = 8 * kind.size
     if kind.signed and number < 0:
@@ -166,10 +167,10 @@ def packed(number: Lane, kind: Scalar) -> Any:
 
 def filled(layout: Layout, fields: dict[str, Any]) -> Any:
     """Return the Value of ``layout`` with ``fields``, some of which are lanes."""
-    ordinary = {name: content for name, content in fields.items() if not isinstance(content, Lane)}
+    ordinary = {name: content for name, content in fields.items() if not isinstance(content, SymbolicNumber)}
     atoms: list[Atom] = list(layout(**ordinary).pack())
     for name, content in fields.items():
-        if isinstance(content, Lane):
+        if isinstance(content, SymbolicNumber):
             field = layout.field(name)
             if layout._overlaps or field.bit_width is not None or not isinstance(field.type, Scalar):
                 content.refuse()

@@ -11,7 +11,7 @@ The time of lane ``i`` begins ``i`` times the steps of one lane after that of th
 import gc
 import pickle
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import fields, replace
 from functools import cached_property, partial
@@ -24,7 +24,7 @@ from workbench.core.host_state import Key
 from workbench.core.machine import Machine
 from workbench.core.steps import Side
 from workbench.core.vcpu import Vcpu
-from workbench.engines.simulate.lanes.state import LaneEntries, LaneMemory, lifted
+from workbench.engines.simulate.lanes.state import LaneEntries, LaneMemory, has_lane, lifted
 from workbench.engines.simulate.lanes.values import Batch, Diverged
 
 #: So many vCPUs that do the same are worth the trouble of running them at once.
@@ -34,17 +34,18 @@ _SHARED = attrgetter(*(field.name for field in fields(Vcpu) if field.name not in
 
 
 class LaneMachine(Machine):
-    """``count`` vCPUs from ``first`` on, each of which will take ``steps`` steps.
+    """The consecutive vCPUs ``cpus``, each of which will take ``steps`` steps.
 
-    A machine like any other, but for what it holds: entries, notes and memory are views of the real ones.
+    A machine like any other, but for what it holds: records, entries, notes and memory are views of the real ones.
     """
 
-    def __init__(self, real: Machine, first: int, count: int, steps: int, keys: "KeyColumns") -> None:
+    def __init__(self, real: Machine, cpus: Sequence[int], steps: int, keys: "KeyColumns") -> None:
         self.real = real
-        self.batch = Batch(count)
+        self.batch = Batch(len(cpus))
         self.steps = steps
-        self.index: Any = self.batch.lane(first, 1)
-        column = partial(keys.column, first, count)
+        self.index = self.batch.lane(cpus[0], 1)
+        column = partial(keys.column, cpus[0], len(cpus))
+        self.cpus: Any = LaneRecords(real.cpus, self.index)
         self.entries: Any = LaneEntries(real.entries, self.index, column)
         self.ever: Any = LaneEntries(real.ever, self.index, column)
         self.notes: Any = LaneEntries(real.notes, self.index, column)
@@ -55,24 +56,14 @@ class LaneMachine(Machine):
         self.on_host_store = lambda *store: self.host_stores.append(store)
         self._start_ns = real._start_ns
         self._ticks = self.batch.lane(real._ticks, steps)
-        self._kernel_exit = False
-
-    @cached_property
-    def cpus(self) -> dict[int, Vcpu]:  # type: ignore[override]
-        """The record that stands for all, under the first index; Diverged if more than index and descriptor differ."""
-        records = [self.real.cpus[index] for index in self.index.values]
-        if not all(map(_SHARED(records[0]).__eq__, map(_SHARED, records))):
-            self.batch.refuse("vCPUs under different circumstances")
-        descriptor = lifted(self.batch, [record.descriptor for record in records])
-        return {self.index.first: replace(records[0], index=self.index, descriptor=descriptor)}
 
     def vcpus(self) -> tuple[int, ...]:
         return self.real.vcpus()
 
-    def check(self) -> None:
-        """Raise Diverged if anything was refused on the way, or the time of the lanes was wrong."""
-        if self.batch.refused or self.counts["steps"] != self.steps:
-            self.batch.refuse("not the steps that the vCPU before took")
+    def check(self, answer: Any) -> None:
+        """Raise Diverged if anything was refused on the way, the time was wrong, or the lanes' answers differ."""
+        if self.batch.refused or self.counts["steps"] != self.steps or has_lane(answer):
+            self.batch.refuse("not what the vCPU before did")
 
     def commit(self) -> None:
         """Do to the real machine what every lane did."""
@@ -82,11 +73,29 @@ class LaneMachine(Machine):
         for name, number in self.counts.items():
             real.counts[name] += number * count
         real._ticks += self.steps * count
-        real._kernel_exit = self._kernel_exit
         if real.on_host_store is not None:
             for gpa, size, side in self.host_stores:
                 for one in gpa.values:
                     real.on_host_store(one, size, side)
+
+
+class LaneRecords:
+    """The records of the lanes' own vCPUs as one, to be had under their index."""
+
+    def __init__(self, real: dict[int, Vcpu], index: Any) -> None:
+        self.real = real
+        self.index = index
+
+    def __getitem__(self, cpu: Any) -> Vcpu:
+        return self._common if self.index.is_same(cpu) else self.index.refuse()
+
+    @cached_property
+    def _common(self) -> Vcpu:
+        """The record that stands for all; Diverged if more than index and descriptor differ."""
+        batch, records = self.index.batch, [self.real[index] for index in self.index.values]
+        if not all(map(_SHARED(records[0]).__eq__, map(_SHARED, records))):
+            batch.refuse("vCPUs under different circumstances")
+        return replace(records[0], index=self.index, descriptor=lifted(batch, [one.descriptor for one in records]))
 
 
 class KeyColumns:
@@ -105,50 +114,66 @@ class KeyColumns:
         return self._columns[which]
 
 
-def keeps_state(protocol: Protocol) -> Callable[[], bool]:
-    """Return a question to be asked later: may ``protocol`` or a feature have changed in between?
+class AtOnce:
+    """Lets vCPUs of ``machine`` do the same, as if one after the other: for many at once where that is sound.
 
-    A program that remembers in Python attributes is told apart neither by the machine nor by the explorer; it must
-    be run once for each vCPU.
+    ``protocol`` is the one whose programs they run.
     """
-    before = _attributes(protocol)
-    return lambda: before is None or _attributes(protocol) != before
+
+    def __init__(self, machine: Machine, protocol: Protocol) -> None:
+        self.machine = machine
+        self.protocol = protocol
+        self.keys = KeyColumns()
+        self.remembered = _attributes(protocol)
+
+    def __call__(self, cpus: Sequence[int], act: Callable[[Machine, Any], Any]) -> list[Any]:
+        """Return ``[act(machine, cpu) for cpu in cpus]``, for consecutive vCPUs.
+
+        ``act`` may be given a machine and an index that stand for many vCPUs. Errors are those that it raises.
+        """
+        machine, answers, rest = self.machine, [], cpus
+        if len(cpus) >= FEWEST_LANES:
+            # The first may be the boot CPU; the second shows how many steps a turn takes.
+            answers.append(act(machine, cpus[0]))
+            before = machine.counts["steps"]
+            answers.append(act(machine, cpus[1]))
+            steps, rest = machine.counts["steps"] - before, cpus[2:]
+            done = None if self._remembers() else self.run(rest, steps, act)
+            if done is not None:
+                return answers + done
+        return answers + [act(machine, cpu) for cpu in rest]
+
+    def _remembers(self) -> bool:
+        """Tell whether protocol or features may have changed since this was asked before.
+
+        A program that remembers in Python attributes is told apart neither by the machine nor by the explorer; it must
+        be run once for each vCPU.
+        """
+        before, self.remembered = self.remembered, _attributes(self.protocol)
+        return before is None or before != self.remembered
+
+    def run(self, cpus: Sequence[int], steps: int, act: Callable[[Machine, Any], Any]) -> list[Any] | None:
+        """Let ``act`` work once on a machine that stands for all ``cpus``; None if that was not sound.
+
+        Nothing has then been written. An error that a program meets is met again, by the vCPU whose it is.
+        """
+        try:
+            lanes = LaneMachine(self.machine, cpus, steps, self.keys)
+            answer = act(lanes, lanes.index)
+            lanes.check(answer)
+        except (Diverged, Exception):  # noqa: BLE001
+            return None
+        with _nothing_to_collect():
+            lanes.commit()
+        return [answer] * len(cpus)
 
 
 def _attributes(protocol: Protocol) -> bytes | None:
+    """Return what protocol and features hold in Python attributes; None if that cannot be compared."""
     try:
         return pickle.dumps([vars(protocol), *map(vars, protocol.features)])
     except (pickle.PicklingError, AttributeError, TypeError):
         return None
-
-
-class AtOnce:
-    """Runs programs of many vCPUs of ``machine`` at once, where that is sound."""
-
-    def __init__(self, machine: Machine) -> None:
-        self.machine = machine
-        self.keys = KeyColumns()
-
-    def ask(self, first: int, count: int, steps: int, act: Callable[[LaneMachine], None]) -> LaneMachine | None:
-        """Let ``act`` work on a machine that stands for many vCPUs; return that if it was sound, None otherwise.
-
-        Nothing is written to the real machine. An error that a program meets is met again, by the vCPU whose it is.
-        """
-        try:
-            lanes = LaneMachine(self.machine, first, count, steps, self.keys)
-            act(lanes)
-            lanes.check()
-        except (Diverged, Exception):  # noqa: BLE001
-            return None
-        return lanes
-
-    def run(self, first: int, count: int, steps: int, act: Callable[[LaneMachine], None]) -> bool:
-        """The same, and do to the real machine what was done; tell whether it was."""
-        lanes = self.ask(first, count, steps, act)
-        if lanes is not None:
-            with _nothing_to_collect():
-                lanes.commit()
-        return lanes is not None
 
 
 @contextmanager

@@ -120,7 +120,7 @@ class LaneEntries:
         if type(key) is not Key or type(key.kind) is not str or type(key.name) not in (str, int):
             self.index.refuse()
         owner = key.cpu
-        if isinstance(owner, Lane) and (owner.first, owner.stride) == (self.index.first, self.index.stride):
+        if self.index.is_same(owner):
             return key.kind, key.name
         if type(owner) is not int or owner in self.index.values:
             self.index.refuse()

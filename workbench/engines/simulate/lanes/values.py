@@ -11,6 +11,7 @@ A number that is the same in all lanes is an ordinary int.
 from typing import Any, Never
 
 from workbench.clayout.symbolic import SymbolicNumber
+from workbench.engines.simulate.lanes import lane_bytes
 
 
 class Diverged(BaseException):
@@ -65,6 +66,10 @@ class Lane(SymbolicNumber):
     def values(self) -> range:
         """The value in each lane."""
         return range(self.first, self.first + self.stride * self.batch.count, self.stride)
+
+    def is_same(self, other: Any) -> bool:
+        """Tell whether ``other`` is the same number in every lane, without asking it anything."""
+        return type(other) is Lane and (other.first, other.stride) == (self.first, self.stride)
 
     # -- arithmetic ------------------------------------------------------------------------------------
 
@@ -184,13 +189,9 @@ class Lane(SymbolicNumber):
     # -- as bytes --------------------------------------------------------------------------------------
 
     def packed(self, kind: Any) -> Any:
-        from workbench.engines.simulate.lanes import lane_bytes
-
         return lane_bytes.packed(self, kind)
 
     def filled(self, layout: Any, fields: dict[str, Any]) -> Any:
-        from workbench.engines.simulate.lanes import lane_bytes
-
         return lane_bytes.filled(layout, fields)
 
     # -- what only a single number can do ----------------------------------------------------------------
