@@ -10,7 +10,7 @@ from workbench.checking.failures import FAILURES
 from workbench.clayout.layout import Abi
 from workbench.core.scenario import Scenario
 from workbench.engines.explore import Property
-from workbench.engines.explore.symmetry.representatives import SymmetryError
+from workbench.engines.explore.model import SymmetryError
 from workbench.engines.explore.vm import Bounds, MachineModel, Merging, asking, explore_machine
 from workbench.engines.explore.vm.symmetry.exchange import Exchange
 from workbench.engines.explore.vm.variables import MEMSLOTS

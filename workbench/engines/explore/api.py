@@ -9,7 +9,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from importlib.util import find_spec
-from math import factorial, prod
 
 from workbench.engines.explore.export.promela import promela
 from workbench.engines.explore.model import Model, Property
@@ -18,7 +17,7 @@ from workbench.engines.explore.reference import PlainSearch
 from workbench.engines.explore.result import FAILS, Finding, Result, verdict_of
 from workbench.engines.explore.search import Hits, Limits, Progress, SearchOutcome
 from workbench.engines.explore.space import Space
-from workbench.engines.explore.symmetry.check import hold_against, stands_for
+from workbench.engines.explore.symmetry import SymmetryReduction
 from workbench.engines.explore.tables.packed_search import HANDED_OVER, MAX_PROPERTIES, PackedSearch
 from workbench.engines.explore.trace import Trace, trace_along
 from workbench.errors import EngineError, WorkbenchError
@@ -52,13 +51,14 @@ def explore(
         raise WorkbenchError(f"tables: {tables!r} is not one of {', '.join(TABLES)}")
     limits = Limits(max_states, max_bytes, stop_at_first, progress)
     space = Space(model)
-    search = _search(space, limits, tables, symmetry)
+    reduction = SymmetryReduction(space) if symmetry else None
+    search = _search(space, limits, tables, reduction)
     outcome = search.outcome
-    if symmetry:
-        outcome.stands_for = stands_for(space, search)
-        hold_against(space, search)
+    if reduction is not None:
+        outcome.stands_for = reduction.stands_for(search)
+        reduction.hold_against(search)
         outcome.seconds = limits.seconds()
-    return _result(space, outcome, symmetry)
+    return _result(space, outcome, reduction)
 
 
 def explore_and_export(model: Model, *, max_states: int | None = None) -> tuple[Result, str]:
@@ -67,8 +67,8 @@ def explore_and_export(model: Model, *, max_states: int | None = None) -> tuple[
     Raises WorkbenchError if `max_states` does not suffice: a part of a model is not a model.
     """
     space = Space(model)
-    outcome = _search(space, Limits(max_states), "auto", symmetry=False).outcome
-    return _result(space, outcome, symmetry=False), promela(space, outcome.limit)
+    outcome = _search(space, Limits(max_states), "auto", None).outcome
+    return _result(space, outcome, None), promela(space, outcome.limit)
 
 
 def to_promela(model: Model, *, max_states: int | None = None) -> str:
@@ -76,35 +76,30 @@ def to_promela(model: Model, *, max_states: int | None = None) -> str:
     return explore_and_export(model, max_states=max_states)[1]
 
 
-def _search(space: Space, limits: Limits, tables: str, symmetry: bool) -> Search:
+def _search(space: Space, limits: Limits, tables: str, reduction: SymmetryReduction | None) -> Search:
     """Begin plainly; go on with tables if the model is not finished by then and nothing forbids them.
 
     Returns the search that has seen everything; what it saw is its outcome.
     """
     if tables == "python" or (tables == "auto" and len(space.predicates) > MAX_PROPERTIES):
-        return _done(PlainSearch(space, limits, symmetry))
-    enough = _pilot_of(space) if symmetry else PILOT
+        return _done(PlainSearch(space, limits, reduction))
+    # Renaming a state in every way takes the plain engine as long as so many states.
+    enough = PILOT if reduction is None else max(PILOT // reduction.ways, 100)
     pilot_limits = Limits(enough, limits.max_bytes, limits.stop_at_first, None, limits.started)
     if limits.max_states is not None:
         pilot_limits.max_states = min(enough, limits.max_states)
-    pilot = _done(PlainSearch(space, pilot_limits, symmetry))
+    pilot = _done(PlainSearch(space, pilot_limits, reduction))
     handed_over = pilot.outcome.limit == f"limit of {enough} states" and limits.max_states != enough
     if not handed_over and (tables == "auto" or pilot.outcome.limit == "interrupted"):
         return pilot
     if tables == "numpy" or (tables == "auto" and find_spec("numba") is None):
-        return _done(VectorSearch(space, limits, symmetry))
+        return _done(VectorSearch(space, limits, reduction))
     if tables == "auto" and COMPILED not in sys.modules:  # loading numba takes half a second
-        begun = VectorSearch(space, limits, symmetry)
+        begun = VectorSearch(space, limits, reduction)
         begun.hand_over_at = WORTH_NUMBA
         outcome = begun.run()
-        return _compiled(space, limits, symmetry, begun) if outcome.limit == HANDED_OVER else begun
-    return _compiled(space, limits, symmetry)
-
-
-def _pilot_of(space: Space) -> int:
-    """States of the pilot with symmetry: the plain engine renames each in every way, one by one."""
-    renamings = prod(factorial(len(group.members)) for group in space.model.symmetry)
-    return max(PILOT // renamings, 100)
+        return _compiled(space, limits, reduction, begun) if outcome.limit == HANDED_OVER else begun
+    return _compiled(space, limits, reduction)
 
 
 def _done(search: Search) -> Search:
@@ -112,20 +107,23 @@ def _done(search: Search) -> Search:
     return search
 
 
-def _compiled(space: Space, limits: Limits, symmetry: bool, begun: VectorSearch | None = None) -> Search:
+def _compiled(
+    space: Space, limits: Limits, reduction: SymmetryReduction | None, begun: VectorSearch | None = None
+) -> Search:
     """Search with the compiled loops."""
     if find_spec("numba") is None:
         raise EngineError("tables: numba is not installed; pip install numba, or use numpy")
     from workbench.engines.explore.numba_search.engine import CompiledSearch
 
-    return _done(CompiledSearch(space, limits, symmetry, begun))
+    return _done(CompiledSearch(space, limits, reduction, begun))
 
 
-def _result(space: Space, outcome: SearchOutcome, symmetry: bool) -> Result:
+def _result(space: Space, outcome: SearchOutcome, reduction: SymmetryReduction | None) -> Result:
     def trace(hits: Hits) -> Trace | None:
         if hits.state is None:
             return None
-        return trace_along(space, outcome.path(hits.depth, hits.state), symmetry)
+        path = outcome.path(hits.depth, hits.state)
+        return trace_along(space, path if reduction is None else reduction.unmerged(path))
 
     properties = space.model.properties
     by_code = {prop.code: hits for prop, hits in zip(properties, outcome.hits, strict=True)}

@@ -95,6 +95,14 @@ class Symmetry:
     alone: Hashable = None
 
 
+class SymmetryError(WorkbenchError):
+    """The model is not as symmetric as was claimed, or nobody can tell."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"not symmetric: {why}")
+        self.why = why
+
+
 @dataclass
 class Model:
     """A transition system; see the fields. Slots with program None are idle at the beginning.

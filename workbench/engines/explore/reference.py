@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import sys
 
+from workbench.engines.explore.reduction import Reduction
 from workbench.engines.explore.search import Hits, Limits, SearchOutcome, State
 from workbench.engines.explore.space import Effect, Space
-from workbench.engines.explore.symmetry.representatives import Renamings
 from workbench.errors import WorkbenchError
 
-CHECK_SYMMETRY_ON = 100  # states
+COMPARED = 100  # states, of those that a reduction merges
 LOOK_EVERY = 64  # states between two looks at the limits
 
 
@@ -48,12 +48,12 @@ def successors(space: Space, state: State) -> set[State]:
 class PlainSearch:
     """A breadth-first search that can be stopped after any number of states and asked what it saw."""
 
-    def __init__(self, space: Space, limits: Limits, symmetry: bool = False) -> None:
+    def __init__(self, space: Space, limits: Limits, reduction: Reduction | None = None) -> None:
         self.space = space
         self.limits = limits
-        self.renamings = Renamings.of(space) if symmetry else None
+        self.reduction = reduction
         initial = space.initial()
-        self.initial = self.renamings.least(initial) if self.renamings else initial
+        self.initial = initial if reduction is None else reduction.least(initial)
         self.parents: dict[State, State | None] = {self.initial: None}
         self.outcome = SearchOutcome("python", [Hits() for _ in space.predicates], self.path, states=1)
         self.frontier = [self.initial]
@@ -117,8 +117,8 @@ class PlainSearch:
             if effect.enabled:
                 enabled += 1
                 successor = applied(self.space, effect, state)
-                if self.renamings is not None:
-                    successor = self.renamings.least(successor)
+                if self.reduction is not None:
+                    successor = self.reduction.least(successor)
                 if successor != state:
                     after.append(successor)
         return after, enabled
@@ -132,8 +132,8 @@ class PlainSearch:
                 hits.add(1, depth, state)
         if stuck:
             outcome.deadlocks.add(1, depth, state)
-        if self.renamings is not None and len(self.parents) < CHECK_SYMMETRY_ON:
-            self.renamings.refute(state, lambda other: successors(self.space, other))
+        if self.reduction is not None and len(self.parents) < COMPARED:
+            self.reduction.compare(state)
 
     def _widen(self, found: list[State]) -> list[State]:
         """Give every state the variables that have appeared; returns the widened next level."""

@@ -7,15 +7,13 @@ the result is remembered as the leaf of a decision tree whose branches are the r
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
-from typing import Any, TypeVar
+from typing import Any
 
 from workbench.engines.explore.model import BLOCKED, Model, Property, Rule
 from workbench.engines.explore.numbering import Numbering, Projection, SlotVar
 from workbench.engines.explore.positions.positions import Name, Positions
 from workbench.engines.explore.view import IdState, View
 from workbench.errors import WorkbenchError
-
-T = TypeVar("T")
 
 
 class Effect:
@@ -122,7 +120,6 @@ class Space(Numbering):
         self.model = model
         super().__init__(Positions(model.programs, model.max_positions, merging), model.default)
         self._parts: dict[tuple[Any, ...], Action] = {}
-        self._made: dict[Callable[..., Any], Any] = {}
         for slot, program in model.slots.items():
             self.declare(SlotVar(slot), None if program is None else self.positions.start(program))
         for name, value in model.variables.items():
@@ -142,13 +139,6 @@ class Space(Numbering):
     def initial(self) -> tuple[int, ...]:
         """The initial state: number 0 everywhere."""
         return (0,) * len(self.names)
-
-    def once(self, make: Callable[[Space], T]) -> T:
-        """`make(self)`, made at the first call and kept as long as the space: for what is worked out of a space."""
-        if make not in self._made:
-            self._made[make] = make(self)
-        made: T = self._made[make]
-        return made
 
     def part(self, fn: Callable[..., None], args: tuple[Hashable, ...], actor: Name) -> Action:
         """The action of a part; the same for the same function and arguments."""

@@ -6,7 +6,7 @@ remembered tables only chose the way. If the two disagree, the model is not dete
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,6 @@ from workbench.engines.explore.positions.positions import Name
 from workbench.engines.explore.reference import applied
 from workbench.engines.explore.search import State
 from workbench.engines.explore.space import Action, Space
-from workbench.engines.explore.symmetry.representatives import Renamings
 from workbench.errors import WorkbenchError
 
 
@@ -56,43 +55,30 @@ def _plain(value: Any) -> Any:
     return value if value is None or type(value) in (bool, int, float, str) else str(value)
 
 
-def trace_along(space: Space, states: list[State], symmetry: bool) -> Trace:
-    """Replay the way through the given states from the initial one; `symmetry`: or through renamed ones."""
-    if symmetry:
-        states = _unmerged(space, states)
+def trace_along(space: Space, states: list[State]) -> Trace:
+    """Replay the way through the given states from the initial one."""
     state, steps = space.initial(), []
     for packed in states[1:]:
-        action, after = _towards(space, state, _as_wide(space, packed), None)
+        action, after = towards(space, state, packed)
         steps.append(_replayed(space, action, state, after))
         state = after
     return Trace(tuple(steps))
 
 
-def _unmerged(space: Space, states: list[State]) -> list[State]:
-    """States that really follow each other, of which the given ones are renamed forms."""
-    renamings = Renamings.of(space)
-    path, actions = [space.initial()], []
-    for packed in states[1:]:
-        goal = renamings.least(_as_wide(space, packed))  # engines choose other representatives
-        action, after = _towards(space, path[-1], goal, renamings)
-        path.append(after)
-        actions.append(action)
-    steps = [space.step_of(action, state) for action, state in zip(actions, path, strict=False)]
-    home = renamings.home(steps)
-    return path if home is None else [home.apply(state) for state in path]
-
-
-def _as_wide(space: Space, state: State) -> State:
+def as_wide(space: Space, state: State) -> State:
     """The state with the variables that have appeared since."""
     return state + (0,) * (len(space.names) - len(state))
 
 
-def _towards(space: Space, state: State, wanted: State, renamings: Renamings | None) -> tuple[Action, State]:
+def towards(
+    space: Space, state: State, wanted: State, represent: Callable[[State], State] = lambda after: after
+) -> tuple[Action, State]:
+    """An action that leads from a state to the wanted one, or to one that it represents; and where it leads."""
     for action in space.actions:
         effect = action.effect(state)
         if effect.enabled:
             after = applied(space, effect, state)
-            if (renamings.least(after) if renamings else after) == _as_wide(space, wanted):
+            if represent(after) == as_wide(space, wanted):
                 return action, after
     raise WorkbenchError("a counterexample could not be replayed: no action leads to its next state")
 

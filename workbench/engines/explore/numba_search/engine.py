@@ -244,10 +244,10 @@ class CompiledSearch(PackedSearch):
         return self.tables.parts_first.data, self.tables.parts_count.data, self.tables.parts.data
 
     def _moves(self) -> tuple[np.ndarray, ...]:
-        if self.symmetry is None:
+        if self.packed_reduction is None:
             empty = np.zeros(0, np.uint64)
             return (np.zeros(1, np.int64), *[empty] * 5, np.zeros(0, np.int64), empty)
-        return self.symmetry.flat()
+        return self.packed_reduction.flat()
 
 
 def _rows_of(words: Words) -> np.ndarray:

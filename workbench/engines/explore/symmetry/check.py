@@ -8,13 +8,14 @@ compared on the first states of a search (`workbench.engines.explore.reference`)
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from workbench.engines.explore.reference import PlainSearch, successors
+from workbench.engines.explore.reference import PlainSearch
 from workbench.engines.explore.search import State
 from workbench.engines.explore.space import Space
+from workbench.engines.explore.symmetry.packed import PackedSymmetry
 from workbench.engines.explore.symmetry.representatives import Renamings
 from workbench.engines.explore.tables.packed_search import PackedSearch, chunks
 
@@ -22,12 +23,11 @@ SAMPLE = 200  # states
 COUNTED_UP_TO = 1_000_000  # representatives; counting takes about as long as the search
 
 
-def hold_against(space: Space, search: PlainSearch | PackedSearch) -> None:
-    """Raise SymmetryError if what a search has met is not symmetric."""
-    renamings = Renamings.of(space)
+def hold_against(renamings: Renamings, search: PlainSearch | PackedSearch, compare: Callable[[State], None]) -> None:
+    """Raise SymmetryError if what a search has met is not symmetric; ``compare`` raises it of one state."""
     renamings.compare_programs()
     for state in _sample(search):
-        renamings.refute(state, lambda other: successors(space, other))
+        compare(state)
     renamings.compare_programs()  # the sample has asked for more
 
 
@@ -45,11 +45,11 @@ def _sample(search: PlainSearch | PackedSearch) -> list[State]:
     return found
 
 
-def stands_for(space: Space, search: PlainSearch | PackedSearch) -> int | None:
+def stands_for(renamings: Renamings, search: PlainSearch | PackedSearch) -> int | None:
     """How many states the representatives stand for, themselves included; None if there are too many to count."""
     if search.outcome.states > COUNTED_UP_TO:
         return None
-    return sum(_plainly(space, search) if isinstance(search, PlainSearch) else _packed(space, search))
+    return sum(_plainly(renamings, search) if isinstance(search, PlainSearch) else _packed(search))
 
 
 def _alone(space: Space) -> list[int]:
@@ -58,9 +58,8 @@ def _alone(space: Space) -> list[int]:
     return [index for index, name in enumerate(space.names) if name in wanted]
 
 
-def _plainly(space: Space, search: PlainSearch) -> Iterator[int]:
-    alone, renamings = _alone(space), search.renamings
-    assert renamings is not None
+def _plainly(renamings: Renamings, search: PlainSearch) -> Iterator[int]:
+    space, alone = search.space, _alone(search.space)
     for state in search.parents:
         if any(state[index] for index in alone):
             yield 1
@@ -69,13 +68,13 @@ def _plainly(space: Space, search: PlainSearch) -> Iterator[int]:
             yield len({wide, *(renaming.apply(wide) for renaming in renamings.all)})
 
 
-def _packed(space: Space, search: PackedSearch) -> Iterator[int]:
-    assert search.symmetry is not None
-    renamings = len(search.symmetry.renamings.all) + 1
+def _packed(search: PackedSearch) -> Iterator[int]:
+    symmetry = search.packed_reduction
+    assert isinstance(symmetry, PackedSymmetry)
+    renamings = len(symmetry.renamings.all) + 1
     for level in search.levels:
         for words in chunks(level):
-            same = 1 + search.symmetry.unmoved(words)  # renamings that change nothing, the empty one included
-            for var in _alone(space):
+            same = 1 + symmetry.unmoved(words)  # renamings that change nothing, the empty one included
+            for var in _alone(search.space):
                 same[search.layout.field(var, words) != 0] = renamings
             yield int((renamings // same).sum())
-

@@ -31,9 +31,9 @@ class _Move:
 class PackedSymmetry:
     """All renamings of a space in one layout."""
 
-    def __init__(self, space: Space) -> None:
+    def __init__(self, space: Space, renamings: Renamings) -> None:
         self.space = space
-        self.renamings = Renamings.of(space)
+        self.renamings = renamings
         self.layout: Layout | None = None
         self.moves: list[list[_Move]] = []
         self.known = 0

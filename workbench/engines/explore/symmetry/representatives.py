@@ -11,7 +11,7 @@ import itertools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from workbench.engines.explore.model import Symmetry
+from workbench.engines.explore.model import Symmetry, SymmetryError
 from workbench.engines.explore.numbering import SlotVar
 from workbench.engines.explore.positions.positions import Name, Position
 from workbench.engines.explore.search import State
@@ -19,14 +19,6 @@ from workbench.engines.explore.space import Space
 from workbench.errors import WorkbenchError
 
 Group = tuple[Symmetry, Mapping[Any, Any]]
-
-
-class SymmetryError(WorkbenchError):
-    """The model is not as symmetric as was claimed, or nobody can tell."""
-
-    def __init__(self, why: str) -> None:
-        super().__init__(f"not symmetric: {why}")
-        self.why = why
 
 
 class Renaming:
@@ -146,7 +138,7 @@ class Renaming:
 
 
 class Renamings:
-    """All ways of exchanging slots except leaving everything in place."""
+    """All ways of exchanging slots except leaving everything in place; they remember what became of what."""
 
     def __init__(self, space: Space) -> None:
         self.space = space
@@ -160,11 +152,6 @@ class Renamings:
             raise WorkbenchError("symmetry was asked for, but the model declares no interchangeable slots")
         #: Those of two members; every other is one after the other of these.
         self.swaps = [renaming for renaming in self.all if renaming.moved == 2]
-
-    @classmethod
-    def of(cls, space: Space) -> Renamings:
-        """The renamings of a space, made once: they remember what became of each position and value."""
-        return space.once(cls)
 
     def least(self, state: State) -> State:
         """The representative of a state."""

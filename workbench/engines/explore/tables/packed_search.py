@@ -12,9 +12,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from workbench.engines.explore.reduction import PackedReduction, Reduction
 from workbench.engines.explore.search import Hits, Limits, SearchOutcome, State
 from workbench.engines.explore.space import Space
-from workbench.engines.explore.symmetry.packed import PackedSymmetry
 from workbench.engines.explore.tables.apply import Walker
 from workbench.engines.explore.tables.bit_layout import Layout, Words
 from workbench.engines.explore.tables.grouping import group_actions, placing_order
@@ -38,14 +38,16 @@ class PackedSearch(ABC):
     layout: Layout
     tables: Tables
     walker: Walker
-    symmetry: PackedSymmetry | None
+    packed_reduction: PackedReduction | None
 
-    def __init__(self, space: Space, limits: Limits, symmetry: bool, begun: PackedSearch | None = None) -> None:
+    def __init__(
+        self, space: Space, limits: Limits, reduction: Reduction | None, begun: PackedSearch | None = None
+    ) -> None:
         if len(space.predicates) > MAX_PROPERTIES:
             raise EngineError(f"tables hold at most {MAX_PROPERTIES} properties; use the python engine")
         self.space = space
         self.limits = limits
-        self.symmetric = symmetry
+        self.reduction = reduction
         self.outcome = SearchOutcome(self.engine, [Hits() for _ in space.predicates], self.path)
         self.wanted = [prop.kind == "sometimes" for prop in space.model.properties]
         self.levels: list[Words] = []
@@ -56,15 +58,15 @@ class PackedSearch(ABC):
 
     def _take_over(self, begun: PackedSearch) -> None:
         self.layout, self.tables, self.walker = begun.layout, begun.tables, begun.walker
-        self.symmetry, self.levels = begun.symmetry, begun.levels
+        self.packed_reduction, self.levels = begun.packed_reduction, begun.levels
         self.outcome = replace(begun.outcome, engine=self.engine, path=self.path, limit=None)
 
     def _new_layout(self) -> None:
         groups = group_actions(self.space)
-        self.symmetry = PackedSymmetry(self.space) if self.symmetric else None
+        self.packed_reduction = None if self.reduction is None else self.reduction.packed()
         self.layout = Layout(self.space, placing_order(self.space, groups))
-        if self.symmetry is not None:
-            self.symmetry.use(self.layout)
+        if self.packed_reduction is not None:
+            self.packed_reduction.use(self.layout)
         self.tables = Tables(self.space, self.layout, groups)
         self.walker = Walker(self.tables)
 
@@ -142,8 +144,8 @@ class PackedSearch(ABC):
         return self.canonical(self.layout.repack(words, older))
 
     def canonical(self, words: Words) -> Words:
-        """Representatives under the model's symmetry, if that was asked for."""
-        return words if self.symmetry is None else self.symmetry.least(words)
+        """Representatives, if states are merged."""
+        return words if self.packed_reduction is None else self.packed_reduction.least(words)
 
     def count(self, words: Words, enabled: np.ndarray, hits: np.ndarray) -> None:
         """Add a chunk of expanded states to the outcome."""

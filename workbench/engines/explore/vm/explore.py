@@ -3,9 +3,8 @@
 from typing import Any
 
 from workbench.engines.explore.api import explore
-from workbench.engines.explore.model import Model
+from workbench.engines.explore.model import Model, SymmetryError
 from workbench.engines.explore.result import Result
-from workbench.engines.explore.symmetry.representatives import SymmetryError
 from workbench.engines.explore.vm.discover import WALKS, learn, settled
 from workbench.engines.explore.vm.model import MachineModel
 from workbench.engines.explore.vm.symmetry.interchange import Interchange, attempts

@@ -4,7 +4,7 @@ The rule kept here: an address goes to the same place in the block of the vCPU t
 kernels), and what names a vCPU names the other one. A number is an address if it lies in such a block; in
 memory, if it is a field of a descriptor, or an aligned word elsewhere. Whether that is right is never taken
 on trust: every step of every program is compared with the renamed one
-(``workbench.engines.explore.symmetry.representatives``). What cannot be renamed with certainty raises SymmetryError.
+(``workbench.engines.explore.symmetry``). What cannot be renamed with certainty raises SymmetryError.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from workbench.core.slots import EVENT, Slot
 from workbench.core.steps import Load, Share, Store
 from workbench.core.transition import decode, encode
 from workbench.core.vcpu import Vcpu
-from workbench.engines.explore.symmetry.representatives import SymmetryError
+from workbench.engines.explore.model import SymmetryError
 from workbench.engines.explore.vm.cells import MemoryCell
 from workbench.engines.explore.vm.machine import ExploredMachine
 from workbench.engines.explore.vm.variables import MEMSLOTS, Flag, Shared

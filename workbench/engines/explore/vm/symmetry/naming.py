@@ -18,7 +18,7 @@ from typing import Any
 from workbench.core.event_steps import Pause, Resume
 from workbench.core.relay import relayed
 from workbench.core.steps import Program
-from workbench.engines.explore.symmetry.representatives import SymmetryError
+from workbench.engines.explore.model import SymmetryError
 from workbench.engines.explore.vm.symmetry.exchange import AnyNames, Exchange, PauseAs
 
 
