@@ -46,11 +46,22 @@ HEAVY = {"pandas", "matplotlib", "ipywidgets", "IPython", "nbclient", "nbconvert
 #: What reaches past Python to the kernel stays where each use can be read with its invariant.
 RAW = {"ctypes", "mmap", "fcntl", "cffi"}
 
+#: A box is entered through its package, by one user: nobody else knows what is in it, and it can be taken out there
+#: (tests/engines/test_boxes.py).
+BOXES = {
+    "workbench.engines.simulate.lanes": "workbench.engines.simulate.engine",
+    "workbench.engines.explore.symmetry": "workbench.engines.explore.api",
+}
+
 
 def place(module: str) -> str:
     """Return the row of the table: ``core``, ``engines.simulate``, ...; ``""`` for the package itself."""
     parts = module.split(".")[1:]
     return ".".join(parts[: 2 if parts[:1] == ["engines"] else 1])
+
+
+def within(module: str, package: str) -> bool:
+    return module == package or module.startswith(f"{package}.")
 
 
 def objection(importer: str, target: str) -> str | None:
@@ -65,6 +76,9 @@ def objection(importer: str, target: str) -> str | None:
         if root in HEAVY and kind in BELOW_MEASURE:
             return f"{root} may be imported in measure, present and cli only"
         return None
+    for box, user in BOXES.items():
+        if within(target, box) and not within(importer, box) and (importer, target) != (user, box):
+            return f"{box} is a box: {user} may import it, as a whole"
     if target == "workbench" or there == here or (here.startswith("engines.") and there == "engines"):
         return None
     if there.partition(".")[0] in ALLOWED[kind]:
@@ -94,6 +108,9 @@ def test_imports_run_one_way():
         ("workbench.engines.simulate.run", "workbench.engines.explore.search"),
         ("workbench.engines.simulate", "workbench.protocols.generic"),
         ("workbench.engines.explore.search", "ctypes"),
+        ("workbench.engines.simulate.engine", "workbench.engines.simulate.lanes.machine"),
+        ("workbench.engines.simulate.fates", "workbench.engines.simulate.lanes"),
+        ("workbench.engines.explore.trace", "workbench.engines.explore.symmetry.representatives"),
         ("workbench.measure.exits", "workbench.present.text.tables"),
         ("workbench.present.text.tables", "workbench.cli"),
         ("workbench.present.text.tables", "fcntl"),
@@ -112,6 +129,8 @@ def test_wrong_directions_are_objected_to(importer, target):
         ("workbench.core.memory", "numpy"),
         ("workbench.engines.simulate.run", "workbench.core.machine"),
         ("workbench.engines.simulate.run", "workbench.engines.simulate.record"),
+        ("workbench.engines.simulate.engine", "workbench.engines.simulate.lanes"),
+        ("workbench.engines.simulate.lanes.machine", "workbench.engines.simulate.lanes.state"),
         ("workbench.engines.kvm.api.ioctl", "fcntl"),
         ("workbench.measure.exits", "workbench.engines.simulate"),
         ("workbench.present.text.tables", "workbench.measure.exits"),
