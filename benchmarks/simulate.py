@@ -13,6 +13,8 @@ then all but empty). Ours does all the work of a step: memory, host entries, cou
 (`fates`) is asked of ours only and timed apart. Times are this process's processor time, because others share the
 machine; imports are wall time, each in a fresh interpreter with the bytecode already compiled, less the time of an
 interpreter that imports nothing.
+
+`--events` asks something else instead: how long whole events take, from nothing to the fates, with lanes and without.
 """
 
 from __future__ import annotations
@@ -37,6 +39,7 @@ from workbench.core.scenario import Scenario
 from workbench.engines.simulate import simulate
 from workbench.engines.simulate.engine import Simulation
 from workbench.features import choose
+from workbench.lifecycle import EVENTS
 from workbench.lifecycle.boot import Boot
 from workbench.protocols import PROTOCOLS
 
@@ -166,6 +169,32 @@ def boot_rows(protocol: str, vcpus: int, repeats: int, progress: Callable[[str],
     return found
 
 
+def event_seconds(protocol: str, events: list[str], vcpus: int, lanes: bool) -> float:
+    """Simulate events with all features, each on a fresh machine."""
+    features = choose()
+    gc.collect()
+    started = time.process_time()
+    for event in events:
+        simulate(Scenario(PROTOCOLS[protocol](features), features, vcpus=vcpus), EVENTS[event], lanes=lanes)
+    return time.process_time() - started
+
+
+def event_rows(protocol: str, event: str, vcpus: int, repeats: int, progress: Callable[[str], None]) -> list[Row]:
+    """Measure an event, or all, with lanes and one vCPU by one, in turn."""
+    events = list(EVENTS) if event == "all" else [event]
+    event_seconds(protocol, ["boot"], 64, True)
+    lanes, alone = [], []
+    for repeat in range(repeats):
+        progress(f"{protocol}, {event}, {vcpus} vCPUs, repeat {repeat + 1} of {repeats}")
+        lanes.append(event_seconds(protocol, events, vcpus, True))
+        alone.append(event_seconds(protocol, events, vcpus, False))
+    return [
+        row(f"{protocol}, lanes", event, lanes, "s", vcpus),
+        row(f"{protocol}, one by one", event, alone, "s", vcpus),
+        row(f"{protocol}, one by one to lanes", event, map(_ratio, alone, lanes), "ratio", vcpus),
+    ]
+
+
 def import_rows(repeats: int, progress: Callable[[str], None]) -> list[Row]:
     """Measure imports in turn; what a bare interpreter takes is taken off."""
     times: dict[str, list[float]] = {name: [] for name in IMPORTS}
@@ -220,6 +249,9 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="one JSON object instead of a table")
     parser.add_argument("--vcpus", type=int, nargs="+", default=[64, 4096])
     parser.add_argument("--repeats", type=int, default=7)
+    parser.add_argument(
+        "--events", nargs="+", default=[], choices=["all", *EVENTS], metavar="EVENT", help="all: each of them, in turn"
+    )
     chosen = parser.parse_args()
     if chosen.repeats < 1 or any(not 2 <= number <= 4096 for number in chosen.vcpus):
         parser.error("--repeats: 1 or more; --vcpus: 2 to 4096 each")
@@ -228,10 +260,13 @@ def main() -> None:
         print(text, file=sys.stderr)
 
     here = where()
-    rows = import_rows(chosen.repeats, progress)
+    rows = [] if chosen.events else import_rows(chosen.repeats, progress)
     for protocol in PROTOCOLS:
         for vcpus in chosen.vcpus:
-            rows += boot_rows(protocol, vcpus, chosen.repeats, progress)
+            for event in chosen.events:
+                rows += event_rows(protocol, event, vcpus, chosen.repeats, progress)
+            if not chosen.events:
+                rows += boot_rows(protocol, vcpus, chosen.repeats, progress)
     if chosen.json:
         found = [one._asdict() for one in rows]
         print(json.dumps({"where": here, "repeats": chosen.repeats, "rows": found}, indent=1))
