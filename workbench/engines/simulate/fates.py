@@ -3,9 +3,9 @@
 The machine may be one that stands for many vCPUs, and the owner of the area their common index.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection
 from functools import partial
-from itertools import chain, repeat
+from itertools import repeat
 
 from workbench.checking.evidence import evidence
 from workbench.core.contracts import Feature, Protocol
@@ -38,27 +38,16 @@ def evidence_on(machine: Machine, protocol: Protocol, owner: int, feature: Featu
 
 
 def all_fates(scenario: Scenario, strayed: Collection[Area], for_each: ForEach) -> dict[Area, Fate]:
-    """Return the fate of every area, by feature and owner; ``for_each`` asks the machine.
-
-    One question is about all features that have the same owners, but for those of which an area has strayed: there
-    the owners differ.
-    """
-    strays = {name for _, name in strayed}
-    groups: dict[tuple[Sequence[int], bool], list[Feature]] = {}
+    """Return the fate of every area, by feature and owner; ``for_each`` asks the machine."""
+    found: dict[Area, Fate] = {}
     for feature in scenario.features:
-        groups.setdefault((scenario.owners(feature), feature.name in strays), []).append(feature)
-    found: dict[str, Iterable[tuple[Area, Fate]]] = {}
-    for (owners, differ), features in groups.items():
-        rows = for_each(owners, partial(_fates, scenario.protocol, features, strayed if differ else ()))
-        for feature, fates in zip(features, zip(*rows, strict=True), strict=True):
-            found[feature.name] = zip(zip(owners, repeat(feature.name), strict=False), fates, strict=True)
-    return dict(chain.from_iterable(found[feature.name] for feature in scenario.features))
+        owners, name = scenario.owners(feature), feature.name
+        strays = {owner for owner, what in strayed if what == name}
+        fates = for_each(owners, partial(_fate, scenario.protocol, feature, strays), looks=True)
+        found.update(zip(zip(owners, repeat(name), strict=False), fates, strict=True))
+    return found
 
 
-def _fates(
-    protocol: Protocol, features: list[Feature], strayed: Collection[Area], machine: Machine, owner: int
-) -> tuple[Fate, ...]:
-    def strays(feature: Feature) -> bool:
-        return bool(strayed) and (owner, feature.name) in strayed
-
-    return tuple(fate_of(evidence_on(machine, protocol, owner, one, strays=strays(one))) for one in features)
+def _fate(protocol: Protocol, feature: Feature, strays: Collection[int], machine: Machine, owner: int) -> Fate:
+    stray = bool(strays) and owner in strays  # where none has strayed, the owner may stand for many
+    return fate_of(evidence_on(machine, protocol, owner, feature, strays=stray))

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 from operator import attrgetter
 from types import MethodType
-from typing import Any
+from typing import Any, Protocol
 
 from workbench.core.event_steps import Enter, Init, Start, Stop, Wait
 from workbench.core.machine import Machine
@@ -17,13 +17,18 @@ from workbench.core.steps import Program
 #: The steps of one vCPU that come together.
 Turn = list[Any]
 
-#: Lets consecutive vCPUs of a machine do the same: ``for_each(cpus, act)`` is ``[act(machine, cpu) for cpu in cpus]``.
-ForEach = Callable[[Sequence[int], Callable[[Machine, Any], Any]], list[Any]]
+
+class ForEach(Protocol):
+    """Lets consecutive vCPUs of a machine do the same."""
+
+    def __call__(self, cpus: Sequence[int], act: Callable[[Machine, Any], Any], *, looks: bool = False) -> list[Any]:
+        """Return ``[act(machine, cpu) for cpu in cpus]``; ``looks``: it runs no program and changes nothing."""
+        ...
 
 
 def in_turn(machine: Machine) -> ForEach:
     """Return the plain loop over vCPUs of ``machine``."""
-    return lambda cpus, act: [act(machine, cpu) for cpu in cpus]
+    return lambda cpus, act, looks=False: [act(machine, cpu) for cpu in cpus]
 
 
 #: Steps that concern one vCPU and answer nothing, whatever the host.

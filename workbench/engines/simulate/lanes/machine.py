@@ -126,10 +126,11 @@ class AtOnce:
         self.keys = KeyColumns()
         self.remembered = _attributes(protocol)
 
-    def __call__(self, cpus: Sequence[int], act: Callable[[Machine, Any], Any]) -> list[Any]:
+    def __call__(self, cpus: Sequence[int], act: Callable[[Machine, Any], Any], *, looks: bool = False) -> list[Any]:
         """Return ``[act(machine, cpu) for cpu in cpus]``, for consecutive vCPUs.
 
-        ``act`` may be given a machine and an index that stand for many vCPUs. Errors are those that it raises.
+        ``act`` may be given a machine and an index that stand for many vCPUs; ``looks`` says that it runs no program
+        and changes nothing. Errors are those that it raises.
         """
         machine, answers, rest = self.machine, [], cpus
         if len(cpus) >= FEWEST_LANES:
@@ -138,7 +139,7 @@ class AtOnce:
             before = machine.counts["steps"]
             answers.append(act(machine, cpus[1]))
             steps, rest = machine.counts["steps"] - before, cpus[2:]
-            done = None if self._remembers() else self.run(rest, steps, act)
+            done = self.run(rest, steps, act) if looks or not self._remembers() else None
             if done is not None:
                 return answers + done
         return answers + [act(machine, cpu) for cpu in rest]
@@ -163,8 +164,9 @@ class AtOnce:
             lanes.check(answer)
         except (Diverged, Exception):  # noqa: BLE001
             return None
-        with _nothing_to_collect():
-            lanes.commit()
+        if steps:  # without one, nothing was written
+            with _nothing_to_collect():
+                lanes.commit()
         return [answer] * len(cpus)
 
 
