@@ -49,13 +49,13 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _render(form: str, table: pandas.DataFrame, parameters: Parameters) -> str:
-    from workbench.present import export
+    from workbench.present import records
     from workbench.present.text import report as report_text
 
     if form == "json":
-        return export.as_json(table)
+        return records.as_json(records.of_frame(table))
     if form == "csv":
-        return export.as_csv(table)
+        return records.as_csv(records.of_frame(table), list(table.columns))
     found = report_text.comparison(table, parameters)
     if form == "markdown":
         return report_text.as_markdown_text(found, parameters)

@@ -65,10 +65,10 @@ def _settings(args: argparse.Namespace) -> list[Setting]:
 
 
 def _render(form: str, found: list[Compared]) -> str:
-    from workbench.present.text import crosscheck as crosscheck_text
+    from workbench.present import records
+    from workbench.present.text.crosscheck import crosscheck_text
 
-    if form == "json":
-        return crosscheck_text.as_json(found)
-    if form == "csv":
-        return crosscheck_text.as_csv(found)
-    return crosscheck_text.crosscheck_text(found)
+    if form == "text":
+        return crosscheck_text(found)
+    flat = [record for compared in found for record in compared.records()]
+    return records.as_json(flat) if form == "json" else records.as_csv(flat)

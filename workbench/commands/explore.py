@@ -79,12 +79,12 @@ def run(args: argparse.Namespace) -> int:
 
 def _explored(args: argparse.Namespace) -> Explored:
     from workbench.checking.failures import choose as choose_failures
-    from workbench.commands._progress import Reporter, note
     from workbench.measure.exploration.explore import MAX_STATES, explore_question
+    from workbench.present.progress import Progress
     from workbench.present.text.exploration import Explored
 
     failures = choose_failures(_options.unique(args.property))
-    reporter, explorations = Reporter(), []
+    say, explorations = Progress(), []
     for question in questions(args):
         exploration = explore_question(
             question,
@@ -92,11 +92,11 @@ def _explored(args: argparse.Namespace) -> Explored:
             max_states=args.max_states or MAX_STATES,
             max_bytes=args.max_memory and args.max_memory << 20,
             symmetry=args.symmetry,
-            progress=lambda progress, name=question.event.name: reporter.search(name, progress),  # type: ignore[misc]
+            progress=say.searching(question.event.name),
         )
         explorations.append(exploration)
         for reason in exploration.merging.reasons if exploration.merging else ():
-            note(f"{question.event.name}: {reason}")
+            say.note(f"{question.event.name}: {reason}")
         if exploration.interrupted:
             break
     return Explored(subject_text(args), tuple(explorations))
@@ -104,7 +104,9 @@ def _explored(args: argparse.Namespace) -> Explored:
 
 def subject_text(args: argparse.Namespace) -> str:
     """Return the protocol as on a command line, with the mitigations of ``--mitigations``."""
-    return "+".join((args.protocol, *(_options.unique(args.mitigations) or ())))
+    from workbench.measure.label import Label
+
+    return str(Label(args.protocol, tuple(_options.unique(args.mitigations) or ())))
 
 
 def questions(args: argparse.Namespace) -> list[Question]:

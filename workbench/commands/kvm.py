@@ -73,13 +73,12 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _render(form: str, lines: list[Agreement], host: str) -> str:
-    from workbench.measure.on_kvm.kvm_agreement import as_frame
-    from workbench.present import export
+    from workbench.present import records
     from workbench.present.text import on_kvm as kvm_tables
     from workbench.present.text.table import as_markdown, as_text
 
     if form in ("json", "csv"):
-        table = as_frame(lines).assign(host=host)
-        return export.as_json(table) if form == "json" else export.as_csv(table)
+        lines_here = [{**line._asdict(), "host": host} for line in lines]
+        return records.as_json(lines_here) if form == "json" else records.as_csv(lines_here)
     found = kvm_tables.words(lines, host)
     return as_markdown(found) if form == "markdown" else as_text(found)

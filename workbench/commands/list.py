@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import csv
 import inspect
-import io
-import json
 import re
 from typing import Any
 
@@ -93,15 +90,11 @@ def _opening(kind: type) -> str:
 
 
 def _render(form: str, lists: Lists) -> str:
-    if form == "json":
-        records = [{"kind": kind, **one} for kind, found in lists.items() for one in found]
-        return json.dumps(records, indent=1) + "\n"
-    if form == "csv":
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(("kind", "name", "title"))
-        writer.writerows((kind, one["name"], one["title"]) for kind, found in lists.items() for one in found)
-        return text.getvalue()
+    from workbench.present import records
+
+    if form in ("json", "csv"):
+        flat = [{"kind": kind, **one} for kind, found in lists.items() for one in found]
+        return records.as_indented_json(flat) if form == "json" else records.as_csv(flat, ("kind", "name", "title"))
     return _as_tables(lists, markdown=form == "markdown")
 
 

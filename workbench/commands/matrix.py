@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import csv
-import io
-import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -38,7 +35,8 @@ def run(args: argparse.Namespace) -> int:
     """Explore every cell, and write the table."""
     from workbench.measure.exploration.matrix import sizes_for
     from workbench.measure.exploration.mitigations import effect, mitigated
-    from workbench.measure.variants import DEFAULT, variants
+    from workbench.measure.variants import DEFAULT, Variant, variants
+    from workbench.present import records
 
     bare = variants(args.protocols or DEFAULT)
     added = mitigated(bare, args.mitigations) if args.mitigations else []
@@ -49,37 +47,24 @@ def run(args: argparse.Namespace) -> int:
         sizes = _sizes(args) or [size for event in _events(args) for size in sizes_for(event)]
         text = matrix_text(cells, sizes)
         if added:
-            effects = [effect(one, _of(cells, one, ""), _of(cells, one, _plus(one))) for one in added]
+            effects = [effect(one, _of(cells, Variant.of(one.kind)), _of(cells, one)) for one in added]
             text += "\n" + effects_text(effects)
         _options.write(args, text)
     else:
-        _options.write(args, as_json(cells) if args.format == "json" else as_csv(cells))
+        found = (cell.record() for cell in cells)
+        _options.write(args, records.as_json(found) if args.format == "json" else records.as_csv(found))
     return 0
-
-
-def as_json(cells: Sequence[Cell]) -> str:
-    """Return a list of flat records, one line each."""
-    return "[\n" + ",\n".join(json.dumps(cell.record()) for cell in cells) + "\n]\n"
-
-
-def as_csv(cells: Sequence[Cell]) -> str:
-    """Return a header line and one line for each cell."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, cells[0].record(), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(cell.record() for cell in cells)
-    return text.getvalue()
 
 
 def _cells(args: argparse.Namespace, chosen: Sequence[Variant]) -> list[Cell]:
     from workbench.checking.failures import choose as choose_failures
-    from workbench.commands._progress import Reporter
     from workbench.measure.exploration.matrix import MAX_STATES, matrix
+    from workbench.present.progress import Progress
 
-    reporter = Reporter()
+    say = Progress()
 
     def progress(done: int, of: int, task: Task) -> None:
-        reporter.say(f"{done} of {of}: {task.variant.label} under {task.event}, {task.size}")
+        say(f"{done} of {of}: {task.variant.label} under {task.event}, {task.size}")
 
     return matrix(
         chosen,
@@ -110,10 +95,5 @@ def _sizes(args: argparse.Namespace) -> list[Size] | None:
     return [Size(args.vcpus or 1, names)]
 
 
-def _of(cells: Sequence[Cell], variant: Variant, mitigations: str) -> list[Cell]:
-    name = variant.kind.name
-    return [cell for cell in cells if cell.protocol == name and cell.mitigations == mitigations]
-
-
-def _plus(variant: Variant) -> str:
-    return "+".join(variant.mitigations)
+def _of(cells: Sequence[Cell], variant: Variant) -> list[Cell]:
+    return [cell for cell in cells if (cell.protocol, cell.mitigations) == (variant.kind.name, variant.mitigations)]

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 from collections.abc import Sequence
 
 from workbench.measure.exploration.crosscheck import Compared
@@ -55,21 +52,3 @@ def _row(compared: Compared) -> list[Cell]:
         spins,
         "yes" if compared.equal else "NO",
     ]
-
-
-def as_json(found: Sequence[Compared]) -> str:
-    """Return a list of flat records, one line for each model and property."""
-    return "[\n" + ",\n".join(json.dumps(record) for compared in found for record in compared.records()) + "\n]\n"
-
-
-def as_csv(found: Sequence[Compared]) -> str:
-    """Return a header line and one line for each model and property."""
-    records = [record for compared in found for record in compared.records()]
-    text = io.StringIO()
-    writer = csv.DictWriter(text, records[0], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(records)
-    return text.getvalue()
-
-
-__all__ = ["as_csv", "as_json", "crosscheck_text"]
