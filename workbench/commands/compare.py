@@ -15,17 +15,14 @@ if TYPE_CHECKING:
 
 def add(subparsers: Any) -> None:
     """Declare the command."""
-    parser = subparsers.add_parser(
-        "compare",
-        help="compare protocols: exits, state, memory, fates",
+    parser = _options.add_command(
+        subparsers, "compare", run, "compare protocols: exits, state, memory, fates",
         description=__doc__,
-        allow_abbrev=False,
-    )
-    _options.describe(parser, "workbench compare --vcpus 64 --protocols generic,per_feature,my/file.py:Mine")
+        example="workbench compare --vcpus 64 --protocols generic,per_feature,my/file.py:Mine",
+    )  # fmt: skip
     _options.add_subject(parser)
     _options.add_names(parser, "--metrics", "metrics (default all)")
     _options.add_output(parser)
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:

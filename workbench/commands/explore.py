@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workbench.commands import _options
@@ -17,16 +16,16 @@ if TYPE_CHECKING:
 EVENTS = ("boot", "kexec", "kexec-no-teardown", "migrate", "ignore-msrs", "descriptor-race")
 FEATURES = ("steal_time",)
 MAX_VCPUS = 8
-FORMATS = ("text", "json", "csv")
 TRACES = ("diagram", "table", "replay", "none")
 
 
 def add(subparsers: Any) -> None:
     """Declare the command."""
-    parser = subparsers.add_parser(
-        "explore", help="explore every interleaving of a protocol", description=__doc__, allow_abbrev=False
-    )
-    _options.describe(parser, "workbench explore generic --events descriptor-race --property double-fetch")
+    parser = _options.add_command(
+        subparsers, "explore", run, "explore every interleaving of a protocol",
+        description=__doc__,
+        example="workbench explore generic --events descriptor-race --property double-fetch",
+    )  # fmt: skip
     add_model(parser)
     parser.add_argument("--symmetry", action="store_true",
                         help="merge states that differ by exchanging interchangeable vCPUs, where there are any")
@@ -34,9 +33,7 @@ def add(subparsers: Any) -> None:
                         help="stop a search that stores so many MiB of states (default: half of the machine's memory)")
     parser.add_argument("--trace", choices=TRACES, default="diagram",
                         help="how text output shows a finding; replay: a Python file for the first finding")
-    parser.add_argument("--format", choices=FORMATS, default="text", help="default text")
-    parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="write to FILE, whole or not at all")
-    parser.set_defaults(run=run)
+    _options.add_output(parser, _options.EXPLORED_FORMATS)
 
 
 def add_model(parser: argparse.ArgumentParser) -> None:

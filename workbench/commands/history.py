@@ -15,16 +15,13 @@ if TYPE_CHECKING:
 
 def add(subparsers: Any) -> None:
     """Declare the command."""
-    parser = subparsers.add_parser(
-        "history",
-        help="explore real bugs, as they were and as fixed",
+    parser = _options.add_command(
+        subparsers, "history", run, "explore real bugs, as they were and as fixed",
         description=__doc__,
-        allow_abbrev=False,
-    )
-    _options.describe(parser, "workbench history --bug B4,K15")
+        example="workbench history --bug B4,K15",
+    )  # fmt: skip
     _options.add_names(parser, "--bug", "bugs (B1 to B23, K1 to K19) or cases, with their traces (default all)")
     _options.add_output(parser)
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:

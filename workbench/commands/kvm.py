@@ -22,15 +22,11 @@ MOST_VCPUS = 240
 
 def add(subparsers: Any) -> None:
     """Declare the command."""
-    parser = subparsers.add_parser(
-        "kvm",
-        help="run protocols and events on this host's KVM, beside the simulator",
+    parser = _options.add_command(
+        subparsers, "kvm", run, "run protocols and events on this host's KVM, beside the simulator",
         description=__doc__,
-        allow_abbrev=False,
-    )
-    _options.describe(
-        parser, "workbench kvm --events boot,migrate --protocols generic,generic+carry-registry"
-    )
+        example="workbench kvm --events boot,migrate --protocols generic,generic+carry-registry",
+    )  # fmt: skip
     parser.add_argument(
         "--probe", action="store_true", help="only say what this KVM is, or why there is none"
     )
@@ -45,7 +41,6 @@ def add(subparsers: Any) -> None:
     _options.add_names(parser, "--features", "features (default all)")
     _options.add_names(parser, "--events", "lifecycle events (default all)")
     _options.add_output(parser)
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:

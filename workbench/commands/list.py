@@ -17,18 +17,15 @@ _CLAUSE = re.compile(r"^\s*R\d+\b", re.MULTILINE)
 
 def add(subparsers: Any) -> None:
     """Declare the command."""
-    parser = subparsers.add_parser(
-        "list",
-        help="list protocols, features, events, metrics, cost models",
+    parser = _options.add_command(
+        subparsers, "list", run, "list protocols, features, events, metrics, cost models",
         description=__doc__,
-        allow_abbrev=False,
-    )
-    _options.describe(parser, "workbench list --format json")
+        example="workbench list --format json",
+    )  # fmt: skip
     _options.add_names(
         parser, "--protocols", "protocols to list, also path/to/file.py:Class (default: those known)"
     )
     _options.add_output(parser)
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workbench.commands import _options
-from workbench.commands.explore import FEATURES, FORMATS, add_what
+from workbench.commands.explore import FEATURES, add_what
 
 if TYPE_CHECKING:
     from workbench.measure.exploration.matrix import Cell, Size, Task
@@ -18,17 +17,16 @@ if TYPE_CHECKING:
 
 def add(subparsers: Any) -> None:
     """Declare the command."""
-    parser = subparsers.add_parser(
-        "matrix", help="protocols by events by failures", description=__doc__, allow_abbrev=False
-    )
-    _options.describe(parser, "workbench matrix --protocols generic --mitigations all")
+    parser = _options.add_command(
+        subparsers, "matrix", run, "protocols by events by failures",
+        description=__doc__,
+        example="workbench matrix --protocols generic --mitigations all",
+    )  # fmt: skip
     _options.add_names(parser, "--protocols", "protocols as in compare (default generic,per_feature)")
     add_what(parser)
     parser.add_argument("--jobs", type=_options.whole_number(1, 64), metavar="N",
                         help="processes that share the work (default: one for each CPU, at most 4)")
-    parser.add_argument("--format", choices=FORMATS, default="text", help="default text")
-    parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="write to FILE, whole or not at all")
-    parser.set_defaults(run=run)
+    _options.add_output(parser, _options.EXPLORED_FORMATS)
 
 
 def run(args: argparse.Namespace) -> int:
