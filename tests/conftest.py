@@ -4,6 +4,7 @@ The tests may run in several processes (pytest-xdist) or in this one. What is sa
 that collects the reports, so it is made from what reports carry: they alone come from where a test ran.
 """
 
+import math
 import os
 import shutil
 from pathlib import Path
@@ -63,6 +64,12 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 def _reports(reporter: pytest.TerminalReporter, marker: str, outcomes: tuple[str, ...]) -> int:
     found = (report for outcome in outcomes for report in reporter.stats.get(outcome, []))
     return sum(marker in getattr(report, "keywords", {}) for report in found)
+
+
+@pytest.fixture(autouse=True)
+def no_progress(monkeypatch):
+    """Commands say nothing of their progress, however slow the machine is: stderr has what a test is about."""
+    monkeypatch.setattr("workbench.present.progress.PATIENCE", math.inf)
 
 
 # -- comparisons with SPIN ---------------------------------------------------------------------------------

@@ -11,11 +11,11 @@ PATIENCE = 2.0  # seconds
 
 
 class Progress:
-    """Says what is being done, whenever nothing was said for longer than ``patience`` seconds."""
+    """Says what is being done, whenever nothing was said for longer than ``patience`` seconds (PATIENCE if None)."""
 
-    def __init__(self, stream: TextIO | None = None, patience: float = PATIENCE) -> None:
+    def __init__(self, stream: TextIO | None = None, patience: float | None = None) -> None:
         self.stream = sys.stderr if stream is None else stream
-        self.patience = patience
+        self.patience = PATIENCE if patience is None else patience
         self._spoke = time.monotonic()
 
     def counting(self, what: str) -> Callable[[int, int], None]:
