@@ -9,6 +9,7 @@ from workbench.core.driver import host_side
 from workbench.core.host_state import VM, registry
 from workbench.core.memory import GPA_LIMIT
 from workbench.core.outcome import ACCEPTED, FAULT, HANDLED, REFUSED, UNKNOWN
+from workbench.core.relay import driven, relayed
 from workbench.core.steps import KERNEL, USER, Load, Quiesce, Set, Store, ToUser, Wrmsr
 from workbench.core.vcpu import Host, Vcpu
 from workbench.engines.simulate.by_hand import RAM_END, SCRATCH
@@ -58,17 +59,11 @@ def host_steps(bench, program):
     """Run a guest program, return the (side, step) that its handlers performed."""
     seen = []
 
-    def listening():
-        answer = None
-        while True:
-            try:
-                step = program.send(answer)
-            except StopIteration as stop:
-                return stop.value
-            seen.append(step)
-            answer = yield step
+    def listening(step):
+        seen.append(step)
+        return (yield step)
 
-    bench.machine.run(0, listening())
+    bench.machine.run(0, relayed(program, listening))
     return [step for step in seen if step[0] in (KERNEL, USER)]
 
 
@@ -79,13 +74,14 @@ def serve(bench, value=SCRATCH):
 
 def guest_steps(bench, name, gpa=0x3000):
     """Return what the guest's registration yields when everything answers 0 or HANDLED."""
-    program = bench.protocol.register(bench.machine.cpus[0], FEATURES[name], gpa)
-    steps = [next(program)]
-    try:
-        while True:
-            steps.append(program.send(HANDLED if isinstance(steps[-1], Wrmsr) else 0))
-    except StopIteration:
-        return steps
+    steps = []
+
+    def answered(step):
+        steps.append(step)
+        return HANDLED if isinstance(step, Wrmsr) else 0
+
+    driven(bench.protocol.register(bench.machine.cpus[0], FEATURES[name], gpa), answered)
+    return steps
 
 
 # -- R1 to R5: the five steps of the review --------------------------------------------------------------
@@ -252,20 +248,16 @@ def test_generic_R10_what_was_checked_need_not_be_what_is_served(mitigations, se
     bench = bench_of(Generic, mitigations=mitigations)
     bench.memory.store(SCRATCH, KVM_MEMORY_AREA(base=0x3000, size=64, type=TYPES["steal_time"]).pack())
     handler = bench.protocol.on_wrmsr(bench.machine.cpus[0], MSR, SCRATCH)
+    raced = []
 
-    def raced():
-        answer, first = None, True
-        while True:
-            try:
-                step = handler.send(answer)
-            except StopIteration as stop:
-                return stop.value
-            answer = yield KERNEL, step
-            if first and isinstance(step, Load):
-                first = False
-                bench.memory.store(SCRATCH, HOLE.to_bytes(8, "little"))
+    def racing(step):
+        answer = yield KERNEL, step
+        if not raced and isinstance(step, Load):
+            raced.append(step)
+            bench.memory.store(SCRATCH, HOLE.to_bytes(8, "little"))
+        return answer
 
-    assert bench.machine.run(0, raced()) is HANDLED
+    assert bench.machine.run(0, relayed(handler, racing)) is HANDLED
     assert bench.serves("steal_time") == served
     assert bench.number(SCRATCH + RESULT, 1) == OK
 

@@ -5,6 +5,7 @@ import pytest
 from workbench.core.host_state import VM, area, pending, register
 from workbench.core.kvm_registers import KVM_REGISTERS, QEMU_ORDER
 from workbench.core.outcome import ACCEPTED, FAULT, HANDLED
+from workbench.core.relay import driven
 from workbench.core.steps import Backed, Set, Wrmsr
 from workbench.core.vcpu import KVM_SUPPORTED, Host
 from workbench.engines.simulate.by_hand import RAM_END, Bench
@@ -33,13 +34,13 @@ def register_all(bench, cpu=0):
 
 def yields_of(program):
     """Return the steps of a guest program whose register accesses all succeed."""
-    steps, answer = [], None
-    try:
-        while True:
-            steps.append(program.send(answer))
-            answer = HANDLED
-    except StopIteration as stop:
-        return steps, stop.value
+    steps = []
+
+    def answered(step):
+        steps.append(step)
+        return HANDLED
+
+    return steps, driven(program, answered)
 
 
 # -- R1, R2: registers -----------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ table.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from textwrap import wrap
@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 
 from workbench.clayout.value import Value
 from workbench.core.contracts import Protocol
+from workbench.core.relay import relayed
 from workbench.core.step_text import step_text, value_text
 from workbench.core.steps import AllVcpus, Backed, Get, Load, Program, Share, Side, Store
 from workbench.engines.simulate.by_hand import Bench
@@ -106,7 +107,13 @@ class Trial(Bench):
         """Run one operation, and write down what it did."""
         before, watched = Counter(self.counts), self._watched()
         steps: list[Taken] = []
-        result = self.machine.run(cpu, _noted(stream, steps, self._watched))
+
+        def noted(sided: tuple[Side, Any]) -> Program:
+            answer = yield sided
+            steps.append(Taken(*sided, answer, self._watched()))
+            return answer
+
+        result = self.machine.run(cpu, relayed(stream, noted))
         exits = Counter(self.counts)
         exits.subtract(before)
         lines = tuple(self._text(cpu, taken.step) for taken in steps)
@@ -123,15 +130,3 @@ class Trial(Bench):
     def _watched(self) -> bytes:
         gpa, size = self.watch
         return self.memory.peek(gpa, size) or b""
-
-
-def _noted(stream: Program, steps: list[Taken], look: Callable[[], bytes]) -> Program:
-    """Pass a stream of (side, step) on, writing each step down once its answer is known."""
-    answer: Any = None
-    while True:
-        try:
-            side, step = stream.send(answer)
-        except StopIteration as stop:
-            return stop.value
-        answer = yield side, step
-        steps.append(Taken(side, step, answer, look()))

@@ -44,7 +44,6 @@ class BadBase(ThenHostile, HostileBadBase):
     title = "registered again outside RAM"
 
 
-
 class Unaligned(ThenHostile, HostileUnaligned):
     """Two bytes off."""
 
