@@ -6,9 +6,10 @@ from tests.additions.pv_sched import PvSched
 from workbench.core.host_state import pending
 from workbench.core.outcome import ACCEPTED, FAULT, HANDLED, UNKNOWN
 from workbench.core.vcpu import KVM_SUPPORTED
+from workbench.engines.simulate.by_hand import RAM_END
 from workbench.protocols.per_feature import PerFeature
 
-from .bench import RAM_END, Bench
+from .bench import bench_of
 
 FEATURE = PvSched()
 (REGISTER,) = FEATURE.registers
@@ -82,7 +83,7 @@ def test_per_feature_R21_what_is_due_at_once_is_written_at_once(when):
 
 def test_per_feature_R21_without_its_cpuid_bit_it_is_unknown():
     for offered, outcome in ((KVM_SUPPORTED, FAULT), (KVM_SUPPORTED | {18}, HANDLED)):
-        bench = bench_with(cpuid=offered, enforce=True)
+        bench = bench_with(cpuid=offered, enforce_cpuid=True)
         assert bench.wrmsr(SCHED, 0x3001) is outcome
         assert bench.get_msr(SCHED) == (0x3001 if outcome is HANDLED else 0)
     cpu = bench.machine.cpus[0].but(cpuid=KVM_SUPPORTED)
@@ -91,7 +92,7 @@ def test_per_feature_R21_without_its_cpuid_bit_it_is_unknown():
 
 def test_per_feature_R21_a_bit_of_its_value_may_need_a_cpuid_bit():
     gated = type(REGISTER)("GATED", SCHED, address=~0x3F & (1 << 64) - 1, enable=1, gates=((2, 19),), touches=16)
-    bench = bench_with(changed(registers=(gated,)), enforce=True)
+    bench = bench_with(changed(registers=(gated,)), enforce_cpuid=True)
     assert [bench.wrmsr(SCHED, value) for value in (0x3001, 0x3003)] == [HANDLED, FAULT]
 
 
