@@ -5,6 +5,8 @@ PYTHON      ?= python3
 LAB_ARGS    ?=
 REPORT      ?= report
 TEST_EXTRAS ?= test,dev
+# Not pytest's own -n auto: where psutil is installed that counts cores which this process may not use.
+TEST_JOBS   ?= $(shell nproc)
 
 VENV   := .venv
 PY     := $(VENV)/bin/python
@@ -14,6 +16,8 @@ comma  := ,
 STAMP  := $(VENV)/.installed-$(SUM)
 TESTED := $(STAMP)-$(subst $(comma),-,$(TEST_EXTRAS))
 BENCH  := $(STAMP)-bench-fast
+# Each process begins with a run of neighbours, which share what they compute, and takes over from those that lag.
+PYTEST  = $(PY) -m pytest -n $(TEST_JOBS) --dist worksteal
 # JupyterLab refuses root unless told; in a container root is often all there is. It listens on localhost only.
 ROOT   := $(if $(filter 0,$(shell id -u)),--allow-root)
 
@@ -30,16 +34,16 @@ report: $(STAMP) ## set up, write the report into report/ and show the compariso
 lab: $(STAMP) ## open JupyterLab at notebooks/00-start.ipynb (LAB_ARGS="--no-browser --port 8899")
 	@exec $(PY) -m jupyterlab --LabApp.default_url=/lab/tree/notebooks/00-start.ipynb $(ROOT) $(LAB_ARGS)
 
-test: $(TESTED) ## ruff, mypy and all quick tests; pytest's closing line comes last
+test: $(TESTED) ## ruff, mypy and all quick tests, one process for each core (TEST_JOBS=N: N of them)
 	@lint=0; $(MAKE) --no-print-directory check || lint=$$?; \
-	$(PY) -m pytest || exit $$?; \
+	$(PYTEST) || exit $$?; \
 	test $$lint = 0 || { echo "make test: the tests passed; ruff or mypy did not (see above the tests)" >&2; exit 1; }
 
 check: $(TESTED) ## ruff and mypy alone
 	@lint=0; $(PY) -m ruff check . || lint=1; $(PY) -m mypy || lint=1; exit $$lint
 
 crosscheck: $(TESTED) ## compare the explorer with the SPIN checker (needs spin and gcc)
-	@$(PY) -m pytest -m spin tests
+	@$(PYTEST) -m spin tests
 
 bench: $(BENCH) ## run every benchmark in benchmarks/
 	@set -e; for file in benchmarks/[!_]*.py; do \

@@ -103,6 +103,21 @@ def test_nothing_is_left_for_later():
     assert not found, "\n".join(found)
 
 
+#: What is done in one place only, and where.
+ONE_PLACE = {
+    r"^import csv|\bto_csv\(": "workbench/present/records.py",
+    r"\br?split\(\"\+\"|\breplace\(\"\+\"": "workbench/measure/label.py",
+    r"= sys\.stderr|sys\.stderr\.write": "workbench/present/progress.py",
+}
+
+
+@pytest.mark.parametrize(("pattern", "place"), ONE_PLACE.items(), ids=[Path(p).stem for p in ONE_PLACE.values()])
+def test_records_labels_and_progress_are_written_in_one_place(pattern, place):
+    found = matches(re.compile(pattern), SOURCES)
+    assert found, f"{place} no longer does it: the rule looks for something that is nowhere"
+    assert [line for line in found if not line.startswith(place)] == []
+
+
 def test_no_file_names_one_persons_machine():
     paths = [path for path in tracked() if path.name not in ELSEWHERE]
     assert len(paths) > 20

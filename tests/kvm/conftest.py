@@ -1,5 +1,6 @@
 """Tests skip where the probe says no, with its line; each leaves as many threads and descriptors behind as it found."""
 
+import os
 import threading
 from functools import cache
 from pathlib import Path
@@ -28,6 +29,18 @@ def why_not() -> str:
 def pytest_runtest_setup(item):
     if item.get_closest_marker("kvm") and why_not():
         pytest.skip(why_not())
+
+
+@pytest.fixture
+def on_one_cpu():
+    """Threads that the test starts stay on one CPU: KVM writes the clock of a vCPU anew when it comes to another.
+
+    On a busy machine that happens at any moment, and is nothing that a simulator could know.
+    """
+    allowed = sorted(os.sched_getaffinity(0))
+    os.sched_setaffinity(0, {allowed[os.getpid() % len(allowed)]})
+    yield
+    os.sched_setaffinity(0, allowed)
 
 
 @pytest.fixture(autouse=True)

@@ -4,6 +4,7 @@ from typing import ClassVar
 
 from workbench.core.host_state import register
 from workbench.core.kvm_registers import QEMU_ORDER
+from workbench.core.relay import relayed
 from workbench.core.steps import Get, Set, Store
 from workbench.features import choose
 from workbench.features.kvmclock import Kvmclock
@@ -95,14 +96,10 @@ class ClockLeavesPadding(Kvmclock):
     """The update keeps what the guest had in the padding."""
 
     def update(self, cpu, gpa, now):
-        updating = super().update(cpu, gpa, now)
-        answer = None
-        while True:
-            try:
-                step = updating.send(answer)
-            except StopIteration as stop:
-                return stop.value
-            answer = True if type(step) is Store and step.gpa == gpa + 4 else (yield step)
+        def kept(step):
+            return True if type(step) is Store and step.gpa == gpa + 4 else (yield step)
+
+        return (yield from relayed(super().update(cpu, gpa, now), kept))
 
 
 class ClockComesOnlyOnce(ForKvm):

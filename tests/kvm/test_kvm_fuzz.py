@@ -42,7 +42,7 @@ def bench(protocol_of):
 
 
 def test_half_a_minute_without_an_unexplained_divergence(command, tmp_path):
-    running = command(YES, "--seconds", "30", "--seed", "2011", "--state", "state.jsonl")
+    running = command(YES, "--seconds", "30", "--jobs", "1", "--seed", "2011", "--state", "state.jsonl")
     out, err = running.communicate(timeout=180)
     assert running.returncode == 0, out + err
     assert out.startswith("kvm: Linux ")

@@ -16,7 +16,7 @@ from workbench.features import choose
 from workbench.lifecycle import EVENTS
 from workbench.measure.variants import variant
 
-pytestmark = pytest.mark.kvm
+pytestmark = [pytest.mark.kvm, pytest.mark.usefixtures("on_one_cpu")]
 
 ALL = choose()
 #: Events after which every vCPU has entered the guest on the host it is on.

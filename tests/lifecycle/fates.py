@@ -3,8 +3,6 @@
 ``python -m tests.lifecycle.fates`` writes tests/golden/fates.csv again; look at the difference before you commit it.
 """
 
-import csv
-import io
 from collections import Counter
 from pathlib import Path
 
@@ -12,6 +10,7 @@ from workbench.core.scenario import Scenario
 from workbench.engines.simulate import simulate
 from workbench.features import choose
 from workbench.lifecycle import EVENTS
+from workbench.present import records
 from workbench.protocols import PROTOCOLS
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "fates.csv"
@@ -35,11 +34,7 @@ def rows() -> list[Row]:
 
 def as_csv(table: list[Row]) -> str:
     """Return the table as CSV text with a header line."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    writer.writerows(table)
-    return text.getvalue()
+    return records.as_csv([dict(zip(COLUMNS, row, strict=True)) for row in table])
 
 
 if __name__ == "__main__":

@@ -5,8 +5,6 @@
 writes tests/golden/matrix.csv and tests/golden/traces/*.txt anew; read the difference before you commit it.
 """
 
-import csv
-import io
 import os
 from pathlib import Path
 
@@ -17,6 +15,7 @@ from workbench.lifecycle import EVENTS
 from workbench.measure.exploration.explore import Question, explore_question
 from workbench.measure.exploration.matrix import matrix
 from workbench.measure.variants import variant, variants
+from workbench.present.records import as_csv
 from workbench.present.text.trace import diagram, where
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden"
@@ -52,14 +51,6 @@ def cells(events=tuple(EVENTS), jobs=1):
     return [cell.record() for cell in found]
 
 
-def as_csv(records):
-    text = io.StringIO()
-    writer = csv.DictWriter(text, records[0], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(records)
-    return text.getvalue()
-
-
 def question(protocol, event, features, vcpus):
     return Question(variant(protocol), EVENTS[event], choose_features(features.split(",")), vcpus, Bounds())
 
@@ -84,8 +75,7 @@ def trace_text(case):
 
 
 def main():
-    records = cells(jobs=min(os.cpu_count() or 1, 4))
-    MATRIX.write_text(as_csv(records))
+    MATRIX.write_text(as_csv(cells(jobs=min(os.cpu_count() or 1, 4))))
     print(f"wrote {MATRIX}")
     TRACES.mkdir(exist_ok=True)
     for case in MUST_HAVE:

@@ -4,7 +4,7 @@ import csv
 
 import pytest
 
-from tests.measure.golden_matrix import MATRIX, MUST_HAVE, QUICK, as_csv, cells, question, trace_file, trace_text
+from tests.measure.golden_matrix import MATRIX, MUST_HAVE, QUICK, cells, question, trace_file, trace_text
 from workbench.checking.failures import FAILURES, choose
 from workbench.clayout.layout import U8
 from workbench.core.event_steps import Begin
@@ -20,6 +20,7 @@ from workbench.measure.exploration.explore import Question, confirm, explore_que
 from workbench.measure.exploration.matrix import Cell, Size, matrix, merged
 from workbench.measure.exploration.mitigations import changes, mitigated, price
 from workbench.measure.variants import variant, variants
+from workbench.present.records import as_csv
 
 # What a boot that changes nothing must not say; the two of S are about what must happen.
 SAFE = [code for code, failure in FAILURES.items() if failure.kind == "always"]
@@ -185,7 +186,7 @@ def test_a_limit_is_never_a_wrong_holds():
 
 
 def cell(verdict, steps=None, states=1, code="F01", features="a"):
-    return Cell("p", "e", code, verdict, states, steps, "n", 1, features, "", True)
+    return Cell("p", "e", code, verdict, states, steps, "n", 1, features, (), True)
 
 
 def test_cells_of_several_sizes_become_one():

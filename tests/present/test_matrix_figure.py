@@ -54,7 +54,7 @@ def test_what_fails_says_in_how_many_steps_and_nothing_else_does(cells):
 
 def test_several_mitigations_are_counted_so_that_the_title_fits(cells):
     generic = [cell for cell in cells if cell.protocol == "generic"]
-    several = [cell._replace(mitigations="copy-once+revoke-all") for cell in generic]
+    several = [cell._replace(mitigations=("copy-once", "revoke-all")) for cell in generic]
     (axes,) = failures(several).axes
     assert axes.get_title(loc="left") == "generic + 2 mitigations"
 

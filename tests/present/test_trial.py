@@ -7,11 +7,12 @@ from workbench.clayout.layout import Abi
 from workbench.core.outcome import ACCEPTED, FAULT, HANDLED
 from workbench.core.steps import GUEST, KERNEL, USER
 from workbench.core.vcpu import Host
+from workbench.engines.simulate.by_hand import RAM_END, SCRATCH
 from workbench.errors import WorkbenchError
 from workbench.measure import Variant
 from workbench.present.text.register_writes import REGISTERS, writes
 from workbench.present.text.table import as_text
-from workbench.present.trial import RAM_END, SCRATCH, Trial
+from workbench.present.trial import Trial
 
 
 def test_an_account_names_who_did_what():

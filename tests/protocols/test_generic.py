@@ -9,8 +9,10 @@ from workbench.core.driver import host_side
 from workbench.core.host_state import VM, registry
 from workbench.core.memory import GPA_LIMIT
 from workbench.core.outcome import ACCEPTED, FAULT, HANDLED, REFUSED, UNKNOWN
+from workbench.core.relay import driven, relayed
 from workbench.core.steps import KERNEL, USER, Load, Quiesce, Set, Store, ToUser, Wrmsr
 from workbench.core.vcpu import Host, Vcpu
+from workbench.engines.simulate.by_hand import RAM_END, SCRATCH
 from workbench.features import FEATURES
 from workbench.protocols import Generic
 from workbench.protocols.generic import (
@@ -28,7 +30,7 @@ from workbench.protocols.generic import (
     type_number,
 )
 
-from .bench import SCRATCH, SLOT_END, Bench
+from .bench import bench_of
 
 MSR = 0x4B56_4D03
 HOLE = 0x30_0000
@@ -39,7 +41,7 @@ UNKNOWN_TYPE = 0x1234
 
 @pytest.fixture
 def bench():
-    return Bench(Generic)
+    return bench_of(Generic)
 
 
 def owner_of(name):
@@ -57,17 +59,11 @@ def host_steps(bench, program):
     """Run a guest program, return the (side, step) that its handlers performed."""
     seen = []
 
-    def listening():
-        answer = None
-        while True:
-            try:
-                step = program.send(answer)
-            except StopIteration as stop:
-                return stop.value
-            seen.append(step)
-            answer = yield step
+    def listening(step):
+        seen.append(step)
+        return (yield step)
 
-    bench.machine.run(0, listening())
+    bench.machine.run(0, relayed(program, listening))
     return [step for step in seen if step[0] in (KERNEL, USER)]
 
 
@@ -78,13 +74,14 @@ def serve(bench, value=SCRATCH):
 
 def guest_steps(bench, name, gpa=0x3000):
     """Return what the guest's registration yields when everything answers 0 or HANDLED."""
-    program = bench.protocol.register(bench.machine.cpus[0], FEATURES[name], gpa)
-    steps = [next(program)]
-    try:
-        while True:
-            steps.append(program.send(HANDLED if isinstance(steps[-1], Wrmsr) else 0))
-    except StopIteration:
-        return steps
+    steps = []
+
+    def answered(step):
+        steps.append(step)
+        return HANDLED if isinstance(step, Wrmsr) else 0
+
+    driven(bench.protocol.register(bench.machine.cpus[0], FEATURES[name], gpa), answered)
+    return steps
 
 
 # -- R1 to R5: the five steps of the review --------------------------------------------------------------
@@ -92,7 +89,7 @@ def guest_steps(bench, name, gpa=0x3000):
 
 def test_generic_R1_the_register_and_its_value():
     assert Generic.msrs == {MSR_KVM_REGISTER_MEM_AREA} == {0x4B56_4D03}
-    bench = Bench(Generic)
+    bench = bench_of(Generic)
     bench.register("steal_time", 0x3000)
     (exit_step,) = [s for s in guest_steps(bench, "steal_time") if isinstance(s, Wrmsr)]
     assert exit_step == Wrmsr(MSR, SCRATCH), "the value is the descriptor's gpa"
@@ -123,7 +120,7 @@ def test_generic_R2_the_guest_fills_base_size_and_type_and_not_result(bench, nam
 
 
 def test_generic_R2_so_a_result_left_from_before_stays_until_the_host_writes_it():
-    swallowing = Bench(Generic, host=Host(knows_protocol=False, ignore_msrs=True))
+    swallowing = bench_of(Generic, host=Host(knows_protocol=False, ignore_msrs=True))
     swallowing.memory.store(SCRATCH + RESULT, b"\x77")
     assert swallowing.register("kvmclock", 0x3000) is REFUSED
     assert swallowing.number(SCRATCH + RESULT, 1) == 0x77
@@ -145,7 +142,7 @@ def test_generic_R4_the_memory_is_registered_before_result_is_written(bench, nam
     sets = [index for index, step in enumerate(steps) if type(step).__name__ == "Set"]
     assert sets
     assert max(sets) < len(steps) - 1
-    assert bench.area(name, owner_of(name)) == 0x3000
+    assert bench.serves(name, owner_of(name)) == 0x3000
 
 
 @pytest.mark.parametrize(
@@ -230,7 +227,7 @@ def test_generic_R9_result_is_zero_or_an_errno(bench, base, size, result):
 
 def test_generic_R9_zero_is_also_what_nobody_wrote():
     """An untouched result reads as success: a write that nobody serves looks like a registration."""
-    bench = Bench(Generic, host=Host(knows_protocol=False, ignore_msrs=True))
+    bench = bench_of(Generic, host=Host(knows_protocol=False, ignore_msrs=True))
     assert bench.register("steal_time", 0x3000) is ACCEPTED
     assert bench.machine.entries == {}
 
@@ -239,7 +236,7 @@ def test_generic_R9_zero_is_also_what_nobody_wrote():
 @pytest.mark.parametrize(("mitigations", "reads"), [((), 2), (("copy-once",), 1)])
 def test_generic_R10_the_descriptor_is_read_twice_or_with_copy_once_once(name, mitigations, reads):
     """Mitigation copy-once: the host copies the descriptor once and serves from the copy."""
-    bench = Bench(Generic, mitigations=mitigations)
+    bench = bench_of(Generic, mitigations=mitigations)
     bench.memory.store(SCRATCH, KVM_MEMORY_AREA(base=0x3000, size=32, type=TYPES[name]).pack())
     loads = [step for _, step in serve(bench) if isinstance(step, Load) and step.gpa == SCRATCH]
     assert len(loads) == reads
@@ -248,35 +245,31 @@ def test_generic_R10_the_descriptor_is_read_twice_or_with_copy_once_once(name, m
 @pytest.mark.parametrize(("mitigations", "served"), [((), HOLE), (("copy-once",), 0x3000)])
 def test_generic_R10_what_was_checked_need_not_be_what_is_served(mitigations, served):
     """Another vCPU changes base between the two reads: the check of R12 is void, unless the host copied."""
-    bench = Bench(Generic, mitigations=mitigations)
+    bench = bench_of(Generic, mitigations=mitigations)
     bench.memory.store(SCRATCH, KVM_MEMORY_AREA(base=0x3000, size=64, type=TYPES["steal_time"]).pack())
     handler = bench.protocol.on_wrmsr(bench.machine.cpus[0], MSR, SCRATCH)
+    raced = []
 
-    def raced():
-        answer, first = None, True
-        while True:
-            try:
-                step = handler.send(answer)
-            except StopIteration as stop:
-                return stop.value
-            answer = yield KERNEL, step
-            if first and isinstance(step, Load):
-                first = False
-                bench.memory.store(SCRATCH, HOLE.to_bytes(8, "little"))
+    def racing(step):
+        answer = yield KERNEL, step
+        if not raced and isinstance(step, Load):
+            raced.append(step)
+            bench.memory.store(SCRATCH, HOLE.to_bytes(8, "little"))
+        return answer
 
-    assert bench.machine.run(0, raced()) is HANDLED
-    assert bench.area("steal_time") == served
+    assert bench.machine.run(0, relayed(handler, racing)) is HANDLED
+    assert bench.serves("steal_time") == served
     assert bench.number(SCRATCH + RESULT, 1) == OK
 
 
-@pytest.mark.parametrize("at", [HOLE, SLOT_END - 16, 1 << 52, (1 << 64) - 24, (1 << 64) - 1])
+@pytest.mark.parametrize("at", [HOLE, RAM_END - 16, 1 << 52, (1 << 64) - 24, (1 << 64) - 1])
 def test_generic_R11_a_descriptor_that_cannot_be_read_is_a_fault(bench, at):
     assert bench.wrmsr(MSR, at) is FAULT
     assert bench.machine.entries == {}
 
 
 def test_generic_R11_a_private_descriptor_cannot_be_read():
-    bench = Bench(Generic, encrypted=True)
+    bench = bench_of(Generic, encrypted=True)
     bench.memory.share(0x3000, 64, shared=True)
     assert bench.register("steal_time", 0x3000) is REFUSED
     bench.memory.share(SCRATCH, 24, shared=True)
@@ -295,10 +288,10 @@ def test_generic_R11_a_descriptor_may_have_any_alignment(bench):
         ((1 << 64) - 63, 64, EFAULT),  # wraps
         ((1 << 64) - 1, 0xFFFF_FFFF, EFAULT),
         (HOLE, 64, EFAULT),
-        (SLOT_END - 63, 64, EFAULT),
-        (SLOT_END - 64, 64, OK),
-        (0, SLOT_END, OK),
-        (0, SLOT_END + 1, EFAULT),
+        (RAM_END - 63, 64, EFAULT),
+        (RAM_END - 64, 64, OK),
+        (0, RAM_END, OK),
+        (0, RAM_END + 1, EFAULT),
         (0, 0xFFFF_FFFF, EFAULT),
         (0x3000, 63, EINVAL),
         (0x3000, 1, EINVAL),
@@ -310,7 +303,7 @@ def test_generic_R11_a_descriptor_may_have_any_alignment(bench):
 )
 def test_generic_R12_base_and_size(bench, base, size, result):
     assert call(bench, base, size, TYPES["steal_time"]) == (HANDLED, result)
-    assert bench.area("steal_time") == (base if result == OK else None)
+    assert bench.serves("steal_time") == (base if result == OK else None)
     assert (registry(0, TYPES["steal_time"]) in bench.machine.entries) is (result == OK)
 
 
@@ -333,22 +326,22 @@ def test_generic_R12_read_only_memory_cannot_be_an_area(bench):
 def test_generic_R12_a_refused_call_leaves_what_was_registered(bench):
     bench.register("steal_time", 0x3000)
     assert bench.register("steal_time", HOLE) is REFUSED
-    assert bench.area("steal_time") == 0x3000
+    assert bench.serves("steal_time") == 0x3000
 
 
 def test_generic_R12_overlap_is_not_checked(bench):
     assert bench.register("steal_time", 0x3000) is ACCEPTED
     assert bench.register("kvmclock", 0x3020) is ACCEPTED
     bench.enter()
-    assert (bench.area("steal_time"), bench.area("kvmclock")) == (0x3000, 0x3020)
+    assert (bench.serves("steal_time"), bench.serves("kvmclock")) == (0x3000, 0x3020)
 
 
 def test_generic_R13_one_area_for_each_type_of_a_vcpu():
-    bench = Bench(Generic, vcpus=2)
+    bench = bench_of(Generic, vcpus=2)
     bench.register("steal_time", 0x3000, cpu=0)
     bench.register("steal_time", 0x4000, cpu=1)
     bench.register("steal_time", 0x5000, cpu=0)
-    assert (bench.area("steal_time", 0), bench.area("steal_time", 1)) == (0x5000, 0x4000)
+    assert (bench.serves("steal_time", 0), bench.serves("steal_time", 1)) == (0x5000, 0x4000)
     bench.enter(0)
     assert bench.number(0x3008) == 0, "the replaced area is left alone"
     assert bench.number(0x5008) == 2
@@ -356,10 +349,10 @@ def test_generic_R13_one_area_for_each_type_of_a_vcpu():
 
 @pytest.mark.parametrize("name", ["wall_clock", "watchdog", "migration_control"])
 def test_generic_R13_a_type_of_the_vm_is_one_for_all_vcpus(name):
-    bench = Bench(Generic, vcpus=2)
+    bench = bench_of(Generic, vcpus=2)
     bench.register(name, 0x3000, cpu=0)
     bench.register(name, 0x4000, cpu=1)
-    assert bench.area(name, VM) == 0x4000
+    assert bench.serves(name, VM) == 0x4000
     assert {key.cpu for key in bench.machine.host_entries("registry")} == {VM}
 
 
@@ -380,34 +373,34 @@ def test_generic_R14_size_zero_revokes_that_type_alone(bench):
     bench.register("steal_time", 0x3000)
     bench.register("kvmclock", 0x4000)
     bench.unregister("steal_time", 0x3000)
-    assert (bench.area("steal_time"), bench.area("kvmclock")) == (None, 0x4000)
+    assert (bench.serves("steal_time"), bench.serves("kvmclock")) == (None, 0x4000)
     assert bench.machine.entries[registry(0, "types")] == (TYPES["kvmclock"],)
 
 
 def test_generic_R14_the_base_of_a_revocation_does_not_matter(bench):
     bench.register("steal_time", 0x3000)
     assert call(bench, HOLE, 0, TYPES["steal_time"]) == (HANDLED, OK)
-    assert bench.area("steal_time") is None
+    assert bench.serves("steal_time") is None
 
 
 @pytest.mark.parametrize(("mitigations", "left"), [((), 0x3000), (("init-revokes",), None)])
 def test_generic_R14_init_revokes_nothing_but_with_init_revokes(mitigations, left):
     """Mitigation init-revokes: INIT revokes the vCPU's areas."""
-    bench = Bench(Generic, mitigations=mitigations, vcpus=2)
+    bench = bench_of(Generic, mitigations=mitigations, vcpus=2)
     for cpu in (0, 1):
         bench.register("steal_time", 0x3000 + 0x1000 * cpu, cpu)
     bench.register("wall_clock", 0x5000)
     bench.init(1)
-    assert bench.area("steal_time", 1) == (0x4000 if left else None)
-    assert bench.area("steal_time", 0) == 0x3000, "another vCPU's"
-    assert bench.area("wall_clock", VM) == 0x5000, "the VM's"
+    assert bench.serves("steal_time", 1) == (0x4000 if left else None)
+    assert bench.serves("steal_time", 0) == 0x3000, "another vCPU's"
+    assert bench.serves("wall_clock", VM) == 0x5000, "the VM's"
     bench.init(0)
-    assert bench.area("steal_time", 0) == left
+    assert bench.serves("steal_time", 0) == left
 
 
 def test_generic_R14_mitigation_revoke_all():
     """Mitigation revoke-all: writing 0 to the register revokes everything, and a new kernel does so first."""
-    bench = Bench(Generic, mitigations=("revoke-all",), vcpus=2)
+    bench = bench_of(Generic, mitigations=("revoke-all",), vcpus=2)
     for name in TYPES:
         bench.register(name, 0x3000 + 0x100 * TYPES[name])
     call(bench, 0x5000, 8, UNKNOWN_TYPE)
@@ -424,7 +417,7 @@ def test_generic_R14_without_the_mitigation_zero_is_an_address_like_any_other(be
     bench.guest(bench.protocol.revoke_all(bench.machine.cpus[0]))
     assert bench.counts["wrmsr_exits"] == 1, "the guest does not even try"
     assert bench.wrmsr(MSR, 0) is HANDLED
-    assert bench.area("steal_time") == 0x3000
+    assert bench.serves("steal_time") == 0x3000
 
 
 # -- R15: migration --------------------------------------------------------------------------------------
@@ -448,7 +441,7 @@ def test_generic_R15_a_migration_loses_it_and_the_areas_freeze(bench):
 
 def test_generic_R15_mitigation_carry_registry():
     """Mitigation carry-registry: a new ioctl reads and writes the registry, and a migration carries it."""
-    bench = Bench(Generic, mitigations=("carry-registry",), vcpus=2)
+    bench = bench_of(Generic, mitigations=("carry-registry",), vcpus=2)
     for cpu in (0, 1):
         bench.register("steal_time", 0x3000 + 0x1000 * cpu, cpu)
     bench.register("watchdog", 0x5000)
@@ -465,21 +458,21 @@ def test_generic_R15_mitigation_carry_registry():
 @pytest.mark.parametrize(("mitigations", "writes"), [((), True), (("quiet-restore",), False)])
 def test_generic_R15_mitigation_quiet_restore(mitigations, writes):
     """Mitigation quiet-restore: the areas come back, and no payload is written before the next entry."""
-    bench = Bench(Generic, mitigations=("carry-registry", *mitigations))
+    bench = bench_of(Generic, mitigations=("carry-registry", *mitigations))
     for name, gpa in (("kvmclock", 0x3000), ("wall_clock", 0x4000)):
         bench.register(name, gpa)
     before = bench.counts["host_stores"]
     bench.migrate()
-    assert (bench.area("kvmclock"), bench.area("wall_clock", VM)) == (0x3000, 0x4000)
+    assert (bench.serves("kvmclock"), bench.serves("wall_clock", VM)) == (0x3000, 0x4000)
     assert (bench.counts["host_stores"] > before) is writes
 
 
 def test_generic_R15_after_a_quiet_restore_the_next_entry_writes_the_clock_once():
-    bench = Bench(Generic, mitigations=("carry-registry", "quiet-restore"))
+    bench = bench_of(Generic, mitigations=("carry-registry", "quiet-restore"))
     bench.register("kvmclock", 0x3000)
     bench.memory.store(0x3000, bytes(32))
     bench.migrate()
-    assert not any(bench.load(0x3000, 32))
+    assert not any(bench.memory.load(0x3000, 32))
     bench.enter()
     assert bench.number(0x3000) == 2, "the version of a structure written once"
     bench.enter()
@@ -489,24 +482,24 @@ def test_generic_R15_after_a_quiet_restore_the_next_entry_writes_the_clock_once(
 @pytest.mark.parametrize(("mitigations", "served"), [((), HOLE), (("validate-restore",), None)])
 def test_generic_R15_a_carried_area_without_memory_on_the_destination(mitigations, served):
     """It is trusted, until memory comes and is written; mitigation validate-restore leaves it out."""
-    bench = Bench(Generic, mitigations=("carry-registry", *mitigations))
+    bench = bench_of(Generic, mitigations=("carry-registry", *mitigations))
     bench.memory.add(HOLE, 0x1000)
     bench.register("steal_time", HOLE)
     bench.register("kvmclock", 0x3000)
     bench.memory.delete(HOLE)
     bench.migrate()
-    assert (bench.area("steal_time"), bench.area("kvmclock")) == (served, 0x3000)
+    assert (bench.serves("steal_time"), bench.serves("kvmclock")) == (served, 0x3000)
     bench.memory.add(HOLE, 0x1000)
     bench.enter()
-    assert any(bench.load(HOLE, 64)) is (served is not None)
+    assert any(bench.memory.load(HOLE, 64)) is (served is not None)
 
 
 @pytest.mark.parametrize(
     ("base", "size", "good"),
     [
-        (SLOT_END - 64, 64, True),
+        (RAM_END - 64, 64, True),
         (HOLE, 64, False),
-        (SLOT_END - 32, 64, False),
+        (RAM_END - 32, 64, False),
         (GPA_LIMIT - 32, 64, False),
         (0x3000, 63, False),
     ],
@@ -514,11 +507,11 @@ def test_generic_R15_a_carried_area_without_memory_on_the_destination(mitigation
 def test_generic_R15_mitigation_validate_restore_takes_what_the_call_takes(base, size, good):
     """Mitigation validate-restore: the same descriptor is served after a restore if and only if the call serves it."""
     for mitigations in ((), ("validate-restore",)):
-        called, restored = (Bench(Generic, mitigations=("carry-registry", *mitigations)) for _ in range(2))
+        called, restored = (bench_of(Generic, mitigations=("carry-registry", *mitigations)) for _ in range(2))
         call(called, base, size, TYPES["steal_time"])
         cpus = tuple(restored.machine.cpus.values())
         restored.host(restored.protocol.restore(cpus, ((0, TYPES["steal_time"], base, size),)))
-        assert (called.area("steal_time") == base) is good
+        assert (called.serves("steal_time") == base) is good
         agree = called.machine.host_entries("area") == restored.machine.host_entries("area")
         assert agree is (good or "validate-restore" in mitigations)
 
@@ -527,7 +520,7 @@ def test_generic_R15_mitigation_validate_restore_takes_what_the_call_takes(base,
     ("mitigations", "interface", "carried"), [((), "none", False), (("carry-registry",), "new ioctl", True)]
 )
 def test_generic_R15_the_state_is_16_bytes_for_each_area_and_a_count(mitigations, interface, carried):
-    bench = Bench(Generic, mitigations=mitigations)
+    bench = bench_of(Generic, mitigations=mitigations)
     bench.register("steal_time", 0x3000)
     bench.register("wall_clock", 0x4000)
     call(bench, 0x5000, 8, UNKNOWN_TYPE)
@@ -544,16 +537,16 @@ def test_generic_R15_the_state_is_16_bytes_for_each_area_and_a_count(mitigations
 
 def test_generic_R16_the_host_reads_24_bytes_whoever_wrote_them():
     assert {abi: KVM_MEMORY_AREA.on(abi).size for abi in Abi} == {Abi.X86_64: 24, Abi.I386: 20}
-    bench = Bench(Generic, abi=Abi.I386)
+    bench = bench_of(Generic, abi=Abi.I386)
     bench.memory.store(SCRATCH, KVM_MEMORY_AREA.on(Abi.I386)(base=0x3000, size=64, type=5).pack())
     loads = [step for _, step in serve(bench) if isinstance(step, Load) and step.gpa == SCRATCH]
     assert all(step.what.on(Abi.X86_64).size == 24 for step in loads)
-    assert bench.area("steal_time") == 0x3000, "what matters stands at the same place"
+    assert bench.serves("steal_time") == 0x3000, "what matters stands at the same place"
 
 
 def test_generic_R16_an_i386_descriptor_in_the_last_20_bytes_of_memory_is_refused():
-    at = SLOT_END - 20
-    bench = Bench(Generic, abi=Abi.I386)
+    at = RAM_END - 20
+    bench = bench_of(Generic, abi=Abi.I386)
     bench.machine.cpus[0] = bench.machine.cpus[0].but(descriptor=at)
     assert bench.register("steal_time", 0x3000) is REFUSED
     bench.machine.cpus[0] = bench.machine.cpus[0].but(descriptor=at - 4)
@@ -581,7 +574,7 @@ def test_generic_R18_every_feature_has_a_number_of_its_own():
 @pytest.mark.parametrize(("mitigations", "kept"), [((), 40), (("bound-registry",), REGISTRY_LIMIT)])
 def test_generic_R18_user_space_takes_any_number_or_16_with_bound_registry(mitigations, kept):
     """Mitigation bound-registry: user space keeps at most 16 areas for one vCPU and answers ENOSPC."""
-    bench = Bench(Generic, mitigations=mitigations, vcpus=2)
+    bench = bench_of(Generic, mitigations=mitigations, vcpus=2)
     results = [call(bench, 0x3000, 8, 0x1000 + n)[1] for n in range(40)]
     assert results == [OK] * kept + [ENOSPC] * (40 - kept)
     assert len(bench.machine.entries[registry(0, "types")]) == kept
@@ -602,7 +595,7 @@ def test_generic_R2_mitigation_pending_result():
         (Host(knows_protocol=False, user_msrs=frozenset({MSR})), REFUSED),
         (Host(knows_protocol=False), REFUSED),
     ]:
-        bench = Bench(Generic, mitigations=("pending-result",), host=host)
+        bench = bench_of(Generic, mitigations=("pending-result",), host=host)
         assert bench.register("steal_time", 0x3000) is answer
         assert bench.number(SCRATCH + RESULT, 1) == (OK if answer is ACCEPTED else PENDING)
 
@@ -621,7 +614,7 @@ def test_generic_R2_mitigation_pending_result():
 )
 def test_generic_R12_mitigation_refuse_overlap(second, base, result):
     """Mitigation refuse-overlap: an area that overlaps another of its vCPU or of the VM is refused with EBUSY."""
-    bench = Bench(Generic, mitigations=("refuse-overlap",))
+    bench = bench_of(Generic, mitigations=("refuse-overlap",))
     bench.register("steal_time", 0x3000)
     bench.register("watchdog", 0x5008)
     feature = FEATURES[second]
@@ -629,7 +622,7 @@ def test_generic_R12_mitigation_refuse_overlap(second, base, result):
 
 
 def test_generic_R12_mitigation_refuse_overlap_does_not_look_at_other_vcpus():
-    bench = Bench(Generic, mitigations=("refuse-overlap",), vcpus=2)
+    bench = bench_of(Generic, mitigations=("refuse-overlap",), vcpus=2)
     assert [bench.register("steal_time", 0x3000, cpu) for cpu in (0, 1)] == [ACCEPTED, ACCEPTED]
 
 
@@ -638,7 +631,7 @@ def test_generic_R12_mitigation_refuse_overlap_does_not_look_at_other_vcpus():
 
 def two_vcpus(*mitigations):
     """Two vCPUs with every feature each, and a type that nobody knows."""
-    bench = Bench(Generic, mitigations=mitigations, vcpus=2)
+    bench = bench_of(Generic, mitigations=mitigations, vcpus=2)
     for cpu in (0, 1):
         for name in TYPES:
             bench.register(name, 0x3000 + 0x1000 * cpu + 0x100 * TYPES[name], cpu)
@@ -662,10 +655,10 @@ def test_generic_R19_mitigation_revoke_vm():
 def test_generic_R19_writes_nothing_where_it_has_revoked():
     bench = two_vcpus("revoke-vm")
     bench.guest(bench.protocol.revoke_everything(bench.machine.cpus[0]))
-    before = bench.memory.load(0, SLOT_END)
+    before = bench.memory.load(0, RAM_END)
     for cpu in (0, 1):
         bench.enter(cpu)
-    assert bench.memory.load(0, SLOT_END) == before
+    assert bench.memory.load(0, RAM_END) == before
 
 
 @pytest.mark.parametrize("mitigations", [(), ("revoke-all",), ("quiesce",)])
@@ -677,7 +670,7 @@ def test_generic_R19_without_the_mitigation_one_is_an_address_like_any_other(mit
     assert bench.machine.entries == before, "the guest does not even try"
     bench.memory.store(1, KVM_MEMORY_AREA(base=0x6000, size=64, type=TYPES["steal_time"]).pack())
     assert bench.wrmsr(MSR, 1) is HANDLED
-    assert bench.area("steal_time") == 0x6000
+    assert bench.serves("steal_time") == 0x6000
 
 
 def test_generic_R19_revoking_ones_own_and_everybodys_are_two_values():
@@ -726,7 +719,7 @@ def test_generic_R20_what_the_vm_gives_up_is_waited_for(name, base, size, waits)
 
 
 def test_generic_R20_a_first_registration_waits_for_nobody():
-    bench = Bench(Generic, mitigations=("quiesce",))
+    bench = bench_of(Generic, mitigations=("quiesce",))
     bench.register("wall_clock", 0x3000)
     assert bench.counts["quiesces"] == 0
 
@@ -741,7 +734,7 @@ def test_every_mitigation_has_a_line_and_a_test_here():
 # -- laws ------------------------------------------------------------------------------------------------
 
 calls = st.tuples(
-    st.sampled_from([0, 0x3000, 0x3020, SCRATCH, SLOT_END - 64, SLOT_END, HOLE, (1 << 64) - 64]),
+    st.sampled_from([0, 0x3000, 0x3020, SCRATCH, RAM_END - 64, RAM_END, HOLE, (1 << 64) - 64]),
     st.sampled_from([0, 1, 8, 12, 32, 64, 4096, 0xFFFF_FFFF]),
     st.sampled_from([*TYPES.values(), 0, UNKNOWN_TYPE, 0xFFFF_FFFF]),
     st.integers(0, 1),
@@ -754,7 +747,7 @@ calls = st.tuples(
     init=st.booleans(),
 )
 def test_generic_R13_the_list_of_types_the_entries_and_the_areas_never_disagree(calls, mitigations, init):
-    bench = Bench(Generic, mitigations=mitigations, vcpus=2)
+    bench = bench_of(Generic, mitigations=mitigations, vcpus=2)
     for base, size, kind, cpu in calls:
         outcome, result = call(bench, base, size, kind, cpu=cpu, at=SCRATCH + 0x2000)
         assert outcome is HANDLED
@@ -779,7 +772,7 @@ def test_generic_R6_user_space_is_entered_after_the_check_and_before_the_second_
 
 
 def test_generic_R14_mitigation_revoke_all_is_an_instruction_that_completes():
-    bench = Bench(Generic, mitigations=("revoke-all",))
+    bench = bench_of(Generic, mitigations=("revoke-all",))
     bench.register("steal_time", 0x3000)
     assert bench.wrmsr(MSR, 0) is HANDLED
     assert bench.machine.entries == {}
@@ -788,7 +781,7 @@ def test_generic_R14_mitigation_revoke_all_is_an_instruction_that_completes():
 
 @pytest.mark.parametrize("mitigations", [(), ("carry-registry",)])
 def test_generic_R15_each_area_is_sixteen_bytes_and_their_number_four(mitigations):
-    bench = Bench(Generic, mitigations=mitigations)
+    bench = bench_of(Generic, mitigations=mitigations)
     bench.register("steal_time", 0x3000)
     bench.register("wall_clock", 0x4000)
     sizes = [(entry.cpu, entry.name, entry.entry_bytes, entry.wire_bytes) for entry in bench.state()]

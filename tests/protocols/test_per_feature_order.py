@@ -8,7 +8,7 @@ from workbench.core.kvm_registers import QEMU_ORDER
 from workbench.core.outcome import FAULT
 from workbench.protocols import PerFeature
 
-from .bench import Bench
+from .bench import bench_of
 
 CLOCK, WALL, APF_EN, STEAL, EOI = 0x12, 0x11, 0x4B56_4D02, 0x4B56_4D03, 0x4B56_4D04
 POLL, APF_INT = 0x4B56_4D05, 0x4B56_4D06
@@ -19,7 +19,7 @@ ORDER = tuple(one.msr for one in QEMU_ORDER)
 
 def restored(values, order, mitigations=()):
     """Return what the registers read after a restore of ``values`` in this order."""
-    bench = Bench(PerFeature, mitigations=mitigations)
+    bench = bench_of(PerFeature, mitigations=mitigations)
     cpus = tuple(bench.machine.cpus.values())
     bench.host(bench.protocol.restore(cpus, tuple((0, msr, values[msr]) for msr in order)))
     return {msr: bench.get_msr(msr) for msr in ORDER}
@@ -47,8 +47,8 @@ def test_per_feature_R18_mitigation_order_free_restore(order):
 
 
 def test_per_feature_R18_mitigation_order_free_restore_after_a_guests_mistake():
-    bench = Bench(PerFeature, mitigations=("order-free-restore",))
+    bench = bench_of(PerFeature, mitigations=("order-free-restore",))
     assert bench.wrmsr(APF_EN, REFUSED) is FAULT
     bench.wrmsr(STEAL, 0x3041)
     bench.migrate()
-    assert (bench.get_msr(STEAL), bench.area("async_pf")) == (0x3041, None)
+    assert (bench.get_msr(STEAL), bench.serves("async_pf")) == (0x3041, None)

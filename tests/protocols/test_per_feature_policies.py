@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 
 from workbench.core.outcome import FAULT, HANDLED
 from workbench.core.vcpu import Host
+from workbench.engines.simulate.by_hand import RAM_END
 from workbench.protocols import PerFeature
 from workbench.protocols.per_feature import KVMS_OWN
 
-from .bench import SLOT_END, Bench
+from .bench import bench_of
 
 WALL, CLOCK = 0x4B56_4D00, 0x4B56_4D01
 APF_EN, STEAL, EOI, POLL, APF_INT, APF_ACK = range(0x4B56_4D02, 0x4B56_4D08)
@@ -32,8 +33,8 @@ CLOCK_TABLE = [
     ("misaligned, off", 0x3002, ACCEPTED, None),
     ("crosses a page", 0x3FF1, ACCEPTED, None),
     ("just fits a page", 0x3FE1, ACCEPTED, 0x3FE0),
-    ("last bytes of the slot", SLOT_END - 32 | 1, ACCEPTED, SLOT_END - 32),
-    ("crosses the slot's end", SLOT_END - 16 | 1, ACCEPTED, None),
+    ("last bytes of the slot", RAM_END - 32 | 1, ACCEPTED, RAM_END - 32),
+    ("crosses the slot's end", RAM_END - 16 | 1, ACCEPTED, None),
     ("in no slot", HOLE | 1, ACCEPTED, None),
     ("above the physical range", BEYOND | 1, ACCEPTED, None),
     ("all ones", ONES, ACCEPTED, None),
@@ -44,8 +45,8 @@ WALL_TABLE = [
     ("low bit set", 0x3001, ACCEPTED, 0x3001),
     ("misaligned", 0x3002, ACCEPTED, 0x3002),
     ("crosses a page", 0x3FFA, ACCEPTED, 0x3FFA),
-    ("last bytes of the slot", SLOT_END - 12, ACCEPTED, SLOT_END - 12),
-    ("crosses the slot's end", SLOT_END - 8, ACCEPTED, CUT_OFF),
+    ("last bytes of the slot", RAM_END - 12, ACCEPTED, RAM_END - 12),
+    ("crosses the slot's end", RAM_END - 8, ACCEPTED, CUT_OFF),
     ("in no slot", HOLE, ACCEPTED, None),
     ("above the physical range", BEYOND, ACCEPTED, None),
     ("all ones", ONES, ACCEPTED, None),
@@ -57,8 +58,8 @@ STEAL_TABLE = [
     *((f"bit {bit}, on", 0x3001 | 1 << bit, REJECTED, None) for bit in range(1, 6)),
     *((f"bit {bit}, off", 0x3000 | 1 << bit, REJECTED, None) for bit in range(1, 6)),
     ("crosses a page", 0x3FE1, REJECTED, None),
-    ("last bytes of the slot", SLOT_END - 64 | 1, ACCEPTED, SLOT_END - 64),
-    ("crosses the slot's end", SLOT_END - 32 | 1, REJECTED, None),
+    ("last bytes of the slot", RAM_END - 64 | 1, ACCEPTED, RAM_END - 64),
+    ("crosses the slot's end", RAM_END - 32 | 1, REJECTED, None),
     ("in no slot", HOLE | 1, ACCEPTED, None),
     ("above the physical range", BEYOND | 1, ACCEPTED, None),
     ("top of the address space", TOP | 1, ACCEPTED, None),
@@ -71,7 +72,7 @@ EOI_TABLE = [
     ("4-aligned", 0x3005, ACCEPTED, None),
     ("bit 1, on", 0x3003, REJECTED, None),
     ("bit 1, off", 0x3002, REJECTED, None),
-    ("last bytes of the slot", SLOT_END - 4 | 1, ACCEPTED, None),
+    ("last bytes of the slot", RAM_END - 4 | 1, ACCEPTED, None),
     ("in no slot, on", HOLE | 1, REJECTED, None),
     ("in no slot, off", HOLE, ACCEPTED, None),
     ("above the physical range, on", BEYOND | 1, REJECTED, None),
@@ -89,8 +90,8 @@ APF_TABLE = [
     ("b4, off", 0x3010, REJECTED, None),
     ("b5, off", 0x3020, REJECTED, None),
     ("crosses a page", 0x3FF9, REJECTED, None),
-    ("last bytes of the slot", SLOT_END - 64 | 9, ACCEPTED, SLOT_END - 64),
-    ("crosses the slot's end", SLOT_END - 32 | 9, REJECTED, None),
+    ("last bytes of the slot", RAM_END - 64 | 9, ACCEPTED, RAM_END - 64),
+    ("crosses the slot's end", RAM_END - 32 | 9, REJECTED, None),
     ("in no slot, b0 alone", HOLE | 1, ACCEPTED, None),
     ("in no slot, b3 alone", HOLE | 8, ACCEPTED, None),
     ("in no slot, b0 and b3", HOLE | 9, KEPT, None),
@@ -140,7 +141,7 @@ def written_pages(bench):
 @pytest.mark.parametrize(("irqchip", "msr", "value", "verdict", "where"), CELLS)
 def test_per_feature_cell(initiator, irqchip, msr, value, verdict, where):
     """R3 to R13 and R17: verdict, read-back by guest and host, and where the payload then is."""
-    bench = Bench(PerFeature, host=Host(irqchip=irqchip))
+    bench = bench_of(PerFeature, host=Host(irqchip=irqchip))
     fresh = bench.get_msr(msr)
     accepted = write(bench, initiator, msr, value)
     bench.enter()
@@ -155,14 +156,14 @@ def test_per_feature_cell(initiator, irqchip, msr, value, verdict, where):
     else:
         size = SIZES[msr]
         assert written_pages(bench) == {at & ~0xFFF for at in (where, where + size - 1)}
-        assert bench.load(where, size) != bytes(size)
+        assert bench.memory.load(where, size) != bytes(size)
 
 
 @pytest.mark.parametrize("initiator", ["guest", "host"])
 @pytest.mark.parametrize("irqchip", [True, False])
 @pytest.mark.parametrize("value", [0, 1, 2, 0xFF, 1 << 40, ONES])
 def test_per_feature_R12_ack_is_never_refused_and_reads_zero(initiator, irqchip, value):
-    bench = Bench(PerFeature, host=Host(irqchip=irqchip))
+    bench = bench_of(PerFeature, host=Host(irqchip=irqchip))
     assert write(bench, initiator, APF_ACK, value)
     assert bench.rdmsr(APF_ACK) == bench.get_msr(APF_ACK) == 0
 
@@ -170,7 +171,7 @@ def test_per_feature_R12_ack_is_never_refused_and_reads_zero(initiator, irqchip,
 @pytest.mark.parametrize("msr", [0x4B56_4D08, 0x4B56_4D09, 0x4B56_4D20, 0x4B56_4DFE, 0x4B56_4DFF, 0x10, 0x13])
 @pytest.mark.parametrize("value", [0, 1])
 def test_per_feature_R14_what_kvm_does_not_claim_faults_and_the_host_processes_no_entry(msr, value):
-    bench = Bench(PerFeature)
+    bench = bench_of(PerFeature)
     assert bench.wrmsr(msr, value) is FAULT
     assert bench.rdmsr(msr) is FAULT
     assert bench.set_msr(msr, value) is False
@@ -200,7 +201,7 @@ def test_the_tables_name_every_register():
 @every_register
 @pytest.mark.parametrize("value", [0, None])
 def test_per_feature_R15_a_hidden_register_faults_in_the_guest_even_for_zero(msr, value):
-    bench = Bench(PerFeature, cpuid=SUPPORTED - {BIT[msr]}, enforce=True)
+    bench = bench_of(PerFeature, cpuid=SUPPORTED - {BIT[msr]}, enforce_cpuid=True)
     assert bench.wrmsr(msr, GOOD[msr] if value is None else value) is FAULT
     assert bench.rdmsr(msr) is FAULT
     assert bench.machine.entries == {}
@@ -208,7 +209,7 @@ def test_per_feature_R15_a_hidden_register_faults_in_the_guest_even_for_zero(msr
 
 @every_register
 def test_per_feature_R15_the_host_may_read_a_hidden_register_and_write_zero(msr):
-    bench = Bench(PerFeature, cpuid=SUPPORTED - {BIT[msr]}, enforce=True)
+    bench = bench_of(PerFeature, cpuid=SUPPORTED - {BIT[msr]}, enforce_cpuid=True)
     assert bench.set_msr(msr, 0) is True
     assert bench.set_msr(msr, GOOD[msr] or 1) is False
     assert bench.get_msr(msr) == 0
@@ -218,7 +219,7 @@ def test_per_feature_R15_the_host_may_read_a_hidden_register_and_write_zero(msr)
 @every_register
 @pytest.mark.parametrize(("cpuid", "enforce"), [(frozenset(), False), (SUPPORTED, True)])
 def test_per_feature_R15_cpuid_gates_nothing_unless_enforced_and_absent(msr, cpuid, enforce):
-    bench = Bench(PerFeature, cpuid=cpuid, enforce=enforce)
+    bench = bench_of(PerFeature, cpuid=cpuid, enforce_cpuid=enforce)
     assert bench.wrmsr(msr, GOOD[msr]) is HANDLED
     assert bench.rdmsr(msr) == (0 if msr == APF_ACK else GOOD[msr])
     assert bench.set_msr(msr, GOOD[msr]) is True
@@ -226,7 +227,7 @@ def test_per_feature_R15_cpuid_gates_nothing_unless_enforced_and_absent(msr, cpu
 
 @every_register
 def test_per_feature_R15_each_register_hangs_on_its_own_bit_alone(msr):
-    bench = Bench(PerFeature, cpuid=frozenset({BIT[msr]}), enforce=True)
+    bench = bench_of(PerFeature, cpuid=frozenset({BIT[msr]}), enforce_cpuid=True)
     assert bench.wrmsr(msr, GOOD[msr]) is HANDLED
     assert {other for other in GOOD if bench.rdmsr(other) is not FAULT} == {r for r in BIT if BIT[r] == BIT[msr]}
 
@@ -236,7 +237,7 @@ def test_per_feature_R15_each_register_hangs_on_its_own_bit_alone(msr):
 def test_per_feature_R15_delivery_flags_of_async_pf_need_bits_of_their_own(initiator, flag, bit):
     without = SUPPORTED - {bit}
     for cpuid, enforce, accepted in [(without, True, False), (without, False, True), (SUPPORTED, True, True)]:
-        bench = Bench(PerFeature, cpuid=cpuid, enforce=enforce)
+        bench = bench_of(PerFeature, cpuid=cpuid, enforce_cpuid=enforce)
         assert write(bench, initiator, APF_EN, 0x3001 | flag) is accepted
         assert bench.get_msr(APF_EN) == (0x3001 | flag if accepted else 0)
 
@@ -244,7 +245,7 @@ def test_per_feature_R15_delivery_flags_of_async_pf_need_bits_of_their_own(initi
 @every_register
 def test_per_feature_R15_ignore_msrs_swallows_a_hidden_register(msr):
     """Hidden is "unsupported", which kvm.ignore_msrs covers; a refused value it does not."""
-    bench = Bench(PerFeature, cpuid=SUPPORTED - {BIT[msr]}, enforce=True, host=Host(ignore_msrs=True))
+    bench = bench_of(PerFeature, cpuid=SUPPORTED - {BIT[msr]}, enforce_cpuid=True, host=Host(ignore_msrs=True))
     assert bench.wrmsr(msr, GOOD[msr]) is HANDLED
     assert bench.rdmsr(msr) == 0
     assert bench.machine.entries == {}
@@ -254,7 +255,7 @@ def test_per_feature_R15_ignore_msrs_swallows_a_hidden_register(msr):
     ("msr", "value"), [(STEAL, 0x3003), (EOI, HOLE | 1), (APF_EN, 0x3011), (APF_INT, 256), (POLL, 2)]
 )
 def test_per_feature_R6_ignore_msrs_does_not_swallow_a_refused_value(msr, value):
-    bench = Bench(PerFeature, host=Host(ignore_msrs=True, user_msrs=frozenset({msr})))
+    bench = bench_of(PerFeature, host=Host(ignore_msrs=True, user_msrs=frozenset({msr})))
     assert bench.wrmsr(msr, value) is FAULT
     assert bench.counts["user_exits"] == 0
 
@@ -264,11 +265,11 @@ def test_per_feature_R6_ignore_msrs_does_not_swallow_a_refused_value(msr, value)
 
 def lawful(msr, value, irqchip):
     """Say whether KVM accepts ``value``, in the fewest words (RAM is [0, 2 MiB))."""
-    low, on, backed = value & 0x3F, value & 1, (value & ~0x3F) + 64 <= SLOT_END
+    low, on, backed = value & 0x3F, value & 1, (value & ~0x3F) + 64 <= RAM_END
     if msr == STEAL:
         return not low & 0x3E
     if msr == EOI:
-        return not low & 2 and (not on or value & ~3 < SLOT_END)
+        return not low & 2 and (not on or value & ~3 < RAM_END)
     if msr == APF_EN:
         return value == 0 or (irqchip and not low & 0x30 and (low & 9 != 9 or backed))
     if msr == APF_INT:
@@ -280,7 +281,7 @@ values = st.one_of(
     st.integers(0, ONES),
     st.builds(
         lambda page, low: page | low,
-        st.sampled_from([0, 0x3000, SLOT_END - 0x1000, SLOT_END, HOLE]),
+        st.sampled_from([0, 0x3000, RAM_END - 0x1000, RAM_END, HOLE]),
         st.integers(0, 0xFFF),
     ),
 )
@@ -289,7 +290,7 @@ values = st.one_of(
 @settings(max_examples=400)
 @given(msr=st.sampled_from(sorted(GOOD)), value=values, irqchip=st.booleans(), enter=st.booleans())
 def test_per_feature_R17_guest_and_host_get_the_same_verdict_for_any_value(msr, value, irqchip, enter):
-    by_guest, by_host = (Bench(PerFeature, host=Host(irqchip=irqchip)) for _ in range(2))
+    by_guest, by_host = (bench_of(PerFeature, host=Host(irqchip=irqchip)) for _ in range(2))
     accepted = bool(lawful(msr, value, irqchip))
     assert write(by_guest, "guest", msr, value) is accepted
     assert write(by_host, "host", msr, value) is accepted

@@ -22,7 +22,7 @@ from workbench.features import FEATURES, choose
 from workbench.lifecycle import EVENTS
 from workbench.protocols import PROTOCOLS, find
 
-from .bench import Bench
+from .bench import bench_of
 
 THIRD = find(f"{Path(__file__).parent / 'data' / 'third.py'}:RegisterArray")
 KINDS = {**PROTOCOLS, THIRD.name: THIRD}
@@ -73,7 +73,7 @@ def test_every_protocol_keeps_its_state_in_entries_and_says_what_it_is(kind, eve
     "host", [Host(), Host(knows_protocol=False), Host(knows_protocol=False, ignore_msrs=True)], ids=str
 )
 def test_every_protocol_answers_its_guest_with_accepted_or_refused(kind, name, host):
-    bench = Bench(kind, host=host)
+    bench = bench_of(kind, host=host)
     if bench.protocol.supports(FEATURES[name]):
         assert bench.register(name, 0x3000) in (ACCEPTED, REFUSED)
         assert bench.unregister(name, 0x3000) in (ACCEPTED, REFUSED)
@@ -83,7 +83,7 @@ def test_every_protocol_answers_its_guest_with_accepted_or_refused(kind, name, h
 @settings(max_examples=150)
 @given(data=st.data())
 def test_every_protocol_survives_whatever_a_guest_writes(kind, data):
-    bench = Bench(kind, vcpus=2)
+    bench = bench_of(kind, vcpus=2)
     addresses = st.sampled_from([0, 0x3000, 0x3FF0, 0x8000, 0x1F_FFF0, 0x30_0000, (1 << 64) - 64])
     values = st.one_of(st.integers(0, (1 << 64) - 1), st.builds(int.__or__, addresses, st.integers(0, 63)))
     for _ in range(data.draw(st.integers(1, 5))):
@@ -104,7 +104,7 @@ def test_every_protocol_survives_whatever_a_guest_writes(kind, data):
 
 @every_kind
 def test_every_protocol_leaves_registers_that_are_not_its_own_to_others(kind):
-    bench = Bench(kind)
+    bench = bench_of(kind)
     foreign = next(msr for msr in range(0x4B56_4D00, 0x4B56_4E00) if msr not in kind.msrs)
     assert bench.wrmsr(foreign, 0) is FAULT
     assert bench.machine.entries == {}
@@ -128,15 +128,15 @@ def test_third_R1_boots_linux_with_one_exit_for_each_area():
 
 @pytest.mark.parametrize("value", [0x3003, 0x3002, 0x30_0001, (1 << 64) - 64 | 1])
 def test_third_R2_a_refused_value_changes_nothing(value):
-    bench = Bench(THIRD)
+    bench = bench_of(THIRD)
     assert bench.wrmsr(BASE, 0x3001) is HANDLED
     assert bench.wrmsr(BASE, value) is FAULT
     assert bench.rdmsr(BASE) == 0x3001
-    assert bench.area("kvmclock") == 0x3000
+    assert bench.serves("kvmclock") == 0x3000
 
 
 def test_third_R3_types_can_be_read_and_not_written():
-    bench = Bench(THIRD)
+    bench = bench_of(THIRD)
     sizes = [bench.rdmsr(BASE + 0x20 + n) >> 32 for n in range(len(FEATURES))]
     assert sizes == [feature.size for feature in FEATURES.values()]
     assert bench.wrmsr(BASE + 0x20, 1) is FAULT
@@ -144,7 +144,7 @@ def test_third_R3_types_can_be_read_and_not_written():
 
 
 def test_third_R5_a_migration_carries_what_the_registers_read():
-    bench = Bench(THIRD)
+    bench = bench_of(THIRD)
     for n, name in enumerate(FEATURES):
         bench.register(name, 0x3000 + 0x100 * n)
     areas = bench.machine.host_entries("area")
@@ -154,7 +154,7 @@ def test_third_R5_a_migration_carries_what_the_registers_read():
 
 
 def test_third_R6_init_clears_the_vcpus_own():
-    bench = Bench(THIRD)
+    bench = bench_of(THIRD)
     for n, name in enumerate(FEATURES):
         bench.register(name, 0x3000 + 0x100 * n)
     bench.init()
@@ -162,11 +162,11 @@ def test_third_R6_init_clears_the_vcpus_own():
 
 
 def test_third_R7_the_guest_believes_a_refusal():
-    bench = Bench(THIRD)
+    bench = bench_of(THIRD)
     assert bench.register("steal_time", 0x30_0000) is REFUSED
     assert bench.register("steal_time", 0x3000) is ACCEPTED
     bench.unregister("steal_time", 0x3000)
-    assert bench.area("steal_time") is None
+    assert bench.serves("steal_time") is None
 
 
 def test_third_needs_nothing_but_the_contract():

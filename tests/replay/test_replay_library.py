@@ -8,6 +8,7 @@ import pytest
 from workbench import replay
 from workbench.core.host_state import area
 from workbench.core.kvm_registers import KVM_REGISTERS, STEAL_TIME
+from workbench.core.relay import relayed
 from workbench.core.steps import Set, Store
 from workbench.features import choose
 from workbench.protocols.per_feature import PerFeature
@@ -74,15 +75,11 @@ class WritesNothingForTheHost(Changed):
     """A wall clock set by the host is kept and not written."""
 
     def on_wrmsr(self, cpu, msr, value, *, host_initiated=False):
-        handler = super().on_wrmsr(cpu, msr, value, host_initiated=host_initiated)
-        answer = None
-        while True:
-            try:
-                step = handler.send(answer)
-            except StopIteration as stop:
-                return stop.value
+        def kept(step):
             written = type(step) is Store and host_initiated and msr in (0x11, 0x4B564D00)
-            answer = True if written else (yield step)
+            return True if written else (yield step)
+
+        return (yield from relayed(super().on_wrmsr(cpu, msr, value, host_initiated=host_initiated), kept))
 
 
 class CarriesOneVcpu(Changed):

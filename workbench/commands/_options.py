@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import shlex
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,23 @@ if TYPE_CHECKING:
     from workbench.present.text.report import Parameters
 
 FORMATS = ("text", "json", "csv", "markdown")
+EXPLORED_FORMATS = ("text", "json", "csv")  #: of what the explorer found
+
+
+def add_command(
+    subparsers: Any, name: str, run: Callable[[argparse.Namespace], int], title: str, *, description: str, example: str
+) -> argparse.ArgumentParser:
+    """Declare a command and return its parser; the help text ends with an example that keeps its line breaks."""
+    parser: argparse.ArgumentParser = subparsers.add_parser(
+        name,
+        help=title,
+        description=description,
+        epilog=f"example:\n  {example}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.set_defaults(run=run)
+    return parser
 
 
 def whole_number(low: int, high: int | None = None) -> Any:
@@ -78,16 +95,10 @@ def add_subject(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_output(parser: argparse.ArgumentParser) -> None:
+def add_output(parser: argparse.ArgumentParser, formats: Sequence[str] = FORMATS) -> None:
     """Add the options that say how a table is written, and where."""
-    parser.add_argument("--format", choices=FORMATS, default="text", help="default text")
-    parser.add_argument("--output", type=Path, metavar="FILE", help="write to FILE, whole or not at all")
-
-
-def describe(parser: argparse.ArgumentParser, example: str) -> None:
-    """Let the help text end with an example that keeps its line breaks."""
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.epilog = f"example:\n  {example}"
+    parser.add_argument("--format", choices=formats, default="text", help="default text")
+    parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="write to FILE, whole or not at all")
 
 
 #: The options that change a result, in the order in which a command line is written down again.

@@ -18,20 +18,17 @@ from workbench.commands import _options
 
 def add(subparsers: Any) -> None:
     """Declare the command."""
-    parser = subparsers.add_parser(
-        "calibrate",
-        help="measure this host's KVM (10 to 20 seconds) into a file",
+    parser = _options.add_command(
+        subparsers, "calibrate", run, "measure this host's KVM (10 to 20 seconds) into a file",
         description=__doc__,
-        allow_abbrev=False,
-    )
-    _options.describe(parser, "workbench calibrate -o here.json")
+        example="workbench calibrate -o here.json",
+    )  # fmt: skip
     parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="default: KERNEL-MODULE.json, here")
     parser.add_argument(
         "--release",
         metavar="TEXT",
         help="write this for the kernel's release, where a local version says more about the place than the kernel",
     )
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -15,17 +15,14 @@ if TYPE_CHECKING:
 
 def add(subparsers: Any) -> None:
     """Declare the command."""
-    parser = subparsers.add_parser(
-        "compare",
-        help="compare protocols: exits, state, memory, fates",
+    parser = _options.add_command(
+        subparsers, "compare", run, "compare protocols: exits, state, memory, fates",
         description=__doc__,
-        allow_abbrev=False,
-    )
-    _options.describe(parser, "workbench compare --vcpus 64 --protocols generic,per_feature,my/file.py:Mine")
+        example="workbench compare --vcpus 64 --protocols generic,per_feature,my/file.py:Mine",
+    )  # fmt: skip
     _options.add_subject(parser)
     _options.add_names(parser, "--metrics", "metrics (default all)")
     _options.add_output(parser)
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -49,13 +46,13 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _render(form: str, table: pandas.DataFrame, parameters: Parameters) -> str:
-    from workbench.present import export
+    from workbench.present import records
     from workbench.present.text import report as report_text
 
     if form == "json":
-        return export.as_json(table)
+        return records.as_json(records.of_frame(table))
     if form == "csv":
-        return export.as_csv(table)
+        return records.as_csv(records.of_frame(table), list(table.columns))
     found = report_text.comparison(table, parameters)
     if form == "markdown":
         return report_text.as_markdown_text(found, parameters)

@@ -6,7 +6,6 @@ Exit status: 0 if both say the same, 1 if they do not.
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workbench.commands import _options
@@ -15,24 +14,19 @@ from workbench.errors import WorkbenchError
 if TYPE_CHECKING:
     from workbench.measure.exploration.crosscheck import Compared, Setting
 
-FORMATS = ("text", "json", "csv")
 
 
 def add(subparsers: Any) -> None:
     """Declare the command."""
-    parser = subparsers.add_parser(
-        "crosscheck",
-        help="compare the explorer with the SPIN checker (needs spin and gcc)",
+    parser = _options.add_command(
+        subparsers, "crosscheck", run, "compare the explorer with the SPIN checker (needs spin and gcc)",
         description=__doc__,
-        allow_abbrev=False,
-    )
-    _options.describe(parser, "workbench crosscheck --protocols generic,my/file.py:Mine --events migrate,boot")
+        example="workbench crosscheck --protocols generic,my/file.py:Mine --events migrate,boot",
+    )  # fmt: skip
     _options.add_names(parser, "--protocols", "protocols as in compare (default: those known)")
     _options.add_names(parser, "--events", "only these of the models' lifecycle events")
     _options.add_names(parser, "--property", "properties by code or name (default all)")
-    parser.add_argument("--format", choices=FORMATS, default="text", help="default text")
-    parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="write to FILE, whole or not at all")
-    parser.set_defaults(run=run)
+    _options.add_output(parser, _options.EXPLORED_FORMATS)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -65,10 +59,10 @@ def _settings(args: argparse.Namespace) -> list[Setting]:
 
 
 def _render(form: str, found: list[Compared]) -> str:
-    from workbench.present.text import crosscheck as crosscheck_text
+    from workbench.present import records
+    from workbench.present.text.crosscheck import crosscheck_text
 
-    if form == "json":
-        return crosscheck_text.as_json(found)
-    if form == "csv":
-        return crosscheck_text.as_csv(found)
-    return crosscheck_text.crosscheck_text(found)
+    if form == "text":
+        return crosscheck_text(found)
+    flat = [record for compared in found for record in compared.records()]
+    return records.as_json(flat) if form == "json" else records.as_csv(flat)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workbench.commands import _options
@@ -17,16 +16,16 @@ if TYPE_CHECKING:
 EVENTS = ("boot", "kexec", "kexec-no-teardown", "migrate", "ignore-msrs", "descriptor-race")
 FEATURES = ("steal_time",)
 MAX_VCPUS = 8
-FORMATS = ("text", "json", "csv")
 TRACES = ("diagram", "table", "replay", "none")
 
 
 def add(subparsers: Any) -> None:
     """Declare the command."""
-    parser = subparsers.add_parser(
-        "explore", help="explore every interleaving of a protocol", description=__doc__, allow_abbrev=False
-    )
-    _options.describe(parser, "workbench explore generic --events descriptor-race --property double-fetch")
+    parser = _options.add_command(
+        subparsers, "explore", run, "explore every interleaving of a protocol",
+        description=__doc__,
+        example="workbench explore generic --events descriptor-race --property double-fetch",
+    )  # fmt: skip
     add_model(parser)
     parser.add_argument("--symmetry", action="store_true",
                         help="merge states that differ by exchanging interchangeable vCPUs, where there are any")
@@ -34,9 +33,7 @@ def add(subparsers: Any) -> None:
                         help="stop a search that stores so many MiB of states (default: half of the machine's memory)")
     parser.add_argument("--trace", choices=TRACES, default="diagram",
                         help="how text output shows a finding; replay: a Python file for the first finding")
-    parser.add_argument("--format", choices=FORMATS, default="text", help="default text")
-    parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="write to FILE, whole or not at all")
-    parser.set_defaults(run=run)
+    _options.add_output(parser, _options.EXPLORED_FORMATS)
 
 
 def add_model(parser: argparse.ArgumentParser) -> None:
@@ -79,12 +76,12 @@ def run(args: argparse.Namespace) -> int:
 
 def _explored(args: argparse.Namespace) -> Explored:
     from workbench.checking.failures import choose as choose_failures
-    from workbench.commands._progress import Reporter, note
     from workbench.measure.exploration.explore import MAX_STATES, explore_question
+    from workbench.present.progress import Progress
     from workbench.present.text.exploration import Explored
 
     failures = choose_failures(_options.unique(args.property))
-    reporter, explorations = Reporter(), []
+    say, explorations = Progress(), []
     for question in questions(args):
         exploration = explore_question(
             question,
@@ -92,11 +89,11 @@ def _explored(args: argparse.Namespace) -> Explored:
             max_states=args.max_states or MAX_STATES,
             max_bytes=args.max_memory and args.max_memory << 20,
             symmetry=args.symmetry,
-            progress=lambda progress, name=question.event.name: reporter.search(name, progress),  # type: ignore[misc]
+            progress=say.searching(question.event.name),
         )
         explorations.append(exploration)
         for reason in exploration.merging.reasons if exploration.merging else ():
-            note(f"{question.event.name}: {reason}")
+            say.note(f"{question.event.name}: {reason}")
         if exploration.interrupted:
             break
     return Explored(subject_text(args), tuple(explorations))
@@ -104,7 +101,9 @@ def _explored(args: argparse.Namespace) -> Explored:
 
 def subject_text(args: argparse.Namespace) -> str:
     """Return the protocol as on a command line, with the mitigations of ``--mitigations``."""
-    return "+".join((args.protocol, *(_options.unique(args.mitigations) or ())))
+    from workbench.measure.label import Label
+
+    return str(Label(args.protocol, tuple(_options.unique(args.mitigations) or ())))
 
 
 def questions(args: argparse.Namespace) -> list[Question]:

@@ -25,17 +25,14 @@ SUFFIXES = {"promela": ".pml", "dot": ".dot", "graphml": ".graphml"}
 
 def add(subparsers: Any) -> None:
     """Declare the command."""
-    parser = subparsers.add_parser(
-        "export",
-        help="write a model for SPIN, or its state graph",
+    parser = _options.add_command(
+        subparsers, "export", run, "write a model for SPIN, or its state graph",
         description=__doc__,
-        allow_abbrev=False,
-    )
-    _options.describe(parser, "workbench export promela generic --events kexec --vcpus 2 -o kexec.pml")
+        example="workbench export promela generic --events kexec --vcpus 2 -o kexec.pml",
+    )  # fmt: skip
     parser.add_argument("form", choices=tuple(SUFFIXES), help="what to write")
     add_model(parser)
     parser.add_argument("-o", "--output", type=Path, metavar="FILE", required=True, help="whole or not at all")
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -6,7 +6,6 @@ kernel of this host with half-valid registrations, so it asks for a yes. The man
 
 import argparse
 import sys
-import time
 from pathlib import Path
 
 from workbench.commands import _options
@@ -71,6 +70,7 @@ def _positive(text: str) -> float:
 def run(args: argparse.Namespace) -> int:
     """Run the campaign; return the exit status."""
     from workbench.engines.kvm.probe import probe
+    from workbench.present.progress import Progress
     from workbench.protocols import find
     from workbench.replay.engines import find_engine
 
@@ -88,11 +88,9 @@ def run(args: argparse.Namespace) -> int:
             _say(f"going on from {args.state}: {len(journal.done)} sequences, {journal.operations} operations")
         jobs = args.jobs or campaign.jobs_by_default()
         plan = Plan(args.ops, seconds)
-        said = time.monotonic()
+        say = Progress(patience=_EVERY)
         for last in campaign.run(task, plan, journal, args.out, jobs=jobs, notes=(line,)):
-            if time.monotonic() - said > _EVERY:
-                said = time.monotonic()
-                sys.stderr.write(f"{_progress(last)}\n")
+            say(_progress(last))
     _say("\n".join(_report(last)))
     return 1 if last.findings else 0
 

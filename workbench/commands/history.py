@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import csv
-import io
-import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -18,16 +15,13 @@ if TYPE_CHECKING:
 
 def add(subparsers: Any) -> None:
     """Declare the command."""
-    parser = subparsers.add_parser(
-        "history",
-        help="explore real bugs, as they were and as fixed",
+    parser = _options.add_command(
+        subparsers, "history", run, "explore real bugs, as they were and as fixed",
         description=__doc__,
-        allow_abbrev=False,
-    )
-    _options.describe(parser, "workbench history --bug B4,K15")
+        example="workbench history --bug B4,K15",
+    )  # fmt: skip
     _options.add_names(parser, "--bug", "bugs (B1 to B23, K1 to K19) or cases, with their traces (default all)")
     _options.add_output(parser)
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -42,20 +36,15 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _render(form: str, outcomes: Sequence[CaseOutcome], *, is_all: bool) -> str:
-    from workbench.history.table import COLUMNS, left_out, record
+    from workbench.history.table import left_out, record
+    from workbench.present import records
 
     if form == "markdown":
         return _as_markdown(outcomes, is_all)
     if form == "text":
         return _as_text(outcomes, is_all)
-    records = [record(outcome) for outcome in outcomes] + (left_out() if is_all else [])
-    if form == "json":
-        return json.dumps(records, indent=1) + "\n"
-    text = io.StringIO()
-    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(records)
-    return text.getvalue()
+    found = [record(outcome) for outcome in outcomes] + (left_out() if is_all else [])
+    return records.as_indented_json(found) if form == "json" else records.as_csv(found)
 
 
 # -- text -------------------------------------------------------------------------------------------------

@@ -22,15 +22,11 @@ MOST_VCPUS = 240
 
 def add(subparsers: Any) -> None:
     """Declare the command."""
-    parser = subparsers.add_parser(
-        "kvm",
-        help="run protocols and events on this host's KVM, beside the simulator",
+    parser = _options.add_command(
+        subparsers, "kvm", run, "run protocols and events on this host's KVM, beside the simulator",
         description=__doc__,
-        allow_abbrev=False,
-    )
-    _options.describe(
-        parser, "workbench kvm --events boot,migrate --protocols generic,generic+carry-registry"
-    )
+        example="workbench kvm --events boot,migrate --protocols generic,generic+carry-registry",
+    )  # fmt: skip
     parser.add_argument(
         "--probe", action="store_true", help="only say what this KVM is, or why there is none"
     )
@@ -45,7 +41,6 @@ def add(subparsers: Any) -> None:
     _options.add_names(parser, "--features", "features (default all)")
     _options.add_names(parser, "--events", "lifecycle events (default all)")
     _options.add_output(parser)
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -73,13 +68,12 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _render(form: str, lines: list[Agreement], host: str) -> str:
-    from workbench.measure.on_kvm.kvm_agreement import as_frame
-    from workbench.present import export
+    from workbench.present import records
     from workbench.present.text import on_kvm as kvm_tables
     from workbench.present.text.table import as_markdown, as_text
 
     if form in ("json", "csv"):
-        table = as_frame(lines).assign(host=host)
-        return export.as_json(table) if form == "json" else export.as_csv(table)
+        lines_here = [{**line._asdict(), "host": host} for line in lines]
+        return records.as_json(lines_here) if form == "json" else records.as_csv(lines_here)
     found = kvm_tables.words(lines, host)
     return as_markdown(found) if form == "markdown" else as_text(found)

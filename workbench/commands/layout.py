@@ -15,17 +15,14 @@ from workbench.errors import WorkbenchError
 
 def add(subparsers: Any) -> None:
     """Declare the command."""
-    parser = subparsers.add_parser(
-        "layout",
-        help="lay out a C struct for x86-64 and i386",
+    parser = _options.add_command(
+        subparsers, "layout", run, "lay out a C struct for x86-64 and i386",
         description=__doc__ + " Anything that cannot be laid out without guessing is refused.",
-        allow_abbrev=False,
-    )
-    _options.describe(parser, "workbench layout abi.h --struct kvm_memory_area")
+        example="workbench layout abi.h --struct kvm_memory_area",
+    )  # fmt: skip
     parser.add_argument("file", metavar="FILE", help="C text or a patch; - reads standard input")
     parser.add_argument("--struct", metavar="NAME", help="which struct (default: the last one)")
     parser.add_argument("--format", choices=("text", "json"), default="text", help="default text")
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:

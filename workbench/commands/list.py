@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import csv
 import inspect
-import io
-import json
 import re
 from typing import Any
 
@@ -20,18 +17,15 @@ _CLAUSE = re.compile(r"^\s*R\d+\b", re.MULTILINE)
 
 def add(subparsers: Any) -> None:
     """Declare the command."""
-    parser = subparsers.add_parser(
-        "list",
-        help="list protocols, features, events, metrics, cost models",
+    parser = _options.add_command(
+        subparsers, "list", run, "list protocols, features, events, metrics, cost models",
         description=__doc__,
-        allow_abbrev=False,
-    )
-    _options.describe(parser, "workbench list --format json")
+        example="workbench list --format json",
+    )  # fmt: skip
     _options.add_names(
         parser, "--protocols", "protocols to list, also path/to/file.py:Class (default: those known)"
     )
     _options.add_output(parser)
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -93,15 +87,11 @@ def _opening(kind: type) -> str:
 
 
 def _render(form: str, lists: Lists) -> str:
-    if form == "json":
-        records = [{"kind": kind, **one} for kind, found in lists.items() for one in found]
-        return json.dumps(records, indent=1) + "\n"
-    if form == "csv":
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(("kind", "name", "title"))
-        writer.writerows((kind, one["name"], one["title"]) for kind, found in lists.items() for one in found)
-        return text.getvalue()
+    from workbench.present import records
+
+    if form in ("json", "csv"):
+        flat = [{"kind": kind, **one} for kind, found in lists.items() for one in found]
+        return records.as_indented_json(flat) if form == "json" else records.as_csv(flat, ("kind", "name", "title"))
     return _as_tables(lists, markdown=form == "markdown")
 
 

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import csv
-import io
-import json
 import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workbench.commands import _options
-from workbench.commands.explore import FEATURES, FORMATS, add_what
+from workbench.commands.explore import FEATURES, add_what
 
 if TYPE_CHECKING:
     from workbench.measure.exploration.matrix import Cell, Size, Task
@@ -21,24 +17,24 @@ if TYPE_CHECKING:
 
 def add(subparsers: Any) -> None:
     """Declare the command."""
-    parser = subparsers.add_parser(
-        "matrix", help="protocols by events by failures", description=__doc__, allow_abbrev=False
-    )
-    _options.describe(parser, "workbench matrix --protocols generic --mitigations all")
+    parser = _options.add_command(
+        subparsers, "matrix", run, "protocols by events by failures",
+        description=__doc__,
+        example="workbench matrix --protocols generic --mitigations all",
+    )  # fmt: skip
     _options.add_names(parser, "--protocols", "protocols as in compare (default generic,per_feature)")
     add_what(parser)
     parser.add_argument("--jobs", type=_options.whole_number(1, 64), metavar="N",
                         help="processes that share the work (default: one for each CPU, at most 4)")
-    parser.add_argument("--format", choices=FORMATS, default="text", help="default text")
-    parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="write to FILE, whole or not at all")
-    parser.set_defaults(run=run)
+    _options.add_output(parser, _options.EXPLORED_FORMATS)
 
 
 def run(args: argparse.Namespace) -> int:
     """Explore every cell, and write the table."""
     from workbench.measure.exploration.matrix import sizes_for
     from workbench.measure.exploration.mitigations import effect, mitigated
-    from workbench.measure.variants import DEFAULT, variants
+    from workbench.measure.variants import DEFAULT, Variant, variants
+    from workbench.present import records
 
     bare = variants(args.protocols or DEFAULT)
     added = mitigated(bare, args.mitigations) if args.mitigations else []
@@ -49,37 +45,24 @@ def run(args: argparse.Namespace) -> int:
         sizes = _sizes(args) or [size for event in _events(args) for size in sizes_for(event)]
         text = matrix_text(cells, sizes)
         if added:
-            effects = [effect(one, _of(cells, one, ""), _of(cells, one, _plus(one))) for one in added]
+            effects = [effect(one, _of(cells, Variant.of(one.kind)), _of(cells, one)) for one in added]
             text += "\n" + effects_text(effects)
         _options.write(args, text)
     else:
-        _options.write(args, as_json(cells) if args.format == "json" else as_csv(cells))
+        found = (cell.record() for cell in cells)
+        _options.write(args, records.as_json(found) if args.format == "json" else records.as_csv(found))
     return 0
-
-
-def as_json(cells: Sequence[Cell]) -> str:
-    """Return a list of flat records, one line each."""
-    return "[\n" + ",\n".join(json.dumps(cell.record()) for cell in cells) + "\n]\n"
-
-
-def as_csv(cells: Sequence[Cell]) -> str:
-    """Return a header line and one line for each cell."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, cells[0].record(), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(cell.record() for cell in cells)
-    return text.getvalue()
 
 
 def _cells(args: argparse.Namespace, chosen: Sequence[Variant]) -> list[Cell]:
     from workbench.checking.failures import choose as choose_failures
-    from workbench.commands._progress import Reporter
     from workbench.measure.exploration.matrix import MAX_STATES, matrix
+    from workbench.present.progress import Progress
 
-    reporter = Reporter()
+    say = Progress()
 
     def progress(done: int, of: int, task: Task) -> None:
-        reporter.say(f"{done} of {of}: {task.variant.label} under {task.event}, {task.size}")
+        say(f"{done} of {of}: {task.variant.label} under {task.event}, {task.size}")
 
     return matrix(
         chosen,
@@ -110,10 +93,5 @@ def _sizes(args: argparse.Namespace) -> list[Size] | None:
     return [Size(args.vcpus or 1, names)]
 
 
-def _of(cells: Sequence[Cell], variant: Variant, mitigations: str) -> list[Cell]:
-    name = variant.kind.name
-    return [cell for cell in cells if cell.protocol == name and cell.mitigations == mitigations]
-
-
-def _plus(variant: Variant) -> str:
-    return "+".join(variant.mitigations)
+def _of(cells: Sequence[Cell], variant: Variant) -> list[Cell]:
+    return [cell for cell in cells if (cell.protocol, cell.mitigations) == (variant.kind.name, variant.mitigations)]

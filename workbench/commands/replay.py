@@ -11,10 +11,11 @@ from workbench import replay
 from workbench.core import contracts
 from workbench.errors import WorkbenchError
 from workbench.features import choose
+from workbench.present import records
 from workbench.protocols import PROTOCOLS, find
 from workbench.replay.reading import ReplayFile, protocols_named
 
-FORMATS = {"text": replay.as_text, "json": replay.as_json}
+FORMATS = ("text", "json")
 
 
 def add(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -32,7 +33,7 @@ def add(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
         metavar="NAME",
         help="for machines that name none: a name, or path/to/file.py:Class (default: %(default)s)",
     )
-    parser.add_argument("--format", choices=tuple(FORMATS), default="text", help="default: %(default)s")
+    parser.add_argument("--format", choices=FORMATS, default="text", help="default: %(default)s")
     parser.set_defaults(run=run)
 
 
@@ -49,7 +50,8 @@ def run(args: argparse.Namespace) -> int:
         return kind(choose())
 
     results = list(replay.play(files, engine, protocol_of))
-    sys.stdout.write(FORMATS[args.format](results) + "\n")
+    as_json = args.format == "json"
+    sys.stdout.write(records.as_json(replay.records(results)) if as_json else replay.as_text(results) + "\n")
     return 1 if replay.totals(results).failed else 0
 
 

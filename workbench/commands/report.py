@@ -10,21 +10,18 @@ from typing import Any
 from workbench.commands import _options
 from workbench.paths import NOTEBOOKS
 
-#: Where the notebooks are: beside the package in a checkout.
-
-
 
 def add(subparsers: Any) -> None:
     """Declare the command."""
-    parser = subparsers.add_parser(
-        "report", help="write text, tables, figures and notebooks into a directory", description=__doc__,
-        allow_abbrev=False,
+    parser = _options.add_command(
+        subparsers, "report", run, "write text, tables, figures and notebooks into a directory",
+        description=__doc__,
+        example="workbench report report/ --vcpus 64",
     )  # fmt: skip
-    _options.describe(parser, "workbench report report/ --vcpus 64")
     parser.add_argument("directory", type=Path, metavar="DIR", help="made if need be; other files in it stay")
     _options.add_subject(parser)
     parser.add_argument("--no-notebooks", action="store_true", help="do not execute the notebooks")
-    parser.set_defaults(run=run, metrics=None)
+    parser.set_defaults(metrics=None)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -31,7 +31,7 @@ class Design:
     @property
     def question(self) -> Question:
         """This design as a question to the explorer."""
-        variant = Variant("+".join((self.kind.name, *self.fixes)), self.kind, self.fixes)
+        variant = Variant.of(self.kind, self.fixes)
         return Question(variant, self.event, self.features, self.vcpus, Bounds(updates=self.updates))
 
     def __str__(self) -> str:

@@ -14,6 +14,7 @@ from workbench import protocols
 from workbench.core.contracts import Feature, Protocol
 from workbench.errors import WorkbenchError
 from workbench.features import FEATURES
+from workbench.measure.label import Label
 
 _VARIANT = re.compile(r"(?P<name>.*?\.py(?::\w*)?|[^+]*)(?P<mitigations>(?:\+[^+/]*)*)")
 
@@ -28,6 +29,12 @@ class Variant:
     label: str
     kind: type[Protocol]
     mitigations: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, kind: type[Protocol], mitigations: Iterable[str] = ()) -> "Variant":
+        """Return ``kind`` with ``mitigations``, under its own name and theirs."""
+        label = Label(getattr(kind, "name", kind.__name__), tuple(mitigations))
+        return cls(str(label), kind, label.mitigations)
 
     def protocol(self, features: tuple[Feature, ...]) -> Protocol:
         """Return an instance of the protocol for ``features``."""
@@ -46,13 +53,12 @@ def variant(text: str) -> Variant:
     if match is None:
         raise WorkbenchError(f"{text!r} does not name a protocol; known: {', '.join(protocols.PROTOCOLS)}")
     kind = _load(match["name"])
-    name = getattr(kind, "name", kind.__name__)
-    mitigations = tuple(dict.fromkeys(match["mitigations"].split("+")[1:]))
-    for mitigation in mitigations:
+    found = Variant.of(kind, dict.fromkeys(Label.read(match["mitigations"]).mitigations))
+    for mitigation in found.mitigations:
         if mitigation not in kind.mitigations_known:
-            known = ", ".join(kind.mitigations_known) or "none"
+            known, name = ", ".join(kind.mitigations_known) or "none", Variant.of(kind).label
             raise WorkbenchError(f"protocol {name!r} has no mitigation {mitigation!r}; known: {known}")
-    return Variant("+".join((name, *mitigations)), kind, mitigations)
+    return found
 
 
 def variants(named: Iterable[str | Variant]) -> tuple[Variant, ...]:

@@ -10,7 +10,7 @@ from workbench.lifecycle import EVENTS
 from workbench.measure import compare, over_features, over_vcpus, state_entries
 from workbench.measure.comparison.growth import POINTS
 from workbench.measure.comparison.state import ledger
-from workbench.present import export
+from workbench.present import records
 from workbench.present.figures import figures, images
 from workbench.present.progress import Progress
 from workbench.present.text import report as report_text
@@ -87,7 +87,8 @@ def write(folder: Path, found: dict[str, pandas.DataFrame], parameters: Paramete
     """Write text, tables and figures into ``folder``, which exists."""
     (folder / "report.txt").write_text(text(found, parameters), encoding="ascii", newline="\n")
     for name, table in found.items():
-        (folder / f"{name}.csv").write_text(export.as_csv(table), encoding="utf-8", newline="\n")
+        rows = records.as_csv(records.of_frame(table), list(table.columns))
+        (folder / f"{name}.csv").write_text(rows, encoding="utf-8", newline="\n")
     for name, figure in pictures(found, parameters):
         say(f"figure {name}")
         (folder / f"{name}.png").write_bytes(images.png(figure))

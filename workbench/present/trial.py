@@ -1,36 +1,31 @@
-"""A machine on which a protocol is tried by hand: one operation at a time, every step of it on paper.
+"""A protocol tried by hand, one operation at a time, with every step of it on paper.
 
     trial = Trial("generic")
     trial.register("kvmclock", 0x1000)       # an Account: the steps of guest, kernel and VMM, and the result
 
-The measurements count whole events; here one looks at a single instruction. RAM is [0, 2 MiB), the descriptor of
-vCPU n is at 0x8000 + 0x100 * n. What an operation did is an :class:`Account`, whose text form is a table.
+The measurements count whole events; here one looks at a single instruction, on the machine of
+:class:`workbench.engines.simulate.by_hand.Bench`. What an operation did is an :class:`Account`, whose text form is a
+table.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from textwrap import wrap
 from typing import Any, NamedTuple
 
-from workbench.clayout.abi import Abi
 from workbench.clayout.value import Value
-from workbench.core.contracts import Feature, Protocol, StateEntry
-from workbench.core.driver import guest_side, host_side
-from workbench.core.host_state import VM, area
-from workbench.core.machine import Machine
+from workbench.core.contracts import Protocol
+from workbench.core.relay import relayed
 from workbench.core.step_text import step_text, value_text
-from workbench.core.steps import AllVcpus, Backed, Get, Load, Program, Rdmsr, Share, Side, Store, Wrmsr
-from workbench.core.vcpu import Vcpu
-from workbench.errors import WorkbenchError
-from workbench.features import FEATURES, choose
+from workbench.core.steps import AllVcpus, Backed, Get, Load, Program, Share, Side, Store
+from workbench.engines.simulate.by_hand import Bench
+from workbench.features import choose
 from workbench.measure.variants import Variant, variant
 
-RAM_END = 0x20_0000
-SCRATCH = 0x8000
 WIDTH = 72
 #: Steps whose answer tells the reader something.
 ASKING = (Load, Get, Backed, Share, AllVcpus)
@@ -89,117 +84,37 @@ def _row(number: int, taken: Taken, text: str) -> str:
     return "\n".join([head + lines[0], *(" " * len(head) + "  " + line for line in lines[1:])])
 
 
-class Trial:
-    """A guest of a few vCPUs under one protocol; ``adapt`` are fields of :class:`Vcpu` (abi, host ...).
+class Trial(Bench):
+    """A bench of a protocol by its name, class or variant; each operation returns its :class:`Account`.
 
-    ``watch`` is a range of guest memory (gpa, bytes) that is noted after every step.
-    Raises WorkbenchError for a protocol, feature or vCPU that is not there.
+    ``machine`` is what a :class:`Bench` takes: vcpus, abi, host ... ``watch`` is a range of guest memory (gpa, bytes)
+    that is noted after every step. Raises WorkbenchError for a protocol, feature or vCPU that is not there.
     """
 
     def __init__(
         self, protocol: str | type[Protocol] | Variant, features: Sequence[str] | None = None, *,
-        vcpus: int = 1, watch: tuple[int, int] = (0, 0), abi: Abi = Abi.X86_64, **circumstances: Any,
+        watch: tuple[int, int] = (0, 0), **machine: Any,
     ) -> None:  # fmt: skip
         chosen = choose(None if features is None else list(features))
         if isinstance(protocol, str):
             protocol = variant(protocol)
-        self.protocol = protocol.protocol(chosen) if isinstance(protocol, Variant) else protocol(chosen)
-        records = [Vcpu(n, SCRATCH + 0x100 * n, abi, **circumstances) for n in range(vcpus)]
-        self.machine = Machine(records)
-        self.memory = self.machine.memory
-        self.memory.add(0, RAM_END)
+        super().__init__(
+            protocol.protocol(chosen) if isinstance(protocol, Variant) else protocol(chosen), **machine
+        )
         self.watch = watch
-        self._layout = self.protocol.descriptor.on(abi) if self.protocol.descriptor is not None else None
 
-    # -- the guest -----------------------------------------------------------------------------------
-
-    def guest(self, program: Program, cpu: int = 0, *, cpl: int = 0, what: str = "guest program") -> Account:
-        """Run a guest program on vCPU ``cpu`` to its end."""
-        return self._record(f"{what}, vCPU {cpu}", cpu, guest_side(self.protocol, program, cpl=cpl))
-
-    def prepare(self, name: str, gpa: int, cpu: int = 0) -> Account:
-        """The guest brings an area into the state that its ABI asks for."""
-        return self.guest(_feature(name).prepare(gpa), cpu, what=f"prepare {name} at {gpa:#x}")
-
-    def register(self, name: str, gpa: int, cpu: int = 0) -> Account:
-        """The guest registers a feature at ``gpa``."""
-        feature = _feature(name)
-        if not self.protocol.supports(feature):
-            raise WorkbenchError(f"protocol {self.protocol.name!r} has no way to name the feature {name!r}")
-        program = self.protocol.register(self._cpu(cpu), feature, gpa)
-        return self.guest(program, cpu, what=f"register {name} at {gpa:#x}")
-
-    def unregister(self, name: str, gpa: int, cpu: int = 0) -> Account:
-        """The guest revokes a feature."""
-        program = self.protocol.unregister(self._cpu(cpu), _feature(name), gpa)
-        return self.guest(program, cpu, what=f"revoke {name}")
-
-    def read(self, name: str, gpa: int, cpu: int = 0) -> Account:
-        """The guest reads a payload as its ABI says."""
-        return self.guest(_feature(name).read(gpa), cpu, what=f"read {name} at {gpa:#x}")
-
-    def wrmsr(self, msr: int, value: int, cpu: int = 0, *, cpl: int = 0) -> Account:
-        """The guest writes a register; the result is HANDLED or FAULT."""
-        return self.guest(_one(Wrmsr(msr, value)), cpu, cpl=cpl, what=f"WRMSR {msr:#x} = {value:#x}")
-
-    def rdmsr(self, msr: int, cpu: int = 0) -> Account:
-        """The guest reads a register; the result is its value, or FAULT."""
-        return self.guest(_one(Rdmsr(msr)), cpu, what=f"RDMSR {msr:#x}")
-
-    # -- the host ------------------------------------------------------------------------------------
-
-    def host(self, program: Program, cpu: int = 0, *, what: str = "host program") -> Account:
-        """Run a host program for vCPU ``cpu`` to its end."""
-        return self._record(f"{what}, vCPU {cpu}", cpu, host_side(program))
-
-    def enter(self, cpu: int = 0) -> Account:
-        """The vCPU enters the guest: updates that are due are delivered."""
-        return self.host(self.protocol.on_entry(self._cpu(cpu)), cpu, what="enter the guest")
-
-    def update(self, name: str, gpa: int, cpu: int = 0) -> Account:
-        """The host writes a payload once, wherever it is registered."""
-        program = _feature(name).update(cpu, gpa, self.machine.now())
-        return self.host(program, cpu, what=f"update {name} at {gpa:#x}")
-
-    def init(self, cpu: int = 0) -> Account:
-        """The vCPU receives INIT."""
-        return self.host(self.protocol.on_init(self._cpu(cpu)), cpu, what="INIT")
-
-    def migrate(self) -> tuple[Any, ...]:
-        """Save, arrive with the same memory on a host that remembers nothing, restore; return what was carried."""
-        cpus = tuple(self.machine.cpus.values())
-        saved: tuple[Any, ...] = self.machine.run(0, host_side(self.protocol.save(cpus)))
-        self.machine.entries.clear()
-        self.machine.run(0, host_side(self.protocol.restore(cpus, saved)))
-        return saved
-
-    # -- questions -----------------------------------------------------------------------------------
-
-    def serves(self, name: str, owner: int | None = None) -> int | None:
-        """Return where the host writes a feature of ``owner`` now (vCPU 0, or the VM); None if nowhere."""
-        feature = _feature(name)
-        if owner is None:
-            owner = VM if feature.scope == "vm" else 0
-        found: int | None = self.machine.entries.get(area(owner, name))
-        return found
-
-    def state(self) -> list[StateEntry]:
-        """Return what a migration would have to carry."""
-        return self.protocol.state(self.machine.entries, tuple(self.machine.cpus.values()))  # type: ignore[arg-type]
-
-    # -- inside --------------------------------------------------------------------------------------
-
-    def _cpu(self, index: int) -> Vcpu:
-        if index not in self.machine.cpus:
-            raise WorkbenchError(f"vCPU {index}: this machine has vCPUs 0 to {len(self.machine.cpus) - 1}")
-        return self.machine.cpus[index]
-
-    def _record(self, what: str, cpu: int, stream: Program) -> Account:
-        self._cpu(cpu)
-        before, watched = Counter(self.machine.counts), self._watched()
+    def run(self, what: str, cpu: int, stream: Program) -> Account:
+        """Run one operation, and write down what it did."""
+        before, watched = Counter(self.counts), self._watched()
         steps: list[Taken] = []
-        result = self.machine.run(cpu, _noted(stream, steps, self._watched))
-        exits = Counter(self.machine.counts)
+
+        def noted(sided: tuple[Side, Any]) -> Program:
+            answer = yield sided
+            steps.append(Taken(*sided, answer, self._watched()))
+            return answer
+
+        result = self.machine.run(cpu, relayed(stream, noted))
+        exits = Counter(self.counts)
         exits.subtract(before)
         lines = tuple(self._text(cpu, taken.step) for taken in steps)
         return Account(what, tuple(steps), result, exits, lines, watched)
@@ -207,31 +122,11 @@ class Trial:
     def _text(self, cpu: int, step: Any) -> str:
         if type(step) is Store and isinstance(step.value, Value):
             return f"store {told(step.value)} at {step.gpa:#x}"
-        at_descriptor = type(step) is Store and step.gpa == self._cpu(cpu).descriptor
-        return step_text(step, self._layout if at_descriptor else None)
+        vcpu, descriptor = self.machine.cpus[cpu], self.protocol.descriptor
+        if descriptor is not None and type(step) is Store and step.gpa == vcpu.descriptor:
+            return step_text(step, descriptor.on(vcpu.abi))
+        return step_text(step)
 
     def _watched(self) -> bytes:
         gpa, size = self.watch
         return self.memory.peek(gpa, size) or b""
-
-
-def _feature(name: str) -> Feature:
-    if name not in FEATURES:
-        raise WorkbenchError(f"unknown feature {name!r}; known: {', '.join(FEATURES)}")
-    return FEATURES[name]
-
-
-def _one(step: Any) -> Program:
-    return (yield step)
-
-
-def _noted(stream: Program, steps: list[Taken], look: Callable[[], bytes]) -> Program:
-    """Pass a stream of (side, step) on, writing each step down once its answer is known."""
-    answer: Any = None
-    while True:
-        try:
-            side, step = stream.send(answer)
-        except StopIteration as stop:
-            return stop.value
-        answer = yield side, step
-        steps.append(Taken(side, step, answer, look()))

@@ -8,7 +8,7 @@ in docs/replay.md.
 from workbench.replay.engines import ENGINES, find_engine
 from workbench.replay.grammar import Operation
 from workbench.replay.reading import ReplayFile, parse, read
-from workbench.replay.report import as_json, as_text
+from workbench.replay.report import as_text, records
 from workbench.replay.runner import Result, Totals, play, totals
 from workbench.replay.values import quote
 
@@ -18,12 +18,12 @@ __all__ = [
     "ReplayFile",
     "Result",
     "Totals",
-    "as_json",
     "as_text",
     "find_engine",
     "parse",
     "play",
     "quote",
     "read",
+    "records",
     "totals",
 ]

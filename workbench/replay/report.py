@@ -3,7 +3,6 @@
 The rule kept here: the same results give the same text, one line for each mismatch, whatever a file contained.
 """
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -41,12 +40,12 @@ def describe(step: Operation) -> str:
     return " ".join([step.op, *arguments])
 
 
-def as_json(results: Iterable[Result]) -> str:
-    """Return a JSON list with a record for each operation: file, line, op, expected, observed, ok.
+def records(results: Iterable[Result]) -> list[dict[str, Any]]:
+    """Return a record for each operation: file, line, op, expected, observed, ok.
 
     ``expected`` is as the file has it; in ``observed`` values are hex strings, as JSON numbers end at 2^53.
     """
-    records = [
+    return [
         {
             "file": result.file,
             "line": result.operation.line,
@@ -57,7 +56,6 @@ def as_json(results: Iterable[Result]) -> str:
         }
         for result in results
     ]
-    return "[\n" + ",\n".join(json.dumps(record) for record in records) + "\n]" if records else "[]"
 
 
 def _plain(key: str, value: Any) -> Any:

@@ -15,29 +15,22 @@ from typing import ClassVar
 from workbench.clayout.layout import U64, struct
 from workbench.core.contracts import Feature
 from workbench.core.host_state import area
-from workbench.core.steps import Backed, Get, Moment, Program, Store
+from workbench.core.steps import Backed, Get, Program, Store
 from workbench.core.vcpu import Vcpu
 from workbench.history.broken.call import Call
+from workbench.history.broken.one_word import OneWord
 
 HV_X64_MSR_REFERENCE_TSC, HV_X64_MSR_SIEFP, HV_X64_MSR_SIMP = 0x4000_0021, 0x4000_0082, 0x4000_0083
 
 
-class MessagePage(Feature):
+class MessagePage(OneWord):
     """The SynIC message page, of which the first word says that there is a message."""
 
     name = "simp"
     title = "SynIC message page"
     payload = struct("struct hv_message_page { __u64 message; __u8 rest[4088]; };")
     size = align = 4096
-    update_when = "event"
-    linux_boot = linux_teardown = 0
     source = "Linux arch/x86/kvm/hyperv.c"
-
-    def prepare(self, gpa: int) -> Program:
-        yield Store(gpa, 0, U64)
-
-    def update(self, cpu: int, gpa: int, now: Moment) -> Program:
-        yield Store(gpa, 1, U64)
 
 
 class EventFlagsPage(MessagePage):

@@ -20,35 +20,28 @@ The steal-time structure is taken to be x86's: the size, the alignment and the v
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from workbench.clayout.layout import U64, struct
+from workbench.clayout.layout import struct
 from workbench.core.contracts import Feature
 from workbench.core.host_state import area
 from workbench.core.outcome import HANDLED
-from workbench.core.steps import Get, Moment, Note, Program, Store
+from workbench.core.steps import Get, Note, Program
 from workbench.core.vcpu import Vcpu
 from workbench.history.broken.call import Call
+from workbench.history.broken.one_word import OneWord
 from workbench.history.properties import TRIPPED
 
 ALL_ONES = (1 << 64) - 1
 STA_SET_SHMEM, PMU_SET_SHMEM = 0x53_5441, 0x50_4D55
 
 
-class CounterSnapshot(Feature):
+class CounterSnapshot(OneWord):
     """The first word of the 4096 bytes in which the host leaves counters when they stop."""
 
     name = "pmu_snapshot"
     title = "SBI PMU snapshot"
     payload = struct("struct pmu_snapshot { __u64 overflow; __u64 counters[64]; __u8 reserved[3576]; };")
     size = align = 4096
-    update_when = "event"
-    linux_boot = linux_teardown = 0
     source = "riscv-sbi-doc ext-pmu.adoc"
-
-    def prepare(self, gpa: int) -> Program:
-        yield Store(gpa, 0, U64)
-
-    def update(self, cpu: int, gpa: int, now: Moment) -> Program:
-        yield Store(gpa, 1, U64)
 
 
 class SbiStealTime(Call):

@@ -14,28 +14,22 @@ from typing import ClassVar
 from workbench.clayout.layout import U32, struct
 from workbench.core.contracts import Feature
 from workbench.core.host_state import area
-from workbench.core.steps import Get, Moment, Now, Program, Store, ToUser
+from workbench.core.steps import Get, Now, Program, ToUser
 from workbench.core.vcpu import Vcpu
 from workbench.history.broken.call import Call
+from workbench.history.broken.one_word import OneWord
 from workbench.history.hostmap import map_page, mapping, store
 
 
-class TaskPriority(Feature):
+class TaskPriority(OneWord):
     """The virtual task priority register: four bytes."""
 
     name = "vapic"
     title = "virtual task priority"
     payload = struct("struct vapic { __u32 tpr; };")
     size = 4
-    update_when = "event"
-    linux_boot = linux_teardown = 0
+    word = U32
     source = "Linux arch/x86/kvm/lapic.c, kvm_lapic_sync_to_vapic"
-
-    def prepare(self, gpa: int) -> Program:
-        yield Store(gpa, 0, U32)
-
-    def update(self, cpu: int, gpa: int, now: Moment) -> Program:
-        yield Store(gpa, 1, U32)
 
 
 class Vapic(Call):

@@ -9,10 +9,17 @@ from workbench.core.scenario import Scenario
 from workbench.core.steps import Program
 from workbench.core.vcpu import Vcpu
 from workbench.lifecycle.event import boot_all, enter_all, of_its_own
-from workbench.lifecycle.hostile import Hostile, HostileKernel, renamed
+from workbench.lifecycle.hostile import (
+    Hostile,
+    HostileBadBase,
+    HostileKernel,
+    HostilePageCrossing,
+    HostileUnaligned,
+    renamed,
+)
 from workbench.lifecycle.linux import LinuxKernel
 from workbench.lifecycle.migrate import move
-from workbench.lifecycle.scratch import crossing, target
+from workbench.lifecycle.scratch import target
 
 HIGH_MEMORY = 1 << 32
 
@@ -30,26 +37,18 @@ class ThenHostile(Hostile):
         yield Enter(0)
 
 
-class BadBase(ThenHostile):
+class BadBase(ThenHostile, HostileBadBase):
     """Where no memory is."""
 
     name = "then-bad-base"
     title = "registered again outside RAM"
 
-    def place(self, scenario: Scenario, cpu: Vcpu, index: int, feature: Feature) -> int:
-        """Return a gpa behind all memory, aligned as every feature asks."""
-        return scenario.addresses.memslot(2) + index * PAGE_SIZE
 
-
-class Unaligned(ThenHostile):
+class Unaligned(ThenHostile, HostileUnaligned):
     """Two bytes off."""
 
     name = "then-unaligned"
     title = "registered again unaligned"
-
-    def place(self, scenario: Scenario, cpu: Vcpu, index: int, feature: Feature) -> int:
-        """Return an even gpa that no feature's alignment allows."""
-        return target(index) + 2
 
 
 class EndOfRam(ThenHostile):
@@ -63,15 +62,11 @@ class EndOfRam(ThenHostile):
         return scenario.addresses.memslot(2) - feature.size // 2
 
 
-class AcrossAPage(ThenHostile):
+class AcrossAPage(ThenHostile, HostilePageCrossing):
     """Half on each of two pages of RAM."""
 
     name = "then-across-a-page"
     title = "registered again across a page"
-
-    def place(self, scenario: Scenario, cpu: Vcpu, index: int, feature: Feature) -> int:
-        """Return a gpa at which the area crosses a page."""
-        return crossing(index, feature)
 
 
 class Wrapping(ThenHostile):

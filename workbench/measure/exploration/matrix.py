@@ -24,6 +24,7 @@ from workbench.errors import WorkbenchError
 from workbench.features import choose as choose_features
 from workbench.lifecycle import EVENTS
 from workbench.measure.exploration.explore import Exploration, Question, TraceRow, explore_question, needs_met
+from workbench.measure.label import Label, joined
 from workbench.measure.variants import Variant
 
 #: A size that exceeds this is BOUNDED in the matrix; ``explore`` goes further.
@@ -75,13 +76,19 @@ class Cell(NamedTuple):
     name: str
     vcpus: int
     features: str
-    mitigations: str
+    mitigations: tuple[str, ...]
     applies: bool
     trace: tuple[TraceRow, ...] | None = None
 
+    def label(self) -> Label:
+        """Return what the protocol with its mitigations is called."""
+        return Label(self.protocol, self.mitigations)
+
     def record(self) -> dict[str, Any]:
         """Return the cell as a flat record, without the trace."""
-        return {field: value for field, value in self._asdict().items() if field != "trace"}
+        found = self._asdict() | {"mitigations": joined(self.mitigations)}
+        del found["trace"]
+        return found
 
 
 def cells_of(exploration: Exploration) -> Iterator[Cell]:
@@ -101,7 +108,7 @@ def cells_of(exploration: Exploration) -> Iterator[Cell]:
             failure.name,
             question.vcpus,
             ",".join(feature.name for feature in question.features),
-            "+".join(question.variant.mitigations),
+            question.variant.mitigations,
             failure.needs <= met,
             trace,
         )

@@ -75,17 +75,15 @@ def changes(before: Iterable[Cell], after: Iterable[Cell]) -> tuple[Change, ...]
 
 def effect(variant: Variant, before: Iterable[Cell], after: Iterable[Cell]) -> Effect:
     """Return what the mitigations of ``variant`` do; ``before`` are the cells of the same protocol without them."""
-    bare = Variant(variant.kind.name, variant.kind)
-    return Effect(variant, changes(before, after), price(bare), price(variant))
+    return Effect(variant, changes(before, after), price(Variant.of(variant.kind)), price(variant))
 
 
 def left_out(variant: Variant) -> dict[str, Variant]:
     """Return, for each mitigation of ``variant``, the same variant without this one: what comes back, it had cured."""
-    found = {}
-    for name in variant.mitigations:
-        rest = tuple(other for other in variant.mitigations if other != name)
-        found[name] = Variant("+".join((variant.kind.name, *rest)), variant.kind, rest)
-    return found
+    return {
+        name: Variant.of(variant.kind, (other for other in variant.mitigations if other != name))
+        for name in variant.mitigations
+    }
 
 
 def mitigated(variants: Sequence[Variant], names: Sequence[str]) -> list[Variant]:
@@ -101,6 +99,5 @@ def mitigated(variants: Sequence[Variant], names: Sequence[str]) -> list[Variant
     for variant in variants:
         own = tuple(name for name in variant.kind.mitigations_known if "all" in names or name in names)
         if own:
-            label = "+".join((variant.kind.name, *own))
-            found.append(Variant(label, variant.kind, own))
+            found.append(Variant.of(variant.kind, own))
     return found

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from workbench.core.outcome import Fate, worst
 from workbench.errors import WorkbenchError
@@ -22,9 +22,6 @@ from workbench.lifecycle import EVENTS
 from workbench.measure.on_kvm.runs import Measurement, Words, simulated_words
 from workbench.measure.variants import Variant, variant
 from workbench.paths import DATA
-
-if TYPE_CHECKING:
-    import pandas
 
 KNOWN = DATA / "known_fate_differences.json"
 
@@ -150,14 +147,3 @@ def _no_register(of: Variant, name: str, words: Words) -> str:
 def unexplained(lines: Iterable[Agreement]) -> list[Agreement]:
     """Return those that differ for no known reason."""
     return [line for line in lines if line.difference and not line.known]
-
-
-def as_frame(lines: Sequence[Agreement]) -> pandas.DataFrame:
-    """Return the comparison as a frame with the columns of :class:`Agreement`."""
-    import pandas
-
-    table = pandas.DataFrame(list(lines), columns=list(Agreement._fields))
-    # Without this a column of ints with one None in it would become floats.
-    counts = [line.measured_user_exits for line in lines]
-    table["measured_user_exits"] = pandas.Series(counts, dtype=object)
-    return table

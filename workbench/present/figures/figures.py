@@ -14,6 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullLocator
 
+from workbench.measure.label import Label
 from workbench.present.figures.style import DARK_FATES, FATE_COLOUR, PARTS, Look, looks
 
 if TYPE_CHECKING:
@@ -228,4 +229,4 @@ def _listed(points: Sequence[int]) -> str:
 
 
 def _two_lines(name: str) -> str:
-    return name.replace("+", "\n+")
+    return "\n".join(Label.read(name).pieces)

@@ -18,6 +18,7 @@ from workbench.core.outcome import Fate
 from workbench.engines.explore import BOUNDED, FAILS, HOLDS
 from workbench.errors import WorkbenchError
 from workbench.measure.exploration.matrix import Cell
+from workbench.measure.label import Label
 from workbench.present.figures.style import FATE_COLOUR
 
 SOURCE = "every interleaving of a model, at small sizes; not measured on hardware"
@@ -54,7 +55,7 @@ def failures(table: Sequence[Cell]) -> Figure:
     """
     if not table:
         raise WorkbenchError("a failure matrix without cells has no picture; explore at least one event")
-    panels = {label: list(cells) for label, cells in groupby(table, _label)}
+    panels = {label: list(cells) for label, cells in groupby(table, Cell.label)}
     events = list(dict.fromkeys(cell.event for cell in table))
     codes = list(dict.fromkeys(cell.property for cell in table))
     width = NAMES + CELL * len(codes)
@@ -65,7 +66,7 @@ def failures(table: Sequence[Cell]) -> Figure:
     every_axes = figure.subplots(len(panels), squeeze=False).flat
     for axes, (label, cells) in zip(every_axes, panels.items(), strict=True):
         _panel(axes, {(cell.event, cell.property): cell for cell in cells}, events, codes)
-        axes.set_title(label, fontsize=11, loc="left")
+        axes.set_title(_title(label), fontsize=11, loc="left")
     return figure
 
 
@@ -77,12 +78,10 @@ def mark(cell: Cell | None) -> Mark:
     return found._replace(text=str(cell.steps)) if cell.verdict == FAILS and cell.steps else found
 
 
-def _label(cell: Cell) -> str:
+def _title(label: Label) -> str:
     """Return the protocol; a protocol with several mitigations says how many, as their names would not fit."""
-    names = [name for name in cell.mitigations.split("+") if name]
-    if len(names) > 1:
-        return f"{cell.protocol} + {len(names)} mitigations"
-    return "+".join((cell.protocol, *names))
+    count = len(label.mitigations)
+    return f"{label.name} + {count} mitigations" if count > 1 else str(label)
 
 
 def _panel(

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 from collections.abc import Sequence
 
 from workbench.measure.exploration.crosscheck import Compared
@@ -23,22 +20,26 @@ _COLUMNS = (
     Column("SPIN", "properties that fail"),
     Column("equal"),
 )
+_EQUAL = "yes"
 
 
 def crosscheck_text(found: Sequence[Compared]) -> str:
     """Return a row for each model, and how many are equal in everything."""
-    if not found:
-        return ""
-    equal = sum(compared.equal for compared in found)
-    asked = len(found[0].failures)
+    return rows_text([row(compared) for compared in found], len(found[0].failures)) if found else ""
+
+
+def rows_text(rows: Sequence[Sequence[Cell]], asked: int) -> str:
+    """Return the table of these rows, each from :func:`row`; ``asked`` is the number of properties of each."""
+    equal = sum(cells[-1] == _EQUAL for cells in rows)
     notes = (
-        f"{equal} of {len(found)} models are equal: states, transitions, and of each of {asked} properties the verdict "
+        f"{equal} of {len(rows)} models are equal: states, transitions, and of each of {asked} properties the verdict "
         "and the number of states that violate it (or, of what must be possible, have it).",
     )
-    return as_text(Table("Explorer and SPIN", _COLUMNS, [_row(compared) for compared in found], labels=2, notes=notes))
+    return as_text(Table("Explorer and SPIN", _COLUMNS, rows, labels=2, notes=notes))
 
 
-def _row(compared: Compared) -> list[Cell]:
+def row(compared: Compared) -> list[Cell]:
+    """Return what explorer and SPIN say of one model, as cells of plain numbers and text."""
     question, opinion = compared.question, compared.opinion
     ours, spins = (" ".join(codes) or "none" for codes in compared.failing())
     read = " (read)" if question.bounds.reads else ""
@@ -53,23 +54,5 @@ def _row(compared: Compared) -> list[Cell]:
         opinion.spin_transitions,
         ours,
         spins,
-        "yes" if compared.equal else "NO",
+        _EQUAL if compared.equal else "NO",
     ]
-
-
-def as_json(found: Sequence[Compared]) -> str:
-    """Return a list of flat records, one line for each model and property."""
-    return "[\n" + ",\n".join(json.dumps(record) for compared in found for record in compared.records()) + "\n]\n"
-
-
-def as_csv(found: Sequence[Compared]) -> str:
-    """Return a header line and one line for each model and property."""
-    records = [record for compared in found for record in compared.records()]
-    text = io.StringIO()
-    writer = csv.DictWriter(text, records[0], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(records)
-    return text.getvalue()
-
-
-__all__ = ["as_csv", "as_json", "crosscheck_text"]

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +11,7 @@ from workbench.errors import WorkbenchError
 from workbench.measure.exploration.explore import Exploration
 from workbench.measure.exploration.finding_replay import RecordedFinding
 from workbench.measure.exploration.matrix import cells_of
+from workbench.present import records
 from workbench.present.finding_program import as_program
 from workbench.present.text.trace import as_records, changes_table, diagram, where
 
@@ -47,21 +45,12 @@ def as_json(explored: Explored) -> str:
         "findings": [finding for exploration in explored.explorations for finding in _findings(exploration)],
         "explorations": [_summary(exploration) for exploration in explored.explorations],
     }
-    return json.dumps(record, indent=1) + "\n"
+    return records.as_indented_json(record)
 
 
 def as_csv(explored: Explored) -> str:
     """Return a line for each event and property."""
-    text = io.StringIO()
-    writer: csv.DictWriter[str] | None = None
-    for exploration in explored.explorations:
-        for cell in cells_of(exploration):
-            record = cell.record()
-            if writer is None:
-                writer = csv.DictWriter(text, record, lineterminator="\n")
-                writer.writeheader()
-            writer.writerow(record)
-    return text.getvalue()
+    return records.as_csv(cell.record() for one in explored.explorations for cell in cells_of(one))
 
 
 def as_text(explored: Explored, trace: str) -> str:

@@ -8,7 +8,8 @@ from textwrap import wrap
 
 from workbench.checking.failures import FAILURES
 from workbench.measure.exploration.matrix import Cell, Size
-from workbench.measure.exploration.mitigations import Change, Effect
+from workbench.measure.exploration.mitigations import Change, Effect, Price
+from workbench.measure.label import Label
 from workbench.present.text.table import WIDTH, Column, Table, as_text
 
 LETTERS = {"HOLDS": ".", "FAILS": "F", "BOUNDED": "?"}
@@ -27,7 +28,7 @@ def letter(cell: Cell) -> str:
 
 def matrix_text(cells: Sequence[Cell], sizes: Iterable[Size]) -> str:
     """Return one block for each variant, the list of what fails, and the sizes explored."""
-    blocks = [_block(label, list(chosen)) for label, chosen in groupby(cells, key=_label)]
+    blocks = [_block(label, list(chosen)) for label, chosen in groupby(cells, key=Cell.label)]
     legend = [LEGEND, "properties:"]
     codes = dict.fromkeys(cell.property for cell in cells)
     legend += [f"  {code} {FAILURES[code].name}" for code in codes]
@@ -39,16 +40,14 @@ def effects_text(effects: Sequence[Effect]) -> str:
     """Return what each mitigation changes in the matrix, and a table of its price."""
     told = [_told(effect) for effect in effects]
     columns = ["boot", "kexec", "state", "lost", "guest"]
-    rows: list[list[int | str | None]] = []
+    priced: dict[tuple[Label, Price], None] = {}
     for effect in effects:
-        for label, price in ((effect.variant.kind.name, effect.before), (effect.variant.label, effect.after)):
-            row: list[int | str | None] = [label, *price]
-            if row not in rows:
-                rows.append(row)
+        priced[Label(effect.variant.kind.name), effect.before] = None
+        priced[Label.read(effect.variant.label), effect.after] = None
     table = Table(
         "price at 64 vCPUs, every feature (simulated)",
         [Column("protocol"), *(Column(name) for name in columns)],
-        [[_short(str(row[0])), *row[1:]] for row in rows],
+        [[_short(label), *price] for label, price in priced],
         notes=(
             "boot, kexec: exits. state: bytes in a migration. lost: entries of it that no interface carries. "
             "guest: bytes of guest memory.",
@@ -57,21 +56,16 @@ def effects_text(effects: Sequence[Effect]) -> str:
     return "\n\n".join([*told, as_text(table)])
 
 
-def _label(cell: Cell) -> str:
-    return cell.protocol + "".join(f"+{name}" for name in cell.mitigations.split("+") if name)
-
-
-def _block(label: str, cells: list[Cell]) -> str:
+def _block(label: Label, cells: list[Cell]) -> str:
     codes = list(dict.fromkeys(cell.property for cell in cells))
-    heads = [f"{label if row == 0 else '':<{NAME}}" + " ".join(code[row] for code in codes) for row in range(3)]
-    if len(label) > NAME:
-        heads = [*_lines(label), *(f"{'':<{NAME}}" + " ".join(code[row] for code in codes) for row in range(3))]
+    first, above = (str(label), []) if len(str(label)) <= NAME else ("", _lines(label))
+    heads = [f"{first if row == 0 else '':<{NAME}}" + " ".join(code[row] for code in codes) for row in range(3)]
     lines = []
     for event, row in groupby(cells, key=lambda cell: cell.event):
         letters = {cell.property: letter(cell) for cell in row}
         lines.append(f"{event:<{NAME}}" + " ".join(letters.get(code, NOT_ASKED) for code in codes))
     rule = "-" * min(WIDTH, NAME + 2 * len(codes) - 1)
-    return "\n".join(line.rstrip() for line in (*heads, rule, *lines))
+    return "\n".join(line.rstrip() for line in (*above, *heads, rule, *lines))
 
 
 def _failing(cells: Sequence[Cell]) -> list[str]:
@@ -80,14 +74,14 @@ def _failing(cells: Sequence[Cell]) -> list[str]:
         return []
     columns = [Column("event"), Column("fails"), Column("steps")]
     tables = []
-    for label, chosen in groupby(found, key=_label):
+    for label, chosen in groupby(found, key=Cell.label):
         rows = [[cell.event, f"{cell.property} {cell.name}", cell.steps if cell.steps else "-"] for cell in chosen]
         tables.append(as_text(Table(f"{_short(label)}: shortest traces", columns, rows)).rstrip())
     return tables
 
 
 def _told(effect: Effect) -> str:
-    lines = _lines(effect.variant.label)
+    lines = _lines(Label.read(effect.variant.label))
     for change in effect.changes:
         lines.append(
             f"  {change.event}: {change.property} {FAILURES[change.property].name} {change.before} -> {change.after}"
@@ -95,16 +89,16 @@ def _told(effect: Effect) -> str:
     return "\n".join(_fit(line) for line in (lines if effect.changes else [*lines, "  changes no verdict"]))
 
 
-def _short(label: str) -> str:
-    first, *rest = label.split("+")
-    return label if len(rest) < 2 else f"{first}+{len(rest)} more"
+def _short(label: Label) -> str:
+    count = len(label.mitigations)
+    return str(label) if count < 2 else f"{label.name}+{count} more"
 
 
-def _lines(label: str) -> list[str]:
+def _lines(label: Label) -> list[str]:
     """Return a label in as many lines as it needs, broken between mitigations."""
-    if len(label) <= WIDTH:
-        return [label]
-    return wrap(label.replace("+", " +"), WIDTH, subsequent_indent="  ", break_on_hyphens=False)
+    if len(str(label)) <= WIDTH:
+        return [str(label)]
+    return wrap(" ".join(label.pieces), WIDTH, subsequent_indent="  ", break_on_hyphens=False)
 
 
 def left_out_text(back: Mapping[str, Sequence[Change]]) -> str:

@@ -13,9 +13,10 @@ from workbench.core.contracts import Feature
 from workbench.core.memory import PAGE_SIZE
 from workbench.core.outcome import Outcome
 from workbench.core.steps import Now, Program
+from workbench.engines.simulate.by_hand import RAM_END
 from workbench.features import FEATURES
 from workbench.present.text.table import Column, Table
-from workbench.present.trial import RAM_END, Trial
+from workbench.present.trial import Trial
 
 _KNOWN = [(register, feature) for feature in FEATURES.values() for register in feature.registers]
 #: Name without MSR_KVM_ -> register, in order of their numbers, second names last.

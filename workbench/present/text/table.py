@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from textwrap import wrap
 
+from workbench.measure.label import Label
+
 WIDTH = 72
 GAP = 2
 LONGEST_NAME = 16
@@ -87,8 +89,7 @@ def _pieces(name: str) -> list[str]:
     name = ascii_only(name)
     if len(name) <= LONGEST_NAME:
         return [name]
-    first, *rest = name.split("+")
-    parts = [first, *(f"+{part}" for part in rest)]
+    parts = Label.read(name).pieces
     return [part[at : at + LONGEST_NAME] for part in parts for at in range(0, len(part), LONGEST_NAME)]
 
 

@@ -20,6 +20,7 @@ from workbench.lifecycle import EVENTS
 from workbench.measure.comparison import cost
 from workbench.measure.comparison.runs import Measured, measured
 from workbench.measure.comparison.state import entry_kinds
+from workbench.measure.label import Label
 from workbench.measure.variants import DEFAULT, Variant, variants
 from workbench.present.figures.images import png
 from workbench.present.figures.style import looks
@@ -77,7 +78,8 @@ class BarPicture:
             (black,) = self.axes.barh([y], [0], 0.6, color="black")
             self._rows.append((plain, black))
             self._words.append(self.axes.text(0, y, "", va="center", fontsize=8))
-        self.axes.set_yticks(range(len(bars)), [label.replace("+", "\n+") for label in self._labels], fontsize=8)
+        names = ["\n".join(Label.read(label).pieces) for label in self._labels]
+        self.axes.set_yticks(range(len(bars)), names, fontsize=8)
         self.axes.set_ylim(len(bars) - 0.4, -0.6)
         self.axes.set_ylabel("protocol")
 
