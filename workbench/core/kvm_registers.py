@@ -10,6 +10,7 @@ lapic.c; QEMU 7.2 target/i386/kvm/kvm.c (kvm_put_msrs) and machine.c.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 _ALL = (1 << 64) - 1
 #: The numbers that KVM has claimed for registers of its own.
@@ -36,7 +37,7 @@ class Register:
     always_sent: bool = False  #: a migration sends it even if it holds its initial value
     second_name_of: int | None = None
 
-    @property
+    @cached_property
     def cell(self) -> int:
         """The number under which the host keeps the value: one for both names of a register."""
         return self.msr if self.second_name_of is None else self.second_name_of

@@ -98,6 +98,9 @@ class PerFeature(Protocol):
         #: R21: by the number of a register that KVM does not have, and the feature that brings it.
         self._brought = {r.msr: (r, one) for one in brought if one.served_by == "kernel" for r in one.registers}
         self.registers = {**KVMS_OWN, **{msr: one for msr, (one, _) in self._brought.items()}}
+        self._of_vm = {WALL_CLOCK_NEW.msr, *(msr for msr, (_, one) in self._brought.items() if one.scope == "vm")}
+        faults = self.by_name.get("async_pf")
+        self._token = 0 if faults is None else faults.payload.on(Abi.X86_64).offset_of("token")
         self._carried = (*QEMU_ORDER, *(one for one, _ in self._brought.values() if one.cell == one.msr))
         self._claim(frozenset(self._brought))
 
@@ -165,11 +168,10 @@ class PerFeature(Protocol):
 
     def _wake_all(self, cpu: Vcpu) -> Program:
         """Host: put the token of the wake-all if the guest has taken the last one; else leave it waiting."""
-        token = self.by_name["async_pf"].payload.on(Abi.X86_64).offset_of("token")
         gpa = yield Get(area(cpu.index, "async_pf"))
-        taken = gpa is not None and (yield Load(gpa + token, U32)) == 0
+        taken = gpa is not None and (yield Load(gpa + self._token, U32)) == 0
         if taken:
-            yield Store(gpa + token, WAKE_ALL, U32)
+            yield Store(gpa + self._token, WAKE_ALL, U32)
         yield Set(pending(cpu.index, "async_pf"), None if taken else WAITING)
 
     def _system_time(self, cpu: Vcpu, value: int, host_initiated: bool) -> Program:
@@ -295,9 +297,7 @@ class PerFeature(Protocol):
 
     def _place(self, cpu: Vcpu, one: Register) -> Key:
         """Return where the host keeps the value of a register: both names have one place (R2)."""
-        brought = self._brought.get(one.cell)
-        of_vm = one.cell == WALL_CLOCK_NEW.msr or (brought is not None and brought[1].scope == "vm")
-        return register(VM if of_vm else cpu.index, one.cell)
+        return register(VM if one.cell in self._of_vm else cpu.index, one.cell)
 
     _WRITE: Mapping[int, Callable[..., Program]] = {
         SYSTEM_TIME_NEW.msr: _system_time,
