@@ -51,6 +51,7 @@ RAW = {"ctypes", "mmap", "fcntl", "cffi"}
 BOXES = {
     "workbench.engines.simulate.lanes": "workbench.engines.simulate.engine",
     "workbench.engines.explore.symmetry": "workbench.engines.explore.api",
+    "workbench.engines.explore.vm.symmetry": "workbench.engines.explore.vm.explore",
 }
 
 

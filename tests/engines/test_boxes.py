@@ -35,6 +35,12 @@ box = types.ModuleType("workbench.engines.explore.symmetry")
 box.SymmetryReduction = declines
 sys.modules[box.__name__] = box
 """
+WITHOUT_EXCHANGES = """
+import sys, types
+box = types.ModuleType("workbench.engines.explore.vm.symmetry")
+box.explore_exchanging = lambda machine, options: None
+sys.modules[box.__name__] = box
+"""
 RUN = """
 from workbench.cli import main
 sys.exit(main(sys.argv[1:]))
@@ -62,11 +68,12 @@ def test_without_lanes_the_golden_table_is_the_same():
 SMALL = ("--vcpus", "2", "--features", "steal_time", "--updates", "0", "--format", "json")
 
 
+@pytest.mark.parametrize("without", [WITHOUT_SYMMETRY, WITHOUT_EXCHANGES], ids=["of-models", "of-machines"])
 @pytest.mark.parametrize(("protocol", "events"), [("generic", "boot,migrate"), ("per_feature", "kexec,crash")])
-def test_without_symmetry_the_explorations_are_those_of_all_states(protocol, events):
+def test_without_symmetry_the_explorations_are_those_of_all_states(protocol, events, without):
     command = ("explore", protocol, "--events", events, *SMALL)
     every = json.loads(printed(*command))["explorations"]
-    declined = json.loads(printed(*command, "--symmetry", without=WITHOUT_SYMMETRY))["explorations"]
+    declined = json.loads(printed(*command, "--symmetry", without=without))["explorations"]
     merged = json.loads(printed(*command, "--symmetry"))["explorations"]
     assert [one.pop("interchangeable") for one in declined] == [[], []]
     assert [timeless(one) for one in declined] == [timeless(one) for one in every]
