@@ -1,27 +1,27 @@
-"""Errors: the type says whose fault it was, the message says what to do about it.
+"""The exceptions of the package. The type says what kind of mistake it was; the message says how to correct it.
 
-What a guest or host does wrongly *within the model* is an outcome or a finding, never an exception.
-Exceptions are for the people at the keyboard: a mistaken input, an access by the harness outside
+What a guest or host does wrong *within the model* is an outcome or a finding, never an exception.
+Exceptions report mistakes of the user or of the environment: invalid input, an access by the harness outside
 guest memory, an engine that cannot run here.
 """
 
 
 class WorkbenchError(Exception):
-    """A mistake of the user; the command line prints it as one line and exits with status 2."""
+    """An error that the user can correct; the command line prints it as one line and exits with status 2."""
 
 
 class GuestMemoryError(WorkbenchError):
-    """An access by the harness that touches an address outside every memslot, or a read-only one."""
+    """An access by the harness to an address outside every memslot, or a write to a read-only memslot."""
 
 
 class LayoutError(WorkbenchError):
-    """C text that cannot be laid out without guessing."""
+    """C text whose layout is not certain, or a value that does not fit its layout."""
 
 
 class EngineError(WorkbenchError):
-    """An engine cannot do what was asked of it here; the message says why and what would help.
+    """An engine cannot do what was requested here; the message says why and what would help.
 
-    ``reason`` is the message without the name of the ``engine`` in front of it.
+    ``reason`` is the message without the leading name of the ``engine``.
     """
 
     def __init__(self, reason: str, engine: str = "") -> None:

@@ -4,5 +4,5 @@ from pathlib import Path
 
 #: The folder data/ of the checkout, or its copy in an installed package.
 DATA = Path(__file__).resolve().parent / "data"
-#: The notebooks of the checkout that the package runs from; an installed package has none.
+#: The notebooks/ of the checkout; in an installed package this folder does not exist.
 NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"

@@ -3,9 +3,9 @@
 P1 A scalar is aligned to its size, on i386 to at most 4 (so u64 is 4-aligned there). A typedef's own
    alignment (__aligned_u64) is exact.
 P2 packed on a member, or on its struct, takes the alignment down to 1; an explicit aligned(N) raises it.
-P3 A struct is aligned as its most aligned member and its size is rounded up to that.
+P3 A struct has the alignment of its most strictly aligned member, and its size is rounded up to that.
 P4 A bit-field starts at the next bit, unless it would then touch more alignment units than its type has;
-   then it starts at the next unit. A packed one starts at the next bit always.
+   then it starts at the next unit. A packed bit-field always starts at the next bit.
 P5 A bit-field of width 0 closes the current unit. Unnamed bit-fields do not raise the struct's alignment.
 
 Source: System V ABI AMD64 3.1.2 and i386 supplement; gcc/stor-layout.c (place_field, excess_unit_span) and
@@ -26,12 +26,12 @@ MAX_BYTES = 1 << 20
 
 
 class Abi(Enum):
-    """An ABI a guest may be compiled for; ``label`` is its name for people."""
+    """An ABI that a guest may be compiled for; ``label`` is its name in texts."""
 
     X86_64 = "x86-64"
     I386 = "i386"
 
-    # Identity, not the name's hash: the default Enum hash walks a Python-level attribute.
+    # Hash by identity, for speed: the default Enum hash is a Python method that looks up the name.
     __hash__ = object.__hash__
 
     @property
@@ -53,7 +53,7 @@ class Placement(NamedTuple):
 
 
 def size_of(kind: CType, abi: Abi) -> int:
-    """Size in bytes; a flexible array has none."""
+    """Size in bytes; 0 for a flexible array."""
     if isinstance(kind, CScalar):
         return kind.sizes[abi.column]
     if isinstance(kind, CArray):
@@ -86,7 +86,7 @@ def place(tree: CStruct, abi: Abi) -> Placement:
 
 
 def _put_bit_field_or_member(tree: CStruct, abi: Abi) -> Callable[[CMember, int], tuple[int, int, int]]:
-    """A function: (member, next free bit) -> (first bit, bit after, alignment it asks of the struct)."""
+    """A function: (member, next free bit) -> (first bit, bit after its last, alignment it requires of the struct)."""
 
     def put(member: CMember, position: int) -> tuple[int, int, int]:
         packed = member.packed or tree.packed
@@ -108,7 +108,7 @@ def _put_bit_field_or_member(tree: CStruct, abi: Abi) -> Callable[[CMember, int]
 
 
 def _spans_too_much(position: int, width: int, unit: int, type_bits: int) -> bool:
-    """P4: would a bit-field here touch more units than its type consists of? All in bits."""
+    """P4: would a bit-field at ``position`` touch more alignment units than its type has? All in bits."""
     return (position % unit + width + unit - 1) // unit > type_bits // unit
 
 

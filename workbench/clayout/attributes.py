@@ -1,6 +1,6 @@
-"""Attributes and annotations in C declarations: packed and aligned count, a few are inert.
+"""Attributes and annotations in C declarations: packed and aligned change the layout, a few others do not.
 
-Rule: whatever is not known to leave the layout alone is refused.
+Rule: an attribute is refused unless it is known not to change the layout.
 
 Source: gcc manual, "Common Type Attributes" and "Common Variable Attributes"; the kernel's
 include/linux/compiler_attributes.h (__packed, __aligned) and compiler_types.h (sparse annotations).
@@ -26,7 +26,7 @@ _MAX_ALIGN = 1 << 12
 
 @dataclass(slots=True)
 class Attributes:
-    """What was read so far; ``align`` in bytes, 0 for none."""
+    """The attributes read so far; ``align`` in bytes, 0 for none."""
 
     packed: bool = False
     align: int = 0
@@ -37,7 +37,7 @@ class Attributes:
 
 
 class AttributeReader:
-    """Reads attributes at a cursor; ``constants`` are the enumerators that aligned(N) may use."""
+    """Reads attributes at a cursor; ``constants`` are the enumerators that may stand for N in aligned(N)."""
 
     def __init__(self, cursor: Cursor, constants: Mapping[str, int]) -> None:
         self._cursor = cursor
@@ -47,14 +47,14 @@ class AttributeReader:
         return self._cursor.token.text in _WORDS
 
     def all(self, attributes: Attributes | None = None) -> Attributes:
-        """Take all annotations that stand here, adding them to ``attributes``."""
+        """Read all annotations at the cursor and add them to ``attributes``."""
         found = attributes if attributes is not None else Attributes()
         while self.one(found):
             pass
         return found
 
     def one(self, attributes: Attributes) -> bool:
-        """Take one qualifier, annotation or attribute, if there is one."""
+        """Read one qualifier, annotation or attribute, if there is one; tell whether there was."""
         cursor = self._cursor
         if cursor.accept(*INERT):
             return True

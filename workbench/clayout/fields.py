@@ -1,6 +1,6 @@
-"""From the parser's tree to fields: one Field per named member, with offset, type and spelling.
+"""Turns the parser's tree into fields: one Field per named member, with offset, type and spelling.
 
-Rule: members of anonymous structs and unions stand among those of the struct around them, as C sees them.
+Rule: members of anonymous structs and unions count as members of the enclosing struct, as in C.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ LayoutOf = Callable[[CStruct, Abi], Element]
 
 
 class Mapped(NamedTuple):
-    """Fields of a struct; the bits of its named members, and of all that were declared, as numbers."""
+    """Fields of a struct, with two bit masks: bits of its named members, and bits of all declared members."""
 
     fields: tuple[Field, ...]
     covered: int
@@ -26,7 +26,7 @@ class Mapped(NamedTuple):
 
 
 def map_fields(tree: CStruct, abi: Abi, layout_of: LayoutOf) -> Mapped:
-    """The fields of a struct. ``layout_of`` gives the type of those that are structs themselves."""
+    """The fields of a struct. ``layout_of`` gives the type of members that are structs themselves."""
     fields: list[Field] = []
     covered = declared = 0
     for member, first in zip(tree.members, place(tree, abi).bits, strict=True):
@@ -38,7 +38,10 @@ def map_fields(tree: CStruct, abi: Abi, layout_of: LayoutOf) -> Mapped:
 
 
 def _map_member(member: CMember, first: int, abi: Abi, layout_of: LayoutOf) -> Mapped:
-    """One member whose first bit is ``first``: its field, or those of an anonymous struct; bits from 0."""
+    """One member whose first bit is ``first``: its field, or the fields of an anonymous struct.
+
+    The bit masks in the result count from the member's own start.
+    """
     if member.name is None and isinstance(member.type, CStruct):
         inner = map_fields(member.type, abi, layout_of)
         return inner._replace(fields=tuple(moved(field, first // 8, field.name) for field in inner.fields))
@@ -69,14 +72,14 @@ def _field(member: CMember, name: str, first: int, element: Element) -> Field:
 
 
 def moved(field: Field, by: int, name: str) -> Field:
-    """The field as seen from a struct that holds this one ``by`` bytes after its start."""
+    """The field with ``by`` bytes added to its offset, under ``name``: as seen from an enclosing struct."""
     return Field(
         name, field.offset + by, field.size, field.type, field.ctype, field.bit_offset, field.bit_width
     )
 
 
 def holes_of(declared: bytes) -> tuple[Hole, ...]:
-    """The runs of bytes without a single declared bit."""
+    """The runs of bytes in which no bit is declared."""
     holes = []
     for empty, run in groupby(range(len(declared)), lambda i: declared[i] == 0):
         offsets = list(run)
@@ -102,9 +105,9 @@ def any_overlap(fields: tuple[Field, ...]) -> bool:
 
 
 def codec_of(fields: tuple[Field, ...], size: int) -> codecs.Struct | None:
-    """One format for the whole struct, composite fields as bytes; None where fields do not follow each other.
+    """One `struct` format for the whole struct, with composite fields as bytes.
 
-    That is so for bit-fields and for the members of unions.
+    None if the struct has bit-fields or overlapping fields (members of unions).
     """
     parts, position = ["<"], 0
     for field in fields:

@@ -1,11 +1,11 @@
-"""ABI layouts from the C text an engineer would paste: structs, their layouts, and values in them.
+"""ABI layouts from pasted C text: structs, their layouts, and values in them.
 
     area = struct("struct kvm_memory_area { __u64 base; __u32 size; __u32 type; __u8 result; __u8 pad[3]; };")
     area.on(Abi.X86_64).size, area.on(Abi.I386).size        # 24, 20
     area(base=0x1000, size=64).pack()                       # 24 bytes
 
-Rules: a struct is one thing and has one layout per ABI; padding the compiler adds is always zero in a Value
-and ignored when bytes are read; text that has no certain layout raises LayoutError, it is never guessed.
+Rules: a Struct has one layout per ABI; padding that the compiler adds is always zero in a Value and ignored
+when bytes are read; text whose layout is not certain raises LayoutError, the layout is never guessed.
 
 Source: the System V psABIs as gcc implements them; the rules are numbered in `abi`.
 """
@@ -69,7 +69,7 @@ class Layout(Shape):
                 try:
                     return value_of(self._class, codec.pack(*merged.values()))
                 except codecs.error:
-                    pass  # changed() does it field by field, and so can name the one that is wrong
+                    pass  # changed() writes field by field, so its error names the wrong field
         return value_of(self._class, self.changed(bytes(self.size), fields))
 
     def pack(self, value: Value) -> bytes:
@@ -79,7 +79,7 @@ class Layout(Shape):
         raise LayoutError(f"{self!r} cannot pack {value!r}")
 
     def unpack(self, data: bytes) -> Value:
-        """The Value of exactly ``size`` bytes, whatever their padding holds."""
+        """The Value of exactly ``size`` bytes; the content of their padding is ignored."""
         if isinstance(data, SymbolicBytes):
             return data.unpacked(self)  # type: ignore[no-any-return]
         data = bytes(data)
@@ -102,12 +102,12 @@ class Layout(Shape):
         buffer[offset : offset + self.size] = value._data
 
     def describe(self) -> str:
-        """A table of offsets, sizes, types and holes for people: ASCII, 72 columns."""
+        """A table of offsets, sizes, types and holes: ASCII, 72 columns."""
         return render.describe(self, [layout_of(self.tree, abi) for abi in Abi])
 
 
 class Struct:
-    """A C struct, whatever the ABI. Equal to any other of the same text, comments and line numbers aside."""
+    """A C struct on every ABI. Two are equal if they have the same text, apart from comments and line numbers."""
 
     __slots__ = ("_layouts", "_native", "name", "tree")
 
@@ -118,7 +118,7 @@ class Struct:
         self._native = self._layouts[Abi.X86_64]
 
     def on(self, abi: Abi) -> Layout:
-        """Its layout on one ABI, always the same object."""
+        """Its layout on one ABI; every call returns the same object."""
         return self._layouts[abi]
 
     def __call__(self, /, **fields: Any) -> Value:
@@ -141,8 +141,8 @@ class Struct:
 def struct(text: str, name: str | None = None) -> Struct:
     """The struct that C text defines: the one called ``name``, or the last one at file scope.
 
-    The text may be part of a header, of a patch or of a mail. Raises LayoutError, one line with the line's
-    number, for text that has no certain layout and for a name that is not in it.
+    The text may be part of a header, of a patch or of a mail. Raises LayoutError, with the number of the line,
+    if the layout is not certain, and LayoutError if the text defines no struct ``name``.
     """
     found = parser.parse(text)
     if not found:
@@ -153,11 +153,11 @@ def struct(text: str, name: str | None = None) -> Struct:
 
 
 def compare_abis(s: Struct) -> str:
-    """Both layouts of a struct side by side, in words what differs, and the kernel's rule for it."""
+    """Both layouts of a struct side by side, the differences in words, and the kernel's rule about them."""
     return render.compare(s.on(Abi.X86_64), s.on(Abi.I386))
 
 
 @cache
 def layout_of(tree: CStruct, abi: Abi) -> Layout:
-    """The one Layout object of that tree on that ABI, so that layouts can be compared by identity."""
+    """The only Layout object of this tree on this ABI, so that layouts can be compared by identity."""
     return Layout(tree, abi)

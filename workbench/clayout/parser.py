@@ -1,6 +1,6 @@
-"""The grammar: tokens of C text to the structs, unions, enums and typedefs it declares.
+"""The parser: from the tokens of C text to the structs, unions, enums and typedefs that it declares.
 
-Rule: accept what has exactly one layout per ABI and refuse the rest with its line, never ignore it.
+Rule: accept what has exactly one layout per ABI; refuse everything else with its line number, ignore nothing.
 
 Source: C11 6.7 (declarations); gcc manual, "Attribute Syntax", for what an attribute applies to.
 """
@@ -22,7 +22,7 @@ _AGGREGATES = ("struct", "union")
 
 @dataclass(frozen=True, slots=True)
 class _Incomplete:
-    """`void`, or a struct that is not in the text: only a pointer to it has a known layout."""
+    """`void`, or a struct that the text does not define: only a pointer to it has a known layout."""
 
     spelling: str
 
@@ -31,13 +31,13 @@ class _Incomplete:
 class _Specifiers:
     type: CType | _Incomplete
     attributes: Attributes
-    defines: bool  # a struct, union or enum body stood here
+    defines: bool  # there was a struct, union or enum body
 
 
 def parse(text: str) -> dict[str, CStruct]:
     """The structs and unions of ``text`` by tag or typedef name, file-scope ones in order of definition.
 
-    Raises LayoutError with the line for whatever has no certain layout.
+    Raises LayoutError with the line number for anything whose layout is not certain.
     """
     return _Parser(Cursor(tokens_of(text))).file()
 
@@ -108,14 +108,14 @@ class _Parser:
 
     @staticmethod
     def _same(name: str, kind: CType) -> bool:
-        """Does a typedef of a known name repeat its meaning? (`typedef unsigned int __u32;`)"""
+        """Does a typedef of a known name repeat the known meaning? (`typedef unsigned int __u32;`)"""
         known = tree.NAMED[name]
         return isinstance(kind, CScalar) and replace(kind, spelling=name, kind=known.kind) == known
 
     # ---- types
 
     def _specifiers(self) -> _Specifiers:
-        """Everything of a declaration before its declarators."""
+        """Read the part of a declaration before its declarators."""
         cursor = self._cursor
         found: CType | _Incomplete | None = None
         words: list[str] = []
@@ -212,7 +212,7 @@ class _Parser:
         return tuple(members)
 
     def _member(self, where: str) -> Iterator[CMember]:
-        """The members of one declaration, up to and with its semicolon."""
+        """The members of one declaration, read up to and including its semicolon."""
         cursor = self._cursor
         specifiers = self._specifiers()
         if cursor.token.text == ";" and isinstance(specifiers.type, CStruct):
@@ -300,7 +300,7 @@ def _flexible(member: CMember) -> bool:
 
 
 def _names(members: list[CMember] | tuple[CMember, ...]) -> Iterator[tuple[str, int]]:
-    """Names visible in a struct, those of its anonymous members included, with their lines."""
+    """Names visible in a struct, including those in its anonymous members, with their lines."""
     for member in members:
         if member.name is not None:
             yield member.name, member.line

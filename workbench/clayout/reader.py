@@ -1,7 +1,7 @@
 """A reader over C tokens, and the constant expressions (array sizes, widths, alignments) read with it.
 
 Rule: a constant is computed only from numbers, #defines and enumerators of the text; sizeof and casts
-depend on an ABI and are refused, and so is what depends on whether a number is signed.
+depend on an ABI and are refused, and so are expressions whose value depends on the signedness of a number.
 
 Source: C11 6.6 (constant expressions) and 6.5.3 to 6.5.12 (operators and their precedence).
 """
@@ -70,7 +70,7 @@ class Cursor:
 
     @contextmanager
     def nested(self, what: str) -> Iterator[None]:
-        """Count a level of nesting; refuse what no person writes before Python's own stack ends."""
+        """Count a level of nesting; refuse more than MAX_DEPTH levels, before Python's stack overflows."""
         self._depth += 1
         if self._depth > MAX_DEPTH:
             self.refuse(f"{what} nested deeper than {MAX_DEPTH}")

@@ -1,7 +1,7 @@
-"""Layouts as text for people: ASCII, 72 columns, so that they can go into a mail.
+"""Layouts as text: ASCII, 72 columns, so that they can go into a mail.
 
-Rule: what the compiler adds is shown as its own line and in words; an ABI difference is never left to be
-found by comparing columns.
+Rule: padding that the compiler adds has a line of its own and is stated in words; differences between ABIs
+are stated in words too, so that the reader need not compare columns.
 
 Source of the rule that `compare` prints: Linux, Documentation/process/botching-up-ioctls.rst,
 sections "Prerequisites" and "Basics". The table follows that of pahole (package dwarves).
@@ -76,7 +76,7 @@ def _cut(text: str, width: int) -> str:
 
 
 def _rows(layout: Shape) -> list[_Row]:
-    """Members as declared, each padding after the last member that starts before it."""
+    """Members in declared order, each piece of padding after the last member that starts before it."""
     rows = list(_members(layout.fields, 0, ""))
     arrays = [field for field in layout.fields if isinstance(field.type, Array)]
     for hole in layout.holes:
@@ -129,7 +129,7 @@ def compare(x86_64: Shape, i386: Shape) -> str:
 
 
 def _paired(wide: list[_Row], narrow: list[_Row]) -> Iterator[tuple[_Row | None, _Row | None]]:
-    """The same member or padding of both layouts, in the order of the members."""
+    """Pairs of the same member or padding in both layouts, in the order of the members."""
     others = {row.key: row for row in narrow}
     both = {row.key for row in wide}
     for row in wide:
@@ -180,7 +180,7 @@ def _reasons(x86_64: Shape, i386: Shape) -> Iterator[str]:
 
 
 def _verdict(x86_64: Shape, i386: Shape) -> list[str]:
-    """Does the struct keep the rule, and if not, what would."""
+    """Whether the struct follows the rule; if not, why, and what change would fix it."""
     broken = []
     if sizes := sorted(set(_varying(x86_64.tree))):
         broken.append(f"the size of {', '.join(sizes)} depends on the ABI")
@@ -194,7 +194,7 @@ def _verdict(x86_64: Shape, i386: Shape) -> list[str]:
 
 
 def _remedy(x86_64: Shape, i386: Shape) -> list[str]:
-    """The easy case: members agree, and only the end is not padded."""
+    """The fix for the simple case: members have the same offsets, and only the end needs explicit padding."""
     tails = [hole for hole in x86_64.holes if hole.kind == "tail"]
     same = [f.offset for f in x86_64.fields] == [f.offset for f in i386.fields]
     if not same or len(x86_64.holes) != 1 or not tails or any(_varying(x86_64.tree)):

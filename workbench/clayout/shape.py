@@ -1,7 +1,6 @@
-"""Where everything of a struct lies on one ABI: sizes, offsets, padding, and questions about them.
+"""The layout of a struct on one ABI as data: sizes, offsets and padding, with look-ups by field name.
 
-Rule: a shape is data that never changes. What makes values of it is a `Layout`; values and tables need no more
-than is here.
+Rule: a shape never changes. `Layout` adds the making of values; values and tables need only a shape.
 """
 
 from __future__ import annotations
@@ -20,9 +19,9 @@ from workbench.errors import LayoutError
 class Shape:
     """A struct as one ABI lays it out. Sizes and offsets in bytes; immutable and hashable.
 
-    ``fields`` are in order of offset as declared, those of anonymous members among them; ``holes`` is the
-    padding that the compiler adds, inside nested structs too, not explicit pad members. ``covered`` and ``declared``
-    are those of `workbench.clayout.types.Element`.
+    ``fields`` are in declared order and include those of anonymous members; ``holes`` is the padding that the
+    compiler adds, also inside nested structs, without explicit pad members. ``covered`` and ``declared`` mean the
+    same as in `workbench.clayout.types.Element`.
     """
 
     __slots__ = (
@@ -70,7 +69,7 @@ class Shape:
 
     @property
     def known_fields(self) -> str:
-        """A part of error messages: the names there are."""
+        """The names of all fields, for error messages."""
         return f"fields: {', '.join(self._index) or 'none'}"
 
     def _known(self, name: str) -> Field:
@@ -82,7 +81,7 @@ class Shape:
     def field(self, name: str) -> Field:
         """A field by its name, ``outer.inner`` for nested ones; its offset counts from this struct's start.
 
-        Raises LayoutError for a name that is no field.
+        Raises LayoutError if there is no such field.
         """
         head, dot, rest = name.partition(".")
         found = self._known(head)
@@ -99,8 +98,8 @@ class Shape:
     def changed(self, data: bytes, fields: dict[str, Any]) -> bytes:
         """The bytes of a whole struct with some fields changed.
 
-        Raises LayoutError for a name that is no field, for a value that does not fit its field, and for two
-        members of a union that share bytes.
+        Raises LayoutError for an unknown field, for a value that does not fit its field, and if two of the fields
+        share bytes (members of a union).
         """
         buffer = bytearray(data)
         if self._overlaps:

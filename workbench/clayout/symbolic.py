@@ -1,35 +1,35 @@
-"""Values that stand for many at once: what a layout asks of an engine that runs many vCPUs as one.
+"""Base classes of symbolic values: one object that stands for the values of many vCPUs at once.
 
-A layout packs numbers and unpacks bytes. Handed one of these, it leaves the work to the value itself, and the
-result is a value of the same sort. There are none in this package; see ``workbench.engines.simulate.lanes``.
+A layout packs numbers and unpacks bytes. For a symbolic value it calls the methods below instead, and the result is
+again symbolic. The implementations are in ``workbench.engines.simulate.lanes``.
 """
 
 from typing import Any, Never
 
 
 class SymbolicNumber:
-    """Stands where a program expects an int."""
+    """A symbolic value used where a program expects an int."""
 
     __slots__ = ()
 
     def packed(self, kind: Any) -> Any:
-        """Return what stands for the bytes of this number as a Scalar ``kind``."""
+        """Return the symbolic bytes of this number as a Scalar ``kind``."""
         raise NotImplementedError
 
     def filled(self, layout: Any, fields: dict[str, Any]) -> Any:
-        """Return what stands for a Value of ``layout`` with ``fields``, of which this number is one."""
+        """Return the symbolic Value of ``layout`` with ``fields``, one of which holds this number."""
         raise NotImplementedError
 
     def refuse(self, *_: Any) -> Never:
-        """Give up, because there is no one answer for all."""
+        """Give up, because the answer is not the same for all vCPUs."""
         raise NotImplementedError
 
 
 class SymbolicBytes:
-    """Stands where a program expects bytes."""
+    """A symbolic value used where a program expects bytes."""
 
     __slots__ = ()
 
     def unpacked(self, kind: Any) -> Any:
-        """Return what stands for the value of these bytes as a Scalar or a Layout ``kind``."""
+        """Return the symbolic value of these bytes as a Scalar or a Layout ``kind``."""
         raise NotImplementedError

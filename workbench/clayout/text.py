@@ -1,7 +1,7 @@
-"""Pasted C text to tokens: patch marks, mail quotes, comments, directives and #defines.
+"""The tokenizer of pasted C text: removes patch marks, mail quotes and comments, handles directives and #defines.
 
-Rule: a line may only be dropped when it cannot change a layout; whatever might is kept as a token that
-the grammar refuses. So a hunk boundary and an #if survive as tokens: between two hunks, members are missing.
+Rule: a line is dropped only if it cannot change a layout. Hunk boundaries and #if lines become tokens that
+the parser refuses inside a struct, because members may be missing there.
 
 Source: diff's unified format (GNU diffutils manual, "Detailed Unified"); C11 6.4 and 6.10 for the rest.
 """
@@ -37,12 +37,12 @@ class Token(NamedTuple):
 
 
 def refuse(line: int, message: str) -> NoReturn:
-    """Raise the LayoutError for a mistake in line ``line`` of the text."""
+    """Raise a LayoutError about line ``line`` of the text."""
     raise LayoutError(f"line {line}: {message}")
 
 
 def tokens_of(text: str) -> list[Token]:
-    """The tokens of pasted C text with its #defines expanded, ended by one token of kind ``end``.
+    """The tokens of pasted C text with its #defines expanded, followed by one token of kind ``end``.
 
     Raises LayoutError for characters, directives or macros whose effect on a layout is not certain.
     """
@@ -61,14 +61,14 @@ def tokens_of(text: str) -> list[Token]:
 
 
 def _without_quotes(lines: list[str]) -> list[str]:
-    """Drop one or more levels of mail quoting, when every line that says anything is quoted."""
+    """Remove the levels of mail quoting that all lines share; blank lines do not count."""
     while any(lines) and all(line.startswith(">") for line in lines if line.strip()):
         lines = [re.sub(r"^> ?", "", line) for line in lines]
     return lines
 
 
 def _without_patch_marks(lines: list[str]) -> list[str]:
-    """The new side of a patch, line for line; a dropped line becomes empty, a hunk head becomes ``@@``."""
+    """The new side of a patch, line for line; dropped lines become empty, hunk headers become ``@@``."""
     if not any(line.startswith(("+", "@@")) for line in lines):
         return lines
     hunks = any(line.startswith("@@") for line in lines)
@@ -89,7 +89,7 @@ def _without_patch_marks(lines: list[str]) -> list[str]:
 
 
 def _starts_inside_hunk(lines: list[str]) -> bool:
-    """Does a '+' line stand before the first hunk head? Then the paste began within a hunk."""
+    """Is there a '+' line before the first hunk header? Then the paste began within a hunk."""
     for line in lines:
         if line.startswith("@@"):
             return False
@@ -99,7 +99,7 @@ def _starts_inside_hunk(lines: list[str]) -> bool:
 
 
 def _without_comments(lines: list[str]) -> list[str]:
-    """Blank out comments. A hunk may begin or end within one: it then reaches to the hunk's edge."""
+    """Blank out comments. A comment cut off by the start or end of a hunk counts up to that edge."""
     starts = [0, *(i for i, line in enumerate(lines) if line == HUNK), len(lines)]
     patch = HUNK in lines
     clean: list[str] = []
@@ -160,7 +160,7 @@ def _directive(name: str, rest: str, line: int, macros: _Macros) -> list[Token]:
 
 
 class _Macros:
-    """The object-like macros of a text; one whose value is not certain is refused where it is used."""
+    """The object-like macros of a text; using a macro whose value is not certain is refused."""
 
     def __init__(self) -> None:
         self._bodies: dict[str, str] = {}

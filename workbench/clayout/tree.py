@@ -1,7 +1,7 @@
-"""What the parser found in C text: types and members before any ABI has laid them out.
+"""The parser's result: the types and members of C text, before layout for an ABI.
 
-Rule: a tree says only what the text says. Sizes that depend on the ABI are pairs (x86-64, i386);
-offsets and alignments of structs are computed later, by `abi`.
+Rule: a tree contains only what the text says. Sizes that depend on the ABI are pairs (x86-64, i386);
+`abi` computes the offsets and alignments of structs later.
 
 Source of the scalar types: include/uapi/linux/types.h, include/uapi/asm-generic/int-ll64.h and
 include/linux/types.h of Linux; C11 6.2.5 for the standard ones, with the sizes of the System V psABIs.
@@ -17,8 +17,8 @@ from typing import TypeAlias
 class CScalar:
     """An integer or a pointer; ``align`` is an exact alignment in bytes as set by a typedef, else 0.
 
-    ``kind`` is int, char (signed on x86, but bytes to people), bool (a byte of any value: guest memory may
-    hold one that C would never store) or pointer.
+    ``kind`` is int, char (signed on x86; arrays of it are shown as bytes), bool (a byte of any value, because guest
+    memory may hold one that C would never store) or pointer.
     """
 
     spelling: str
@@ -51,7 +51,7 @@ class CMember:
 
 @dataclass(frozen=True, slots=True)
 class CStruct:
-    """A struct or union (``kind``); ``align`` is its explicit alignment in bytes, 0 when there is none."""
+    """A struct or union (``kind``); ``align`` is its explicit alignment in bytes, 0 if there is none."""
 
     kind: str
     tag: str
@@ -65,7 +65,7 @@ CType: TypeAlias = CScalar | CArray | CStruct
 
 
 def spelling(kind: CType) -> str:
-    """A type as C writes it, array sizes after it: ``__u8[3]``, ``struct foo[2][4]``."""
+    """A type as in C, with its array sizes at the end: ``__u8[3]``, ``struct foo[2][4]``."""
     sizes = ""
     while isinstance(kind, CArray):
         sizes += "[]" if kind.count is None else f"[{kind.count}]"
@@ -93,7 +93,7 @@ def _fixed_width() -> dict[str, CScalar]:
 
 
 def _standard() -> dict[str, CScalar]:
-    """The C types, under the sorted words of their specifiers (``int long unsigned``)."""
+    """The standard C integer types; the keys are their specifiers in sorted order (``int long unsigned``)."""
     table = {}
     for name, sizes in (("short", (2, 2)), ("long", (8, 4)), ("long long", (8, 8)), ("int", (4, 4))):
         words = name.split()

@@ -1,7 +1,7 @@
-"""The types a field can have, and how their values become bytes: integers, arrays and bit ranges.
+"""The types of fields, and how their values become bytes: integers, arrays and bit ranges.
 
-Rule: no value is ever cut to fit. An integer outside its range and an array that is too long are refused;
-an array that is too short ends in zeros, as a C initializer does (C11 6.7.9p21).
+Rule: no value is truncated to fit. An integer out of range and an array that is too long are refused;
+an array that is too short is filled up with zeros, as by a C initializer (C11 6.7.9p21).
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ _CODES.update({(size, True): code.lower() for (size, _), code in list(_CODES.ite
 
 
 class Element(Protocol):
-    """What scalars, arrays and layouts have in common. Sizes and offsets in bytes."""
+    """The interface that scalars, arrays and layouts share. Sizes and offsets in bytes."""
 
     @property
     def size(self) -> int: ...
     @property
     def covered(self) -> bytes:
-        """One bit set for every bit that belongs to a named member, so that a value can hold it."""
+        """A mask in which every bit that belongs to a named member is set."""
         ...
 
     @property
     def declared(self) -> bytes:
-        """The same with unnamed bit-fields: what the compiler did not add."""
+        """The mask of all declared bits, unnamed bit-fields included: everything except compiler padding."""
         ...
 
     def read_from(self, data: bytes, offset: int) -> Any: ...
@@ -39,12 +39,12 @@ class Element(Protocol):
 
 
 def bounds(bits: int, signed: bool) -> tuple[int, int]:
-    """Least and greatest value of an integer of ``bits`` bits."""
+    """The least and the greatest value of an integer of ``bits`` bits."""
     return (-(1 << (bits - 1)), (1 << (bits - 1)) - 1) if signed else (0, (1 << bits) - 1)
 
 
 def bounded(value: Any, bits: int, signed: bool, where: str) -> int:
-    """``value`` as an int. Raises LayoutError if it is none or does not fit, saying what does."""
+    """``value`` as an int. Raises LayoutError, with the allowed range, if it is not an integer that fits."""
     try:
         number = operator.index(value)
     except TypeError:
@@ -75,7 +75,7 @@ class Scalar:
 
     @property
     def code(self) -> str:
-        """Its letter in a format of the `struct` module."""
+        """Its format character in the `struct` module."""
         return _CODES[self.size, self.signed]
 
     @property
@@ -87,7 +87,7 @@ class Scalar:
         return self.covered
 
     def pack(self, value: int) -> bytes:
-        """The bytes of ``value``. Raises LayoutError outside of the type's range."""
+        """The bytes of ``value``. Raises LayoutError if it is outside the type's range."""
         if isinstance(value, SymbolicNumber):
             return value.packed(self)  # type: ignore[no-any-return]
         try:
@@ -114,7 +114,7 @@ class Scalar:
 
 
 def scalar(size: int, signed: bool = False, big_endian: bool = False) -> Scalar:
-    """The Scalar of that shape, under the kernel's short name (u32, s8) or its endianness (be16)."""
+    """The Scalar of this size and sign, with the kernel's short name (u32, s8), or be16 for big-endian."""
     big = big_endian and size > 1
     return Scalar(f"{'be' if big else 's' if signed else 'u'}{8 * size}", size, signed, big)
 
@@ -125,9 +125,9 @@ S8, S16, S32, S64 = (scalar(size, signed=True) for size in (1, 2, 4, 8))
 
 @dataclass(frozen=True, slots=True)
 class Array:
-    """``count`` elements; their values are a tuple, or bytes for arrays of characters and unsigned bytes.
+    """``count`` elements; the value is a tuple, or bytes for arrays of characters and unsigned bytes.
 
-    A flexible array has no elements: what follows the struct in memory is not part of its layout.
+    A flexible array has no elements, because the memory after the struct is not part of its layout.
     """
 
     element: Element
@@ -170,10 +170,10 @@ class Array:
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One named member. ``ctype`` is its type as the text spells it, ``size`` the bytes it touches.
+    """One named member. ``ctype`` is its type as spelled in the text, ``size`` the number of bytes it touches.
 
-    For a bit-field ``offset`` is the byte its first bit lies in, ``bit_offset`` (0 to 7) that bit within the
-    byte and ``bit_width`` its number of bits; both are None otherwise.
+    For a bit-field, ``offset`` is the byte of its first bit, ``bit_offset`` (0 to 7) the position of that bit in
+    the byte, and ``bit_width`` its number of bits; otherwise ``bit_offset`` and ``bit_width`` are None.
     """
 
     name: str
@@ -186,7 +186,7 @@ class Field:
 
     @property
     def bits(self) -> range:
-        """The bits of the struct it occupies."""
+        """The range of the struct's bits that it occupies."""
         first = 8 * self.offset + (self.bit_offset or 0)
         return range(first, first + (8 * self.size if self.bit_width is None else self.bit_width))
 
@@ -195,7 +195,7 @@ class Field:
         return isinstance(self.type, Scalar) and self.type.signed
 
     def read_from(self, data: bytes) -> Any:
-        """Its value in the bytes of a whole struct."""
+        """Read its value from the bytes of a whole struct."""
         if self.bit_width is None:
             return self.type.read_from(data, self.offset)
         chunk = int.from_bytes(data[self.offset : self.offset + self.size], "little")
@@ -204,7 +204,7 @@ class Field:
         return value - (1 << self.bit_width) if negative else value
 
     def write_into(self, buffer: bytearray, value: Any, where: str) -> None:
-        """Put a value into the bytes of a whole struct; ``where`` names the field in an error."""
+        """Write a value into the bytes of a whole struct; ``where`` names the field in error messages."""
         if self.bit_width is None:
             self.type.write_into(buffer, self.offset, value, where)
             return
@@ -217,13 +217,13 @@ class Field:
 
 
 def is_plain(field: Field) -> bool:
-    """Can the field be packed as one little-endian number among others of a common format?"""
+    """Is the field one little-endian number, so that one `struct` format can pack it with other fields?"""
     return isinstance(field.type, Scalar) and field.bit_width is None and not field.type.big_endian
 
 
 @dataclass(frozen=True, slots=True)
 class Hole:
-    """Bytes no member occupies; ``kind`` is "hole" between members and "tail" at the struct's end."""
+    """Bytes that no member occupies; ``kind`` is "hole" between members and "tail" at the struct's end."""
 
     offset: int
     size: int

@@ -1,7 +1,7 @@
-"""Values in a layout: the contents of a struct as an immutable object with an attribute per field.
+"""Struct values: the contents of a struct as an immutable object with one attribute per field.
 
-Rule: a Value is its bytes. Fields are decoded when they are read, so that packing, comparing and hashing cost
-nothing extra on the simulator's hot paths; padding is zero in every Value, so equal fields are equal bytes.
+Rule: a Value stores only its bytes. Fields are decoded when they are read, so that packing, comparing and hashing
+are cheap on the simulator's hot paths. Padding is zero in every Value, so equal fields mean equal bytes.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from workbench.clayout.types import Array, Field, Scalar, is_plain
 
 
 class Value:
-    """The contents of a struct, immutable: fields are attributes, or items where a name is taken.
+    """The contents of a struct, immutable. Fields are items, and attributes unless Value itself uses the name.
 
-    ``value.base``, ``value["base"]`` and ``value["header.version"]``. Values are equal when their layouts and
-    all their fields are. They come from a Layout (or Struct) that is called, or that unpacks bytes.
+    ``value.base``, ``value["base"]`` and ``value["header.version"]``. Two values are equal if their layouts and
+    all their fields are equal. Calling a Layout (or Struct) makes a Value, and so does `Layout.unpack`.
     """
 
     __slots__ = ("_data",)
@@ -28,7 +28,7 @@ class Value:
     _data: bytes
 
     def pack(self) -> bytes:
-        """Its bytes, as many as the layout's size; padding is zero."""
+        """Its bytes, of the layout's size; padding is zero."""
         return self._data
 
     def replace(self, /, **fields: Any) -> Value:
@@ -50,13 +50,13 @@ class Value:
         return self._data == other._data and self.layout is other.layout
 
     def __hash__(self) -> int:
-        # Not hash(bytes): that differs from run to run, and with it the order of sets of values.
+        # hash(bytes) differs from run to run, and so would the order of sets of values.
         return hash(int.from_bytes(self._data, "little"))
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _value_in, (self.layout, self._data)
 
-    __iter__ = None  # or Python would try value[0], value[1] ...
+    __iter__ = None  # otherwise Python would try value[0], value[1] ...
 
     def __repr__(self) -> str:
         """Such as ``kvm_memory_area(base=0x1000, size=64)``; arrays of zeros are left out."""
@@ -86,7 +86,7 @@ _set_data: Callable[[Value, bytes], None] = Value.__dict__["_data"].__set__
 
 
 def value_of(kind: type[Value], data: bytes) -> Value:
-    """A Value of class ``kind`` made of canonical bytes: right size, padding zero."""
+    """A Value of class ``kind`` from canonical bytes: of the layout's size, with zero padding."""
     value = _new(kind)
     _set_data(value, data)
     return value
@@ -94,18 +94,18 @@ def value_of(kind: type[Value], data: bytes) -> Value:
 
 @cache
 def value_class(layout: Shape) -> type[Value]:
-    """The subclass of Value with a property per field; names that Value needs itself stay items only."""
+    """The subclass of Value with a property per field, except for names that Value itself uses."""
     getters = {f.name: property(_getter(f)) for f in layout.fields if not hasattr(Value, f.name)}
     return type(layout.struct_name, (Value,), {**getters, "__slots__": (), "layout": layout})
 
 
 def _value_in(layout: Shape, data: bytes) -> Value:
-    """What was pickled or copied: equal layouts are one object, and so are their classes."""
+    """Rebuild a pickled or copied Value; equal layouts are one object, and so are their classes."""
     return value_of(value_class(layout), data)
 
 
 def _getter(field: Field) -> Callable[[Value], Any]:
-    """Reads one field of a value; unsigned bytes and plain numbers without a detour."""
+    """A function that reads one field of a value; byte arrays and plain numbers have a fast path."""
     offset, end = field.offset, field.offset + field.size
     if isinstance(field.type, Array) and field.type.as_bytes:
         return lambda value: value._data[offset:end]
