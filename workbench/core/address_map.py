@@ -1,8 +1,8 @@
-"""Where a guest kernel puts its descriptors and areas: one block of pages for the VM, one per vCPU.
+"""The guest-physical addresses of a kernel's descriptors and areas: one block of pages for the VM, one per vCPU.
 
-As in Linux, per-CPU areas live in a per-CPU section that an encrypted guest can share page by page
+As in Linux, per-CPU areas lie in a per-CPU section that an encrypted guest can share page by page
 (arch/x86/kernel/kvm.c, DEFINE_PER_CPU_DECRYPTED). Each kernel that runs in the same machine (after kexec)
-is a *generation* with addresses of its own: the pages of the one before are then anybody's memory.
+is a *generation* with its own addresses; the pages of the previous generation may then be used for anything.
 """
 
 from bisect import bisect_right
@@ -13,12 +13,12 @@ from workbench.core.contracts import Feature
 from workbench.core.host_state import VM
 from workbench.core.memory import PAGE_SIZE
 
-#: RAM below 1 MiB is left to firmware and to tests; kernels live above.
+#: RAM below 1 MiB is left to firmware and to tests; kernels use memory above it.
 KERNEL_BASE = 0x10_0000
 
 DESCRIPTOR = "descriptor"
 
-#: Kernels that one scenario runs in the same machine, one after the other.
+#: The number of kernels that one scenario runs in the same machine, one after the other.
 GENERATIONS = 2
 
 
@@ -31,7 +31,7 @@ class Unit(NamedTuple):
 
 
 class Region(NamedTuple):
-    """A range of guest memory as a memslot backs it: bytes [gpa, gpa+size)."""
+    """A range of guest memory that a memslot backs: bytes [gpa, gpa+size)."""
 
     gpa: int
     size: int
@@ -39,7 +39,7 @@ class Region(NamedTuple):
 
 
 class AddressMap:
-    """Deterministic gpa of every unit, and the unit at every gpa."""
+    """The gpa of every unit, and the unit at every gpa; the same arguments give the same addresses."""
 
     def __init__(self, features: Sequence[Feature], vcpus: int, descriptor_size: int = 0) -> None:
         self.vcpus = vcpus
@@ -76,7 +76,7 @@ class AddressMap:
         return self.block_of(unit.generation, unit.cpu) + self._offsets[unit.what][0]
 
     def area(self, generation: int, cpu: int, feature: Feature) -> Unit:
-        """Return the unit of ``feature`` for ``cpu``: VM-wide features have one for all."""
+        """Return the unit of ``feature`` for ``cpu``; a VM-wide feature has one unit for all vCPUs."""
         return Unit(generation, VM if feature.scope == "vm" else cpu, feature.name)
 
     def units(self, generation: int, cpu: int) -> tuple[Unit, ...]:
@@ -87,7 +87,7 @@ class AddressMap:
         )
 
     def unit_at(self, gpa: int) -> Unit | None:
-        """Return the unit that holds ``gpa``, or None for memory with no purpose here."""
+        """Return the unit that holds ``gpa``, or None if no unit does."""
         generation, rest = divmod(gpa - KERNEL_BASE, self.memslot_size)
         if generation < 0 or not self._starts:
             return None
@@ -102,5 +102,5 @@ class AddressMap:
         return Unit(generation, block - 1, what)
 
     def size(self, what: str) -> int:
-        """Return the bytes of a unit called ``what``."""
+        """Return the size in bytes of a unit called ``what``."""
         return self._offsets[what][1]

@@ -1,4 +1,4 @@
-"""What a folder has to offer: the classes and values that the files in it define, so that adding is adding a file."""
+"""Finds the classes and values that the files of a folder define, so that adding a file is enough to add one."""
 
 import importlib
 import pkgutil
@@ -22,7 +22,7 @@ def modules_of(package: str, paths: Sequence[str], first: Sequence[str] = ()) ->
 
 
 def classes_in(module: ModuleType, base: type[T]) -> Iterator[type[T]]:
-    """Yield the classes that ``module`` itself defines, in that order: ``base``s with a ``name`` of their own."""
+    """Yield the subclasses of ``base`` that ``module`` itself defines, in order, if they set ``name`` themselves."""
     for value in vars(module).values():
         here = isinstance(value, type) and issubclass(value, base) and value.__module__ == module.__name__
         if here and "name" in vars(value):
@@ -37,7 +37,7 @@ def values_in(module: ModuleType, kind: type[T]) -> Iterator[T]:
 
 
 def by_key(found: Iterable[T], key: Callable[[T], str]) -> dict[str, T]:
-    """Return ``found`` by their keys, in order; raise WorkbenchError if two that differ share one."""
+    """Return ``found`` by their keys, in order; raise WorkbenchError if two different objects have the same key."""
     table: dict[str, T] = {}
     for one in found:
         if table.setdefault(key(one), one) is not one:

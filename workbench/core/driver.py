@@ -1,14 +1,14 @@
-"""From a guest's program to one stream of (side, step): which register access goes to which handler.
+"""Turns a guest program into one stream of (side, step), calling the handler of each register access.
 
-The vCPU stops in its guest program while the host's handler runs; the handler's steps appear in the same
+The guest program of the vCPU waits while the host's handler runs; the handler's steps appear in the same
 stream, marked KERNEL or USER, so that an engine can run anything between any two of them. The rules in this file
-are those of the architecture and of KVM's dispatch, never a protocol's:
+belong to the architecture and to KVM's dispatch, not to a protocol:
 
-* WRMSR and RDMSR above CPL 0 take #GP before the host hears of it (Intel SDM, WRMSR).
+* WRMSR and RDMSR above CPL 0 take #GP without an exit to the host (Intel SDM, WRMSR).
 * A hypercall above CPL 0 leaves the guest and is refused by KVM (-KVM_EPERM; kvm_emulate_hypercall).
-* A register nobody claims is UNKNOWN: the VMM serves it if it asked for such exits
-  (KVM_CAP_X86_USER_SPACE_MSR), and keeps its value in a variable of its own, one for the VM; otherwise
-  kvm.ignore_msrs swallows it, or the guest takes #GP (Linux arch/x86/kvm/x86.c, kvm_msr_ignored_check).
+* An access to a register that the protocol does not claim is UNKNOWN. The VMM serves it if it asked for such exits
+  (KVM_CAP_X86_USER_SPACE_MSR), and keeps one value for the VM in a variable of its own; otherwise the access
+  has no effect under kvm.ignore_msrs, or the guest takes #GP (Linux arch/x86/kvm/x86.c, kvm_msr_ignored_check).
 """
 
 from typing import Any
@@ -44,7 +44,7 @@ def guest_side(protocol: Protocol, program: Program, *, cpl: int = 0) -> Program
 
 
 def register_access(protocol: Protocol, step: Wrmsr | Rdmsr) -> Program:
-    """One exit for a register access, its handler, and the policy for registers nobody claims."""
+    """One exit for a register access, its handler, and the policy for registers that the protocol does not claim."""
     cpu, result = yield from served(protocol, step)
     if result is UNKNOWN:
         result = yield from unclaimed(cpu, step)
@@ -52,9 +52,9 @@ def register_access(protocol: Protocol, step: Wrmsr | Rdmsr) -> Program:
 
 
 def served(protocol: Protocol, step: Wrmsr | Rdmsr) -> Program:
-    """One exit for a register access and its handler; return the vCPU's record and what the handler answers.
+    """One exit for a register access and its handler; return the vCPU's record and the handler's answer.
 
-    The answer is UNKNOWN where nobody claims the register; no policy for that is applied.
+    The answer is UNKNOWN if the protocol does not claim the register; no policy for that is applied.
     """
     writes = type(step) is Wrmsr
     cpu: Vcpu = yield GUEST, Exit("wrmsr" if writes else "rdmsr", step.msr)
@@ -66,7 +66,7 @@ def served(protocol: Protocol, step: Wrmsr | Rdmsr) -> Program:
 
 
 def unclaimed(cpu: Vcpu, step: Wrmsr | Rdmsr) -> Program:
-    """What becomes of an access that KVM does not know; returns what the guest's instruction answers."""
+    """Apply the host's policy to an access to a register that KVM does not know; return the guest's answer."""
     done = HANDLED if isinstance(step, Wrmsr) else 0
     if step.msr in cpu.host.user_msrs:
         yield KERNEL, ToUser("unknown msr")
@@ -79,7 +79,7 @@ def unclaimed(cpu: Vcpu, step: Wrmsr | Rdmsr) -> Program:
 
 
 def host_side(handler: Program, side: Side = KERNEL) -> Program:
-    """Drive a host handler, marking its steps; from ToUser on they are the VMM's."""
+    """Drive a host handler, marking each step with its side; all steps after ToUser are marked USER."""
     answer: Any = None
     while True:
         try:
@@ -92,7 +92,7 @@ def host_side(handler: Program, side: Side = KERNEL) -> Program:
 
 
 def host_write(protocol: Protocol, cpu: Vcpu, msr: int, value: int) -> Program:
-    """KVM_SET_MSRS of one entry; return whether it was accepted. MSR filters do not apply to the host."""
+    """KVM_SET_MSRS with one entry; return whether it was accepted. MSR filters do not apply to the host."""
     if not _kernel_knows(protocol, cpu, msr):
         return False
     outcome: Outcome = yield from host_side(protocol.on_wrmsr(cpu, msr, value, host_initiated=True))
@@ -100,7 +100,7 @@ def host_write(protocol: Protocol, cpu: Vcpu, msr: int, value: int) -> Program:
 
 
 def host_read(protocol: Protocol, cpu: Vcpu, msr: int) -> Program:
-    """KVM_GET_MSRS of one entry; return its value, or None if the entry was not processed."""
+    """KVM_GET_MSRS with one entry; return its value, or None if the entry was not processed."""
     if not _kernel_knows(protocol, cpu, msr):
         return None
     value = yield from host_side(protocol.on_rdmsr(cpu, msr, host_initiated=True))

@@ -1,7 +1,7 @@
-"""The steps of lifecycle events: what happens to a whole virtual machine.
+"""The steps of lifecycle events, which act on a whole virtual machine.
 
-An event's ``happen`` is a generator of these. The simulator carries them out one after the other, after the guest has
-booted; the explorer interleaves them with the guest's programs in every order.
+An event's ``happen`` is a generator of these steps. The simulator carries them out one after the other, after the guest
+has booted; the explorer interleaves them with the guest's programs in every order.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ class GuestCall(NamedTuple):
         return self.function.__name__
 
 
-#: A guest program that is not yet running: called with the vCPU's record it gives the generator.
-#: GuestCall is named because a type checker does not look for ``__call__`` on a tuple.
+#: A guest program that is not yet running: calling it with the vCPU's record returns the generator.
+#: GuestCall is listed because a type checker does not look for ``__call__`` on a tuple.
 GuestProgram = Callable[[Vcpu], Program] | GuestCall
 
 
@@ -46,7 +46,7 @@ class HostCall(NamedTuple):
 
 
 class Start(NamedTuple):
-    """vCPU ``cpu`` leaves whatever guest code it runs and starts ``program``, at privilege ``cpl``."""
+    """vCPU ``cpu`` abandons the guest code that it runs and starts ``program`` at privilege level ``cpl``."""
 
     cpu: int
     program: GuestProgram
@@ -54,14 +54,14 @@ class Start(NamedTuple):
 
 
 class Begin(NamedTuple):
-    """A Start step whose program is given by name: bound methods of two equal kernels do not compare equal."""
+    """A Start step with its program given by name, because bound methods of two equal kernels do not compare equal."""
 
     cpu: int
     program: ProgramName
 
 
 class Wait(NamedTuple):
-    """Go on when vCPU ``cpu`` has finished its program."""
+    """Wait until vCPU ``cpu`` has finished its program."""
 
     cpu: int
 
@@ -79,21 +79,21 @@ class Enter(NamedTuple):
 
 
 class Init(NamedTuple):
-    """vCPU ``cpu`` receives INIT; the host resets what its architecture and the protocol say."""
+    """vCPU ``cpu`` receives INIT; the host resets the state that the architecture and the protocol define."""
 
     cpu: int
 
 
 class Pause(NamedTuple):
-    """All vCPUs stop at an instruction boundary, outside every host handler."""
+    """All vCPUs stop at an instruction boundary, while no host handler runs."""
 
 
 class Resume(NamedTuple):
-    """The vCPUs go on."""
+    """The vCPUs run again after a Pause."""
 
 
 class NewHost(NamedTuple):
-    """The machine, with its memory, is now on another host, which remembers nothing.
+    """The machine, with its memory, is now on another host, which holds none of its host state.
 
     ``changes`` are pairs of a Host field and its value there, e.g. ``(("knows_protocol", False),)``.
     """
@@ -102,7 +102,7 @@ class NewHost(NamedTuple):
 
 
 class OnHost(NamedTuple):
-    """The VMM runs a host program (save, restore); the answer is what it returns."""
+    """The VMM runs a host program (save, restore); the answer is the program's return value."""
 
     cpu: int
     program: HostCall
@@ -123,50 +123,50 @@ class DeleteMemslot(NamedTuple):
 
 
 class MoveMemslot(NamedTuple):
-    """The VMM moves a memslot, content and all."""
+    """The VMM moves the memslot that begins at ``gpa`` to ``to``, with its content."""
 
     gpa: int
     to: int
 
 
 class Reassign(NamedTuple):
-    """These units of guest memory now belong to somebody else: a new kernel, or the page allocator."""
+    """These units of guest memory get a new owner: a new kernel, or the page allocator."""
 
     units: tuple[Any, ...]
 
 
 class KernelGone(NamedTuple):
-    """The guest kernel on these vCPUs is gone, with its programs and with what it believed to be registered."""
+    """The guest kernel on these vCPUs ends; its programs, and the notes of what it believes registered, are dropped."""
 
     cpus: tuple[int, ...]
 
 
 class WaitAll(NamedTuple):
-    """Go on when all these vCPUs have finished their programs."""
+    """Wait until all these vCPUs have finished their programs."""
 
     cpus: tuple[int, ...]
 
 
 class Each(NamedTuple):
-    """A turn for each of several vCPUs, in any order, and interleaved in any way.
+    """One turn for each of several vCPUs, in any order and interleaved in any way.
 
-    A turn is a sequence of steps of one vCPU that answer nothing: Start, Wait, Stop, Enter. Where a real machine takes
-    the vCPUs one after the other, an event must not use Each (docs/decisions/0004).
+    A turn is a sequence of steps of one vCPU that have no answer: Start, Wait, Stop, Enter. If a real machine handles
+    the vCPUs one after the other, the event must not use Each (docs/decisions/0004).
     """
 
     turns: tuple[tuple[Any, ...], ...]
 
     def next_steps(self) -> tuple[Any, ...]:
-        """The steps of which any may be taken now."""
+        """The first step of every turn: any of them may be taken now."""
         return tuple(turn[0] for turn in self.turns)
 
     def after(self, step: Any) -> Each:
-        """What is left when ``step``, one of the next steps, has been taken."""
+        """The Each that remains after ``step``, one of the next steps, has been taken."""
         left = (turn[1:] if turn[0] == step else turn for turn in self.turns)
         return Each(tuple(turn for turn in left if turn))
 
     def check(self) -> None:
-        """Raise WorkbenchError if this is not a turn for each of several vCPUs."""
+        """Raise WorkbenchError unless every turn has steps of one vCPU only, a different one in each turn."""
         cpus = [{step.cpu for step in turn if type(step) in _SILENT} for turn in self.turns]
         if any(type(step) not in _SILENT for turn in self.turns for step in turn):
             known = ", ".join(kind.__name__ for kind in _SILENT)
@@ -175,17 +175,17 @@ class Each(NamedTuple):
             raise WorkbenchError(f"a lifecycle event yielded {self!r}, which is not one turn for each of its vCPUs")
 
 
-#: Steps of one vCPU that answer nothing.
+#: Steps of one vCPU that have no answer.
 _SILENT = (Start, Wait, Stop, Enter)
 
 
 def each(cpus: Iterable[int], *turn: Callable[[int], Any]) -> Each:
-    """Return the Each in which every one of ``cpus`` takes a turn of these steps: ``each(range(4), Enter)``."""
+    """Return the Each in which every one of ``cpus`` has a turn of these steps: ``each(range(4), Enter)``."""
     return Each(tuple(tuple(step(cpu) for step in turn) for cpu in cpus))
 
 
 def in_order(program: Program) -> Program:
-    """Return an event's steps for an engine that runs a single schedule: every turn whole, in the order given."""
+    """Return an event's steps for an engine that runs a single schedule: one complete turn after the other."""
 
     def one_by_one(step: Any) -> Program:
         if type(step) is Each:

@@ -1,27 +1,27 @@
-"""What the host remembers: a flat table of entries, each named by a key.
+"""The keys of the host's state, which is a flat table of entries, each named by a key.
 
-The keys are built here and nowhere else, so that measurements can tell registration state (which a
-migration must carry) from mappings that the host derives from it, and engines can read both.
+All keys are built here, so that measurements can distinguish registration state (which a migration must
+carry) from mappings that the host derives from it, and engines can read both.
 
 * ``area(cpu, feature)``: the gpa the host writes to *now*. Derived: a cached translation.
 * ``register(cpu, msr)``: the value of a register, as RDMSR returns it.
 * ``registry(cpu, type)``: one entry of a generic registry.
 * ``pending(cpu, feature)``: an update to be delivered when the vCPU next enters the guest.
-* ``baseline(cpu, feature)``: where a running count began on this host; it begins again on the next.
+* ``baseline(cpu, feature)``: the start of a running count on this host; another host starts a new count.
 
-``cpu`` is the vCPU's index, or :data:`VM` for what belongs to the whole machine.
+``cpu`` is the vCPU's index, or :data:`VM` for state of the whole machine.
 """
 
 from typing import NamedTuple
 
-#: Stands where a vCPU index would for VM-wide state.
+#: Used in place of a vCPU index for VM-wide state.
 VM = -1
 
 DERIVED = frozenset({"area", "pending", "baseline"})
 
 
 class Key(NamedTuple):
-    """The name of one entry: its kind, the vCPU it belongs to (or VM), and what it is."""
+    """The name of one entry: its kind, the vCPU it belongs to (or VM), and its name within that kind."""
 
     kind: str
     cpu: int
@@ -29,7 +29,7 @@ class Key(NamedTuple):
 
 
 def area(cpu: int, feature: str) -> Key:
-    """Where the host writes the payload of ``feature`` at this moment (value: gpa)."""
+    """The address to which the host currently writes the payload of ``feature`` (value: gpa)."""
     return Key("area", cpu, feature)
 
 
@@ -39,7 +39,7 @@ def register(cpu: int, msr: int) -> Key:
 
 
 def registry(cpu: int, kind: int | str) -> Key:
-    """One entry of a generic registry (value: whatever the protocol keeps)."""
+    """One entry of a generic registry (value: defined by the protocol)."""
     return Key("registry", cpu, kind)
 
 
@@ -49,5 +49,5 @@ def pending(cpu: int, feature: str) -> Key:
 
 
 def baseline(cpu: int, feature: str) -> Key:
-    """Where a running count stood when it was last added to the payload (value: int)."""
+    """The value of a running count when it was last added to the payload (value: int)."""
     return Key("baseline", cpu, feature)

@@ -1,8 +1,8 @@
-"""KVM's paravirtual registers: what their numbers and the bits of their values mean, each said once, here.
+"""KVM's paravirtual registers: the numbers of the registers and the meaning of the bits of their values.
 
-They stand below features, protocols and engines because all of them need them, and because a real KVM has every one of
-them whichever features are looked at. A feature names its own (``Feature.registers``); one that KVM does not have
-brings a :class:`Register` along in the feature's own file. What the host *does* at a write is the protocol's.
+Features, protocols and engines all use these definitions. A real KVM has all of these registers, whichever features
+a scenario selects. A feature names its registers (``Feature.registers``); a feature with a register that KVM does not
+have defines a :class:`Register` in its own file. The protocol defines what the host *does* when one is written.
 
 Sources: Linux 6.12 arch/x86/include/uapi/asm/kvm_para.h, Documentation/virt/kvm/x86/msr.rst, arch/x86/kvm/x86.c and
 lapic.c; QEMU 7.2 target/i386/kvm/kvm.c (kvm_put_msrs) and machine.c.
@@ -13,15 +13,15 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 _ALL = (1 << 64) - 1
-#: The numbers that KVM has claimed for registers of its own.
+#: The numbers that KVM reserves for its own registers.
 KVM_RANGE = range(0x4B56_4D00, 0x4B56_4E00)
 
 
 @dataclass(frozen=True)
 class Register:
-    """A register by which the host learns of a feature. Without ``address``, its value is a value and no address.
+    """A register by which a guest registers a feature. If ``address`` is 0, its value contains no address.
 
-    A register that is a second name of another says so in ``second_name_of``; their bits mean the same.
+    ``second_name_of`` is set for a register that is a second name of another; the bits of both mean the same.
     """
 
     name: str  #: as in MSR_KVM_<name>
@@ -30,10 +30,10 @@ class Register:
     address: int = 0  #: bits that are the area's gpa
     enable: int = 0  #: bits that must all be set for the host to use the address
     reserved: int = 0  #: bits that must be 0, or the write is #GP
-    gates: tuple[tuple[int, int], ...] = ()  #: (bit of the value, CPUID bit it needs), or the write is #GP
+    gates: tuple[tuple[int, int], ...] = ()  #: (bit of the value, CPUID bit it needs); without it the write is #GP
     touches: int = 0  #: bytes of the area that the host reads or writes
     initial: int = 0  #: its value after creation
-    wire: int = 8  #: bytes in the VMM's migration stream, with whatever frames the value there
+    wire: int = 8  #: bytes in the VMM's migration stream, including the framing of the value
     always_sent: bool = False  #: a migration sends it even if it holds its initial value
     second_name_of: int | None = None
 
@@ -44,24 +44,24 @@ class Register:
 
     @property
     def granule(self) -> int:
-        """Bytes between addresses that the value can hold and the host takes (0: it holds none)."""
+        """Alignment in bytes of the addresses that the value can hold and the host accepts (0: it holds none)."""
         usable = self.address & ~self.reserved
         return usable & -usable
 
     @property
     def cpuid_bits(self) -> frozenset[int]:
-        """The bits of leaf 0x40000001 EAX that decide about the register or about bits of its value."""
+        """The bits of leaf 0x40000001 EAX on which the register, or bits of its value, depend."""
         own = frozenset() if self.cpuid_bit is None else frozenset({self.cpuid_bit})
         return own.union(needed for _, needed in self.gates)
 
     def address_in(self, value: int) -> int | None:
-        """Return the gpa that ``value`` lets the host use; None if it lets it use none."""
+        """Return the gpa in ``value`` if the value enables its use; otherwise None."""
         if not self.address or not value or value & self.enable != self.enable:
             return None
         return value & self.address
 
     def is_allowed(self, value: int) -> bool:
-        """Tell whether no reserved bit of ``value`` is set."""
+        """Tell whether all reserved bits of ``value`` are 0."""
         return not value & self.reserved
 
 
@@ -84,13 +84,13 @@ ASYNC_PF_EN = Register(
 )  # fmt: skip
 #: What Linux writes to ASYNC_PF_INT (arch/x86/include/asm/irq_vectors.h).
 HYPERVISOR_CALLBACK_VECTOR = 0xF3
-#: The interrupt vector, and what the guest writes when it has taken a token: companions of ASYNC_PF_EN.
+#: Used together with ASYNC_PF_EN: the interrupt vector, and the register to acknowledge a token.
 ASYNC_PF_INT = Register("ASYNC_PF_INT", 0x4B56_4D06, 14, reserved=_ALL & ~0xFF, wire=34)
 ASYNC_PF_ACK = Register("ASYNC_PF_ACK", 0x4B56_4D07, 14, wire=0)
-#: Never KVM's own: a VMM may ask for the exit and serve it.
+#: KVM does not serve this register itself; a VMM may ask for the exit and serve it.
 MIGRATION_CONTROL = Register("MIGRATION_CONTROL", 0x4B56_4D08, 17, wire=0)
 
-#: By the feature that they serve: first the one that takes its address or value, then second names and companions.
+#: Registers by feature: first the one that takes its address or value, then second names and companions.
 KVM_REGISTERS: Mapping[str, tuple[Register, ...]] = {
     "kvmclock": (SYSTEM_TIME_NEW, SYSTEM_TIME),
     "wall_clock": (WALL_CLOCK_NEW, WALL_CLOCK),

@@ -1,10 +1,10 @@
-"""A concrete machine: guest memory, vCPUs, and what its host remembers, with every access recorded.
+"""A concrete machine: guest memory, vCPUs and host state, with counts of all accesses and an optional trace.
 
 The machine knows no protocol. It carries out steps (through ``workbench.core.transition``), keeps the
 records and the virtual clock, and answers questions about the result.
 
 An exit is counted when the vCPU leaves the guest, never for a Load or Store to RAM. Its class is
-``kernel`` when KVM handles it, ``user`` when the VMM must.
+``kernel`` if KVM handles it, ``user`` if the VMM has to.
 """
 
 from collections import Counter
@@ -26,7 +26,7 @@ TSC_PER_NS = 2
 
 
 class Access(NamedTuple):
-    """One recorded access: who did what to how many bytes, and what kind of exit it was part of."""
+    """One recorded access: its vCPU and side, the step, the bytes touched, and the kind of exit it was part of."""
 
     cpu: int
     side: str  #: guest, kernel, user
@@ -39,7 +39,7 @@ class Access(NamedTuple):
 class Machine:
     """Guest memory, vCPU records and host entries; a World for the transition function.
 
-    ``seed`` sets where the virtual clock starts; the same seed gives the same bytes.
+    ``seed`` sets the start of the virtual clock; the same seed gives the same bytes.
     """
 
     def __init__(self, cpus: Iterable[Vcpu], *, encrypted: bool = False, seed: int = 0, trace: bool = False) -> None:
@@ -48,14 +48,14 @@ class Machine:
             raise WorkbenchError(f"a machine of {len(self.cpus)} vCPUs: allowed are 1 to {MAX_VCPUS}")
         self.memory = GuestMemory(encrypted=encrypted)
         self.entries: dict[Hashable, Any] = {}
-        self.ever: dict[Hashable, Any] = {}  # the last value of every entry that was ever made
+        self.ever: dict[Hashable, Any] = {}  # the last value of every entry that ever existed
         self.notes: dict[Hashable, Any] = {}
         self.counts: Counter[str] = Counter()
         self.trace: list[Access] | None = [] if trace else None
         self.on_host_store: Callable[[int, int, Side], None] | None = None
         self._start_ns = 1_000_000 + (seed * 7919) % 1_000_000
         self._ticks = 0
-        self._kernel_exit = False  # KVM is handling an exit that it may still give to user space
+        self._kernel_exit = False  # KVM is handling an exit that it may still pass to user space
         self._was_mmio = False  # the last exit was a load or store outside of RAM
 
     # -- running programs ---------------------------------------------------------------------------
@@ -134,8 +134,8 @@ class Machine:
         return self.cpus[cpu]
 
     def to_user(self, cpu: int, step: ToUser) -> None:
-        # The exit that KVM could not finish is the VMM's: it is counted once, in its final class. A handler that
-        # the VMM itself called (KVM_SET_MSRS) is part of no exit.
+        # An exit that KVM passes to the VMM is counted once, in its final class. A handler that the VMM itself
+        # called (KVM_SET_MSRS) is not part of an exit.
         if not self._kernel_exit:
             return
         self._kernel_exit = False
@@ -148,20 +148,20 @@ class Machine:
         return tuple(self.cpus)
 
     def quiesce(self, cpu: int) -> None:
-        # Each program runs to its end before the next one starts: there is nobody to wait for.
+        # Each program runs to its end before the next one starts, so there is nothing to wait for.
         self.counts["quiesces"] += 1
 
     # -- questions -----------------------------------------------------------------------------------
 
     def host_entries(self, kind: str) -> dict[Key, Any]:
-        """Return what the host remembers under ``kind`` (see ``workbench.core.host_state``)."""
+        """Return the host's entries of this ``kind`` (see ``workbench.core.host_state``)."""
         return {key: value for key, value in self.entries.items() if isinstance(key, Key) and key.kind == kind}
 
     def _record_memory(self, cpu: int, side: Side, step: Load | Store, answer: Any) -> None:
         assert self.trace is not None
         if self._was_mmio:
             self._was_mmio = False
-            return  # recorded as the exit that it was; no guest memory was touched
+            return  # already recorded as an exit; no guest memory was touched
         if isinstance(step, Load):
             cause, size = "load", size_of(step.what)
         else:

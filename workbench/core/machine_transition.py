@@ -1,12 +1,12 @@
-"""What each step of a lifecycle event does to a machine, and when it can be taken. There is one such function.
+"""The transition function of lifecycle events: what each step does to a machine, and when it can be taken.
 
-It is for steps on the whole machine what ``workbench.core.transition`` is for the steps of programs: engines bring a
-:class:`MachineWorld` and the schedule, and no engine has a rule of its own. The rules kept here:
+``workbench.core.transition`` is the same for the steps of programs. Engines provide a :class:`MachineWorld` and the
+schedule; all rules are here:
 
 * An interrupt, INIT or the end of a kernel reaches a vCPU between two guest instructions, never inside a handler.
 * A host that does not know the protocol delivers nothing at an entry and resets nothing at INIT.
-* Another host remembers nothing; the vCPUs' records change with it.
-* With a kernel go its programs and its notes; the notes of the VM go with vCPU 0's.
+* A new host holds no state of the machine; the vCPUs' records get the configuration of that host.
+* When a kernel ends, its programs and its notes are dropped; the VM's notes are dropped with those of vCPU 0.
 """
 
 from __future__ import annotations
@@ -40,32 +40,32 @@ from workbench.errors import WorkbenchError
 
 
 class NotNow(NamedTuple):
-    """The answer to a step that cannot be taken in this state: the event waits. ``why`` is half a sentence."""
+    """The answer to a step that cannot be taken in this state: the event waits. ``why`` is a clause for messages."""
 
     why: str
 
 
 class MachineWorld(Protocol):
-    """What a step of an event acts on. In an engine without interleaving nothing is ever under way."""
+    """The machine on which steps of an event act. Without interleaving, no handler or update is ever under way."""
 
     def cpus(self) -> Iterable[int]: ...
     def at_boundary(self, cpu: int) -> bool: ...  # between two guest instructions, or halted; no update under way
     def has_finished(self, cpu: int) -> bool: ...  # the vCPU runs no program
-    def begin(self, step: Any) -> None: ...  # Start, or Begin: the vCPU leaves what it runs and starts this program
-    def halt(self, cpu: int, *, for_good: bool) -> None: ...  # the vCPU leaves what it runs
+    def begin(self, step: Any) -> None: ...  # Start or Begin: the vCPU abandons its program and starts this one
+    def halt(self, cpu: int, *, for_good: bool) -> None: ...  # the vCPU abandons its program
     def enter(self, cpu: int) -> None: ...  # the host delivers what is due
     def reset(self, cpu: int) -> Any: ...  # INIT of a host that knows the protocol
     def pause(self) -> None: ...
     def resume(self) -> None: ...
     def on_host(self, step: OnHost) -> Any: ...  # the VMM runs a host program
-    def leave_host(self) -> None: ...  # what the host remembers is gone
+    def leave_host(self) -> None: ...  # the host's state is dropped
     def record(self, cpu: int) -> Vcpu: ...
     def set_record(self, cpu: int, record: Vcpu) -> None: ...
     def arrive(self) -> None: ...  # the machine, with its records, is on the other host
     def add_memslot(self, gpa: int, size: int, readonly: bool) -> None: ...
     def delete_memslot(self, gpa: int) -> None: ...
     def move_memslot(self, gpa: int, to: int) -> None: ...
-    def reassign(self, unit: Unit) -> None: ...  # the unit's memory is somebody else's
+    def reassign(self, unit: Unit) -> None: ...  # the unit's memory has a new owner
     def guest_notes(self) -> Iterable[Key]: ...  # all notes about the guest that may have a value
     def note(self, key: Key, value: Any) -> None: ...
 

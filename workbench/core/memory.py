@@ -1,12 +1,12 @@
 """Guest-physical memory: memslots over sparse pages, dirty log, private pages.
 
-Two readings, on purpose: :meth:`GuestMemory.load` and :meth:`GuestMemory.store` are for the harness
-and raise a clear error outside every memslot; :meth:`GuestMemory.peek` and :meth:`GuestMemory.poke`
+There are two pairs of accessors: :meth:`GuestMemory.load` and :meth:`GuestMemory.store` are for the harness
+and raise an error outside every memslot; :meth:`GuestMemory.peek` and :meth:`GuestMemory.poke`
 are for programs and handlers, which get ``None`` or ``False`` and must choose an outcome.
 
-Dirty log: as KVM_GET_DIRTY_LOG (Linux Documentation/virt/kvm/api.rst section 4.8), reading returns the
+Dirty log: as with KVM_GET_DIRTY_LOG (Linux Documentation/virt/kvm/api.rst section 4.8), reading returns the
 pages written since the last reading and clears them. Writes of the guest and of KVM are logged; writes
-of the VMM through its own mapping are not, and are kept apart (:meth:`GuestMemory.vmm_dirty`).
+of the VMM through its own mapping are not, but are recorded separately (:meth:`GuestMemory.vmm_dirty`).
 """
 
 from bisect import bisect_right
@@ -49,7 +49,7 @@ class GuestMemory:
 
     def __init__(self, *, encrypted: bool = False) -> None:
         self.encrypted = encrypted
-        self.generation = 0  # as KVM's memslot generation: counts every change of the layout
+        self.generation = 0  # like KVM's memslot generation: counts every change of the layout
         self._slots: list[Memslot] = []
         self._starts: list[int] = []
         self._pages: dict[int, bytearray] = {}
@@ -78,7 +78,7 @@ class GuestMemory:
         return slot
 
     def delete(self, gpa: int) -> None:
-        """Delete the memslot that begins at ``gpa``; what it held is gone, and what was shared is private."""
+        """Delete the memslot that begins at ``gpa``; its content is lost and its shared pages become private."""
         slot = self._remove(gpa)
         self._vmm_dirty -= _within(slot, self._vmm_dirty)
         self._shared -= _within(slot, self._shared)
@@ -86,9 +86,9 @@ class GuestMemory:
             del self._pages[frame]
 
     def move(self, gpa: int, to: int) -> None:
-        """Move the memslot at ``gpa`` to begin at ``to``; its content and its logs move along.
+        """Move the memslot at ``gpa`` to begin at ``to``, with its content and its logs.
 
-        What was shared is not: the guest has shared other addresses.
+        Its pages become private, because the guest shared the old addresses.
         """
         slot = self._remove(gpa)
         pages = {frame: self._pages.pop(frame) for frame in _within(slot, self._pages)}
@@ -127,7 +127,7 @@ class GuestMemory:
         return self._copy(gpa, size)
 
     def store(self, gpa: int, data: bytes) -> None:
-        """Write ``data`` at ``gpa`` as the guest would; raise GuestMemoryError if it cannot be."""
+        """Write ``data`` at ``gpa`` as the guest would; raise GuestMemoryError if that is not possible."""
         self._require(gpa, len(data), "store")
         if not self.poke(gpa, data, GUEST):
             raise GuestMemoryError(f"store of {len(data)} bytes at gpa {gpa:#x}: the memslot is read-only")
@@ -135,13 +135,13 @@ class GuestMemory:
     # -- programs' and handlers' accesses: answer ---------------------------------------------------
 
     def peek(self, gpa: int, size: int, side: Side = GUEST) -> bytes | None:
-        """Return ``size`` bytes at ``gpa`` as ``side`` sees them, or None where it sees none."""
+        """Return ``size`` bytes at ``gpa`` as ``side`` sees them, or None if it cannot read all of them."""
         if not (self._in_page(gpa, size, side) or self.reachable(gpa, size, side)):
             return None
         return self._copy(gpa, size)
 
     def poke(self, gpa: int, data: bytes, side: Side = GUEST) -> bool:
-        """Write ``data`` at ``gpa`` for ``side``; False (nothing written) where it cannot."""
+        """Write ``data`` at ``gpa`` for ``side``; return False, with nothing written, if it cannot."""
         size = len(data)
         slot = self._in_page(gpa, size, side)
         if slot is not None and not slot.readonly:
@@ -191,7 +191,7 @@ class GuestMemory:
         return len(self._shared)
 
     def dirty_log(self, gpa: int) -> list[int]:
-        """Return and clear the gpas of the pages of the memslot at ``gpa`` written since last asked."""
+        """Return and clear the gpas of the pages of the memslot at ``gpa`` written since the last call."""
         slot = self._slot_at(gpa)
         pages = sorted(frame << PAGE_SHIFT for frame in slot.dirty)
         slot.dirty.clear()
@@ -203,14 +203,14 @@ class GuestMemory:
         self._vmm_dirty.clear()
         return pages
 
-    # -- many pages at once, for engines that have looked where these are -------------------------------
+    # -- many pages at once, for engines that have checked where the pages are ---------------------------
 
     def open(self, frames: range) -> list[bytearray]:
-        """Return the pages themselves; who writes in them must :meth:`mark` them."""
+        """Return the pages themselves; a caller that writes to them must :meth:`mark` them."""
         return [self._page(frame) for frame in frames]
 
     def rows(self, frames: range, offset: int, size: int) -> list[bytes]:
-        """Return the same few bytes of each page."""
+        """Return the ``size`` bytes at ``offset`` of each page."""
         if self._pages.keys().isdisjoint(frames):
             return [bytes(size)] * len(frames)
         blank, end = bytes(PAGE_SIZE), offset + size
@@ -280,7 +280,7 @@ class GuestMemory:
         return b"".join(parts)
 
     def _in_page(self, gpa: int, size: int, side: Side) -> Memslot | None:
-        """Return the memslot of an access inside one page that ``side`` can read; None: look more closely."""
+        """Return the memslot of an access inside one page that ``side`` can read; None: use :meth:`reachable`."""
         if not 0 <= size <= PAGE_SIZE - (gpa & OFFSET_MASK) or (self.encrypted and side is not GUEST):
             return None
         return self.find(gpa)

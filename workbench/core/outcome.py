@@ -1,20 +1,20 @@
-"""Three closed sets of words: the outcome of an access, the answer that the guest got, the fate of an area.
+"""Three enumerations: the outcome of an access, the answer that the guest got, the fate of an area.
 
-They are spelled the same in code, tables, traces and mail. "Accepted" is not "active": the outcome
-of an access and the fate of a registration are two things, and two columns.
+Code, tables, traces and mail use the same words. "Accepted" is not "active": the outcome of an access and the fate
+of a registration are different things, with a column each.
 """
 
 from enum import Enum
 
 
 class Outcome(Enum):
-    """What an MSR access or a call came to."""
+    """The result of an MSR access or a call."""
 
-    HANDLED = "handled"  #: somebody claimed it; the instruction completed
-    FAULT = "fault"  #: somebody claimed it and refused: the guest takes #GP
-    UNKNOWN = "unknown"  #: nobody claims it: the unknown-MSR policy of the host decides
+    HANDLED = "handled"  #: the register is claimed; the instruction completed
+    FAULT = "fault"  #: the register is claimed and the access refused: the guest takes #GP
+    UNKNOWN = "unknown"  #: the register is not claimed: the unknown-MSR policy of the host decides
 
-    # Identity, not the name's hash: the default Enum hash walks a Python-level attribute.
+    # Hash by identity, for speed: the default Enum hash is a Python method that looks up the name.
     __hash__ = object.__hash__
 
 
@@ -22,7 +22,7 @@ HANDLED, FAULT, UNKNOWN = Outcome.HANDLED, Outcome.FAULT, Outcome.UNKNOWN
 
 
 class Answer(Enum):
-    """What a guest concludes from its own ``register``: the guest's belief, not the host's state."""
+    """What a guest concludes when it has called ``register``: the guest's belief, not the host's state."""
 
     ACCEPTED = "accepted"
     REFUSED = "refused"
@@ -34,23 +34,23 @@ ACCEPTED, REFUSED = Answer.ACCEPTED, Answer.REFUSED
 
 
 class Fate(Enum):
-    """What became of an area, seen from outside; ordered from harmless to harmful."""
+    """The final state of an area, as an outside observer sees it; ordered from harmless to harmful."""
 
-    RELEASED = "released"  #: neither side knows of it any more
-    UNSUPPORTED = "unsupported"  #: the protocol has no way to name this feature
-    REGISTERED = "registered"  #: guest and host agree and the host's writes arrive
-    REFUSED = "refused"  #: the guest was told no, and the host has nothing
-    SILENT = "silent"  #: the host accepted, and yet nothing arrives in the area
-    LOST = "lost"  #: it was registered, the guest believes it is, the host has forgotten
+    RELEASED = "released"  #: neither guest nor host has it registered any more
+    UNSUPPORTED = "unsupported"  #: the protocol cannot express this feature
+    REGISTERED = "registered"  #: guest and host agree, and the host's writes arrive
+    REFUSED = "refused"  #: the guest's request was refused, and the host serves no area
+    SILENT = "silent"  #: the host accepted, but nothing arrives in the area
+    LOST = "lost"  #: it was registered and the guest believes it still is, but the host no longer serves it
     STALE = "stale"  #: the host writes to memory that is no longer (or never was) this area
 
     __hash__ = object.__hash__
 
 
-#: Fates from harmless to harmful: the worst one names a whole scenario.
+#: Fates from harmless to harmful; the fate of a whole scenario is the worst of its areas.
 SEVERITY = tuple(Fate)
 
 
 def worst(fates: "list[Fate]") -> Fate:
-    """Return the most harmful of ``fates``; ``RELEASED`` when there is none."""
+    """Return the most harmful of ``fates``; ``RELEASED`` if there are none."""
     return max(fates, key=SEVERITY.index, default=Fate.RELEASED)

@@ -1,7 +1,7 @@
-"""Driving a program from outside: every loop that passes its steps on, or answers them, is one of these two.
+"""Two loops that run a program (a generator of steps): one passes its steps on, the other answers them.
 
-The driver of guest programs and host handlers (``workbench.core.driver``) and the machine's own loop are written out,
-because they run for every step of every simulation.
+The driver of guest programs and host handlers (``workbench.core.driver``) and the machine's loop do not use them, for
+speed: they run for every step of every simulation.
 """
 
 from collections.abc import Callable
@@ -13,8 +13,8 @@ from workbench.core.steps import Program
 def relayed(program: Program, pass_on: Callable[[Any], Program]) -> Program:
     """Run ``program`` and hand each of its steps to ``pass_on``; return what the program returns.
 
-    ``pass_on(step)`` is a generator: it yields whatever is to happen instead of the step, and returns the answer
-    that the program receives.
+    ``pass_on(step)`` is a generator: it yields the steps that replace the step, and returns the answer that the
+    program receives.
     """
     answer: Any = None
     while True:
@@ -22,7 +22,7 @@ def relayed(program: Program, pass_on: Callable[[Any], Program]) -> Program:
             step = program.send(answer)
         except StopIteration as stop:
             return stop.value
-        # What was answered before must not tell apart two positions that are otherwise equal (explore/positions).
+        # Drop the old answer: it must not make two otherwise equal positions differ (explore/positions).
         answer = None
         answer = yield from pass_on(step)
 

@@ -1,19 +1,19 @@
-"""What an engine offers to a replay: one method for each operation, and what it answers.
+"""The interface that an engine implements for replays: one method for each operation, with its answer.
 
-A replay drives a whole machine from outside, as a VMM and its guest would, and compares what came back. The
-same file runs on the simulator and on a real KVM; so the rules kept here are those a real KVM can keep:
+A replay drives a whole machine from outside, as a VMM and its guest would, and compares the answers. The
+same file runs on the simulator and on a real KVM, so the rules here are limited to those that a real KVM can follow:
 
 * Every guest access runs at CPL 0, and the vCPU enters the guest for it (as KVM_RUN does): payload updates
   that are due for this vCPU are delivered first.
-* A guest's access to a register that nobody claims is UNKNOWN to the VMM (KVM_CAP_X86_USER_SPACE_MSR reports
-  it so) and #GP to the guest; kvm.ignore_msrs is off.
+* A guest's access to a register that is not claimed is UNKNOWN for the VMM (KVM_CAP_X86_USER_SPACE_MSR reports
+  it so) and #GP for the guest; kvm.ignore_msrs is off.
 * ``host_set_msr`` and ``host_get_msr`` are one entry of KVM_SET_MSRS and KVM_GET_MSRS; no MSR filter applies.
-* ``store`` and ``load`` reach RAM as the guest would; outside of it they are FAULT, and nothing is written.
-* ``migrate`` saves every register the VMM's list carries, in QEMU's order, and restores it on a new host, which
-  remembers nothing else; CPUID goes first, memory goes along (QEMU target/i386/kvm/kvm.c, kvm_put_msrs).
+* ``store`` and ``load`` access RAM as the guest would; outside RAM they are FAULT, and nothing is written.
+* ``migrate`` saves every register of the VMM's list, in QEMU's order, and restores them on a new host, which
+  holds no other state; CPUID is set first, memory is copied (QEMU target/i386/kvm/kvm.c, kvm_put_msrs).
 
-What the machine is asked must be possible; an engine raises a WorkbenchError where it is not (a memslot that
-overlaps another, more vCPUs than it has), never for what the guest does.
+An engine raises a WorkbenchError for an operation that the machine cannot carry out (a memslot that overlaps
+another, a vCPU that it does not have), never for what the guest does.
 """
 
 from collections.abc import Callable
@@ -24,14 +24,14 @@ from workbench.core.outcome import Outcome
 
 
 class MachineSpec(NamedTuple):
-    """A machine as a replay asks for it; its memory is empty at first."""
+    """The machine that a replay requests; at first it has no memory."""
 
     vcpus: int = 1
     irqchip: bool = True  #: the LAPIC is in the kernel
 
 
 class Reading(NamedTuple):
-    """What a guest's RDMSR came to; ``value`` (u64) only if it was HANDLED."""
+    """The result of a guest's RDMSR; ``value`` (u64) is set only if it was HANDLED."""
 
     outcome: Outcome
     value: int | None = None
@@ -40,7 +40,7 @@ class Reading(NamedTuple):
 class Target(Protocol):
     """A machine that carries out replay operations. ``cpu`` is a vCPU's index; gpa and sizes are bytes."""
 
-    #: False: the engine reports FAULT for a register that nobody claims, because it cannot tell the two apart.
+    #: False: the engine reports FAULT for a register that is not claimed, because it cannot distinguish the two.
     tells_unknown: bool
 
     def add_ram(self, gpa: int, size: int) -> None:
@@ -71,20 +71,20 @@ class Target(Protocol):
         """Offer these bits of leaf 0x40000001 EAX; with ``enforce`` they decide which registers exist."""
 
     def run(self, cpu: int) -> None:
-        """The vCPU enters the guest once and comes back; what is due is delivered."""
+        """The vCPU enters the guest once and exits; due updates are delivered."""
 
     def init(self, cpu: int) -> None:
-        """The vCPU receives INIT and runs again (for an application CPU: its SIPI came)."""
+        """The vCPU receives INIT and runs again (an application CPU as if it had received its SIPI)."""
 
     def migrate(self) -> None:
-        """The machine goes on, on another host."""
+        """The machine moves to another host and continues there."""
 
     def close(self) -> None:
-        """Give back what the machine holds; may be called twice."""
+        """Release the resources of the machine; may be called twice."""
 
 
 class Engine(NamedTuple):
-    """An engine that can replay: the module ``target`` of an engine holds one, called ``ENGINE``."""
+    """An engine that can replay; its module ``target`` defines one, called ``ENGINE``."""
 
     name: str
     why_not: Callable[[], str | None]  #: why it cannot run here, in one line; None if it can

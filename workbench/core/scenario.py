@@ -1,7 +1,7 @@
 """A scenario: a protocol, features, vCPUs and their host, the addresses of all areas, and the fate of an area.
 
-A scenario holds no state of the run: engines run its programs, and hand back :class:`Evidence` for each
-area, from which :func:`fate_of` says in one word what happened.
+A scenario holds no state of a run. Engines run its programs and return :class:`Evidence` for each area;
+:func:`fate_of` derives the area's fate from it.
 """
 
 from collections.abc import Hashable, Mapping, Sequence
@@ -18,12 +18,12 @@ from workbench.core.vcpu import Host, Vcpu
 
 
 def believes(owner: int, feature: str) -> Key:
-    """Ghost: where the guest believes ``feature`` of ``owner`` to be registered (value: gpa)."""
+    """Ghost: the address at which the guest believes ``feature`` of ``owner`` to be registered (value: gpa)."""
     return Key("believes", owner, feature)
 
 
 def asked(owner: int, feature: str) -> Key:
-    """Ghost: what the guest concluded when it last asked (value: Answer)."""
+    """Ghost: what the guest concluded from its last registration of ``feature`` (value: Answer)."""
     return Key("asked", owner, feature)
 
 
@@ -55,7 +55,7 @@ class Scenario:
         return record if self.cpuid is None else record.but(cpuid=self.cpuid)
 
     def memslots(self) -> tuple[Region, ...]:
-        """The memslots with which every machine begins: low memory, and one for each kernel generation."""
+        """The initial memslots of every machine: low memory, and one for each kernel generation."""
         addresses = self.addresses
         kernels = (Region(addresses.memslot(number), addresses.memslot_size) for number in range(GENERATIONS))
         return (Region(0, KERNEL_BASE), *kernels)
@@ -70,7 +70,7 @@ class Scenario:
         return tuple(feature for feature in self.features if self.protocol.supports(feature))
 
     def owners(self, feature: Feature) -> Sequence[int]:
-        """Who has an area of ``feature``: every vCPU, or the VM."""
+        """The owners of an area of ``feature``: every vCPU, or the VM."""
         return (VM,) if feature.scope == "vm" else range(self.vcpus)
 
     def unit_at(self, gpa: int) -> Unit | None:
@@ -78,12 +78,12 @@ class Scenario:
         unit = self.addresses.unit_at(gpa)
         return unit if unit is not None and unit.generation < GENERATIONS else None
 
-    # -- guest programs every kernel needs -------------------------------------------------------------
+    # -- guest programs that every kernel uses ---------------------------------------------------------
 
     def enrol(self, cpu: Vcpu, feature: Feature, generation: int, gpa: int | None = None) -> Program:
         """Guest: prepare an area, register it, and note what the guest now believes; return the Answer.
 
-        A guest that is told no goes on believing what it believed before: a refusal changes nothing.
+        If the registration is refused, the guest's earlier belief stays unchanged.
         """
         unit = self.addresses.area(generation, cpu.index, feature)
         if gpa is None:
@@ -96,26 +96,26 @@ class Scenario:
         return answer
 
     def revoke(self, cpu: Vcpu, feature: Feature, generation: int) -> Program:
-        """Guest: unregister ``feature`` and no longer believe in it."""
+        """Guest: unregister ``feature`` and note that it is no longer believed to be registered."""
         unit = self.addresses.area(generation, cpu.index, feature)
         yield from self.protocol.unregister(cpu, feature, self.addresses.gpa(unit))
         yield Note(believes(unit.cpu, feature.name), None)
 
 
 class Evidence(NamedTuple):
-    """What is known of one area after an event; every engine can find this out by its own means."""
+    """The facts about one area after an event; every engine determines them in its own way."""
 
     supported: bool
-    asked: Answer | None  #: what the guest concluded, None if it never asked
+    asked: Answer | None  #: what the guest concluded, None if it never tried to register
     believes: int | None  #: gpa at which the guest believes the area to be registered
     live: int | None  #: gpa at which the host serves it
     arrives: bool  #: the host's writes would arrive (or: the value is in force)
     was_live: bool  #: it was served at some time
-    strays: bool  #: the host wrote, or would write, to memory that is somebody else's
+    strays: bool  #: the host wrote, or would write, to memory that has a new owner
 
 
 def fate_of(evidence: Evidence) -> Fate:
-    """Say in one word what became of an area.
+    """Return the fate of an area.
 
     If guest and host name different addresses, the area is stale: the host writes to memory that was given up. If the
     host serves the right address but cannot write there, the area is silent.

@@ -1,7 +1,7 @@
-"""Where programs run when steps are interleaved, and what programs are called: values, written as text for people only.
+"""Slots, in which programs run when steps are interleaved, and the names of programs. Both are values, not text.
 
-A machine has a *slot* for each vCPU (its guest code and the handlers of its exits), one more for each vCPU (what the
-host does while that vCPU is outside the guest), and one for the lifecycle event. A slot runs one program at a time.
+A machine has two *slots* for each vCPU, one for its guest code and the handlers of its exits, one for what the host
+does while that vCPU is outside the guest, and one slot for the lifecycle event. A slot runs one program at a time.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ class Slot(NamedTuple):
 
     @property
     def serves_exits(self) -> bool:
-        """Whether what the host does in this slot is the handler of an exit."""
+        """Whether host code in this slot is the handler of an exit."""
         return self.role == VCPU
 
     def __str__(self) -> str:
         return self.role if self.role == EVENT_ROLE else f"{self.role}{self.cpu}"
 
 
-#: The slot of the lifecycle event. What an event does on the host counts as done for vCPU 0.
+#: The slot of the lifecycle event. Its steps on the host count as steps of vCPU 0.
 EVENT = Slot(EVENT_ROLE, 0)
 
 
@@ -46,13 +46,13 @@ class ProgramName(NamedTuple):
 
     function: str
     arguments: tuple[Hashable, ...]
-    generation: int | None  #: which kernel of the scenario it belongs to, None if to none in particular
+    generation: int | None  #: the kernel of the scenario that it belongs to, None if it belongs to no kernel
     cpu: int
     cpl: int
 
     @property
     def without_cpu(self) -> tuple[Hashable, ...]:
-        """What vCPUs that run the same program have in common."""
+        """The name without the vCPU: equal for vCPUs that run the same program."""
         return self.function, self.arguments, self.generation, self.cpl
 
     def __str__(self) -> str:

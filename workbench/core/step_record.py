@@ -1,7 +1,7 @@
-"""Steps and slots as plain records, so that a schedule can be kept in a file and compared with what happens again.
+"""Steps and slots as plain records, so that a schedule can be saved to a file and compared with a later run.
 
-A record is made of tuples, numbers, words and bytes, and nothing is ever read out of one: whether a step is the
-recorded one is asked by comparing records. How a step is worded for people (``step_text``) does not matter here.
+A record consists of tuples, numbers, strings and bytes. Records are only compared: a replayed step matches if its
+record equals the recorded one. The text of a step (``step_text``) does not matter for this.
 """
 
 from enum import Enum
@@ -11,15 +11,15 @@ from workbench.clayout.layout import Layout, Scalar, Struct
 from workbench.clayout.value import Value
 from workbench.core.scenario import Scenario
 
-#: A number, a word, bytes, None, or a tuple of records.
+#: A number, a string, bytes, None, or a tuple of records.
 Record = Any
 
 
 def record(value: Any) -> Record:
-    """Return the record of a step, a slot, or anything that one of them holds.
+    """Return the record of a step, a slot, or any value inside one.
 
-    A named tuple becomes its type's name and its fields, the value of a structure its name and bytes, a function its
-    name. A scenario is left out: it is the same for the whole schedule.
+    A named tuple becomes its type's name and its fields, a struct value becomes the struct's name and bytes, a function
+    becomes its name. A scenario is left out, because it is the same for the whole schedule.
     """
     if isinstance(value, Enum):
         return value.name.lower()

@@ -1,7 +1,6 @@
-"""One line for each step: what a trace, a diagram and a replay file call it.
+"""The text of each step, in one line, for traces, diagrams and replay files.
 
-The text is part of a replay file's check (the replayed step must be the recorded one), so it names what matters:
-address, width, value. It does not name object identities.
+The text names what matters of a step (address, width, value), and no object identities.
 """
 
 from collections.abc import Callable, Iterator
@@ -39,12 +38,12 @@ DECIMAL_BELOW = 1000
 
 
 def number(value: int) -> str:
-    """Return a number as people write it: small ones decimal, large ones hexadecimal."""
+    """Return a number as text: small ones decimal, large ones hexadecimal."""
     return str(value) if -DECIMAL_BELOW < value < DECIMAL_BELOW else hex(value)
 
 
 def value_text(value: Any) -> str:
-    """Return a value that a step carries or a variable holds."""
+    """Return the text of a value in a step or a variable."""
     if value is None:
         return "nothing"
     if isinstance(value, bool | str):
@@ -70,12 +69,12 @@ def _is_zero(value: Any) -> bool:
 
 
 def whose(cpu: int) -> str:
-    """Return whose something is: a vCPU's, or the VM's."""
+    """Return the name of an owner: a vCPU or the VM."""
     return "VM" if cpu == VM else f"vCPU {cpu}"
 
 
 def key_text(key: Any) -> str:
-    """Return the name of an entry or a note."""
+    """Return the text of the key of an entry or a note."""
     if not isinstance(key, Key):
         return str(key)
     name = number(key.name) if isinstance(key.name, int) else key.name
@@ -83,7 +82,7 @@ def key_text(key: Any) -> str:
 
 
 def width_text(what: Any) -> str:
-    """Return what a Load or Store addresses."""
+    """Return the text of the type or size that a Load or Store accesses."""
     if isinstance(what, Struct | Layout):
         return str(what.name) if isinstance(what, Struct) else what.struct_name
     if isinstance(what, Scalar):
@@ -92,7 +91,7 @@ def width_text(what: Any) -> str:
 
 
 def descriptor_text(data: bytes, layout: Layout) -> str:
-    """Return the fields of a descriptor of which ``data`` is the beginning."""
+    """Return the text of the descriptor fields that ``data``, the beginning of a descriptor, covers."""
     value = layout.unpack(data.ljust(layout.size, b"\0"))
     fields = [f for f in layout.fields if f.offset + f.size <= len(data) and "pad" not in f.name]
     return ", ".join(f"{f.name}={value_text(value[f.name])}" for f in fields)
@@ -109,7 +108,7 @@ def _vcpus(cpus: tuple[int, ...]) -> str:
 
 def _disown(step: Reassign) -> str:
     units = ", ".join(f"{unit.what} of {whose(unit.cpu)}" for unit in step.units)
-    return f"kernel {step.units[0].generation}'s memory is somebody else's: {units}" if units else "disown nothing"
+    return f"kernel {step.units[0].generation}'s memory is somebody else's: {units}" if units else "reassign no memory"
 
 
 _TEXT: dict[type, Callable[[Any], str]] = {
@@ -146,7 +145,7 @@ _TEXT: dict[type, Callable[[Any], str]] = {
 
 
 def numbers_in(step: Any, descriptor: Layout | None = None) -> Iterator[int]:
-    """Yield every number that a step carries and its text names: addresses among them, sizes and values too."""
+    """Yield every number in a step that its text contains: addresses, sizes and values."""
     if isinstance(step, Begin):
         return
     if isinstance(step, Store) and descriptor is not None and _begins_one(step, descriptor):
@@ -167,9 +166,9 @@ def _begins_one(step: Any, descriptor: Layout) -> bool:
 
 
 def step_text(step: Any, descriptor: Layout | None = None) -> str:
-    """Return one line for a step, with or without its side; of a rule (a string), the rule's name.
+    """Return one line for a step, with or without its side; for a rule (a string), the rule's name.
 
-    With ``descriptor``, bytes that are as long as one, or fill it up to its result, are shown as its fields.
+    With ``descriptor``, a Store of more than half the bytes of a descriptor is shown as descriptor fields.
     """
     if type(step) is tuple and len(step) == 2:
         step = step[1]

@@ -1,12 +1,12 @@
 """The steps that programs yield. Each step is atomic; anything may run between two steps.
 
-Guest programs and host handlers are generators. They reach guest memory by :class:`Load` and
-:class:`Store` only, and what the host remembers by :class:`Get` and :class:`Set` only; nothing that
-a migration would have to carry hides in a Python attribute. A step is an immutable, hashable value:
-engines use it as a key, print it, and replay it.
+Guest programs and host handlers are generators. They access guest memory only by :class:`Load` and
+:class:`Store`, and the host's state only by :class:`Get` and :class:`Set`; no state that a migration would
+have to carry is in a Python attribute. A step is an immutable, hashable value: engines use it as a key, print it,
+and replay it.
 
 ===========  ==========================================  =================================
-step         who yields it                               answer sent back
+step         yielded by                                  answer sent back
 ===========  ==========================================  =================================
 Load         guest program, host handler                 value; ``None`` if the host cannot
 Store        guest program, host handler                 ``True``; ``False`` if the host cannot
@@ -29,7 +29,7 @@ from typing import Any, NamedTuple
 
 
 class Side(IntEnum):
-    """Who performs a step. KERNEL is KVM, USER is the VMM (QEMU), GUEST is the vCPU itself."""
+    """The side that performs a step. KERNEL is KVM, USER is the VMM (QEMU), GUEST is the vCPU itself."""
 
     GUEST = 0
     KERNEL = 1
@@ -83,13 +83,13 @@ class Exit(NamedTuple):
 
 
 class Get(NamedTuple):
-    """Read one entry of what the host remembers."""
+    """Read one entry of the host's state."""
 
     key: Hashable
 
 
 class Set(NamedTuple):
-    """Write one entry of what the host remembers; ``None`` forgets it."""
+    """Write one entry of the host's state; ``None`` deletes it."""
 
     key: Hashable
     value: Hashable
@@ -103,17 +103,18 @@ class Backed(NamedTuple):
 
 
 class AllVcpus(NamedTuple):
-    """Ask which vCPUs the VM has, whether they run or not (kvm_for_each_vcpu)."""
+    """Ask which vCPUs the VM has, running or not (kvm_for_each_vcpu)."""
 
 
 class Quiesce(NamedTuple):
     """Wait until the host does nothing for any other vCPU: no update is under way, no exit is being handled.
 
     A vCPU that itself waits here counts as quiet; otherwise two of them would wait for each other. Updates and exits
-    that begin after the wait began are not waited for. In KVM this is synchronize_srcu(&kvm->srcu), for which the
-    waiting thread lets go of its own read side: a vCPU's thread holds it from exit to entry, all that it writes into
-    guest memory included. A request with KVM_REQUEST_WAIT would not do: it waits for vCPUs to leave the guest, and
-    those that write are outside (Linux 6.12 virt/kvm/kvm_main.c kvm_request_needs_ipi: mode != OUTSIDE_GUEST_MODE).
+    that begin after the wait began are not waited for. In KVM this is synchronize_srcu(&kvm->srcu), with the waiting
+    thread's own read side released: a vCPU's thread holds the read side from exit to entry, and so during all its
+    writes to guest memory. A request with KVM_REQUEST_WAIT is not enough: it waits for vCPUs to leave the guest, but
+    the vCPUs that write are outside (Linux 6.12 virt/kvm/kvm_main.c kvm_request_needs_ipi: mode !=
+    OUTSIDE_GUEST_MODE).
     """
 
 

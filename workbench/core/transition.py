@@ -1,8 +1,7 @@
-"""The one transition function: what each step does to guest memory and to what the host remembers.
+"""The transition function: what each step of a program does to guest memory and to the host's state.
 
-Every engine that models the host calls :func:`perform`; each brings its own :class:`World` (bytes and
-dictionaries in the simulator, traced variables in the explorer). This file contains no rule of a protocol and no
-bookkeeping of an engine.
+Every engine that models the host calls :func:`perform` with its own :class:`World` (bytes and dictionaries in the
+simulator, traced variables in the explorer). This file contains no rules of a protocol and no bookkeeping of an engine.
 """
 
 from collections.abc import Callable, Hashable
@@ -32,7 +31,7 @@ from workbench.errors import WorkbenchError
 
 
 class World(Protocol):
-    """What a step acts on. ``peek`` and ``poke`` follow the rules of :class:`GuestMemory`."""
+    """The state on which a step acts. ``peek`` and ``poke`` follow the rules of :class:`GuestMemory`."""
 
     def peek(self, gpa: int, size: int, side: Side) -> bytes | None: ...
     def poke(self, gpa: int, data: bytes, side: Side) -> bool: ...
@@ -49,12 +48,12 @@ class World(Protocol):
 
 
 def layout_of(what: Any) -> Layout | Scalar | int:
-    """Return what a Load or Store addresses: a Struct stands for its x86-64 layout."""
+    """Return the layout of what a Load or Store accesses; a Struct means its x86-64 layout."""
     return what.on(Abi.X86_64) if isinstance(what, Struct) else what
 
 
 def size_of(what: Any) -> int:
-    """Return the bytes that a Load of ``what`` touches."""
+    """Return the number of bytes that a Load of ``what`` touches."""
     what = layout_of(what)
     return what if isinstance(what, int) else what.size
 
@@ -85,7 +84,7 @@ def _load(world: World, cpu: int, side: Side, step: Load) -> Any:
     if data is None:
         if side is not GUEST:
             return None
-        # A guest access to no memslot is MMIO: KVM gives it to the VMM, which answers with ones.
+        # A guest access outside every memslot is MMIO: KVM passes it to the VMM, which answers with all ones.
         world.leave(cpu, Exit("mmio", step.gpa))
         data = b"\xff" * size
     return decode(step.what, data)

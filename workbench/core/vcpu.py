@@ -1,7 +1,7 @@
-"""What a virtual CPU is to a program or a handler: an immutable record of its configuration.
+"""The vCPU record that programs and handlers receive: the configuration of a virtual CPU, immutable.
 
-A record never changes. When the configuration changes (CPUID is set, the machine moves to another host), the machine
-hands out a new record, and the next exit is served under that one.
+When the configuration changes (CPUID is set, the machine moves to another host), the machine makes a new record, and
+the next exit is served with that one.
 """
 
 from dataclasses import dataclass, replace
@@ -21,10 +21,10 @@ KVM_SUPPORTED = frozenset({0, 1, 3, 4, 5, 6, 7, 9, 10, 11, 12, 13, 14, 24})
 
 @dataclass(frozen=True)
 class Host:
-    """A host as its guests meet it.
+    """The configuration of a host that a guest can notice.
 
-    ``knows_protocol``: False is a host older than the protocol. ``ignore_msrs``: kvm.ignore_msrs=1, which
-    swallows accesses to registers nobody knows. ``irqchip``: the LAPIC is in the kernel. ``user_msrs``:
+    ``knows_protocol``: False means a host older than the protocol. ``ignore_msrs``: kvm.ignore_msrs=1, under which
+    accesses to unknown registers have no effect and no error. ``irqchip``: the LAPIC is in the kernel. ``user_msrs``:
     the VMM asked for exits on unknown registers (KVM_CAP_X86_USER_SPACE_MSR) and serves these.
     """
 
@@ -47,7 +47,7 @@ class Vcpu:
     host: Host = Host()
 
     def may_use(self, bit: int | None) -> bool:
-        """Tell whether this vCPU may use a feature: CPUID gates nothing unless enforcement is on."""
+        """Tell whether this vCPU may use a feature: its CPUID bit matters only if enforcement is on."""
         return bit is None or not self.enforce_cpuid or bit in self.cpuid
 
     def but(self, **changes: Any) -> "Vcpu":

@@ -1,8 +1,8 @@
-"""The three things a user of the workbench writes: a protocol, a feature, a lifecycle event.
+"""The contracts of the three things that a user of the workbench writes: a protocol, a feature, a lifecycle event.
 
-They meet in a scenario and do not know each other: a feature says what is *in* an area, a protocol how the host
-*learns of* an area and forgets it, an event (``contracts.event``) what *happens* to a guest. All their programs are
-generators of steps (``workbench.core.steps``); none of them knows an engine.
+A scenario combines them; they are independent of each other. A feature defines the *content* of an area, a protocol
+how the host *learns of* an area and forgets it, an event (``contracts.event``) what *happens* to a guest. Their
+programs are generators of steps (``workbench.core.steps``) and do not depend on an engine.
 """
 
 from workbench.core.contracts.feature import Compared, Feature, Hidden, Update

@@ -1,4 +1,4 @@
-"""The contract of a lifecycle event: what happens to a guest. It stands above the scenario in which it happens."""
+"""The contract of a lifecycle event: something that happens to a guest of a given scenario."""
 
 from typing import ClassVar
 
@@ -9,7 +9,7 @@ from workbench.core.steps import Program
 class Event:
     """One lifecycle event; ``setup`` and ``happen`` yield the steps of ``workbench.core.event_steps``.
 
-    Subclasses are small files in ``lifecycle/``, most of them of ``lifecycle.event.AfterBoot``.
+    Subclasses are in small files in ``lifecycle/``; most of them derive from ``lifecycle.event.AfterBoot``.
     """
 
     name: ClassVar[str]
@@ -17,20 +17,20 @@ class Event:
     min_vcpus: ClassVar[int] = 1
 
     def applies(self, scenario: Scenario) -> bool:
-        """Tell whether this event can happen there; where it cannot, there is nothing to run."""
+        """Tell whether this event can happen in ``scenario``; if not, it is not run there."""
         return scenario.vcpus >= self.min_vcpus
 
     def adapt(self, scenario: Scenario) -> Scenario:
-        """Return the scenario under which this event takes place (an older host, another ABI ...)."""
+        """Return ``scenario``, changed as this event requires (an older host, another ABI ...)."""
         return scenario
 
     def setup(self, scenario: Scenario) -> Program:
-        """What comes before and is not measured. Default: nothing."""
+        """The steps before the event, which are not measured. Default: none."""
         return
         yield
 
     def happen(self, scenario: Scenario) -> Program:
-        """What happens; measured."""
+        """The steps of the event itself, which are measured."""
         raise NotImplementedError(f"{type(self).__name__}.happen must be written")
         yield
 

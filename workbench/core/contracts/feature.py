@@ -1,4 +1,4 @@
-"""The contract of a feature: what is in a piece of shared memory, and its ABI."""
+"""The contract of a feature: the content of a piece of shared memory, and its ABI."""
 
 from typing import ClassVar, Literal, NamedTuple
 
@@ -12,74 +12,74 @@ Update = Literal["entry", "request", "registration", "event", "never"]
 
 
 class Compared(NamedTuple):
-    """How the payload on two hosts can be compared: fields by their names; what is not named must be equal.
+    """How to compare the payload on two hosts; fields that are not named here must be equal.
 
     Two hosts write the same areas on the same occasions, but not the same numbers.
     """
 
-    version: str | None = None  #: odd while a host writes (u32): the hosts agree on when it moves
+    version: str | None = None  #: odd while a host writes (u32); it changes at the same steps on both hosts
     free: tuple[str, ...] = ()  #: clocks and counters: may differ at any time
-    rewritten: tuple[str, ...] = ()  #: padding that every update overwrites: differs while one host alone has written
-    mailbox: str | None = None  #: filled when the guest has taken what was there: equal once the vCPU has entered
+    rewritten: tuple[str, ...] = ()  #: padding that every update overwrites: may differ while only one host has written
+    mailbox: str | None = None  #: filled after the guest has taken the last value: equal after the vCPU has entered
 
 
 class Hidden(NamedTuple):
-    """What Linux keeps of a feature beside its register's value: read in the source, not measured."""
+    """State of a feature that Linux keeps in addition to its register's value: read in the source, not measured."""
 
     state: str
-    avoided: str  #: how a migration does without it
+    avoided: str  #: how a migration carries it or does without it
     source: str
 
 
 class Feature:
-    """What a page of shared memory is for, and its ABI. Subclasses are small files in ``features/``.
+    """The purpose and ABI of a piece of shared memory. Subclasses are in small files in ``features/``.
 
-    ``name``, ``title``, ``payload`` and ``size`` must be said; everything else has a default. A feature with
-    ``registers`` can be had by one register for each feature, too; the first of them takes its address or value.
+    ``name``, ``title``, ``payload`` and ``size`` must be set; everything else has a default. A feature with
+    ``registers`` can also be registered by a register of its own; the first of them takes its address or value.
     """
 
     name: ClassVar[str]
     title: ClassVar[str]  #: a few words for tables and pictures
     payload: ClassVar[Struct]
     size: ClassVar[int]  #: bytes of the area
-    align: ClassVar[int] = 1  #: bytes; what the ABI document asks for
+    align: ClassVar[int] = 1  #: bytes; as the ABI document requires
     scope: ClassVar[Literal["vcpu", "vm"]] = "vcpu"
-    served_by: ClassVar[Literal["kernel", "user"]] = "kernel"  #: who understands it on the host
+    served_by: ClassVar[Literal["kernel", "user"]] = "kernel"  #: the part of the host that serves it
     update_when: ClassVar[Update] = "never"
-    registers: ClassVar[tuple[Register, ...]] = ()  #: of its own: the main one, second names, companions
-    compared: ClassVar[Compared | None] = None  #: its payload on two hosts; None: a host may write what it likes
-    hidden: ClassVar[Hidden | None] = None  #: what Linux keeps beside its register
-    is_value: ClassVar[bool] = False  #: a value that memory merely carries; a register needs no memory for it
-    guest_value: ClassVar[int] = 0  #: of a value feature: what Linux writes
+    registers: ClassVar[tuple[Register, ...]] = ()  #: its registers: the main one, second names, companions
+    compared: ClassVar[Compared | None] = None  #: how to compare its payload on two hosts; None: it is not compared
+    hidden: ClassVar[Hidden | None] = None  #: state that Linux keeps in addition to its register
+    is_value: ClassVar[bool] = False  #: a single value set by the guest; a register can carry it without memory
+    guest_value: ClassVar[int] = 0  #: if ``is_value``: the value that Linux writes
     linux_boot: ClassVar[int | None] = None  #: its place in Linux's order at boot; None: not at boot
     linux_teardown: ClassVar[int | None] = None  #: its place in Linux's order of revocation
     source: ClassVar[str] = ""
 
     @property
     def cpuid_bit(self) -> int | None:
-        """Bit of leaf 0x40000001 EAX that offers it; None if no bit does."""
+        """The bit of leaf 0x40000001 EAX that offers it; None if there is no such bit."""
         return self.registers[0].cpuid_bit if self.registers else None
 
     @property
     def brings_register(self) -> bool:
-        """Whether it has a register that KVM does not have, so that only a host of ours can serve it there."""
+        """Whether it has a register that KVM does not have, so that only the workbench's host side can serve it."""
         return bool(self.registers) and self.registers[0].msr not in KVM_MSRS
 
     def prepare(self, gpa: int) -> Program:
-        """Guest: bring the area into the state the ABI asks for before it is registered."""
+        """Guest: bring the area into the state that the ABI requires before it is registered."""
         return
         yield
 
     def update(self, cpu: int, gpa: int, now: Moment) -> Program:
         """Host: write the payload of vCPU ``cpu`` once, by the rules of its ABI.
 
-        Return False if the area could not be reached: a requested update then stays due.
+        Return False if the area could not be written: a requested update then stays due.
         """
         return
         yield
 
     def read(self, gpa: int) -> Program:
-        """Guest: return the payload's fields as the ABI says to read them, or None while it must wait."""
+        """Guest: read the payload by the rules of the ABI; return its fields, or None while the guest must wait."""
         return None
         yield
 

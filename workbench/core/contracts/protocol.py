@@ -1,4 +1,4 @@
-"""The contract of a protocol: how the host learns of an area and forgets it, the guest's side and the host's."""
+"""The contract of a protocol, guest side and host side: how the host learns of an area and forgets it."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple
@@ -13,35 +13,35 @@ from workbench.errors import WorkbenchError
 
 
 class StateEntry(NamedTuple):
-    """One thing the host must carry in a migration, or lose."""
+    """One piece of host state that is lost unless a migration carries it."""
 
     cpu: int  #: vCPU index, or host_state.VM
     name: str
     entry_bytes: int  #: in the interface that reads and writes it (kvm_msr_entry: 16)
     wire_bytes: int  #: in the VMM's migration stream
     interface: str  #: the ioctl that carries it, or "none" where a new one is needed
-    architected: bool  #: a register the guest can read shows it
-    carried: bool  #: does a migration carry it, with the interfaces that exist
+    architected: bool  #: visible in a register that the guest can read
+    carried: bool  #: a migration carries it with the interfaces that exist
 
 
 class Protocol:
-    """How the host learns of an area, and forgets it. The two sides of one design in one file.
+    """How the host learns of an area, and forgets it: guest side and host side of one design.
 
     Guest side (``register``, ``unregister``) and host side (``on_wrmsr``, ``on_rdmsr``, ``on_init``,
     ``on_entry``, ``save``, ``restore``) are generators of steps. Only ``register`` and ``on_wrmsr`` must be
-    written; everything else has a default that is honest about what a design without it can do.
+    written; everything else has a default, which describes a design without that operation.
     """
 
     name: ClassVar[str]
     title: ClassVar[str] = ""
-    descriptor: ClassVar[Struct | None] = None  #: what the guest's scratch at ``cpu.descriptor`` holds
-    msrs: ClassVar[frozenset[int]] = frozenset()  #: the registers this protocol claims
-    native: ClassVar[Mapping[str, int]] = {}  #: feature -> the register of KVM's own that serves it
-    deflected: ClassVar[frozenset[int]] = frozenset()  #: of ``msrs``, those a real KVM must leave to us
-    mitigations_known: ClassVar[Mapping[str, str]] = {}  #: name -> one line of what it changes
+    descriptor: ClassVar[Struct | None] = None  #: the struct that the guest passes in memory, at ``cpu.descriptor``
+    msrs: ClassVar[frozenset[int]] = frozenset()  #: the registers that this protocol claims
+    native: ClassVar[Mapping[str, int]] = {}  #: feature -> KVM's own register that serves it
+    deflected: ClassVar[frozenset[int]] = frozenset()  #: those of ``msrs`` that a real KVM must leave to this class
+    mitigations_known: ClassVar[Mapping[str, str]] = {}  #: name -> one line about what it changes
 
     def __init_subclass__(cls, **arguments: Any) -> None:
-        """Where a class says nothing else, a real KVM leaves all its registers to the host side written here.
+        """By default, a real KVM leaves all registers of the class to the host side written in it.
 
         ``native`` is not inherited: a variation of KVM's own protocol has a host side that KVM does not have.
         """
@@ -65,13 +65,12 @@ class Protocol:
     def supports(self, feature: Feature) -> bool:
         """Tell whether this design can express ``feature`` at all.
 
-        Know features by their ``name``: a hostile guest brings resized copies of them, and others under names of
-        its own.
+        Identify features by their ``name``: a hostile guest uses resized copies, and copies under other names.
         """
         return True
 
     def register(self, cpu: Vcpu, feature: Feature, gpa: int) -> Program:
-        """Guest: register ``feature`` at ``gpa``; return ACCEPTED or REFUSED, what the guest concludes."""
+        """Guest: register ``feature`` at ``gpa``; return what the guest concludes, ACCEPTED or REFUSED."""
         raise NotImplementedError(f"{type(self).__name__}.register must be written")
 
     def unregister(self, cpu: Vcpu, feature: Feature, gpa: int) -> Program:
@@ -80,7 +79,7 @@ class Protocol:
         yield
 
     def revoke_all(self, cpu: Vcpu) -> Program:
-        """Guest: revoke whatever a kernel before may have registered. A kernel does so when a CPU comes up.
+        """Guest: revoke all areas that an earlier kernel may have registered. A kernel does so when a CPU comes up.
 
         Default: the design has no call for it.
         """
@@ -89,11 +88,11 @@ class Protocol:
 
     @property
     def revokes_everything(self) -> bool:
-        """Whether one CPU can revoke the areas of all: a kernel that goes then stops the others and does so."""
+        """Whether one CPU can revoke the areas of all. If so, a kernel that ends stops the others and does it."""
         return False
 
     def revoke_everything(self, cpu: Vcpu) -> Program:
-        """Guest: revoke every area of the VM, whoever registered it, on behalf of CPUs that can no longer speak.
+        """Guest: revoke every area of the VM, including those of CPUs that are stopped.
 
         Default: the design has no call for it.
         """
@@ -112,7 +111,7 @@ class Protocol:
         yield
 
     def on_init(self, cpu: Vcpu) -> Program:
-        """Host: the vCPU receives INIT. Default: the design says nothing, so nothing is forgotten."""
+        """Host: the vCPU receives INIT. Default: the design says nothing about INIT, and nothing changes."""
         return
         yield
 
@@ -125,10 +124,10 @@ class Protocol:
                 yield from self.deliver(cpu, feature)
 
     def deliver(self, cpu: Vcpu, feature: Feature) -> Program:
-        """Host: write the payload of ``feature`` once, wherever the host believes the area to be.
+        """Host: write the payload of ``feature`` once, at the address that the host has for it.
 
-        A requested update is due until it arrives: an area in no memslot is written when one appears (Linux:
-        with the next update of any kind, virt/kvm/pfncache.c kvm_gpc_refresh).
+        A requested update stays due until it arrives: an area outside every memslot is written when a memslot appears
+        there (Linux: with the next update of any kind, virt/kvm/pfncache.c kvm_gpc_refresh).
         """
         owner = cpu.index if feature.scope == "vcpu" else VM
         gpa = yield Get(area(owner, feature.name))
@@ -137,31 +136,31 @@ class Protocol:
             yield Set(pending(cpu.index, feature.name), None)
 
     def serving(self, entries: Mapping[Any, Any], owner: int, feature: Feature, gpa: int) -> int | None:
-        """Return where the host serves ``feature`` of ``owner``, by its ``entries``; None if it does not.
+        """Return the address at which the host serves ``feature`` of ``owner``, by its ``entries``; None if nowhere.
 
-        ``gpa`` is where the guest believes it to be; a design that keeps a value in a register and serves no
-        memory for it answers with that.
+        ``gpa`` is the address that the guest believes; a design that keeps the value in a register and serves no
+        memory for it returns this address.
         """
         return entries.get(area(owner, feature.name))
 
     # -- live migration ----------------------------------------------------------------------------
 
     def save(self, cpus: Sequence[Vcpu]) -> Program:
-        """VMM: return what the existing interfaces carry, as a tuple. Default: nothing.
+        """VMM: return the state that the existing interfaces carry, as a tuple. Default: nothing.
 
-        One item for each register or area, in the order in which it is to be put back. An address stands in its item
-        as a number, control bits in its lowest bits: events exchange items, and let a number name other memory.
+        One item for each register or area, in the order of the restore. An item must contain the address as a number,
+        with control bits in its lowest bits, because some events reorder the items or replace an address.
         """
         return ()
         yield
 
     def restore(self, cpus: Sequence[Vcpu], saved: tuple[Any, ...]) -> Program:
-        """VMM: put the items of ``saved`` back on the destination, in the order in which they stand there."""
+        """VMM: restore the items of ``saved`` on the destination, in their order."""
         return
         yield
 
     def state(self, entries: Mapping[Key, Any], cpus: Sequence[Vcpu]) -> list[StateEntry]:
-        """Say what of the host's ``entries`` is registration state, and how a migration carries it.
+        """Return which of the host's ``entries`` are registration state, and how a migration carries them.
 
         Default: every entry that is not derived is 8 bytes that no existing interface carries.
         """
