@@ -1,1 +1,1 @@
-"""What is asked of a machine that an engine runs: ghosts, facts of one state, what happens by itself, failures."""
+"""Checks on the machine that an engine runs: ghost variables, facts of one state, spontaneous actions, failures."""

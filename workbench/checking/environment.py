@@ -1,6 +1,6 @@
-"""What may happen to a running machine at any time, whatever its lifecycle event: and in which slot it happens.
+"""The actions that may happen to a running machine at any time, under every lifecycle event, and their slots.
 
-A vCPU enters the guest and what is due is delivered; a page becomes ready or an interrupt is injected and the host
+A vCPU enters the guest and due updates are delivered; a page becomes ready or an interrupt is injected, and the host
 writes that feature's payload; another vCPU reads a payload. Engines that interleave steps start these programs in the
 slots of ``workbench.core.slots``.
 """
@@ -20,45 +20,45 @@ from workbench.core.slots import ProgramName, Slot, entry_slot, vcpu_slot
 from workbench.core.steps import GUEST, Moment, Note, Program, Quiesce
 from workbench.core.vcpu import Vcpu
 
-#: The clock of engines that interleave stands still: a payload is fresh or it is not.
+#: The fixed time of engines that interleave steps: their clock does not advance.
 MOMENT = Moment(ns=3, tsc=5, run_delay=1)
 
-#: What may happen: a vCPU enters the guest; the host writes a payload on an event, or an update that nobody asked for;
+#: Kinds of actions: a vCPU enters the guest; the host writes a payload on an event, or an update without a request;
 #: a vCPU reads another's payload, or handles an event of its own.
 ENTRY, EVENT_PAYLOAD, UPDATE, READING, HANDLING = "entry", "event", "update", "reading", "handling"
 
 
 def is_quiet(pending: Any) -> bool:
-    """Tell whether the host does nothing in a slot whose pending (side, step) is this one; None: it is idle.
+    """Tell whether the host does nothing in a slot, given the slot's pending (side, step), None if it is idle.
 
-    It does nothing where the guest runs, or where it waits itself until it is quiet.
+    It does nothing if the slot is idle, if the guest runs there, or if the host itself waits there (Quiesce).
     """
     return pending is None or pending[0] is GUEST or type(pending[1]) is Quiesce
 
 
 class EnvironmentAction(NamedTuple):
-    """Something that may happen by itself, by value: its kind, the vCPU it happens on, the payload it is about."""
+    """A spontaneous action, as a value: its kind, the vCPU on which it happens, and its payload."""
 
     kind: str
     cpu: int
-    feature: str | None = None  #: None: an entry, which delivers all that is due
-    owner: int = VM  #: whose payload
-    generation: int | None = None  #: of a reading: which kernel's place is read
+    feature: str | None = None  #: None: an entry, which delivers all due updates
+    owner: int = VM  #: the owner of the payload
+    generation: int | None = None  #: of a reading: the kernel whose area is read
 
     @property
     def slot(self) -> Slot:
-        """Where its program runs: what the guest does in the vCPU's own slot, what the host does beside it."""
+        """The slot of its program: guest code runs in the vCPU's own slot, host code in the vCPU's entry slot."""
         return vcpu_slot(self.cpu) if self.kind in (READING, HANDLING) else entry_slot(self.cpu)
 
     def gpa(self, scenario: Scenario) -> int | None:
-        """Of a reading: where the guest must believe the area to be."""
+        """Of a reading: the address at which the guest must believe the area to be; otherwise None."""
         if self.generation is None:
             return None
         addresses = scenario.addresses
         return addresses.gpa(addresses.area(self.generation, self.owner, self._of(scenario)))
 
     def needs(self, scenario: Scenario) -> tuple[Key, ...]:
-        """Keys of which at least one must have a value (a reading: this very ``gpa``)."""
+        """Keys of which at least one must have a value (for a reading, the value ``gpa``)."""
         if self.feature is None:
             due = _delivered_at_entry(scenario)
             return tuple(area(owner_of(self.cpu, feature), feature.name) for feature in due)
@@ -92,19 +92,19 @@ class EnvironmentAction(NamedTuple):
 
 
 def owner_of(cpu: int, feature: Feature) -> int:
-    """Whose area a delivery for ``cpu`` writes: its own, or the VM's."""
+    """The owner of the area that a delivery for ``cpu`` writes: that vCPU, or the VM."""
     return VM if feature.scope == "vm" else cpu
 
 
 def read_and_note(owner: int, feature: Feature, gpa: int) -> Program:
-    """Guest: read a payload as its ABI says, and note what was accepted."""
+    """Guest: read a payload by the rules of its ABI, and note what was accepted."""
     payload = yield from feature.read(gpa)
     if payload is not None:
         yield Note(reading(owner, feature.name), payload)
 
 
 def entry(cpu: int) -> EnvironmentAction:
-    """Return what happens when vCPU ``cpu`` enters the guest."""
+    """Return the action that delivers due updates when vCPU ``cpu`` enters the guest."""
     return EnvironmentAction(ENTRY, cpu)
 
 
@@ -113,9 +113,9 @@ def _delivered_at_entry(scenario: Scenario) -> Iterator[Feature]:
 
 
 def deliveries(scenario: Scenario) -> Iterator[EnvironmentAction]:
-    """All that the host may do by itself: an entry of each vCPU, an event, an update that the guest did not ask for.
+    """The spontaneous actions of the host: an entry of each vCPU, an event, an update that the guest did not request.
 
-    KVM writes the clock anew when the vCPU moves to another CPU, when the TSC changes, and now and then
+    KVM rewrites the clock when the vCPU moves to another CPU, when the TSC changes, and periodically
     (Linux 6.12 arch/x86/kvm/x86.c, kvm_arch_vcpu_load, kvmclock_sync_fn).
     """
     for cpu in range(scenario.vcpus):
@@ -128,7 +128,7 @@ def deliveries(scenario: Scenario) -> Iterator[EnvironmentAction]:
 
 
 def readings(scenario: Scenario) -> Iterator[EnvironmentAction]:
-    """Every vCPU reads the payload of every other one, and the VM's, in the place of either kernel."""
+    """Every vCPU reads the payload of every other vCPU and of the VM, at the address that each kernel gives it."""
     for feature in scenario.supported():
         for owner in scenario.owners(feature):
             for cpu in range(scenario.vcpus):
@@ -137,7 +137,7 @@ def readings(scenario: Scenario) -> Iterator[EnvironmentAction]:
 
 
 def event_handlings(scenario: Scenario) -> Iterator[EnvironmentAction]:
-    """Every vCPU handles an event of its own, so that the host may deliver the next."""
+    """Every vCPU handles an event of its own, so that the host may deliver the next one."""
     for feature in scenario.supported():
         if feature.update_when == "event":
             for cpu in range(scenario.vcpus):
@@ -146,7 +146,7 @@ def event_handlings(scenario: Scenario) -> Iterator[EnvironmentAction]:
 
 
 def environment_actions(scenario: Scenario) -> tuple[EnvironmentAction, ...]:
-    """Return everything that may happen by itself."""
+    """Return all spontaneous actions."""
     return (*deliveries(scenario), *readings(scenario), *event_handlings(scenario))
 
 
@@ -157,11 +157,11 @@ def guest_program(scenario: Scenario, start: Start) -> Program:
 
 
 def event_program(scenario: Scenario, steps: Program, begin: Callable[[Start], Begin]) -> Program:
-    """Return the steps of an event with the host programs that it asks for in line, each of these with its side.
+    """Return the steps of an event, with the steps of its host programs inserted, each of these with its side.
 
-    ``begin`` gives the name under which a Start step's program is known. The answer to Init is the vCPU's record if
-    the host knows the protocol, and then the protocol's own part of INIT follows. An Each is yielded as often as
-    there is a choice, with what is left of it; the answer says which of its next steps was taken.
+    ``begin`` turns a Start step into a Begin step, which names the program. The answer to Init is the vCPU's record if
+    the host knows the protocol; the protocol's own part of INIT then follows. An Each is yielded once for each choice,
+    reduced to the remaining turns; the answer is the step that was taken.
     """
 
     def in_line(step: Any) -> Program:
@@ -189,7 +189,7 @@ def _in_any_order(left: Each) -> Program:
 
 
 def program_name(start: Start) -> ProgramName:
-    """Return what the program of a Start step is called: bound methods of equal kernels are not equal, names are."""
+    """Return the name of a Start step's program: names can be compared, bound methods of equal kernels cannot."""
     program: GuestProgram = start.program
     function: Any = getattr(program, "function", program)
     kernel = getattr(function, "__self__", None)

@@ -1,4 +1,4 @@
-"""What became of an area, found out on any machine that runs one schedule: simulated or real."""
+"""Collects the evidence about an area from a machine, simulated or real, that has run one schedule."""
 
 from collections.abc import Callable, Collection, Hashable, Iterator, Mapping
 from typing import Any
@@ -7,7 +7,7 @@ from workbench.core.address_map import Unit
 from workbench.core.contracts import Feature, Protocol
 from workbench.core.scenario import Evidence, Scenario, asked, believes
 
-#: Payloads that the host may write without being asked again, so that a wrong address is a danger at any time.
+#: Kinds of payload that the host may write without a further request, so that a wrong address is always dangerous.
 WRITES_ANY_TIME = ("entry", "request", "event")
 
 
@@ -22,10 +22,10 @@ def evidence(
     arrives: Callable[[int], bool],
     strays: bool,
 ) -> Evidence:
-    """Return what is known of one area now.
+    """Return the current facts about one area.
 
-    ``held`` is what the host remembers, ``ever`` the last value of every entry that it ever had; ``arrives(gpa)``
-    tells whether the host's writes to an area there would arrive; ``strays`` that they hit others' memory.
+    ``held`` are the host's entries, ``ever`` the last value of every entry that ever existed; ``arrives(gpa)`` tells
+    whether the host's writes to an area there would arrive; ``strays`` that they hit memory with a new owner.
     """
     if not protocol.supports(feature):
         return Evidence(False, None, None, None, False, False, False)
@@ -42,7 +42,7 @@ def evidence(
 def in_others_memory(
     scenario: Scenario, held: Mapping[Hashable, Any], cpu: int, reassigned: Collection[Unit]
 ) -> Iterator[tuple[int, str]]:
-    """Yield (owner, feature) of areas that the host may write for ``cpu`` at any time, and that are somebody else's."""
+    """Yield (owner, feature) of areas that the host may write for ``cpu`` at any time but that have a new owner."""
     for feature in scenario.supported():
         if feature.update_when in WRITES_ANY_TIME:
             gpa = scenario.protocol.serving(held, cpu, feature, 0)

@@ -1,8 +1,8 @@
-"""What is known of one state of a machine, whichever engine holds it: what failure properties are written in.
+"""The interface by which failure properties query one state of a machine, independent of the engine.
 
-A property is a question to :class:`Facts`. The explorer asks it in every state; a replayed finding asks it again on the
-bytes of a concrete machine. An engine implements :meth:`value`, :meth:`at_rest`, :meth:`reachable`, :meth:`content` and
-:meth:`held`; everything else follows here.
+A property is a function of :class:`Facts`. The explorer evaluates it in every state; the replay of a finding evaluates
+it again on the bytes of a concrete machine. An engine implements :meth:`value`, :meth:`at_rest`, :meth:`reachable`,
+:meth:`content`, :meth:`held` and :meth:`names`; all other methods are defined here.
 """
 
 from collections.abc import Hashable, Iterator, Mapping
@@ -16,7 +16,7 @@ from workbench.core.scenario import Scenario, asked, believes
 
 
 class Place(NamedTuple):
-    """One area of a scenario: whose it is, and of which feature."""
+    """One area of a scenario: its owner and its feature."""
 
     owner: int
     feature: Feature
@@ -26,7 +26,7 @@ class Place(NamedTuple):
 
 
 class _Held(Mapping[Hashable, Any]):
-    """The host's entries as a mapping in which what is absent is absent."""
+    """The host's entries as a mapping without the keys that have no value."""
 
     def __init__(self, facts: "Facts") -> None:
         self._facts = facts
@@ -49,14 +49,14 @@ class Facts:
 
     scenario: Scenario
 
-    # -- what an engine answers ------------------------------------------------------------------------
+    # -- implemented by engines ------------------------------------------------------------------------
 
     def value(self, name: Hashable) -> Any:
         """Return the value of a host entry, a note or a ghost; None if it has none."""
         raise NotImplementedError
 
     def at_rest(self) -> bool:
-        """Tell whether nothing is going on: no program runs, no update is on its way, nobody is paused."""
+        """Tell whether the machine is idle: no program runs, no update is under way, no vCPU is paused."""
         raise NotImplementedError
 
     def reachable(self, gpa: int, size: int) -> bool:
@@ -64,7 +64,7 @@ class Facts:
         raise NotImplementedError
 
     def content(self, gpa: int, size: int) -> Iterator[tuple[int, bytes]]:
-        """Yield (offset, bytes) of what is known of guest memory in [gpa, gpa+size)."""
+        """Yield (offset, bytes) of the known parts of guest memory in [gpa, gpa+size)."""
         raise NotImplementedError
 
     def held(self) -> Iterator[tuple[Key, Any]]:
@@ -72,10 +72,10 @@ class Facts:
         raise NotImplementedError
 
     def names(self) -> int:
-        """Return an upper bound of the entries that any host could hold; a cheap answer to "many?"."""
+        """Return an upper bound, cheap to compute, of the number of entries that the host could hold."""
         raise NotImplementedError
 
-    # -- what follows ----------------------------------------------------------------------------------
+    # -- derived from these ----------------------------------------------------------------------------
 
     def places(self) -> Iterator[Place]:
         """Yield every area that the protocol can express."""
@@ -89,19 +89,19 @@ class Facts:
         return gpa
 
     def concluded(self, place: Place) -> Answer | None:
-        """Return what the guest concluded when it last asked."""
+        """Return what the guest concluded from its last registration."""
         answer: Answer | None = self.value(asked(place.owner, place.feature.name))
         return answer
 
     def live(self, place: Place) -> int | None:
-        """Return where the host serves the area; of a value feature, only what the guest believes counts."""
+        """Return where the host serves the area; None for a value feature that the guest believes unregistered."""
         gpa = self.believed(place)
         if place.feature.is_value and gpa is None:
             return None
         return self.scenario.protocol.serving(_Held(self), place.owner, place.feature, gpa or 0)
 
     def served_last(self, place: Place) -> int | None:
-        """Return where the host last served the area, even if it serves it no longer."""
+        """Return where the host last served the area, even if it no longer does."""
         gpa: int | None = self.value(was_area(area(place.owner, place.feature.name)))
         return gpa
 
@@ -116,5 +116,5 @@ class Facts:
         return self.value(area(place.owner, place.feature.name)) is None
 
     def registrations(self, owner: int) -> int:
-        """Return how many entries the host must remember of ``owner``, derived ones not counted."""
+        """Return how many entries the host holds for ``owner``, not counting derived ones."""
         return sum(1 for key, _ in self.held() if key.cpu == owner and key.kind not in DERIVED)

@@ -1,7 +1,7 @@
-"""A concrete machine whose clock stands still, and all payloads that a host can write there.
+"""A concrete machine whose clock does not advance, and the list of all payloads that a host can write on it.
 
-Engines that interleave steps have no clock (see ``workbench.checking.environment``). With the clock standing still, the
-complete payloads that a host can ever write are few and can be listed; anything else that a guest accepts is torn.
+Engines that interleave steps have no clock (see ``workbench.checking.environment``). With a fixed clock, a host can
+write only a few different complete payloads, which can be listed; anything else that a guest accepts is torn.
 """
 
 from functools import cache
@@ -16,7 +16,7 @@ from workbench.core.relay import relayed
 from workbench.core.steps import GUEST, Moment, Program
 from workbench.core.vcpu import Vcpu
 
-#: Where a payload is tried out, and how much memory there is for it.
+#: The gpa at which payloads are written for the list, and the size of the memory in bytes.
 PLACE, ROOM = 0x1_0000, 0x10_0000
 #: More updates than any bounded search makes.
 UPDATES = 8
@@ -40,9 +40,9 @@ def prepared(feature: Feature) -> bytes:
 
 @cache
 def whole_readings(feature: Feature) -> frozenset[Any]:
-    """Return all that a guest can accept of a payload between two updates, never in the middle of one.
+    """Return all values of a payload that a guest can read between two updates, never in the middle of one.
 
-    A running count may begin again on another host, so each update is tried with and without its baseline.
+    A running count may start again on another host, so each update is tried with and without its baseline.
     """
     found: set[Any] = set()
     for forgets in (False, True):
@@ -65,7 +65,7 @@ def _with_area(feature: Feature) -> FrozenMachine:
 
 
 def _reading(machine: FrozenMachine, feature: Feature) -> Any:
-    """Read as the guest would, and leave the area as it was: what a reading takes is not what is asked here."""
+    """Read the payload as the guest would, and then undo what the reading changed in the area."""
     before = machine.memory.peek(PLACE, feature.size)
     found = machine.run(0, _as_guest(feature.read(PLACE)))
     assert before is not None

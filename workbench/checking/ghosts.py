@@ -1,7 +1,7 @@
-"""Ghost variables: facts that no program can see and that properties ask about, recorded as accesses happen.
+"""Ghost variables: facts that properties need but that no program can see, recorded as accesses happen.
 
 Every engine that interleaves steps records them with the same :class:`Watch`, so that a finding of the explorer can be
-confirmed on the bytes of a concrete machine. A ghost is set once and stays (it says what *has happened*), or is reset
+confirmed on the bytes of a concrete machine. A ghost is either set once and kept (something *has happened*), or reset
 as soon as it can no longer matter, because each ghost multiplies the number of states.
 """
 
@@ -18,7 +18,7 @@ from workbench.core.steps import Note, Program, Wrmsr
 
 
 class Ghost(NamedTuple):
-    """A ghost of the machine as a whole, or of one vCPU (``cpu`` >= 0)."""
+    """A ghost variable of the whole machine, or of one vCPU (``cpu`` >= 0)."""
 
     name: str
     cpu: int = -1
@@ -28,7 +28,7 @@ class Ghost(NamedTuple):
 
 
 class OwnerOf(NamedTuple):
-    """To whom a unit of guest memory belongs: None for the kernel that made it, else "other"."""
+    """The owner of a unit of guest memory: None for the kernel that made it, else "other"."""
 
     unit: Unit
 
@@ -43,14 +43,14 @@ REFETCHED = Ghost("host read the descriptor twice and saw it differ")
 UNREADABLE = Ghost("host could not read a private descriptor")
 REPLAYED = Ghost("host wrote guest memory while it restored")
 RESTORED_OTHERWISE = Ghost("after the restore the host held something else")
-#: Those that are set once and stay.
+#: The ghosts that are set once and kept.
 GHOSTS = (STRAY, BEYOND, OVERREAD, REFETCHED, UNREADABLE, REPLAYED, RESTORED_OTHERWISE)
-#: What the source host held when the machine left it; empty again when the machine goes on.
+#: The entries of the source host when the machine left it; emptied when the machine runs again.
 LEFT_BEHIND = Ghost("held by the host before")
 
 
 def fetched(cpu: int) -> Ghost:
-    """What the handler of vCPU ``cpu``'s exit has read of descriptors so far (a tuple)."""
+    """The descriptor reads so far by the handler of vCPU ``cpu``'s exit (a tuple)."""
     return Ghost("fetched", cpu)
 
 
@@ -60,16 +60,16 @@ def refused(cpu: int, msr: int) -> Key:
 
 
 def was_area(key: Key) -> Key:
-    """Where the host last served the area named by ``key``, even if it serves it no longer."""
+    """Where the host last served the area named by ``key``, even if it no longer does."""
     return key._replace(kind="was area")
 
 
 def reading(owner: int, feature: str) -> Key:
-    """What another vCPU accepted when it read the payload of ``owner``."""
+    """The value that another vCPU accepted when it read the payload of ``owner``."""
     return Key("read", owner, feature)
 
 
-#: Kinds of Key that are notes about the guest and its history, not what a host remembers.
+#: Kinds of Key that are notes about the guest and its history, not host state.
 GHOST_KINDS = frozenset({"believes", "asked", "was area", "refused", "read"})
 
 
@@ -86,7 +86,7 @@ def noting_refusals(cpu: int, program: Program) -> Program:
 
 
 class Watch:
-    """Records the ghosts of a scenario, through the ``get`` and ``set`` of whatever holds the state."""
+    """Records the ghosts of a scenario; ``get`` and ``put`` access the engine's state."""
 
     def __init__(
         self, scenario: Scenario, get: Callable[[Hashable], Any], put: Callable[[Hashable, Any], None]
@@ -96,7 +96,7 @@ class Watch:
         self._put = put
 
     def handler_read(self, cpu: int, gpa: int, size: int, data: bytes | None, private: bool) -> None:
-        """The handler of vCPU ``cpu``'s exit read [gpa, gpa+size) (``data`` None: it could not)."""
+        """The handler of vCPU ``cpu``'s exit read [gpa, gpa+size); ``data`` is None if it could not."""
         descriptor = self.scenario.protocol.descriptor
         if descriptor is not None and descriptor.on(self.scenario.abi).size < size == descriptor.on(Abi.X86_64).size:
             self._put(OVERREAD, True)
@@ -109,7 +109,7 @@ class Watch:
             self._put(UNREADABLE, True)
 
     def host_wrote(self, gpa: int, size: int, restoring: bool) -> None:
-        """The host wrote [gpa, gpa+size); ``restoring``: while it restored a machine."""
+        """The host wrote [gpa, gpa+size); ``restoring`` tells whether it did so while it restored a machine."""
         if restoring:
             self._put(REPLAYED, True)
         addresses = self.scenario.addresses
@@ -122,13 +122,13 @@ class Watch:
             self._put(BEYOND, True)
 
     def exited(self, cpu: int, msr: int) -> None:
-        """An exit: vCPU ``cpu`` left the guest for register ``msr``: the last handler's reads are over."""
+        """An exit of vCPU ``cpu`` for register ``msr``: forget the reads of the previous handler."""
         self._put(fetched(cpu), ())
         if self._get(refused(cpu, msr)) is not None:
             self._put(refused(cpu, msr), None)
 
     def in_guest(self, cpu: int) -> None:
-        """A guest step: vCPU ``cpu`` does something in the guest: no handler is going on."""
+        """A guest step of vCPU ``cpu``, so none of its handlers is running: forget their reads."""
         self._put(fetched(cpu), ())
 
     def left_host(self, held: Iterable[tuple[Key, Any]]) -> None:
@@ -136,7 +136,10 @@ class Watch:
         self._put(LEFT_BEHIND, tuple(sorted((entry for entry in held if _is_registration(*entry)), key=repr)))
 
     def goes_on(self, now_held: Iterable[tuple[Key, Any]]) -> None:
-        """The machine goes on. A host that holds nothing has lost all; that is another failure."""
+        """The machine runs again: compare the host's entries with those it left behind.
+
+        A host that holds nothing is not reported here: losing all state is another failure.
+        """
         before = self._get(LEFT_BEHIND)
         if not before:
             return
@@ -156,7 +159,7 @@ class Watch:
 
 def _is_registration(key: Key, value: Any) -> bool:
     if not value:
-        return False  # a register that holds 0 says no more than one that was never written
+        return False  # a register that holds 0 counts as one that was never written
     return key.kind == "area" or (key.kind not in DERIVED and key.kind not in GHOST_KINDS)
 
 

@@ -1,13 +1,13 @@
-"""The catalogue of failures: each a property with its story, its smallest example and its place in history.
+"""The catalogue of failures: properties, each with an explanation, a minimal example and real occurrences.
 
-A file in this folder is known everywhere by being here: every ``Failure`` that it holds is one of FAILURES.
+Every ``Failure`` defined in a file of this folder is in FAILURES; it need not be listed anywhere else.
 """
 
 from workbench.checking.failures.failure import Failure, Need
 from workbench.core.catalogue import by_key, modules_of, values_in
 from workbench.errors import WorkbenchError
 
-#: By their codes, in the order of these.
+#: All failures by code, in the order of the codes.
 FAILURES: dict[str, Failure] = by_key(
     sorted(
         (failure for module in modules_of(__name__, __path__) for failure in values_in(module, Failure)),
@@ -20,7 +20,7 @@ FAILURES: dict[str, Failure] = by_key(
 def choose(names: "list[str] | None" = None) -> tuple[Failure, ...]:
     """Return the failures with these codes or names, in the catalogue's order (all when None).
 
-    Raises WorkbenchError for a name that is neither.
+    Raises WorkbenchError for a name that is neither, and for an empty list.
     """
     if names is None:
         return tuple(FAILURES.values())

@@ -1,4 +1,4 @@
-"""What can go wrong with an argument that lies in the guest's memory."""
+"""Failures of a descriptor, an argument that lies in guest memory."""
 
 from workbench.checking.failures.failure import Failure
 from workbench.checking.ghosts import OVERREAD, REFETCHED, UNREADABLE
@@ -9,7 +9,7 @@ DOUBLE_FETCH = Failure(
     "always",
     lambda facts: not facts.value(REFETCHED),
     what="The host reads the descriptor twice, and what it acts on is not what it has checked.",
-    why="Every check can be passed with one descriptor and the work be done with another.",
+    why="The guest can pass every check with one descriptor and have the host act on another.",
     example="vCPU 1 overwrites base between the two reads of vCPU 0's registration.",
     seen='CVE-2023-4155, fixed by 7588dbcebcbf "KVM: SEV: only access GHCB fields once": the exit code was fetched '
     "twice from memory shared with the guest.",
@@ -20,9 +20,9 @@ PRIVATE_DESCRIPTOR = Failure(
     "private-descriptor",
     "always",
     lambda facts: not facts.value(UNREADABLE),
-    what="In an encrypted guest the descriptor is not shared: the host cannot read what it is asked.",
-    why="A register's value needs no shared memory; a descriptor does, before the first registration.",
-    example="An SEV guest that shares its areas late registers its clock early.",
+    what="In an encrypted guest the descriptor is not shared, so the host cannot read the request.",
+    why="A register's value needs no shared memory; a descriptor must be shared before the first registration.",
+    example="An SEV guest registers its clock before it has shared the descriptor.",
     seen="Linux arch/x86/kernel/kvm.c sev_map_percpu_data shares areas before they are registered; steal time is off "
     'for Arm realms because the host writes before the guest could share ("Add support for Arm RME", 2023).',
     needs=frozenset({"descriptor", "encrypted"}),
@@ -33,7 +33,7 @@ LAYOUT_CLASH = Failure(
     "always",
     lambda facts: not facts.value(OVERREAD),
     what="The host reads more bytes than the guest's compiler has put into the descriptor.",
-    why="struct kvm_memory_area has 24 bytes on x86-64 and 20 on i386; where memory ends between them, it is refused.",
+    why="struct kvm_memory_area has 24 bytes on x86-64, 20 on i386; if memory ends after 20 bytes, it is refused.",
     example="A 32-bit guest registers anything.",
     seen="KVM on POWER before 4.14 compared a size with its own sizeof and refused the shorter, valid one "
     "(Linux arch/powerpc/include/asm/lppaca.h declares 1 KiB for ever since).",

@@ -1,4 +1,4 @@
-"""What a failure is: a property with its story, asked of the facts of one state, whichever engine holds them."""
+"""The class of failures: a property of the facts of one state, independent of the engine, with its explanation."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,16 +6,16 @@ from typing import Literal
 
 from workbench.checking.facts import Facts
 
-#: What a scenario must have for a property to be about it at all; see ``measure.exploration.explore.needs_met``.
+#: What a scenario must have for a property to apply to it; see ``measure.exploration.explore.needs_met``.
 Need = Literal["descriptor", "encrypted", "i386", "readers", "second vCPU", "restore"]
 
 
 @dataclass(frozen=True)
 class Failure:
-    """One way to fail (``always``: ``holds`` must be true in every state), or one thing that must be possible.
+    """A property that must hold in every state (``always``), or that must hold in some state (``sometimes``).
 
     ``what`` happens, ``why`` it matters, the smallest ``example``, and where it was ``seen`` for real.
-    ``sometimes`` properties guard against models in which nothing happens: they satisfy everything else.
+    ``sometimes`` properties detect models in which nothing happens, which satisfy all other properties.
     """
 
     code: str

@@ -1,12 +1,12 @@
-"""What the host remembers is too much, is not what it was, or is what it has refused."""
+"""Failures of the host's state: too large, different after a restore, restored with side effects, or refused but kept."""
 
 from workbench.checking.facts import Facts
 from workbench.checking.failures.failure import Failure
 from workbench.checking.ghosts import REPLAYED, RESTORED_OTHERWISE, refused
 from workbench.core.host_state import VM, register
 
-#: More areas than any kernel needs for one vCPU: what goes beyond is there because nobody limits it.
-MOST_ENTRIES = 16 + 1  # and the number of them
+#: More entries than this for one vCPU count as unbounded; no kernel needs so many areas.
+MOST_ENTRIES = 16 + 1  # 16 areas, and the number of areas
 
 
 def _bounded(facts: Facts) -> bool:
@@ -30,9 +30,9 @@ UNBOUNDED = Failure(
     "unbounded-state",
     "always",
     _bounded,
-    what="A guest makes the host remember more areas of one vCPU than any kernel needs.",
-    why="Memory in the host, bytes in every migration, and a list whose end no VMM knows.",
-    example="A loop that registers ever new types.",
+    what="A guest makes the host store more areas of one vCPU than any kernel needs.",
+    why="It costs memory in the host and bytes in every migration, and no VMM knows how long the list can get.",
+    example="A loop that registers a new type each time.",
     seen="The objection of 26 January 2011 itself; shipped designs have a fixed set (PAPR: three areas, each with its "
     "pseudo-register, Linux 55b665b0263a).",
 )
@@ -41,8 +41,8 @@ RESTORE_DIFFERS = Failure(
     "restore-differs",
     "always",
     lambda facts: not facts.value(RESTORED_OTHERWISE),
-    what="After a restore the destination holds something else than the source did, though not nothing.",
-    why="Restoring by another rule than registering, or in another order, makes another machine.",
+    what="After a restore the destination holds some state, but not the same as the source.",
+    why="Restoring by other rules than registering, or in another order, gives a different machine.",
     example="A register shows an address that its write did not map; the destination writes the register again.",
     seen="RISC-V fa9681ed5c6a (2026): KVM_SET_ONE_REG accepted a steal-time address that the guest's call refuses; "
     '"target/i386: Fix VM migration when interrupt based APF is enabled" (2020): EN restored before INT. '
@@ -55,7 +55,7 @@ RESTORE_REPLAYS = Failure(
     "always",
     lambda facts: not facts.value(REPLAYED),
     what="Restoring writes guest memory: the side effect of a registration happens again.",
-    why="The memory may hold something newer, or belong to somebody else by now.",
+    why="The memory may hold newer data, or may have a new owner.",
     example="KVM_SET_MSRS of the wall clock's address writes twelve bytes into the guest, once for each vCPU.",
     seen="KVM_CAP_HYPERV_SYNIC2 (Linux Documentation/virt/kvm/api.rst) exists because restoring zeroed message pages; "
     "kvm_write_wall_clock runs for host writes too (arch/x86/kvm/x86.c).",
@@ -66,8 +66,8 @@ REMEMBERED = Failure(
     "refused-but-remembered",
     "always",
     _refusal_is_forgotten,
-    what="The guest takes #GP, and the host keeps the value that it refused.",
-    why="Read back, carried by a migration and refused there, or served as soon as memory appears.",
+    what="The guest takes #GP, but the host keeps the value that it refused.",
+    why="The value can be read back, is migrated and refused there, or takes effect as soon as memory appears.",
     example="ASYNC_PF_EN with an address outside RAM.",
     seen="afd67ee3cbbd (5.16): PV_EOI_EN; syzbot bc0e18379a290e5edfe4 (2025): ASYNC_PF_EN, Linux 6.12.",
 )

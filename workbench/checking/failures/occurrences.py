@@ -1,4 +1,4 @@
-"""What must be possible: a design in which nothing ever happens satisfies every other property."""
+"""Properties that must hold in some state, because a design in which nothing happens satisfies all others."""
 
 from workbench.checking.facts import Facts, Place
 from workbench.checking.failures.failure import Failure
@@ -35,17 +35,17 @@ REGISTERS = Failure(
     "sometimes",
     _some_registered,
     what="At some time guest and host agree that an area is registered, and writes to it arrive.",
-    why="Where this never happens, every HOLDS beside it is empty.",
+    why="If this never happens, the other properties hold only because nothing is registered.",
     example="A boot on a host that knows the protocol.",
-    seen="Fails, and must, for the null protocol, and on a host that does not know the protocol.",
+    seen="Must fail, and does, for the null protocol, and on a host that does not know the protocol.",
 )
 ARRIVES = Failure(
     "S02",
     "payload-arrives",
     "sometimes",
     _some_arrived,
-    what="At some time an area that the guest believes in holds something that the host has written.",
-    why="An area that is registered and never written shares nothing.",
+    what="At some time an area that the guest believes registered holds data that the host has written.",
+    why="An area that is registered but never written shares nothing.",
     example="The first entry after the registration of steal time.",
-    seen="Fails, and must, for the null protocol, and for features that the host only reads.",
+    seen="Must fail, and does, for the null protocol, and for features that the host only reads.",
 )

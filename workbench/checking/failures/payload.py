@@ -1,4 +1,4 @@
-"""A payload is accepted that was never written whole."""
+"""The failure of torn payloads: a reader accepts a payload that the host never wrote as a whole."""
 
 from workbench.checking.facts import Facts
 from workbench.checking.failures.failure import Failure
@@ -19,10 +19,10 @@ TORN = Failure(
     "torn-payload",
     "always",
     _whole,
-    what="Another vCPU reads a payload while the host writes it, and accepts a mixture.",
-    why="Half of an old clock and half of a new one is a time that never was.",
+    what="Another vCPU reads a payload while the host writes it, and accepts a mixture of old and new.",
+    why="A clock read half from the old and half from the new value shows a time that never existed.",
     example="A payload of two words without a version, read between the two writes.",
     seen="The version rule of struct pvclock_vcpu_time_info exists for this (Linux "
-    "Documentation/virt/kvm/x86/msr.rst); CVE-2019-3016 is its relative without one: steal_time.preempted raced.",
+    "Documentation/virt/kvm/x86/msr.rst); CVE-2019-3016 is a similar race, on steal_time.preempted, without a version.",
     needs=frozenset({"readers", "second vCPU"}),
 )

@@ -1,4 +1,4 @@
-"""The host writes where it should not: others' memory, beyond an area, another vCPU's area, two areas at once."""
+"""Failures in which the host writes where it should not: others' memory, outside an area, another vCPU's area."""
 
 from itertools import combinations
 
@@ -50,8 +50,8 @@ STRAY_WRITE = Failure(
     "stray-write",
     "always",
     lambda facts: not facts.value(STRAY),
-    what="The host writes to memory that the guest has given to somebody else.",
-    why="The new owner (a new kernel, a process, the page allocator) finds its data changed, long after and elsewhere.",
+    what="The host writes to memory that the guest has given to a new owner.",
+    why="The data of the new owner (a new kernel, a process, the page allocator) is corrupted, and noticed much later.",
     example="A guest registers steal time and kexecs without revoking; the next vCPU load writes into the new kernel.",
     seen="Linux 8b79feffeca2, c02027b5742b, 3d6b84132d2a (5.13, 2021): hibernation, kexec and crash left PV features "
     "registered, bad page reports followed; CVE-2013-1797: memory removed after registration, then written.",
@@ -61,8 +61,8 @@ WRITE_OUTSIDE = Failure(
     "write-outside",
     "always",
     _writes_inside,
-    what="What the host serves reaches beyond the piece of memory it was given, beyond RAM, or round 2^64.",
-    why="The host writes bytes that nobody registered; in a real host possibly its own.",
+    what="An area that the host serves extends beyond the memory it was given, beyond RAM, or wraps at 2^64.",
+    why="The host writes bytes that were not registered; in a real host possibly its own memory.",
     example="An area that begins in a 24-byte descriptor and is 64 bytes long.",
     seen="CVE-2013-1796 (SYSTEM_TIME across a page end), CVE-2013-6368 (VAPIC page), f1b9dd5eb86c "
     '("kvm: Disallow wraparound in kvm_gfn_to_hva_cache_init", 2018).',
@@ -73,7 +73,7 @@ WRONG_VCPU = Failure(
     "always",
     _own_vcpu,
     what="The host writes one vCPU's payload into memory of another vCPU.",
-    why="A clock or a steal counter that belongs to another CPU is plausible and wrong.",
+    why="The clock or steal counter of another CPU looks plausible but is wrong.",
     example="vCPU 1 registers the address that vCPU 0 has registered.",
     seen="No shipped instance is known here. Xen lets any vCPU register for any other (public/vcpu.h); PAPR allows it "
     "and calls it problematic (Linux arch/powerpc/platforms/pseries/lpar.c).",
@@ -84,7 +84,7 @@ OVERLAP = Failure(
     "overlapping-areas",
     "always",
     _apart,
-    what="Two areas that the host writes share bytes, or one covers a descriptor.",
+    what="Two areas that the host writes share bytes, or an area overlaps a descriptor.",
     why="Each update destroys the other payload, or the result that a guest is about to read.",
     example="Steal time and kvmclock registered at one address.",
     seen="Hyper-V overlay pages may be stacked, in an order that is up to the implementation (TLFS 5.2.1); "
