@@ -1,13 +1,13 @@
-"""What is in an area: payload ABIs, one small file each.
+"""The features, which define the content of areas (payload ABIs), in one small file each.
 
-A file in this folder is a feature by being here: whatever ``Feature`` with a name it defines is known everywhere.
+Every named ``Feature`` class in a file of this folder is in FEATURES; it need not be listed anywhere else.
 """
 
 from workbench.core.catalogue import by_key, classes_in, modules_of
 from workbench.core.contracts import Feature
 from workbench.errors import WorkbenchError
 
-#: Whose files come first in tables, in this order; all others follow by their names.
+#: The files whose features come first in tables, in this order; all others follow in order of file names.
 _FIRST = ("kvmclock", "wall_clock", "async_pf", "pv_eoi", "steal_time", "controls", "watchdog")
 
 FEATURES: dict[str, Feature] = by_key(

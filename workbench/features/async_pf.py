@@ -1,10 +1,10 @@
-"""Asynchronous page fault: the host tells the guest that a page it touched is on its way.
+"""Asynchronous page fault: the host tells the guest that a page it touched is being loaded, and later that it is ready.
 
 The host writes ``flags`` = 1 for "page not present" and a ``token`` for "page ready"; the guest clears the
-word when it has taken the event, and the host delivers no further one before that (Linux
+word when it has taken the event, and the host delivers the next event only after that (Linux
 Documentation/virt/kvm/x86/msr.rst, MSR_KVM_ASYNC_PF_EN; arch/x86/kvm/x86.c, apf_put_user_notpresent).
-It needs more than an address: an interrupt vector, and control bits. No descriptor {base, size, type}
-has a place for them; where the vector goes is each protocol's numbered clause.
+It needs an interrupt vector and control bits in addition to an address. A descriptor {base, size, type}
+has no field for them; a numbered clause of each protocol says where the vector goes.
 """
 
 from workbench.clayout.layout import U32, Abi, struct
@@ -44,17 +44,17 @@ class AsyncPf(Feature):
     source = "Linux 6.12 arch/x86/include/uapi/asm/kvm_para.h"
 
     def prepare(self, gpa: int) -> Program:
-        """Guest: no event pending; the vector in the first reserved word, for a protocol without a register for it."""
+        """Guest: no event pending; the vector in the first reserved word, for protocols without a register for it."""
         yield Store(gpa, self.payload(pad=HYPERVISOR_CALLBACK_VECTOR.to_bytes(4, "little") + bytes(52)))
 
     def update(self, cpu: int, gpa: int, now: Moment) -> Program:
-        """Host: a page is ready. Put its token, unless the guest has not yet taken the last one."""
+        """Host: a page is ready. Write its token, unless the guest has not yet taken the last one."""
         token = yield Load(gpa + TOKEN_OFFSET, U32)
         if token == 0:
             yield Store(gpa + TOKEN_OFFSET, now.ns & 0xFFFF_FFFF or 1, U32)
 
     def read(self, gpa: int) -> Program:
-        """Guest: return the token of the page that is ready and take it, or None."""
+        """Guest: return the token of the page that is ready and clear it; None if there is no token."""
         token = yield Load(gpa + TOKEN_OFFSET, U32)
         if token == 0:
             return None

@@ -1,6 +1,6 @@
-"""Features that are a value and not memory: host polling control, migration control.
+"""Features that consist of a single value set by the guest: host polling control, migration control.
 
-With a register of their own they need no memory at all; in a scheme that can only name memory the guest
+With a register of their own they need no memory; under a protocol that can only name memory, the guest
 must keep the value in an area, and the host must read it there. Sources: Linux
 Documentation/virt/kvm/x86/msr.rst, MSR_KVM_POLL_CONTROL and MSR_KVM_MIGRATION_CONTROL.
 """
@@ -27,12 +27,12 @@ class Control(Feature):
     source = "Linux 6.12 Documentation/virt/kvm/x86/msr.rst"
 
     def prepare(self, gpa: int) -> Program:
-        """Guest: put the value where a protocol of areas lets the host find it."""
+        """Guest: write the value into the area, where the host of a protocol that names memory reads it."""
         yield Store(gpa, self.guest_value, U64)
 
 
 class PollControl(Control):
-    """Bit 0: may the host poll before it lets a halted vCPU sleep? haltpoll in the guest writes 0."""
+    """Bit 0: may the host poll before it puts a halted vCPU to sleep? haltpoll in the guest writes 0."""
 
     name = "poll_control"
     title = "poll control"

@@ -3,10 +3,10 @@
 Rules (Linux Documentation/virt/kvm/x86/msr.rst, MSR_KVM_SYSTEM_TIME_NEW; arch/x86/kvm/x86.c
 kvm_setup_guest_pvclock; arch/x86/include/asm/kvm_para.h):
 
-* The version is odd while the host updates; a reader takes nothing then, and tries again if it changed.
-* The host keeps GUEST_STOPPED as it finds it: the guest takes it back when it has seen it.
-* ``flags`` say what the guest may assume; the last 8 bits of the CPUID feature word say which of them are to
-  be read. If none of those bits is set, all flags are ignored.
+* The version is odd while the host updates; a reader ignores the payload then, and tries again if the version changed.
+* The host does not change GUEST_STOPPED in an update; the guest clears it when it has seen it.
+* ``flags`` say what the guest may assume; the last 8 bits of the CPUID feature word say which of them are
+  valid. If none of those bits is set, all flags are ignored.
 """
 
 from workbench.clayout.layout import U8, U32, U64, Abi, struct
@@ -88,7 +88,7 @@ class Kvmclock(Feature):
             tsc_shift=TSC_SHIFT,
             flags=PVCLOCK_TSC_STABLE_BIT | found & PVCLOCK_GUEST_STOPPED,
         )
-        # Separate stores, because a reader of another vCPU may look between them: the version is its guard.
+        # Separate stores, because another vCPU may read between them; the version tells it to try again.
         yield Store(gpa + 4, 0, U32)  # the kernel copies the whole structure, padding included
         yield Store(gpa + 8, now.tsc, U64)
         yield Store(gpa + 16, fields.pack()[16:])

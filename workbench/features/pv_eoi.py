@@ -1,4 +1,4 @@
-"""PV EOI: the guest ends an interrupt by clearing a bit instead of by an exit.
+"""PV EOI: the guest signals the end of an interrupt by clearing a bit, without an exit.
 
 The host sets bit 0 when it injects an interrupt whose end needs no action; the guest clears it; the host
 reads it back at the next exit (Linux Documentation/virt/kvm/x86/msr.rst, MSR_KVM_EOI_EN;
@@ -38,15 +38,15 @@ class PvEoi(Feature):
     source = "Linux 6.12 arch/x86/kvm/lapic.c"
 
     def prepare(self, gpa: int) -> Program:
-        """Guest: nothing to skip (kvm_guest_cpu_init writes 0)."""
+        """Guest: clear the area, so that no EOI exit is skipped yet (kvm_guest_cpu_init writes 0)."""
         yield Store(gpa, 0, U32)
 
     def update(self, cpu: int, gpa: int, now: Moment) -> Program:
-        """Host: an interrupt is injected whose end needs no exit."""
+        """Host: set the bit, because it injects an interrupt whose end needs no exit."""
         yield Store(gpa, 1, U8)
 
     def read(self, gpa: int) -> Program:
-        """Guest: end of interrupt; return True if it needed no exit (test and clear)."""
+        """Guest: end an interrupt (test and clear the bit); return True if no exit was needed, else None."""
         pending = yield Load(gpa, U8)
         if pending & 1:
             yield Store(gpa, 0, U8)

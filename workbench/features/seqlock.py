@@ -1,7 +1,7 @@
-"""The version field: odd while the host writes, even when the payload may be read.
+"""The version field of a payload: odd while the host writes, even when the payload may be read.
 
-Writer: Linux arch/x86/kvm/x86.c, kvm_setup_guest_pvclock and record_steal_time (6.12): an odd version
-found in the area is stepped over, so the version is odd exactly while fields change. Reader:
+Writer: Linux arch/x86/kvm/x86.c, kvm_setup_guest_pvclock and record_steal_time (6.12): if the host finds an odd
+version, it goes on to the next odd one, so the version is odd exactly while fields change. Reader:
 arch/x86/include/asm/pvclock.h, pvclock_read_begin and pvclock_read_retry.
 """
 
@@ -10,7 +10,7 @@ from typing import Any
 from workbench.clayout.layout import U32, Layout
 from workbench.core.steps import Load, Program, Store
 
-#: How often a guest tries again before it gives up its turn; Linux spins, a model must end.
+#: How often a guest tries to read before it gives up; Linux spins, but a model must terminate.
 READ_ATTEMPTS = 3
 
 
@@ -31,7 +31,7 @@ def end(gpa: int, version: int) -> Program:
 
 
 def read(gpa: int, version_offset: int, layout: Layout) -> Program:
-    """Guest: return a payload that no update has crossed, or None if one keeps coming in between."""
+    """Guest: return a payload that was read without an update in between; None if every attempt met an update."""
     for _ in range(READ_ATTEMPTS):
         before = yield Load(gpa + version_offset, U32)
         if before & 1:

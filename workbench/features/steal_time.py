@@ -1,8 +1,8 @@
-"""Steal time: how long the vCPU was ready to run and did not.
+"""Steal time: how long the vCPU was ready to run but did not run.
 
 Rules (Linux arch/x86/kvm/x86.c, record_steal_time; Documentation/virt/kvm/x86/msr.rst, MSR_KVM_STEAL_TIME):
 the guest zeroes the 64 bytes; the host *adds* to what it finds, under an odd version, at every entry;
-``flags`` and padding are not touched; ``preempted`` is cleared. The count begins anew on another host.
+``flags`` and padding are not touched; ``preempted`` is cleared. Another host starts a new count.
 """
 
 from workbench.clayout.layout import U8, U64, Abi, struct
@@ -37,7 +37,7 @@ class StealTime(Feature):
     align = 64
     update_when = "entry"
     registers = KVM_REGISTERS["steal_time"]
-    # preempted is set when a vCPU leaves its CPU at an instruction boundary: not the model's to know.
+    # The host sets preempted when it preempts a vCPU at an instruction boundary, which is not modelled.
     compared = Compared(version="version", free=("steal", "version", "preempted"))
     hidden = Hidden(
         "last count of the run queue (st.last_steal), st.preempted, mapping cache",
@@ -61,7 +61,7 @@ class StealTime(Feature):
             return
         steal = yield Load(gpa, U64)
         if steal is None:
-            return  # the memory went away since the version was written
+            return  # the memory was removed after the version was written
         last = (yield Get(baseline(cpu, self.name))) or 0
         yield Store(gpa, (steal + now.run_delay - last) & 0xFFFF_FFFF_FFFF_FFFF, U64)
         yield Set(baseline(cpu, self.name), now.run_delay)

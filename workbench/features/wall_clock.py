@@ -1,6 +1,6 @@
-"""Wall clock: the time of day at which the guest's clock read zero.
+"""Wall clock: the time of day at which the guest's clock was zero.
 
-Written once for each registration, at once, by the host that receives it (Linux arch/x86/kvm/x86.c,
+The host writes it immediately, once for each registration (Linux arch/x86/kvm/x86.c,
 kvm_write_wall_clock, by kvm_write_guest of virt/kvm/kvm_main.c; Documentation/virt/kvm/x86/msr.rst,
 MSR_KVM_WALL_CLOCK_NEW). One area for the VM.
 """
@@ -20,7 +20,7 @@ struct pvclock_wall_clock {
 } __attribute__((__packed__));
 """)
 
-#: Virtual hosts booted at this Unix time; any fixed number serves, this one is the mail's date.
+#: The Unix time at which virtual hosts booted; any fixed number would do, this is the date of the 2011 mail.
 EPOCH_NS = 1_296_039_614 * 1_000_000_000
 
 
@@ -52,7 +52,7 @@ class WallClock(Feature):
         seconds, nanoseconds = divmod(EPOCH_NS - now.ns, 1_000_000_000)
         data = self.payload(version=version, sec=seconds & 0xFFFF_FFFF, nsec=nanoseconds).pack()
         here = min(-(gpa + 4) % PAGE_SIZE or PAGE_SIZE, len(data) - 4)
-        # kvm_write_guest goes page by page: what fits is written even where the next page is no memory.
+        # kvm_write_guest writes page by page: the first part is written even if the next page is not in a memslot.
         if (yield Store(gpa + 4, data[4 : 4 + here])) and here < len(data) - 4:
             yield Store(gpa + 4 + here, data[4 + here :])
         yield from seqlock.end(gpa, version)

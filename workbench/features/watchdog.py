@@ -1,8 +1,8 @@
-"""The mail's own example of ordinary guest memory: the watchdog's last update time.
+"""The last update time of a watchdog: the 2011 mail's own example of ordinary guest memory.
 
 "Hopefully normal guest memory - like last update time for the watchdog" (Glauber Costa, KVM-HDR, January
-2011). The kernel knows nothing of it; the VMM reads, at its leisure, when the guest last said that it is
-alive. No register was ever assigned to it, so one MSR per feature cannot express it. The struct is this project's.
+2011). KVM does not know this feature; the VMM reads, at any time, when the guest last reported that it is
+alive. No register was ever assigned to it, so one MSR per feature cannot express it. The struct is this project's own.
 """
 
 from workbench.clayout.layout import struct
@@ -32,5 +32,5 @@ class Watchdog(Feature):
     source = "KVM-HDR mail of 24 January 2011"
 
     def prepare(self, gpa: int) -> Program:
-        """Guest: no update yet."""
+        """Guest: zero the structure; there was no update yet."""
         yield Store(gpa, self.payload())

@@ -1,6 +1,6 @@
-"""Registration designs, one small file each, with numbered clauses R1.. at the top.
+"""The registration protocols, in one small file each, with numbered clauses R1.. at the top.
 
-A file in this folder is known by name by being here; one elsewhere is named by its path.
+Every named ``Protocol`` class in a file of this folder is in PROTOCOLS; a file elsewhere is given by its path.
 """
 
 import importlib.util
@@ -15,7 +15,7 @@ from workbench.protocols.generic import Generic
 from workbench.protocols.null import Null
 from workbench.protocols.per_feature import PerFeature
 
-#: Whose files come first in tables, in this order; all others follow by their names.
+#: The files whose protocols come first in tables, in this order; all others follow in order of file names.
 _FIRST = ("generic", "per_feature", "null")
 
 PROTOCOLS: dict[str, type[Protocol]] = by_key(
@@ -29,7 +29,7 @@ __all__ = ["PROTOCOLS", "Generic", "Null", "PerFeature", "find"]
 def find(name: str) -> type[Protocol]:
     """Return a protocol class by its name, or from ``path/to/file.py:Class``.
 
-    Raises WorkbenchError if there is none, saying what is known or what is wrong with the file.
+    Raises WorkbenchError if there is none; the message lists the known names or says what is wrong with the file.
     """
     if ".py" in name:
         return _from_file(name)
@@ -44,7 +44,7 @@ def _from_file(name: str) -> type[Protocol]:
     path = Path(path_text)
     if not path.is_file():
         raise WorkbenchError(f"protocol file {path_text!r} does not exist")
-    # Its full path is its module's name, so that it hides no other module; dataclasses look for it there.
+    # The full path as module name cannot clash with another module; dataclasses need it in sys.modules.
     spec = importlib.util.spec_from_file_location(str(path.resolve()), path)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)

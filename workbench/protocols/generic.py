@@ -1,41 +1,42 @@
-"""Generic registration: one call for any piece of shared memory, described in memory itself.
+"""Generic registration: one call for any piece of shared memory, with a descriptor in guest memory.
 
 Source: "[PATCH 01/16] KVM-HDR: register KVM basic header infrastructure" (Glauber Costa, 24 January 2011)
-and the review by Avi Kivity of 26 January 2011, who reconstructs the protocol in four steps.
+and the review by Avi Kivity of 26 January 2011, which reconstructs the protocol in four steps.
 
 R1  The register is MSR_KVM_REGISTER_MEM_AREA, 0x4b564d03; its value is the gpa of a struct kvm_memory_area.
 R2  The guest fills base, size and type; it does not touch result.
 R3  The guest writes the descriptor's address to the register: one exit for each area.
 R4  The host registers the memory and then updates result.
 R5  The guest examines result.
-R6  A type that the kernel does not serve goes to user space, which serves it by the same descriptor.
+R6  A type that the kernel does not serve is passed to user space, which serves it with the same descriptor.
 R7  The area is visible to the hypervisor and the guest kernel, but not to guest user space.
 R8  The host may change the contents of a registered area at will, at any time.
 
-What the patch leaves open, and what is assumed here (departures):
+What the patch leaves open, with the assumptions made here (departures):
 
 R9  result is 0 for success and an errno otherwise, as everywhere in the kernel.
 R10 The dispatcher reads the descriptor to choose a server and to check it; the server reads it again, because
-    what an MSR exit hands on is the register's value only. Mitigation ``copy-once``: it is read once.
-R11 A descriptor the host cannot read is #GP: there is no place for a result.
-R12 base to base + size must not wrap and must be RAM the host can write (EFAULT); a known type needs at
+    an MSR exit passes on only the register's value. Mitigation ``copy-once``: it is read once.
+R11 A descriptor that the host cannot read is #GP, because the host has nowhere to write a result.
+R12 base to base + size must not wrap and must be RAM that the host can write (EFAULT); a known type needs at
     least the size of its payload (EINVAL). Alignment, page crossing and overlap are not checked.
 R13 A vCPU holds one area for each type; registering the type again replaces it.
-R14 size 0 revokes the type. Nothing else does: not INIT, not a new kernel.
-R15 No existing interface reads the registry, so a migration loses it. Mitigation ``carry-registry``; it trusts what
-    the stream says, as KVM did with RISC-V's KVM_SET_ONE_REG until fa9681ed5c6a (2026). Mitigation
+R14 size 0 revokes the type. Nothing else revokes it, neither INIT nor a new kernel.
+R15 No existing interface reads the registry, so a migration loses it. Mitigation ``carry-registry``; it restores the
+    stream unchecked, as KVM did with RISC-V's KVM_SET_ONE_REG until fa9681ed5c6a (2026). Mitigation
     ``validate-restore``: an area is restored if R12 allows it.
-R16 The host reads 24 bytes, the x86-64 layout, whoever wrote the descriptor (i386 has 20).
-R17 An interrupt vector (async page fault) has no place in the descriptor: it stands in the area, where the host
+R16 The host reads 24 bytes, the x86-64 layout, also from i386 guests, whose descriptor has 20.
+R17 The descriptor has no field for an interrupt vector (async page fault): the vector is in the area, where the host
     reads it at every event.
-R18 Type numbers are those of TYPES; user space accepts every number it is given, without a limit.
-R19 No vCPU revokes for another, so a kernel that crashes leaves the areas of the CPUs that it has stopped. Mitigation
-    ``revoke-vm``: writing 1 (no descriptor's address: the struct is aligned) revokes all areas of the VM, as leaving
-    secure mode does under PAPR (KVM_PPC_SVM_OFF). The caller stops the other CPUs first, or what one of them is
-    registering meanwhile stays.
-R20 An update of a vCPU's area is never under way when that vCPU revokes it, for it is made on the way into the guest.
-    It may be when another one does (R19), or when the area is the VM's: the host has read where it is, and writes
-    after the revocation. Mitigation ``quiesce``: such a revocation completes when nothing is under way.
+R18 Type numbers are those of TYPES; user space accepts every type number, without a limit.
+R19 No vCPU revokes for another, so the areas of CPUs that a crashing kernel has stopped stay registered. Mitigation
+    ``revoke-vm``: writing 1 (never a descriptor's address, because the struct is aligned) revokes all areas of the VM,
+    as leaving secure mode does under PAPR (KVM_PPC_SVM_OFF). The caller stops the other CPUs first; otherwise an area
+    that one of them is registering at that time stays.
+R20 When a vCPU revokes its own area, no update of that area is under way, because updates are made on entry to the
+    guest. When another vCPU revokes it (R19), or when the area is the VM's, an update may be under way: the host has
+    read the address, and writes after the revocation. Mitigation ``quiesce``: such a revocation completes when no
+    update is under way.
 """
 
 import zlib
@@ -74,12 +75,12 @@ TYPES = {  # R18
     "watchdog": 8,
 }
 REVOKE_OWN, REVOKE_VM = 0, 1  # R14, R19: values of the register that name no descriptor
-#: With ``bound-registry``: how many areas user space keeps for one vCPU.
+#: With ``bound-registry``: the largest number of areas that user space keeps for one vCPU.
 REGISTRY_LIMIT = 16
 
 
 def type_number(feature: Feature) -> int:
-    """Return the descriptor's type for ``feature``; a feature of the user's own gets a stable high number."""
+    """Return the descriptor's type for ``feature``; a feature that is not in TYPES gets a high number from its name."""
     return TYPES.get(feature.name) or zlib.crc32(feature.name.encode()) | 0x8000_0000
 
 
@@ -92,15 +93,15 @@ class Generic(Protocol):
     msrs = frozenset({MSR_KVM_REGISTER_MEM_AREA})  # R7: a register, so that only CPL 0 can ask
     deflected = msrs
     mitigations_known = {
-        "copy-once": "the host copies the descriptor once and serves from the copy (R10)",
+        "copy-once": "the host copies the descriptor once and uses only the copy (R10)",
         "pending-result": "the guest sets result to not-processed before the call (R2)",
         "carry-registry": "a new ioctl reads and writes the registry, and a migration carries it (R15)",
-        "validate-restore": "restoring checks an area as a registration would, and leaves out what it refuses (R15)",
-        "quiet-restore": "restoring enters areas and writes no payload; the next entry does (R15)",
+        "validate-restore": "a restore checks areas like registrations and leaves out those it refuses (R15)",
+        "quiet-restore": "a restore registers areas without writing payloads; the next entry writes them (R15)",
         "refuse-overlap": "an area that overlaps another of its vCPU or of the VM is refused with EBUSY (R12)",
         "revoke-all": "writing 0 to the register revokes everything, and a new kernel does so first (R14)",
-        "revoke-vm": "writing 1 to the register revokes for all vCPUs, and a kernel that goes or comes does so (R19)",
-        "quiesce": "a revocation waits for updates that another vCPU may have under way (R20)",
+        "revoke-vm": "writing 1 to the register revokes for all vCPUs; a kernel does so when it ends or starts (R19)",
+        "quiesce": "a revocation waits for updates that are under way for other vCPUs (R20)",
         "init-revokes": "INIT revokes the vCPU's areas (R14)",
         "bound-registry": "user space keeps at most 16 areas for one vCPU and answers ENOSPC (R18)",
     }
@@ -128,7 +129,7 @@ class Generic(Protocol):
         return ACCEPTED if result == OK else REFUSED
 
     def revoke_all(self, cpu: Vcpu) -> Program:
-        """Guest: what a new kernel does first, with the mitigation ``revoke-all``."""
+        """Guest: with the mitigation ``revoke-all``, a new kernel first revokes all areas of this vCPU."""
         if "revoke-all" in self.mitigations:
             yield Wrmsr(MSR_KVM_REGISTER_MEM_AREA, REVOKE_OWN)
 
@@ -137,7 +138,7 @@ class Generic(Protocol):
         return "revoke-vm" in self.mitigations
 
     def revoke_everything(self, cpu: Vcpu) -> Program:
-        """Guest: what a kernel does on its last CPU, or on its first, with the mitigation ``revoke-vm``."""
+        """Guest: with the mitigation ``revoke-vm``, a kernel revokes all areas of the VM when it ends or starts."""
         if self.revokes_everything:
             yield Wrmsr(MSR_KVM_REGISTER_MEM_AREA, REVOKE_VM)
 
@@ -174,7 +175,7 @@ class Generic(Protocol):
             yield from self._forget_own(cpu)
 
     def _check(self, cpu: Vcpu, descriptor: Value) -> Program:
-        """Return OK or the errno with which this descriptor is refused."""
+        """Return OK, or the errno with which the host refuses this descriptor."""
         base, size = descriptor.base, descriptor.size
         if size == 0:
             return OK
@@ -190,7 +191,7 @@ class Generic(Protocol):
         return OK
 
     def _apply(self, cpu: Vcpu, descriptor: Value, *, quietly: bool = False) -> Program:
-        """Enter the area into the registry, replacing one of the same type; return OK. ``quietly``: no payload now."""
+        """Enter the area into the registry, replacing one of its type; return OK. ``quietly``: write no payload now."""
         feature = self.by_type.get(descriptor.type)
         owner = self._owner(cpu, feature)
         entry = (descriptor.base, descriptor.size) if descriptor.size else None  # R14
@@ -271,7 +272,7 @@ class Generic(Protocol):
                 yield from self._apply(cpu, descriptor, quietly="quiet-restore" in self.mitigations)
 
     def state(self, entries: Mapping[Key, Any], cpus: Sequence[Vcpu]) -> list[StateEntry]:
-        """Every area is {base, size, type}: 16 bytes that no register shows; and each owner's list has a length."""
+        """Every area is {base, size, type}, 16 bytes that no register shows; each owner also has a number of areas."""
         carried = "carry-registry" in self.mitigations
         interface = "new ioctl" if carried else "none"
         found = []

@@ -1,9 +1,9 @@
-"""The smallest legal protocol: it registers nothing, and says so.
+"""The null protocol: it registers nothing, and the guest knows that.
 
 R1  The host claims no register.
 R2  The guest concludes REFUSED without asking; there is no exit and no state.
 
-Every measurement of another protocol can be read against this one.
+It is the baseline for the measurements of the other protocols.
 """
 
 from workbench.core.contracts import Feature, Protocol

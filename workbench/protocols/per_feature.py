@@ -5,35 +5,36 @@ kvm_write_wall_clock, kvm_pv_enable_async_pf, kvm_pv_enable_async_pf_int, record
 arch/x86/kvm/lapic.c (kvm_lapic_set_pv_eoi), virt/kvm/pfncache.c; guest: arch/x86/kernel/kvm.c, kvmclock.c;
 QEMU 7.2 target/i386/kvm/kvm.c and machine.c.
 
-R1  Each feature has a register of its own; its value is address and control bits; one exit registers.
-R2  0x11 and 0x12 are second names of 0x4b564d00 and 0x4b564d01: one cell each.
-R3  WALL_CLOCK: no enable bit, no check; a value other than 0 is written at once, also for the host.
+R1  Each feature has a register of its own; its value is address and control bits; a registration is one exit.
+R2  0x11 and 0x12 are second names of 0x4b564d00 and 0x4b564d01: both names of a pair access one value.
+R3  WALL_CLOCK: no enable bit, no check; for a value other than 0 the payload is written at once, also for the host.
 R4  SYSTEM_TIME: bit 0 enables. No address is ever refused.
-R5  SYSTEM_TIME: an area that crosses a page is not mapped; the one mapped before stays live.
+R5  SYSTEM_TIME: an area that crosses a page is not mapped; the previously mapped area stays live.
 R6  STEAL_TIME: bits 1 to 5 must be 0 (#GP), enabled or not; the address is not checked.
-R7  PV_EOI_EN: bit 1 must be 0 (#GP), enabled or not; enabled and unbacked is #GP and changes nothing.
-R8  ASYNC_PF_EN: bits 4 and 5 must be 0 (#GP); without a LAPIC in the kernel anything but 0 is #GP.
-R9  ASYNC_PF_EN: enabled means bits 0 and 3; with fewer the write succeeds and nothing ever happens. Enabling
-    wakes all tasks: token ~0 at the next entry, or at the next ACK if the token is not 0 then
+R7  PV_EOI_EN: bit 1 must be 0 (#GP), enabled or not; enabling with an unbacked address is #GP and changes nothing.
+R8  ASYNC_PF_EN: bits 4 and 5 must be 0 (#GP); without a LAPIC in the kernel every value except 0 is #GP.
+R9  ASYNC_PF_EN: enabled means bits 0 and 3; if one is missing, the write succeeds but has no effect. Enabling
+    wakes all tasks: token ~0 at the next entry, or at the next ACK if the token is not 0 at that entry
     (kvm_async_pf_wakeup_all).
-R10 ASYNC_PF_EN: enabled and unbacked is #GP, yet the register keeps the refused value.
-R11 ASYNC_PF_INT: bits 8 to 63 must be 0 and the LAPIC in the kernel, else #GP, even for 0.
-R12 ASYNC_PF_ACK: never refused; reads 0. Bit 0 asks for the event that waits for its token to be taken.
+R10 ASYNC_PF_EN: enabling with an unbacked address is #GP, but the register keeps the refused value.
+R11 ASYNC_PF_INT: bits 8 to 63 must be 0 and the LAPIC must be in the kernel; otherwise #GP, even for 0.
+R12 ASYNC_PF_ACK: never refused; reads 0. Bit 0 requests the event that waits until the guest has taken the last token.
 R13 POLL_CONTROL: bits 1 to 63 must be 0 (#GP); 1 after creation.
-R14 MIGRATION_CONTROL is not KVM's: nobody claims it unless the VMM asked for the exit.
-R15 Without the feature's CPUID bit, and only if enforcement is on: the register is unknown to the guest, which
-    gets #GP by default; the host may read (0) and write 0, nothing else (as since commit 5bb9ac186512). Bits 2
-    and 3 of ASYNC_PF_EN need bits of their own (#GP).
-R16 INIT clears all but WALL_CLOCK and POLL_CONTROL.
+R14 MIGRATION_CONTROL is not served by KVM; it is an unknown register unless the VMM asked for the exit.
+R15 Without the feature's CPUID bit, and only if enforcement is on, the register is unknown to the guest, which
+    gets #GP by default; the host may only read it (0) and write 0 (as since commit 5bb9ac186512). Bits 2
+    and 3 of ASYNC_PF_EN need CPUID bits of their own (#GP).
+R16 INIT clears all registers except WALL_CLOCK and POLL_CONTROL.
 R17 A write by the host (KVM_SET_MSRS) passes the same checks and registers again.
 R18 A migration carries each register's value as KVM_GET_MSRS reads it; QEMU restores all, zeros included: the
-    clocks first, by their old names, ASYNC_PF_INT before ASYNC_PF_EN. A refused entry ends that vCPU's list, so that
-    what is lost depends on the order. Mitigation ``order-free-restore``.
-R19 The guest does not look at the outcome (a #GP is fixed up with a warning).
+    clocks first, by their old names, ASYNC_PF_INT before ASYNC_PF_EN. A refused entry ends the list of that vCPU, so
+    the order decides what is lost. Mitigation ``order-free-restore``.
+R19 The guest does not check the outcome (a #GP is fixed up with a warning).
 R20 Writing 0 revokes (POLL_CONTROL: 1). Linux never clears WALL_CLOCK and ASYNC_PF_INT.
-R21 A feature that the kernel serves may bring a register that KVM does not have (``Feature.registers``). A host that
-    has it treats it as STEAL_TIME: reserved bits must be 0 (#GP), the address is not checked, INIT clears what is a
-    vCPU's. A payload that is due at registration or on request is written at once. It is migrated after the others.
+R21 A feature that the kernel serves may define a register that KVM does not have (``Feature.registers``). A host with
+    this register treats it like STEAL_TIME: reserved bits must be 0 (#GP), the address is not checked, INIT clears it
+    if it belongs to a vCPU. A payload that is due at registration or on request is written at once. A migration
+    carries the register after the others.
 
 The bits of each register and their names: ``workbench.core.kvm_registers``.
 """
@@ -66,12 +67,12 @@ from workbench.core.outcome import ACCEPTED, FAULT, HANDLED, UNKNOWN, Outcome
 from workbench.core.steps import Backed, Get, Load, Program, Set, Store, Wrmsr
 from workbench.core.vcpu import Vcpu
 
-#: KVM has all of these, whichever features are looked at; MIGRATION_CONTROL is not its own (R14).
+#: KVM has all of these, whichever features a scenario selects; it does not serve MIGRATION_CONTROL (R14).
 KVMS_OWN = MappingProxyType(
     {one.msr: one for several in KVM_REGISTERS.values() for one in several if one is not MIGRATION_CONTROL}
 )
 
-#: R9: where the wake-all stands: KVM looks at it at the next entry, or only when the guest acknowledges.
+#: R9: states of the wake-all: KVM tries it at the next entry, or waits until the guest acknowledges.
 REQUESTED, WAITING = "requested", "waiting"
 WAKE_ALL = 0xFFFF_FFFF
 
@@ -84,9 +85,9 @@ class PerFeature(Protocol):
     msrs = frozenset(KVMS_OWN)
     native = MappingProxyType({name: several[0].msr for name, several in KVM_REGISTERS.items()})  # R14: not claimed
     mitigations_known = {
-        "revoke-on-crossing": "a page-crossing SYSTEM_TIME first drops the area mapped before (R5)",
-        "quiet-restore": "WALL_CLOCK written by the host is kept and not acted on (R17)",
-        "order-free-restore": "the VMM goes on behind an entry that KVM_SET_MSRS refuses (R18)",
+        "revoke-on-crossing": "a SYSTEM_TIME area that crosses a page unmaps the previous area (R5)",
+        "quiet-restore": "WALL_CLOCK written by the host is stored, but no payload is written (R17)",
+        "order-free-restore": "the VMM continues after an entry that KVM_SET_MSRS refuses (R18)",
         "commit-after-check": "ASYNC_PF_EN keeps its old value when the new one is refused (R10)",
     }
 
@@ -95,7 +96,7 @@ class PerFeature(Protocol):
         brought = [one for one in self.features if one.brings_register]
         self.register_of = {name: several[0] for name, several in KVM_REGISTERS.items()}
         self.register_of |= {one.name: one.registers[0] for one in brought}
-        #: R21: by the number of a register that KVM does not have, and the feature that brings it.
+        #: R21: the registers that KVM does not have, by number, each with the feature that defines it.
         self._brought = {r.msr: (r, one) for one in brought if one.served_by == "kernel" for r in one.registers}
         self.registers = {**KVMS_OWN, **{msr: one for msr, (one, _) in self._brought.items()}}
         self._of_vm = {WALL_CLOCK_NEW.msr, *(msr for msr, (_, one) in self._brought.items() if one.scope == "vm")}
@@ -105,14 +106,14 @@ class PerFeature(Protocol):
         self._claim(frozenset(self._brought))
 
     def _claim(self, msrs: frozenset[int]) -> None:
-        """R21: claim what KVM does not have; where the host side is ours, a real KVM leaves it to us."""
+        """R21: claim registers that KVM does not have; a class that replaces KVM's host side serves them itself."""
         vars(self)["msrs"] = self.msrs | msrs
         vars(self)["deflected"] = self.deflected | (frozenset() if self.native else msrs)
 
     # -- the guest's side ----------------------------------------------------------------------------
 
     def supports(self, feature: Feature) -> bool:
-        """Only what a register was assigned to can be expressed (R1)."""
+        """Only features with a register can be expressed (R1)."""
         return feature.name in self.register_of
 
     def register(self, cpu: Vcpu, feature: Feature, gpa: int) -> Program:
@@ -167,7 +168,7 @@ class PerFeature(Protocol):
             yield from self._wake_all(cpu)  # R9
 
     def _wake_all(self, cpu: Vcpu) -> Program:
-        """Host: put the token of the wake-all if the guest has taken the last one; else leave it waiting."""
+        """Host: write the token of the wake-all if the guest has taken the last token; otherwise keep it waiting."""
         gpa = yield Get(area(cpu.index, "async_pf"))
         taken = gpa is not None and (yield Load(gpa + self._token, U32)) == 0
         if taken:
@@ -191,7 +192,7 @@ class PerFeature(Protocol):
         return HANDLED
 
     def on_request(self, cpu: Vcpu) -> Program:
-        """Host: serve the clock update that a guest's write asked for, before it goes on."""
+        """Host: make the clock update that a guest's write requested, before the guest continues."""
         feature = self.by_name.get("kvmclock")
         if feature is not None:
             yield from self.deliver(cpu, feature)
@@ -245,7 +246,7 @@ class PerFeature(Protocol):
         return HANDLED
 
     def _queue_wake_all(self, cpu: Vcpu, enabled: bool) -> Program:
-        """R9: disabling drops what waits; enabling queues one wake-all, unless one is queued already."""
+        """R9: disabling drops a waiting wake-all; enabling queues one unless one is already queued."""
         key = pending(cpu.index, "async_pf")
         if not enabled:
             yield Set(key, None)
@@ -270,7 +271,7 @@ class PerFeature(Protocol):
         return HANDLED
 
     def _brought_register(self, cpu: Vcpu, written: Register, feature: Feature, value: int) -> Program:
-        """R21: a register that KVM does not have; ``written`` is it, ``feature`` what it serves."""
+        """R21: write ``value`` to ``written``, a register that KVM does not have, which serves ``feature``."""
         if not written.is_allowed(value) or any(value & bit and not cpu.may_use(n) for bit, n in written.gates):
             return FAULT
         yield from self._keep(cpu, written, value)
@@ -292,11 +293,11 @@ class PerFeature(Protocol):
         return gpa if held == feature.guest_value else None
 
     def _keep(self, cpu: Vcpu, written: Register, value: int) -> Program:
-        """Host: keep a value; one that the register has after creation is no entry (R13)."""
+        """Host: store a register's value; its value after creation is stored as no entry (R13)."""
         yield Set(self._place(cpu, written), None if value == written.initial else value)
 
     def _place(self, cpu: Vcpu, one: Register) -> Key:
-        """Return where the host keeps the value of a register: both names have one place (R2)."""
+        """Return the key of a register's value in the host state; both names of a register have one key (R2)."""
         return register(VM if one.cell in self._of_vm else cpu.index, one.cell)
 
     _WRITE: Mapping[int, Callable[..., Program]] = {
@@ -313,7 +314,7 @@ class PerFeature(Protocol):
     # -- live migration (R18) --------------------------------------------------------------------------
 
     def save(self, cpus: Sequence[Vcpu]) -> Program:
-        """VMM: read every register of QEMU's list; one that CPUID hides reads 0."""
+        """VMM: read every register of QEMU's list; a register that CPUID hides reads 0."""
         saved = []
         for cpu in cpus:
             for one in self._carried:
@@ -331,7 +332,7 @@ class PerFeature(Protocol):
                 refused.add(index)
 
     def state(self, entries: Mapping[Key, Any], cpus: Sequence[Vcpu]) -> list[StateEntry]:
-        """Each register is one kvm_msr_entry of 16 bytes; on the wire as QEMU 7.2 frames it (R18)."""
+        """Each register is one kvm_msr_entry of 16 bytes; its bytes in the migration stream are QEMU 7.2's (R18)."""
         found = []
         for cpu in cpus:
             for one in self._carried:

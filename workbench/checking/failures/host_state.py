@@ -1,4 +1,4 @@
-"""Failures of the host's state: too large, different after a restore, restored with side effects, or refused but kept."""
+"""Failures of the host's state: it grows without bound, a restore changes it, or a refused value is kept."""
 
 from workbench.checking.facts import Facts
 from workbench.checking.failures.failure import Failure
