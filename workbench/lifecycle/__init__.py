@@ -1,13 +1,13 @@
-"""What happens to a guest: one small file for each lifecycle event.
+"""The lifecycle events, which happen to a guest, in small files.
 
-A file in this folder is known everywhere by being here: every ``Event`` with a name that it defines is one of EVENTS.
+Every named ``Event`` class in a file of this folder is in EVENTS; it need not be listed anywhere else.
 """
 
 from workbench.core.catalogue import by_key, classes_in, modules_of
 from workbench.core.contracts.event import Event
 from workbench.errors import WorkbenchError
 
-#: Whose events come first in tables, in this order; all others follow by the names of their files.
+#: The files whose events come first in tables, in this order; all others follow in order of file names.
 _FIRST = (
     "boot", "hotplug", "kexec", "crash", "init", "suspend", "migrate", "migrate_altered", "old_host", "memslots",
     "double", "overlap", "descriptor_race", "hostile", "i386", "encrypted", "controls",

@@ -1,10 +1,10 @@
-"""Features that are set while the guest runs: host polling control, migration control.
+"""Events in which a running guest sets a value feature: host polling control, migration control.
 
-cpuidle-haltpoll polls in the guest before it halts, and tells the host, CPU by CPU, not to do so as well
+cpuidle-haltpoll polls in the guest before it halts, and tells the host, on each CPU, not to poll as well
 (drivers/cpuidle/cpuidle-haltpoll.c, arch/x86/kernel/kvm.c arch_haltpoll_enable; Linux 5.4). An encrypted guest
-says by MIGRATION_CONTROL that it may be migrated, once (arch/x86/kernel/kvm.c, kvm_init_platform and
+writes MIGRATION_CONTROL once to tell that it may be migrated (arch/x86/kernel/kvm.c, kvm_init_platform and
 setup_efi_kvm_sev_migration, 73f1b4fece21). KVM has no code for that register: a VMM that wants it asks for the exit
-(KVM_CAP_X86_USER_SPACE_MSR), or the write is #GP, which Linux does not look at.
+(KVM_CAP_X86_USER_SPACE_MSR); otherwise the write is #GP, which Linux does not check.
 """
 
 from dataclasses import replace
@@ -32,7 +32,7 @@ class Haltpoll(AfterBoot):
 
 
 class AllowMigration(AfterBoot):
-    """An encrypted guest says that it may be migrated; the VMM has asked to be told."""
+    """An encrypted guest tells that it may be migrated; the VMM has asked for the exit."""
 
     name = "allow-migration"
     title = "encrypted guest allows migration"

@@ -1,14 +1,14 @@
-"""Crash: a panic starts the crash kernel on the crashing CPU; the others are stopped where they are.
+"""Crash: a panic starts the crash kernel on the crashing CPU; the other CPUs are stopped wherever they are.
 
 kvm_crash_shutdown (Linux 6.12 arch/x86/kernel/kvm.c; since "x86/kvm: Disable all PV features on crash",
 3d6b84132d2a, 5.13) revokes on the crashing CPU only, then native_machine_crash_shutdown stops the others by NMI.
 The crash kernel runs on one CPU in memory reserved at boot (crashkernel=), so the dead kernel's memory is
-nobody's: it is read for the dump and never handed out. What the host writes there harms no owner, and no
-stray is counted; the areas of the stopped CPUs are stale all the same, for the kernel that registered
-them is dead, and the dump changes while it is read.
+not reused: it is only read for the dump. Host writes there harm no other owner and are not counted as stray
+writes. But the areas of the stopped CPUs are stale, because the kernel that registered them is dead, and the
+dump changes while it is read.
 
-Where one call revokes for all CPUs (``Protocol.revokes_everything``), the crashing CPU makes it after it has stopped
-the others, and the crash kernel makes it again.
+If one call revokes for all CPUs (``Protocol.revokes_everything``), the crashing CPU makes this call after it has
+stopped the others, and the crash kernel makes it again.
 """
 
 from workbench.core.event_steps import KernelGone, Start, Wait

@@ -1,8 +1,8 @@
 """Descriptor race: while vCPU 0 registers, another vCPU overwrites its descriptor once.
 
 A guest that attacks its host does this on purpose (CVE-2023-4155: an SEV-ES guest changed its GHCB between two reads
-of KVM's); a broken one by a stray pointer. What is written differs from what was checked: the base lies outside
-memory. A protocol without a descriptor gives the other vCPU nothing to overwrite.
+by KVM); a faulty guest does it by a stray pointer. The new descriptor differs from the one that was checked: its base
+lies outside memory. Under a protocol without a descriptor the other vCPU overwrites nothing.
 """
 
 from workbench.clayout.layout import U64

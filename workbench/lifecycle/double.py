@@ -1,7 +1,7 @@
-"""The same feature is registered twice: at the same address, or at another one.
+"""Double registration: the same feature is registered twice, at the same address or at another one.
 
-Linux does the first on every resume, and the second when a kernel moves its per-CPU data. A design must say what
-becomes of the first area; its memory is given back by a guest that believes it has moved. Two that went wrong:
+Linux does the first on every resume, and the second when a kernel moves its per-CPU data. A design must define what
+happens to the first area, because a guest that has moved an area reuses the old memory. Two known bugs:
 "KVM: x86: revalidate steal time cache if MSR value changes" (901d3765fa80, 2022: the host went on writing to the
 first area), and SYSTEM_TIME with an area that crosses a page, which Linux 6.12 accepts and does not map while the
 area mapped before stays live (virt/kvm/pfncache.c, __kvm_gpc_activate).
@@ -35,10 +35,10 @@ class DoubleRegistration(AfterBoot):
 
 @dataclass(frozen=True)
 class MovingKernel(LinuxKernel):
-    """A kernel that registers its areas a second time, at other places."""
+    """A kernel that registers its areas a second time, at other addresses."""
 
     def move(self, cpu: Vcpu) -> Program:
-        """Guest: register every area of this CPU at its new place."""
+        """Guest: register every area of this CPU at its new address."""
         for feature, gpa in tuple(self.places(cpu)):
             if self.scenario.encrypted:
                 yield Share(gpa, feature.size, True)
@@ -53,16 +53,16 @@ class MovingKernel(LinuxKernel):
 
 @dataclass(frozen=True)
 class CrossingKernel(MovingKernel):
-    """A kernel whose second places cross a page."""
+    """A kernel whose areas cross a page boundary at their second addresses."""
 
     def places(self, cpu: Vcpu) -> Iterator[tuple[Feature, int]]:
-        """Yield each feature with a gpa at which its area crosses a page."""
+        """Yield each feature with a gpa at which its area crosses a page boundary."""
         for index, feature in enumerate(self.at_boot(cpu)):
             yield feature, crossing(index, feature)
 
 
 class DoubleRegistrationMoved(AfterBoot):
-    """vCPU 0 registers all its areas elsewhere, and gives back the memory of the first ones."""
+    """vCPU 0 registers all its areas at other addresses, and frees the memory of the first ones."""
 
     name = "double-registration-moved"
     title = "registered again elsewhere"
@@ -77,7 +77,7 @@ class DoubleRegistrationMoved(AfterBoot):
 
 
 class DoubleRegistrationCrossing(DoubleRegistrationMoved):
-    """The new place of each area crosses a page."""
+    """Each area crosses a page boundary at its new address."""
 
     name = "double-registration-crossing"
     title = "registered again across a page"

@@ -1,8 +1,8 @@
-"""An encrypted guest (AMD SEV): the host sees only what the guest shares with it.
+"""An encrypted guest (AMD SEV): the host can access only memory that the guest shares with it.
 
 Linux shares the per-CPU areas of all CPUs before it registers any (arch/x86/kernel/kvm.c, sev_map_percpu_data;
 kvmclock.c, kvmclock_init_mem). A register's value reaches the host without shared memory; a descriptor in memory
-must be shared like the areas, and anybody who can write there can change it between fill and use.
+must be shared like the areas, and all code that can write this memory can change it between filling and use.
 """
 
 from dataclasses import replace
@@ -25,11 +25,11 @@ class Encrypted(AtBoot):
 
 
 class EncryptedUnshared(Encrypted):
-    """The guest forgets to: to the host its areas and descriptors are not there."""
+    """The guest does not share its areas and descriptors, so the host cannot access them."""
 
     name = "encrypted-unshared"
     title = "encrypted guest, nothing shared"
 
     def coming_up(self, scenario: Scenario, cpu: int) -> GuestProgram:
-        """Return Linux without the sharing."""
+        """Return Linux's registration without the sharing."""
         return LinuxKernel(scenario).online

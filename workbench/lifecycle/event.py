@@ -1,7 +1,7 @@
-"""What a lifecycle event is: a guest that has booted, and something that happens to it.
+"""Base classes of lifecycle events, and the steps that many events share.
 
 ``happen`` is a generator of the steps in ``workbench.core.event_steps``. The simulator lets the guest boot first and
-then measures what the event costs and does; the explorer lets it happen at any time.
+then measures the event's costs and effects; the explorer lets the event happen at any time.
 """
 
 from collections.abc import Callable, Iterable
@@ -41,23 +41,23 @@ def boot_all(scenario: Scenario, without: int | None = None) -> Program:
 
 
 def starting(cpus: Iterable[int], program: Callable[[int], GuestProgram]) -> Each:
-    """Return the step in which each of ``cpus`` starts its program.
+    """Return the step in which each of ``cpus`` starts its program, in any order.
 
-    In any order: what they start runs side by side, and a vCPU that was started and has not moved is like one that
-    has not been started. An order would forbid nothing, and tell alike vCPUs apart (docs/decisions/0004).
+    The programs run concurrently, and a vCPU that has started but taken no step is like one that has not started. A
+    fixed order would exclude no behaviour, but would distinguish equal vCPUs (docs/decisions/0004).
     """
     return each(cpus, lambda cpu: Start(cpu, program(cpu)))
 
 
 def of_its_own(cpu: int, program: GuestProgram) -> Program:
-    """Run ``program`` on vCPU ``cpu`` when that has finished what it does: not interrupted, as by a crash or INIT."""
+    """Run ``program`` on vCPU ``cpu`` after its current program has finished, without interrupting it."""
     yield Wait(cpu)
     yield Start(cpu, program)
 
 
 def enter_all(scenario: Scenario) -> Program:
-    """Every vCPU enters the guest once: the host delivers what is due.
+    """Every vCPU enters the guest once, and the host delivers due updates.
 
-    In any order: each vCPU is a thread of the VMM, and the scheduler of the host runs them as it likes.
+    In any order: each vCPU is a thread of the VMM, and the host's scheduler may run the threads in any order.
     """
     yield each(range(scenario.vcpus), Enter)

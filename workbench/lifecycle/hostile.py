@@ -1,8 +1,8 @@
-"""A hostile guest: it uses the protocol's own guest side, with arguments that no kernel would choose.
+"""A hostile guest: it calls the protocol's own guest side with arguments that no kernel would choose.
 
-vCPU 0 is hostile from the start, the others boot as usual. The address is passed on by every protocol; the size only
-where the protocol has a place for it: elsewhere it is implied, and the call is an ordinary one. What went
-wrong in the field: CVE-2013-1796 (an area across a page end: the host had mapped one page and wrote past it),
+vCPU 0 is hostile from the start, the others boot as usual. Every protocol passes the address to the host. The size is
+passed only if the protocol has a field for it; otherwise it is implied, and the call is an ordinary one. Real bugs
+of this kind: CVE-2013-1796 (an area across a page end: the host had mapped one page and wrote past it),
 "kvm: Disallow wraparound in kvm_gfn_to_hva_cache_init" (f1b9dd5eb86c, 2018: gpa + len wrapped and skipped the
 check), afd67ee3cbbd (PV_EOI_EN kept an address it had refused).
 """
@@ -27,7 +27,7 @@ from workbench.lifecycle.scratch import SCRATCH, TARGET_PAGES, crossing, target
 
 @cache
 def resized(feature: Feature, size: int) -> Feature:
-    """Return ``feature`` with another size in bytes; the same object each time, as programs compare by value."""
+    """Return ``feature`` with another size in bytes; the same object each time, because programs compare by value."""
     twin = copy(feature)
     vars(twin)["size"] = size
     return twin
@@ -35,7 +35,7 @@ def resized(feature: Feature, size: int) -> Feature:
 
 @cache
 def renamed(feature: Feature, name: str) -> Feature:
-    """Return ``feature`` under a name (and so of a type) of its own."""
+    """Return ``feature`` under another name, and so with another type number."""
     twin = copy(feature)
     vars(twin)["name"] = name
     return twin
@@ -61,7 +61,7 @@ class Hostile(AfterBoot):
         return feature.size
 
     def targets(self, scenario: Scenario, cpu: Vcpu) -> Iterator[tuple[Feature, int]]:
-        """Yield what is registered, in order, and the gpa of each."""
+        """Yield the features to register, in order, each with its gpa."""
         for index, feature in enumerate(LinuxKernel(scenario).at_boot(cpu)):
             size = self.size(feature)
             changed = feature if size == feature.size else resized(feature, size)
@@ -70,20 +70,20 @@ class Hostile(AfterBoot):
 
 @dataclass(frozen=True, kw_only=True)
 class HostileKernel(LinuxKernel):
-    """What runs on vCPU 0: it registers what the event says."""
+    """The kernel on vCPU 0: it registers the targets of the event."""
 
     event: Hostile
 
     def attack(self, cpu: Vcpu) -> Program:
         """Guest: register every target."""
-        if self.scenario.encrypted:  # or every answer would be due to the encryption
+        if self.scenario.encrypted:  # otherwise the encryption alone would decide every answer
             yield from self.share(cpu)
             yield Share(SCRATCH, len(self.scenario.features) * TARGET_PAGES * PAGE_SIZE, True)
         for feature, gpa in tuple(self.event.targets(self.scenario, cpu)):
             yield from self.scenario.enrol(self.here(cpu), feature, self.generation, gpa)
 
     def process(self, cpu: Vcpu) -> Program:
-        """Guest process: try; whatever a kernel would conclude, #GP in user mode ends the process."""
+        """Guest process: try to register; the answer is always REFUSED, because #GP in user mode ends the process."""
         own = cpu.but(descriptor=target(0) + PAGE_SIZE)
         for feature, gpa in tuple(self.event.targets(self.scenario, cpu)):
             yield from self.scenario.protocol.register(own, feature, gpa)
@@ -98,12 +98,12 @@ class HostileBadBase(Hostile):
     title = "hostile: base outside RAM"
 
     def place(self, scenario: Scenario, cpu: Vcpu, index: int, feature: Feature) -> int:
-        """Return a gpa behind all memory, aligned as the feature asks."""
+        """Return a gpa after the end of all memory, page-aligned."""
         return scenario.addresses.memslot(2) + index * PAGE_SIZE
 
 
 class HostileSizeZero(Hostile):
-    """The areas have no size; for a design in which that means to revoke, the guest revokes and does not know."""
+    """The areas have size 0; under a design in which size 0 revokes, the guest revokes without knowing it."""
 
     name = "hostile-size-zero"
     title = "hostile: size 0"
@@ -120,16 +120,16 @@ class HostileWrap(Hostile):
     title = "hostile: base + size wraps"
 
     def place(self, scenario: Scenario, cpu: Vcpu, index: int, feature: Feature) -> int:
-        """Return the last 64 bytes of the address space."""
+        """Return the gpa of the last 64 bytes of the address space."""
         return GPA_LIMIT - 64
 
     def size(self, feature: Feature) -> int:
-        """Return a size that reaches round to low memory."""
+        """Return a size with which the area wraps to low memory."""
         return PAGE_SIZE
 
 
 class HostileHuge(Hostile):
-    """The areas are as large as a __u32 can say; the base is ordinary RAM."""
+    """The areas have the largest size that a __u32 can hold; the base is ordinary RAM."""
 
     name = "hostile-huge"
     title = "hostile: size 4 GiB - 1"
@@ -140,7 +140,7 @@ class HostileHuge(Hostile):
 
 
 class HostileUnaligned(Hostile):
-    """The base is 2 bytes off; in a register with control bits that is another request altogether."""
+    """The base is 2 bytes off; in a register with control bits this is a different request."""
 
     name = "hostile-unaligned"
     title = "hostile: base unaligned"
@@ -151,18 +151,18 @@ class HostileUnaligned(Hostile):
 
 
 class HostilePageCrossing(Hostile):
-    """Half of each area lies on each of two pages; nothing was registered before."""
+    """Each area lies half on one page and half on the next; nothing was registered before."""
 
     name = "hostile-page-crossing"
     title = "hostile: area across a page"
 
     def place(self, scenario: Scenario, cpu: Vcpu, index: int, feature: Feature) -> int:
-        """Return a gpa at which the area crosses a page."""
+        """Return a gpa at which the area crosses a page boundary."""
         return crossing(index, feature)
 
 
 class HostileSelf(Hostile):
-    """Every area contains the descriptor that describes it; without a descriptor, an ordinary registration."""
+    """Every area contains its own descriptor; under a protocol without a descriptor, an ordinary registration."""
 
     name = "hostile-self"
     title = "hostile: descriptor in its area"
@@ -189,12 +189,12 @@ class HostileEndless(Hostile):
         yield from boot_all(scenario)
 
     def happen(self, scenario: Scenario) -> Program:
-        """Once vCPU 0 has booted, or what it had half registered would be a failure of another kind."""
+        """Wait for the boot of vCPU 0, because an interrupted registration would be another kind of failure."""
         yield Wait(0)
         yield from super().happen(scenario)
 
     def targets(self, scenario: Scenario, cpu: Vcpu) -> Iterator[tuple[Feature, int]]:
-        """Yield one feature under ever new names, as far as the protocol can say them, at ever new places."""
+        """Yield one feature again and again, at new addresses, and with new names if the protocol can express them."""
         feature = next((f for f in LinuxKernel(scenario).at_boot(cpu) if f.scope == "vcpu"), None)
         if feature is None:
             return

@@ -1,9 +1,9 @@
 """CPU hotplug: a vCPU comes up in a running guest, or goes down, and its memory is used for something else.
 
 Linux registers in the cpuhp callback "x86/kvm:online" and revokes in kvm_cpu_down_prepare
-(arch/x86/kernel/kvm.c). An offline CPU halts, but its vCPU is still scheduled by the host now and then, and
+(arch/x86/kernel/kvm.c). An offline CPU halts, but the host still schedules its vCPU now and then, and
 every such load writes steal time; before "x86/kvm: Teardown PV features on boot CPU as well" (8b79feffeca2)
-and its relatives of Linux 5.13 not every path revoked everything, and the host wrote into reused pages.
+and related commits of Linux 5.13 not every path revoked everything, and the host wrote into reused pages.
 """
 
 from workbench.core.event_steps import Enter, KernelGone, Reassign, Start, Wait
@@ -14,12 +14,12 @@ from workbench.lifecycle.linux import LinuxKernel
 
 
 def last(scenario: Scenario) -> int:
-    """Return the vCPU that comes and goes."""
+    """Return the vCPU that is plugged or unplugged."""
     return scenario.vcpus - 1
 
 
 class CpuHotplug(AfterBoot):
-    """The last vCPU comes up when the others have long been running."""
+    """The last vCPU comes up after the others have booted."""
 
     name = "cpu-hotplug"
     title = "CPU hotplug"
@@ -35,7 +35,7 @@ class CpuHotplug(AfterBoot):
 
 
 def reuse_memory(scenario: Scenario, cpu: int) -> Program:
-    """The offline vCPU's per-CPU page belongs to somebody else, and the host still loads the vCPU."""
+    """The offline vCPU's per-CPU page gets a new owner, and the host still loads the vCPU."""
     yield Wait(cpu)
     yield Reassign(scenario.addresses.units(0, cpu))
     yield Enter(cpu)

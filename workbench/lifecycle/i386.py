@@ -1,8 +1,8 @@
 """An i386 guest on an x86-64 host: struct kvm_memory_area has 20 bytes there and 24 here.
 
 u64 is aligned to 4 bytes on i386 and to 8 on x86-64 (System V ABI supplements), so the same C text has no hidden
-tail padding in a 32-bit kernel. A host that reads its own 24 bytes reads 4 that are not the guest's; where the
-memory ends with the descriptor, it cannot read it at all. Registers have no such difference.
+tail padding in a 32-bit kernel. A host that reads 24 bytes reads 4 bytes beyond the guest's descriptor; if the
+memory ends with the descriptor, the read fails. Registers have no such difference.
 """
 
 from dataclasses import dataclass, replace
@@ -17,7 +17,7 @@ from workbench.lifecycle.linux import LinuxKernel
 
 
 class I386Guest(AtBoot):
-    """The guest is 32-bit; its descriptors have memory behind them."""
+    """The guest is 32-bit; memory continues after its descriptors."""
 
     name = "i386-guest"
     title = "i386 guest"
@@ -34,7 +34,7 @@ class I386Edge(I386Guest):
     title = "i386 guest, descriptor at the end"
 
     def coming_up(self, scenario: Scenario, cpu: int) -> GuestProgram:
-        """Return Linux, for vCPU 0 with its descriptor at the end of the last memslot."""
+        """Return Linux's boot; vCPU 0 has its descriptor at the end of the last memslot."""
         return EdgeKernel(scenario).boot if cpu == 0 else super().coming_up(scenario, cpu)
 
 
@@ -51,6 +51,6 @@ class EdgeKernel(LinuxKernel):
         return cpu.but(descriptor=end - descriptor.on(self.scenario.abi).size)
 
     def share(self, cpu: Vcpu) -> Program:
-        """Guest: share that page too."""
+        """Guest: share the page of this descriptor too."""
         yield from super().share(cpu)
         yield Share(self.here(cpu).descriptor, 1, True)

@@ -1,7 +1,7 @@
 """INIT: an application CPU (or the only CPU) is reset in place, and started again by SIPI.
 
-INIT is how a CPU leaves one piece of software for another: offline and online again, a crash kernel that takes
-further CPUs, firmware. KVM clears all per-vCPU registrations then, but not WALL_CLOCK, which belongs to
+INIT is used when other software takes over a CPU: when it goes offline and online again, when a crash kernel takes
+further CPUs, by firmware. KVM then clears all per-vCPU registrations, but not WALL_CLOCK, which belongs to
 the VM, and not POLL_CONTROL (Linux 6.12 arch/x86/kvm/x86.c, kvm_vcpu_reset; lapic.c, kvm_lapic_reset).
 """
 
@@ -14,7 +14,7 @@ from workbench.lifecycle.linux import LinuxKernel
 
 
 def reset(scenario: Scenario) -> Program:
-    """The last vCPU receives INIT; what ran on it, and what that believed, is gone."""
+    """The last vCPU receives INIT; its kernel, and the notes of what that kernel believed, are gone."""
     yield Init(last(scenario))
     yield KernelGone((last(scenario),))
 
@@ -32,7 +32,7 @@ class InitAndOnline(AfterBoot):
 
 
 class InitOnly(AfterBoot):
-    """What is started on the vCPU knows of no registration: what does the host still hold?"""
+    """The software started on the vCPU knows of no registration, so every area that the host still serves is stale."""
 
     name = "init-no-reregister"
     title = "INIT, no registration after it"

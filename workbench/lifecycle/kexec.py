@@ -1,13 +1,13 @@
-"""kexec: another kernel starts in place. The host is not told by anything but the guest itself.
+"""kexec: another kernel starts in the same machine. The host learns of it only if the guest tells it.
 
 Linux revokes from the reboot notifier on every CPU (kvm_pv_reboot_notify, arch/x86/kernel/kvm.c); kernels
 before 5.13 did so on some CPUs or not at all (commits 8b79feffeca2, c02027b5742b, 3d6b84132d2a), and their
 hosts wrote into the new kernel's memory.
 
-Where one call revokes for all CPUs (``Protocol.revokes_everything``), the old kernel waits until no CPU is coming up
-(cpu_hotplug_disable, as in migrate_to_reboot_cpu, kernel/cpu.c), stops the others and makes it. The new one makes it
-again before it starts any other: it knows that it was started by kexec (type_of_loader 0xd in the boot protocol), and
-cannot know how the old one ended.
+If one call revokes for all CPUs (``Protocol.revokes_everything``), the old kernel waits until no CPU is coming up
+(cpu_hotplug_disable, as in migrate_to_reboot_cpu, kernel/cpu.c), stops the other CPUs and makes the call. The new
+kernel makes it again before it starts other CPUs: it knows that it was started by kexec (type_of_loader 0xd in the boot
+protocol), but cannot know how the old kernel ended.
 """
 
 from collections.abc import Callable
@@ -21,22 +21,22 @@ from workbench.lifecycle.linux import LinuxKernel
 
 
 def reused_memory(scenario: Scenario) -> Reassign:
-    """The step that makes all memory of the old kernel anybody's."""
+    """The step that gives all memory of the old kernel a new owner."""
     addresses = scenario.addresses
     return Reassign(tuple(unit for cpu in (-1, *range(scenario.vcpus)) for unit in addresses.units(0, cpu)))
 
 
 def new_kernel(scenario: Scenario) -> Program:
-    """The old kernel's beliefs are gone and its memory is anybody's."""
+    """The old kernel and its notes are gone, and its memory has a new owner."""
     yield KernelGone(tuple(range(scenario.vcpus)))
     yield reused_memory(scenario)
 
 
 def revoked_for_all(scenario: Scenario, *first: Callable[[int], Any]) -> Program:
-    """The old kernel stops all CPUs but one, which then revokes what any of them has registered.
+    """The old kernel stops all CPUs but one, which then revokes the areas of all CPUs.
 
-    In this order, because what a running CPU registers meanwhile would outlive the call. ``first``: steps that come
-    before each of them is stopped, as in ``each``.
+    The others are stopped first, because an area that a running CPU registers meanwhile would survive the call.
+    ``first``: steps before the stop in each CPU's turn, as in ``each``.
     """
     old = LinuxKernel(scenario)
     yield each(range(1, scenario.vcpus), *first, lambda cpu: Start(cpu, old.play_dead))
@@ -62,7 +62,7 @@ class Kexec(AfterBoot):
     def happen(self, scenario: Scenario) -> Program:
         if scenario.protocol.revokes_everything:
             yield from revoked_for_all(scenario, Wait)
-            # The memory changes hands whatever the host does for the halted vCPUs; Forget, a ghost, waits for it.
+            # Reassign first: it need not wait for what the host does for the halted vCPUs, as KernelGone must.
             yield reused_memory(scenario)
             yield KernelGone(tuple(range(scenario.vcpus)))
         else:

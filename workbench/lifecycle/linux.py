@@ -1,4 +1,4 @@
-"""A Linux guest: in which order it registers, and in which it revokes.
+"""A Linux guest: the order in which it registers areas, and the order in which it revokes them.
 
 Boot (Linux 6.12): kvmclock_init -> kvm_register_clock; smp_prepare_boot_cpu -> kvm_guest_cpu_init (async page
 fault, PV EOI, steal time); timekeeping_init -> kvm_get_wallclock. Each application CPU: kvm_setup_secondary_clock,
@@ -19,7 +19,7 @@ from workbench.core.vcpu import Vcpu
 class LinuxKernel:
     """One Linux kernel in the guest; a kernel started by kexec is the next ``generation``.
 
-    Kernels compare by value, so that the programs they hand out can be told apart by an explorer.
+    Kernels compare by value, so that the explorer can tell which of their programs are the same.
     """
 
     scenario: Scenario
@@ -30,21 +30,21 @@ class LinuxKernel:
         return cpu.but(descriptor=self.scenario.cpu(cpu.index, self.generation).descriptor)
 
     def at_boot(self, cpu: Vcpu) -> Iterator[Feature]:
-        """Features in the order in which this CPU registers them: VM-wide ones by the boot CPU."""
+        """Features in the order in which this CPU registers them; only the boot CPU registers VM-wide ones."""
         chosen = [f for f in self.scenario.supported() if f.linux_boot is not None]
         for feature in sorted(chosen, key=lambda f: (f.linux_boot or 0, f.name)):
             if feature.scope == "vcpu" or cpu.index == 0:
                 yield feature
 
     def boot(self, cpu: Vcpu) -> Program:
-        """Guest: what one CPU does when it comes up for the first time: share its pages, then register."""
+        """Guest: first start of a CPU: share its pages, revoke earlier areas (``revoke_all``), then register."""
         if self.scenario.encrypted:
             yield from self.share(cpu)
         yield from self.scenario.protocol.revoke_all(self.here(cpu))
         yield from self.online(cpu)
 
     def online(self, cpu: Vcpu) -> Program:
-        """Guest: what one CPU registers whenever it comes up (kvm_guest_cpu_init); its pages are shared already."""
+        """Guest: register the areas of a CPU that comes up (kvm_guest_cpu_init); its pages are already shared."""
         cpu = self.here(cpu)
         for feature in tuple(self.at_boot(cpu)):
             yield from self.scenario.enrol(cpu, feature, self.generation)
@@ -57,18 +57,18 @@ class LinuxKernel:
             yield Share(addresses.memslot(self.generation), addresses.block, True)
 
     def teardown(self, cpu: Vcpu) -> Program:
-        """Guest: kvm_guest_cpu_offline, on the CPU that goes (or on every CPU before kexec)."""
+        """Guest: kvm_guest_cpu_offline, on the CPU that goes offline (or on every CPU before kexec)."""
         cpu = self.here(cpu)
         chosen = [f for f in self.scenario.supported() if f.linux_boot is not None and f.linux_teardown is not None]
         for feature in sorted(chosen, key=lambda f: f.linux_teardown or 0):
             yield from self.scenario.revoke(cpu, feature, self.generation)
 
     def revoke_everything(self, cpu: Vcpu) -> Program:
-        """Guest: one call for all CPUs, whichever of them still run; of a protocol that has one."""
+        """Guest: revoke for all CPUs, running or not, with one call, if the protocol has such a call."""
         yield from self.scenario.protocol.revoke_everything(self.here(cpu))
 
     def play_dead(self, cpu: Vcpu) -> Program:
-        """Guest: nothing more; the CPU halts. Its vCPU is still there, and the host still loads it now and then."""
+        """Guest: the CPU halts. Its vCPU still exists, and the host still loads it now and then."""
         return
         yield
 
@@ -81,13 +81,13 @@ class LinuxKernel:
         yield from self.scenario.enrol(self.here(cpu), feature, self.generation)
 
     def take_polling(self, cpu: Vcpu) -> Program:
-        """Guest: arch_haltpoll_enable, if there is a poll control: this CPU polls, the host shall not."""
+        """Guest: arch_haltpoll_enable, if there is a poll control: this CPU polls, the host must not."""
         feature = self.named("poll_control")
         if feature is not None:
             yield from self.set_value(cpu, feature)
 
     def give_back_polling(self, cpu: Vcpu) -> Program:
-        """Guest: arch_haltpoll_disable: this CPU polls no longer, the host may."""
+        """Guest: arch_haltpoll_disable: this CPU no longer polls, the host may."""
         feature = self.named("poll_control")
         if feature is not None:
             yield from self.scenario.revoke(self.here(cpu), feature, self.generation)

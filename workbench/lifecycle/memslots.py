@@ -1,10 +1,10 @@
-"""The memory under the areas goes away, and perhaps comes back.
+"""Memory hot-unplug: the memslot that holds the areas is deleted, and in one event added again.
 
-KVM must not write through a mapping it made when the memory was still there: CVE-2013-1797 is a page looked up
-at the register write, removed by KVM_SET_USER_MEMORY_REGION, and written to afterwards. Today KVM derives the
-mapping again when the memslots have changed: updates pause silently, the register keeps its value, and they go on
+KVM must not write through a mapping that it made before the memory was removed: in CVE-2013-1797 KVM looked a page up
+at the register write and wrote to it after KVM_SET_USER_MEMORY_REGION had removed it. Today KVM derives the
+mapping again when the memslots have changed: updates pause silently, the register keeps its value, and they resume
 when memory appears at the address (Linux 6.12 arch/x86/kvm/x86.c record_steal_time, virt/kvm/pfncache.c).
-The memory that returns is fresh: what is written once for each registration (the wall clock) does not return.
+The added memory is fresh, so a payload that is written once for each registration (the wall clock) is lost.
 """
 
 from workbench.core.event_steps import AddMemslot, DeleteMemslot
@@ -25,7 +25,7 @@ class MemslotUnplug(AfterBoot):
 
 
 class MemslotReturn(MemslotUnplug):
-    """Later it adds one of fresh memory at the same place."""
+    """The VMM deletes this memslot, and later adds one of fresh memory at the same address."""
 
     name = "memslot-return"
     title = "memory unplug and return"

@@ -1,7 +1,7 @@
-"""Live migration: the machine goes on, on another host, with what was carried over.
+"""Live migration: the machine moves to another host, with its memory and the state that the VMM carries.
 
-Order as in QEMU: the vCPUs stop, their state is read, memory and state go over, the state is written on the
-destination, the vCPUs go on (target/i386/kvm/kvm.c, kvm_arch_get_registers and kvm_arch_put_registers).
+Order as in QEMU: the vCPUs stop, their state is read, memory and state are transferred, the state is written on the
+destination, the vCPUs run again (target/i386/kvm/kvm.c, kvm_arch_get_registers and kvm_arch_put_registers).
 """
 
 from collections.abc import Callable
@@ -16,16 +16,16 @@ from workbench.lifecycle.event import AfterBoot, enter_all
 
 
 def save_on(scenario: Scenario) -> Program:
-    """VMM: read what the interfaces give."""
+    """VMM: read the state that the interfaces carry."""
     return host_side(scenario.protocol.save(scenario.cpus))
 
 
 def restore_on(scenario: Scenario, saved: tuple[Any, ...]) -> Program:
-    """VMM: write it on the destination."""
+    """VMM: write the saved state on the destination."""
     return host_side(scenario.protocol.restore(scenario.cpus, saved))
 
 
-#: What the VMM does with what was saved; None: nothing.
+#: The program by which the VMM restores the saved items; None: it restores nothing.
 Restore = Callable[[Scenario, tuple[Any, ...]], Program] | None
 
 
@@ -35,7 +35,7 @@ def move(
     restore: Restore = restore_on,
     changes: tuple[tuple[str, Any], ...] = (),
 ) -> Program:
-    """Stop, save, arrive on a host that remembers nothing, ``restore`` (if it can), go on."""
+    """Pause, save, move to a new host without state, ``restore`` (if that host knows the protocol), resume."""
     yield Pause()
     saved = yield OnHost(0, HostCall(save_on, (scenario,)))
     yield NewHost(changes)
@@ -46,7 +46,7 @@ def move(
 
 
 class Migration(AfterBoot):
-    """A live migration; subclasses say what is put back, and what the destination's host is like."""
+    """A live migration; subclasses define what is restored, and the configuration of the destination host."""
 
     restore: ClassVar[Any] = staticmethod(restore_on)  #: a Restore; a type checker would bind it to the event
     changes: ClassVar[tuple[tuple[str, Any], ...]] = ()
@@ -57,14 +57,14 @@ class Migration(AfterBoot):
 
 
 class Migrate(Migration):
-    """Everything that existing interfaces carry is carried."""
+    """A migration that carries everything that existing interfaces can carry."""
 
     name = "migrate"
     title = "live migration"
 
 
 class MigrateWithoutState(Migration):
-    """A VMM that does not know the protocol's state moves memory and nothing else."""
+    """A VMM that does not know the protocol's state transfers only memory."""
 
     name = "migrate-no-state"
     title = "migration, state not carried"
@@ -72,7 +72,7 @@ class MigrateWithoutState(Migration):
 
 
 class MigrateToOldHost(Migration):
-    """The destination's KVM has never heard of the protocol."""
+    """The destination's KVM does not know the protocol."""
 
     name = "migrate-old-host"
     title = "migration to a host without it"

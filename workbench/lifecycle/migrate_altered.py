@@ -1,12 +1,12 @@
-"""Live migration whose stream is not put back as it was saved: in another order, or with another address in it.
+"""Live migration with an altered stream: the items are restored in another order, or with a wrong address.
 
-Two rules of a restore are tried here. What is restored must not depend on the order: POWER's dispatch trace log is
-refused where the VPA is not there yet, and QEMU once wrote ASYNC_PF_EN before ASYNC_PF_INT, with the other's value
+These events test two rules of a restore. The result must not depend on the order: POWER refuses the dispatch trace log
+if the VPA is not registered yet, and QEMU once wrote ASYNC_PF_EN before ASYNC_PF_INT, with the other's value
 ("target/i386: Fix VM migration when interrupt based APF is enabled", September 2020). And a restore must check as
 much as the guest's own call: RISC-V's did not until fa9681ed5c6a (2026), and a stream may be damaged or hostile.
 
-The changes are made to the items that a protocol's ``save`` returns, of which nothing is known but what
-``workbench.core.contracts`` says: a number in one of the guest's areas is that area's address.
+The items that a protocol's ``save`` returns are altered. The only thing known about them is stated in
+``workbench.core.contracts``: a number that lies in one of the guest's areas is the address of that area.
 """
 
 from collections.abc import Callable
@@ -18,22 +18,22 @@ from workbench.core.scenario import Scenario
 from workbench.core.steps import Program
 from workbench.lifecycle.migrate import Migration, restore_on
 
-#: Where an area that the stream names is said to be instead.
+#: A function that returns the wrong address to put into the stream for an area.
 Elsewhere = Callable[[Scenario, Unit], int]
 
 
 def restore_reversed(scenario: Scenario, saved: tuple[Any, ...]) -> Program:
-    """VMM: put back what was saved last first, the last vCPU's before the first's."""
+    """VMM: restore the items in reverse order, so those of the last vCPU come first."""
     return restore_on(scenario, saved[::-1])
 
 
 def restore_behind_ram(scenario: Scenario, saved: tuple[Any, ...]) -> Program:
-    """VMM: put back a stream in which the last address is one where no memory is."""
+    """VMM: restore a stream in which the last address points after the end of memory."""
     return restore_on(scenario, displaced(scenario, saved, behind_ram))
 
 
 def restore_wrapping(scenario: Scenario, saved: tuple[Any, ...]) -> Program:
-    """VMM: put back a stream in which the last area ends behind 2^64."""
+    """VMM: restore a stream in which the last area ends after 2^64."""
     return restore_on(scenario, displaced(scenario, saved, wrapping))
 
 
@@ -43,12 +43,12 @@ def behind_ram(scenario: Scenario, unit: Unit) -> int:
 
 
 def wrapping(scenario: Scenario, unit: Unit) -> int:
-    """Return the gpa half of the area's size before 2^64."""
+    """Return the gpa that is half the area's size below 2^64."""
     return GPA_LIMIT - scenario.addresses.size(unit.what) // 2
 
 
 def displaced(scenario: Scenario, saved: tuple[Any, ...], elsewhere: Elsewhere) -> tuple[Any, ...]:
-    """Return ``saved`` with the last item that names an area changed: it names ``elsewhere``."""
+    """Return ``saved`` with the address in the last item that names an area replaced by ``elsewhere``."""
     for at in reversed(range(len(saved))):
         changed = _moved(scenario, saved[at], elsewhere)
         if changed != saved[at]:
@@ -62,11 +62,11 @@ def _moved(scenario: Scenario, item: Any, elsewhere: Elsewhere) -> Any:
     unit = scenario.unit_at(item) if type(item) is int else None
     if unit is None or unit.what == DESCRIPTOR:
         return item
-    return elsewhere(scenario, unit) + item - scenario.addresses.gpa(unit)  # what is left are control bits
+    return elsewhere(scenario, unit) + item - scenario.addresses.gpa(unit)  # the difference is the control bits
 
 
 class MigrateReordered(Migration):
-    """Another VMM than the one that saved: it keeps the items, and not their order."""
+    """The destination's VMM keeps the saved items, but not their order."""
 
     name = "migrate-reordered"
     title = "migration, restored in reverse"
@@ -74,7 +74,7 @@ class MigrateReordered(Migration):
 
 
 class MigrateDamaged(Migration):
-    """One saved address names memory that is not there."""
+    """One saved address points to memory that does not exist."""
 
     name = "migrate-damaged"
     title = "migration, an address behind RAM"
@@ -82,7 +82,7 @@ class MigrateDamaged(Migration):
 
 
 class MigrateWrapping(Migration):
-    """One saved area goes round 2^64."""
+    """One saved area wraps at 2^64."""
 
     name = "migrate-wrapping"
     title = "migration, an area that wraps"

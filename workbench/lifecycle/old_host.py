@@ -1,7 +1,7 @@
-"""A host that has never heard of the protocol, and a guest that tries all the same.
+"""A guest that uses the protocol on a host that does not know it.
 
-A guest should ask CPUID first; one that is told so by a newer VMM, or that does not ask, meets #GP, or, under
-kvm.ignore_msrs=1, nothing at all: the write is swallowed (Linux 6.12 arch/x86/kvm/x86.c, kvm_msr_ignored_check).
+A guest should check CPUID first. If it does not, or if a newer VMM sets the CPUID bit, its write takes #GP; under
+kvm.ignore_msrs=1 the write has no effect and no error (Linux 6.12 arch/x86/kvm/x86.c, kvm_msr_ignored_check).
 """
 
 from dataclasses import replace
@@ -11,7 +11,7 @@ from workbench.lifecycle.event import AtBoot
 
 
 class OldHost(AtBoot):
-    """Nobody knows the register: the guest takes #GP."""
+    """The host does not know the register: the guest takes #GP."""
 
     name = "old-host"
     title = "boot on an older host"
@@ -25,7 +25,7 @@ class OldHost(AtBoot):
 
 
 class IgnoreMsrs(OldHost):
-    """The host swallows the write: to the guest it looks like a success."""
+    """The host ignores the write, which looks like a success to the guest."""
 
     name = "ignore-msrs"
     title = "older host, ignore_msrs=1"

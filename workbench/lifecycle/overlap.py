@@ -1,8 +1,8 @@
 """Areas that overlap: all features of one vCPU at one address, or two vCPUs at one address.
 
-No KVM register compares its address with another's, and the 2011 patch does not say that anybody should. All are
-registered and all are written: each update garbles the payloads of the others. The word stays ``registered``,
-because guest and host agree; that the contents are worthless is a property for the explorer.
+No KVM register compares its address with another's, and the 2011 patch requires no such check. All areas are
+registered and all are written: each update garbles the payloads of the others. Their fate is ``registered``,
+because guest and host agree; the explorer has a property for overlapping areas.
 """
 
 from dataclasses import dataclass
@@ -19,10 +19,10 @@ from workbench.lifecycle.scratch import target
 
 @dataclass(frozen=True)
 class OverlappingKernel(LinuxKernel):
-    """A kernel that does not care what else lies at an address."""
+    """A kernel that registers areas at addresses that are already in use."""
 
     def pile_up(self, cpu: Vcpu) -> Program:
-        """Guest: register every feature of this CPU at the same place."""
+        """Guest: register every feature of this CPU at the same address."""
         if self.scenario.encrypted:
             yield from self.share(cpu)
             yield Share(target(0), 1, True)
@@ -55,7 +55,7 @@ class Overlap(AfterBoot):
 
 
 class OverlapVcpus(AfterBoot):
-    """The last vCPU registers its features where vCPU 0 has them."""
+    """The last vCPU registers its features at the addresses of vCPU 0's areas."""
 
     name = "overlap-vcpus"
     title = "two vCPUs at one address"

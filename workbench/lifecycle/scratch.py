@@ -1,6 +1,6 @@
-"""Guest memory that no kernel of the scenario uses: where odd registrations are aimed.
+"""Guest memory that no kernel of the scenario uses: the addresses of unusual registrations.
 
-RAM below 1 MiB is left to firmware (``workbench.core.address_map``); two pages of it for each target.
+RAM below 1 MiB is left to firmware (``workbench.core.address_map``); each target has two pages of it.
 """
 
 from workbench.core.contracts import Feature
@@ -11,10 +11,10 @@ TARGET_PAGES = 2
 
 
 def target(index: int) -> int:
-    """Return the gpa of the first of the pages of target ``index``."""
+    """Return the gpa of the first page of target ``index``."""
     return SCRATCH + index * TARGET_PAGES * PAGE_SIZE
 
 
 def crossing(index: int, feature: Feature) -> int:
-    """Return a gpa in target ``index`` at which half of the area lies on each of two pages."""
+    """Return a gpa in target ``index`` at which the area lies half on one page and half on the next."""
     return target(index) + PAGE_SIZE - feature.size // 2

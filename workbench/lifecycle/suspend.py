@@ -4,10 +4,10 @@ Linux takes the application CPUs down (kvm_cpu_down_prepare), then the boot CPU 
 (kvm_suspend). The wake-up begins at the reset vector. On resume the boot CPU registers kvmclock
 (kvm_restore_sched_clock_state), the rest (kvm_resume -> kvm_cpu_online), the wall clock (timekeeping_resume),
 and writes POLL_CONTROL 0 again if it was 0; then the application CPUs come up as at boot. cpuidle-haltpoll
-gives polling back to the host on each CPU that goes down, and takes it on each that comes up
-(drivers/cpuidle/cpuidle-haltpoll.c). Before Linux 5.13 the boot CPU revoked nothing and a hibernated guest was
-written to (8b79feffeca2). Not counted: the one RDMSR with which kvm_suspend asks for POLL_CONTROL. The reset
-is modelled as INIT; that QEMU also zeroes WALL_CLOCK and POLL_CONTROL then makes no difference to what follows.
+returns polling to the host on each CPU that goes down, and takes it over on each that comes up
+(drivers/cpuidle/cpuidle-haltpoll.c). Before Linux 5.13 the boot CPU revoked nothing, and the host wrote into a
+hibernated guest (8b79feffeca2). Not counted: the one RDMSR by which kvm_suspend reads POLL_CONTROL. The reset
+is modelled as INIT; QEMU then also zeroes WALL_CLOCK and POLL_CONTROL, which does not affect the later steps.
 """
 
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ from workbench.lifecycle.linux import LinuxKernel
 
 @dataclass(frozen=True)
 class PollingKernel(LinuxKernel):
-    """Linux with cpuidle-haltpoll: it takes polling after it has registered, and gives it back before it revokes."""
+    """Linux with cpuidle-haltpoll: it takes over polling after registering, and returns it before revoking."""
 
     def online(self, cpu: Vcpu) -> Program:
         """Guest: register, then poll."""
@@ -30,13 +30,13 @@ class PollingKernel(LinuxKernel):
         yield from self.take_polling(cpu)
 
     def offline(self, cpu: Vcpu) -> Program:
-        """Guest: poll no longer, then revoke."""
+        """Guest: stop polling, then revoke."""
         yield from self.give_back_polling(cpu)
         yield from self.teardown(cpu)
 
 
 class SuspendResume(AfterBoot):
-    """S3 and back, of a guest in which cpuidle-haltpoll runs."""
+    """A guest with cpuidle-haltpoll enters S3 and resumes."""
 
     name = "suspend-resume"
     title = "suspend and resume"
