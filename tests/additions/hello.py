@@ -1,4 +1,4 @@
-"""``workbench hello``: a command, made up: says which protocols there are to greet."""
+"""``workbench hello``, a made-up command that greets the protocols."""
 
 import argparse
 import sys

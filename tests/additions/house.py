@@ -1,4 +1,4 @@
-"""A copy of the package into which one file is put, as ARCHITECTURE says ("How to add something"), and nothing else."""
+"""A copy of the package with one file added, as in ARCHITECTURE ("How to add something"), and no other change."""
 
 import json
 import os
@@ -9,12 +9,12 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = Path(__file__).resolve().parent
-#: The data are linked; what caches are being written elsewhere may be gone again.
+#: The data are linked, not copied; caches are skipped, because other processes may delete them meanwhile.
 PASSING = shutil.ignore_patterns("data", "*.pyc.*", "*.nb*")
 
 
 class House:
-    """The package in a folder of its own; what runs there runs in a process of its own."""
+    """A copy of the package in its own folder; its programs run in their own processes."""
 
     def __init__(self, top):
         self.top = top
@@ -27,7 +27,7 @@ class House:
         shutil.copy(file if Path(file).is_absolute() else FILES / file, self.top / "workbench" / folder)
 
     def python(self, program):
-        """Run a program beside the copy; return what it prints."""
+        """Run a Python program that imports the copy; return what it prints."""
         return self._run("-c", program)
 
     def workbench(self, *arguments):
@@ -39,7 +39,7 @@ class House:
         return json.loads(self.workbench(*arguments, "--format", "json"))
 
     def names(self, kind):
-        """Return the names that ``workbench list`` knows of a kind of thing, in its order."""
+        """Return the names that ``workbench list`` prints for one kind of thing, in its order."""
         return [record["name"] for record in self.records("list") if record["kind"] == kind]
 
     def values(self, metric, *arguments):
@@ -52,7 +52,7 @@ class House:
         return {(c["protocol"], c["property"]): c["verdict"] for c in self.records("matrix", *arguments, "--jobs", "1")}
 
     def _run(self, *arguments):
-        # The copy stands first on the path; the tests' own helpers behind it.
+        # The copy comes first on the path, then the checkout, for the tests' own helpers.
         environment = {**os.environ, "PYTHONPATH": f"{self.top}{os.pathsep}{ROOT}"}
         run = subprocess.run(
             [sys.executable, *arguments], cwd=self.top, env=environment, capture_output=True, text=True, check=False

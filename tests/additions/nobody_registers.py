@@ -1,4 +1,4 @@
-"""A failure, made up so that it is sure to be found: that an area is registered at all."""
+"""A made-up failure that is always found: the host serves an area."""
 
 from workbench.checking.failures.failure import Failure
 
@@ -8,7 +8,7 @@ SOMETHING_IS_SERVED = Failure(
     "always",
     lambda facts: all(facts.live(place) is None for place in facts.places()),
     what="The host serves an area.",
-    why="It is no failure; whoever wants to see one found in every protocol has one here.",
+    why="It is not a real failure; it exists so that a test finds one in every protocol that registers.",
     example="A guest boots.",
     seen="everywhere",
 )

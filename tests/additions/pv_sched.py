@@ -1,4 +1,4 @@
-"""PV scheduling, made up: the host says how long the vCPU may run, and how urgent it is. KVM has no such register.
+"""A made-up feature, PV scheduling: the host tells how long the vCPU may run, and how urgent it is. Not in KVM.
 
 Rules: the guest zeroes the 16 bytes; the host writes both fields at every entry, under an odd version.
 """

@@ -1,4 +1,4 @@
-"""An event, made up: the VMM stops all vCPUs for a while and lets them go on; nothing is forgotten."""
+"""A made-up event: the VMM stops all vCPUs for a while and resumes them; no state is lost."""
 
 from workbench.core.scenario import Scenario
 from workbench.core.steps import Program
@@ -6,7 +6,7 @@ from workbench.lifecycle.event import AfterBoot, enter_all
 
 
 class SleepyVmm(AfterBoot):
-    """Every vCPU is out of the guest, and enters it again."""
+    """Every vCPU leaves the guest, and enters it again."""
 
     name = "sleepy-vmm"
     title = "VMM sleeps for a while"

@@ -1,4 +1,4 @@
-"""Where areas are: apart from each other, aligned, within a page, and found again by their address."""
+"""The addresses of areas: disjoint, aligned, within a page, and found by their address."""
 
 from itertools import pairwise
 

@@ -1,4 +1,4 @@
-"""What pasted C text is taken for, and what is refused: never a guess, always the line."""
+"""How pasted C text is read, and which text is refused: with its line number, never guessed."""
 
 import re
 

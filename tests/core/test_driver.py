@@ -1,4 +1,4 @@
-"""Which register access goes to which handler, and what becomes of one that nobody claims."""
+"""Which handler serves a register access, and what happens if the register is not claimed."""
 
 import pytest
 
@@ -15,7 +15,7 @@ OPEN, SHUT, UNSERVED, DEFLECTED, HOSTS_ONLY, FOREIGN = 1, 2, 3, 4, 5, 0x999
 
 
 class Registers(Null):
-    """One register of each kind: it works, it refuses, the handler knows it not, it is another's on a real KVM."""
+    """One register of each kind: accepted, refused, claimed but unknown to its handler, deflected, the host's only."""
 
     msrs = frozenset({OPEN, SHUT, UNSERVED, DEFLECTED, HOSTS_ONLY})
     deflected = frozenset({DEFLECTED})

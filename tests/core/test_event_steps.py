@@ -1,4 +1,4 @@
-"""Turns that may come in any order, and what becomes of them where there is one order."""
+"""Each: turns in any order, and their sequence in an engine that runs a single schedule."""
 
 import pytest
 

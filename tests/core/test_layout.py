@@ -295,10 +295,10 @@ def test_bytes_survive_but_for_padding(record, abi, data):
 
 @given(st.sampled_from(GOLDEN), st.sampled_from(list(Abi)), st.data())
 def test_a_value_is_its_fields(record, abi, data):
-    """Built again from its fields one by one, a value is the same.
+    """A value that is rebuilt from its fields, one by one, equals the original.
 
-    Not so with a union: a member that is a struct is written with its padding, where another member may have data.
-    There the last word counts.
+    A union is different: a member that is a struct is written with its padding, where another member may have data.
+    There the member written last counts.
     """
     layout = _layout(record, abi)
     value = layout.unpack(data.draw(st.binary(min_size=layout.size, max_size=layout.size)))
@@ -316,7 +316,7 @@ def test_a_value_is_its_fields(record, abi, data):
 
 
 def test_a_struct_in_a_union_is_written_with_its_padding():
-    """Four bytes behind m are nobody's in the struct, and the array's in the union."""
+    """The four bytes after m are padding of the struct, and belong to the array in the union."""
     layout = struct("union u { __u16 words[8]; struct { void *p; __u32 m; } both; };").on(Abi.X86_64)
     value = layout.unpack(bytes(15) + b"\1")
     assert value.words == (0, 0, 0, 0, 0, 0, 0, 256)

@@ -1,4 +1,4 @@
-"""The concrete machine: what it counts, what it records, and that it does the same again."""
+"""The concrete machine: its counts, its records, and that two equal runs give the same result."""
 
 import pytest
 from hypothesis import given
@@ -264,7 +264,7 @@ def test_steps_are_counted_also_when_a_program_fails(machine):
 
 
 def image(run):
-    """Return every byte of the machine's memory that was ever written, and all it was asked."""
+    """Return everything that a run leaves: the memory, the trace, the counts and the host's entries."""
     memory = run.machine.memory
     slots = [(slot.gpa, memory.load(slot.gpa, slot.size)) for slot in memory.slots]
     return slots, run.trace, sorted(run.counts.items()), sorted(map(str, run.machine.entries.items()))

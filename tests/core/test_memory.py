@@ -1,4 +1,4 @@
-"""Guest memory against a model that keeps one byte per dictionary entry, and its errors word by word."""
+"""Compares guest memory with a model that keeps one byte per dictionary entry, and tests the texts of its errors."""
 
 import pytest
 from hypothesis import settings
@@ -23,7 +23,7 @@ sides = st.sampled_from([GUEST, KERNEL, USER])
 
 
 class ModelSlot:
-    """A memslot as a model sees it: pages by number."""
+    """A memslot in the model: its pages by number."""
 
     def __init__(self, gpa, size, readonly):
         self.gpa, self.size, self.readonly, self.dirty = gpa, size, readonly, set()
@@ -36,7 +36,7 @@ class ModelSlot:
 
 
 class MemoryAgainstModel(RuleBasedStateMachine):
-    """Every operation is done to both; every answer and every error is compared."""
+    """Applies every operation to guest memory and model; compares every answer and every error."""
 
     @initialize(encrypted=st.booleans())
     def begin(self, encrypted):

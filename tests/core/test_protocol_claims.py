@@ -6,13 +6,13 @@ from workbench.core.contracts import Protocol
 
 
 class Plain(Protocol):
-    """Says only which registers it claims."""
+    """A protocol that states only the registers that it claims."""
 
     msrs = frozenset({1, 2})
 
 
 class Kvms(Protocol):
-    """KVM's own code is the host."""
+    """A protocol whose host side is KVM's own code."""
 
     msrs = frozenset({1, 2})
     native = MappingProxyType({"clock": 1})

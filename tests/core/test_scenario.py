@@ -1,6 +1,6 @@
-"""Where a protocol, features and vCPUs meet: addresses, records, owners, and the guest's beliefs.
+"""The scenario of a protocol, features and vCPUs: addresses, records, owners, and the guest's beliefs.
 
-The word for what became of an area is tested with the lifecycle (test_fate_of.py).
+The fate of an area is tested with the lifecycle (test_fate_of.py).
 """
 
 from dataclasses import FrozenInstanceError

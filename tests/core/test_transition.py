@@ -1,4 +1,4 @@
-"""What each step does: its effect on the world and its answer, and what is no step."""
+"""The transition function: the effect and the answer of each step, and the error for anything else."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What a program notes is a fact of a chosen schedule, whatever kind of name it has."""
+"""Notes of programs can be queried as facts of a chosen schedule, whatever the kind of their key."""
 
 from workbench.checking.ghosts import STRAY, Ghost
 from workbench.core.event_steps import Begin, Start

@@ -1,4 +1,4 @@
-"""Drives payload programs one step at a time over a memory of their own, so that a test can look in between."""
+"""Drives payload programs one step at a time on a small machine, so that a test can check memory between two steps."""
 
 from workbench.core.machine import Machine
 from workbench.core.steps import GUEST, KERNEL, Moment, Side

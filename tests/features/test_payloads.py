@@ -1,4 +1,4 @@
-"""The payload ABIs: sizes and offsets of Linux, on both ABIs, and what each feature says of itself."""
+"""The payload ABIs: sizes and offsets of Linux, on both ABIs, and the attributes of each feature."""
 
 import pytest
 
@@ -39,7 +39,7 @@ def test_sizes_and_offsets_are_those_of_the_kernel_on_both_abis(name, abi):
     assert layout.holes == ()
 
 
-# Documentation/virt/kvm/x86/msr.rst: CPUID bit, alignment, and whose the area is.
+# Documentation/virt/kvm/x86/msr.rst: CPUID bit, alignment, and scope of the area.
 @pytest.mark.parametrize(
     ("name", "bit", "align", "scope"),
     [

@@ -1,4 +1,4 @@
-"""What each payload's ABI asks beyond its version: who writes which byte, and what is left alone."""
+"""The rules of each payload's ABI besides its version: which side writes which byte, and which bytes stay unchanged."""
 
 from types import SimpleNamespace
 
@@ -125,7 +125,7 @@ def test_steal_time_counts_each_nanosecond_once_on_one_host(moments):
 
 
 def test_steal_time_begins_its_count_again_on_another_host():
-    """The counter lives in guest memory and goes on; where it stood on the old host is forgotten."""
+    """The sum is in guest memory and keeps growing; the old host's baseline is forgotten."""
     machine = world(bytes(64))
     on_host(machine, FEATURES["steal_time"].update(0, GPA, moment(1_000)))
     machine.entries.clear()

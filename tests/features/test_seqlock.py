@@ -1,4 +1,4 @@
-"""The version field: odd whenever the payload is in between, and no reader takes what is in between."""
+"""The version field: odd whenever the payload is incomplete, and no reader accepts an incomplete payload."""
 
 import pytest
 from hypothesis import given, settings
@@ -11,7 +11,7 @@ from workbench.features import FEATURES, seqlock
 
 from .stepping import GPA, Stepper, in_guest, moment, on_host, world
 
-# name: where its version is, and the bytes that the version guards (not: `preempted`, which stands outside).
+# name: where its version is, and the bytes that the version guards (not `preempted`, which it does not guard).
 GUARDED = {
     "kvmclock": (0, slice(4, 32)),
     "wall_clock": (0, slice(4, 12)),
@@ -30,7 +30,7 @@ def area_with(name, version):
 
 
 def look(machine, name):
-    """Return (version, guarded bytes) as they stand in memory."""
+    """Return (version, guarded bytes) as they are in memory."""
     offset, guarded = GUARDED[name]
     data = machine.memory.load(GPA, FEATURES[name].size)
     return int.from_bytes(data[offset : offset + 4], "little"), data[guarded]
@@ -78,7 +78,7 @@ def test_a_reader_takes_nothing_while_the_host_updates(name):
 @settings(max_examples=200)
 @given(turns=st.lists(st.booleans(), max_size=80), start=st.sampled_from(VERSIONS))
 def test_a_reader_never_returns_a_torn_payload(name, turns, start):
-    """A writer updates again and again, a reader reads again and again; ``turns`` says whose step is next."""
+    """A writer and a reader run repeatedly and interleaved; ``turns`` says which of them takes the next step."""
     feature, (offset, guarded) = FEATURES[name], GUARDED[name]
     machine = world(area_with(name, start))
     whole = [] if start % 2 else [look(machine, name)]  # what stood there under an even version, in order
@@ -100,7 +100,7 @@ def test_a_reader_never_returns_a_torn_payload(name, turns, start):
 
 
 def test_a_reader_that_ignores_the_version_does_take_torn_payloads():
-    """The control of the test above: there is something between before and after that a reader could take."""
+    """The control of the test above: without the version, a reader can see a half-written payload."""
     machine = world(area_with("kvmclock", 0))
     writer = Stepper(machine, FEATURES["kvmclock"].update(0, GPA, moment(1_000)))
     naive = [look(machine, "kvmclock")[1]]
@@ -171,7 +171,7 @@ def iter_once(step):
 
 
 def test_a_writer_that_never_ends_keeps_the_reader_out():
-    """A host that dies between begin and end leaves an odd version; the reader takes nothing for ever."""
+    """A host that dies between begin and end leaves an odd version, and no reader ever accepts the payload again."""
     machine = world(area_with("steal_time", 0))
     on_host(machine, seqlock.begin(GPA + 8))
     on_host(machine, iter_once(Store(GPA, b"halfdone")))

@@ -1,1 +1,1 @@
-"""Lifecycle events: every event under every protocol, the words, and their reasons."""
+"""Tests of lifecycle events: every event under every protocol, the fates, and the reasons for them."""

@@ -1,6 +1,6 @@
-"""The golden table of fates: what becomes of every area in every event under every protocol, at 4 vCPUs.
+"""The golden table of fates: the fate of every area in every event under every protocol, with 4 vCPUs.
 
-``python -m tests.lifecycle.fates`` writes tests/golden/fates.csv again; look at the difference before you commit it.
+``python -m tests.lifecycle.fates`` rewrites tests/golden/fates.csv; read the difference before you commit it.
 """
 
 from collections import Counter
@@ -21,7 +21,7 @@ Row = tuple[str, str, str, str, int]
 
 
 def rows() -> list[Row]:
-    """Return one row for each protocol, event, feature and word, in the order of the registries."""
+    """Return one row for each protocol, event, feature and fate, in the order of the registries."""
     features = choose()
     found: list[Row] = []
     for protocol, kind in PROTOCOLS.items():

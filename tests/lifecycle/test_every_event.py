@@ -1,4 +1,4 @@
-"""Every event runs under every protocol, keeps the laws of counting, and says what the golden table says."""
+"""Every event under every protocol: it runs, its counts add up, and its fates are those of the golden table."""
 
 import pytest
 
@@ -43,7 +43,7 @@ def test_every_event_runs_and_conserves_exits(protocol, event, vcpus):
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 @pytest.mark.parametrize("name", FEATURES)
 def test_every_event_runs_with_a_single_feature(protocol, name):
-    """Events look for features by what they are; none may assume that a particular one is there."""
+    """An event must not assume that the scenario has a particular feature."""
     scenario = scenario_of(protocol, 2, choose([name]))
     for event in EVENTS.values():
         assert simulate(scenario, event).fates
@@ -59,9 +59,9 @@ def test_every_event_runs_for_an_encrypted_guest(protocol):
 
 @pytest.mark.parametrize("protocol", ["generic", "per_feature"])
 def test_encryption_changes_no_word_of_a_guest_that_shares(protocol):
-    """A guest that shares what it registers gets the same words; one that does not is an event of its own.
+    """An encrypted guest that shares its areas gets the same fates; one that does not share is an event of its own.
 
-    Memory that goes and comes back is private again, and a kernel registered in it does not know.
+    Memory that is unplugged and added again is private, and the kernel whose areas are in it does not know that.
     """
     different = set()
     for event in EVENTS.values():
@@ -80,7 +80,7 @@ def test_same_seed_same_bytes():
 
 
 def test_the_golden_table_in_full():
-    """After a change on purpose: python -m tests.lifecycle.fates, and read the difference."""
+    """After an intended change, run python -m tests.lifecycle.fates and read the difference."""
     assert as_csv(rows()) == GOLDEN.read_text()
 
 

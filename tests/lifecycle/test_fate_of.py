@@ -1,4 +1,4 @@
-"""The word for each combination of what the guest believes and what the host does."""
+"""The fate for each combination of what the guest believes and what the host does."""
 
 import pytest
 
@@ -42,7 +42,7 @@ def test_a_refusal_is_refused_only_while_the_host_has_nothing():
 
 
 def test_the_vmm_keeps_the_value_of_a_register_it_serves():
-    """KVM_CAP_X86_USER_SPACE_MSR: what was written is read back, and each access is one user exit."""
+    """KVM_CAP_X86_USER_SPACE_MSR: a read returns the written value, and each access is one user exit."""
     msr = 0x4B56_4D08
     features = (FEATURES["migration_control"],)
     scenario = Scenario(PerFeature(features), features, host=Host(user_msrs=frozenset({msr})))
@@ -84,7 +84,7 @@ def test_revoking_poll_control_lets_the_host_poll_again():
 
 
 def test_a_refused_guest_keeps_its_earlier_belief():
-    """A refusal changes nothing: what was registered before still is, and the guest knows."""
+    """A refusal changes nothing: the earlier registration stays, and the guest still believes it."""
     clock = FEATURES["kvmclock"]
     scenario = Scenario(Generic((clock,)), (clock,))
     simulation = Simulation(scenario)

@@ -1,4 +1,4 @@
-"""Migrations restored otherwise than they were saved: what the events change, and what designs make of it."""
+"""Migrations with an altered stream: what the events change, and how the protocols react."""
 
 from collections import Counter
 from pathlib import Path
@@ -33,7 +33,7 @@ def run_of(name, event):
 
 
 def differing(name, event):
-    """Return the areas to which another thing happened than in an ordinary migration."""
+    """Return the areas whose fate differs from that in an ordinary migration."""
     plain = run_of(name, "migrate").fates
     return {area: fate for area, fate in run_of(name, event).fates.items() if fate is not plain[area]}
 
@@ -130,7 +130,7 @@ def test_a_descriptor_is_no_area():
 
 
 def test_the_two_changes_name_what_no_guest_may_register():
-    """Its own call with the same address is refused by the generic host: that is what a restore is measured by."""
+    """The generic host refuses a guest's call with the same addresses, so a restore should refuse them too."""
     for hostile in ("hostile-bad-base", "hostile-wrap"):
         assert Counter(run_of("generic", hostile).fates.values())[Fate.REFUSED] > 0
     assert simulate(scenario_of(TRUSTING), EVENTS["migrate-damaged"]).counts["host_writes_failed"] > 0

@@ -1,6 +1,6 @@
-"""The words of single events, each with the reason why it is this one.
+"""The fates in single events, each with its reason.
 
-Where KVM is concerned the reasons are those of Linux 6.12 (arch/x86/kvm/x86.c, lapic.c, virt/kvm/pfncache.c).
+For KVM's own protocol the reasons come from Linux 6.12 (arch/x86/kvm/x86.c, lapic.c, virt/kvm/pfncache.c).
 """
 
 from collections import Counter
@@ -27,12 +27,12 @@ def run_of(protocol, event, *mitigations, vcpus=3):
 
 
 def words(run, owner, features=PER_VCPU):
-    """Return the words of these features of one owner, as a set."""
+    """Return the fates of these features of one owner, as a set."""
     return {run.fates[owner, feature] for feature in features}
 
 
 def booted(run):
-    """Return the words of all areas that a guest registers at boot and its protocol can express."""
+    """Return the fates of all areas that a guest registers at boot and its protocol can express."""
     at_boot = {feature.name for feature in ALL if feature.linux_boot is not None}
     return {f for (_, name), f in run.fates.items() if name in at_boot} - {Fate.UNSUPPORTED}
 
@@ -63,7 +63,7 @@ def test_an_unplugged_cpu_is_released_or_the_host_writes_into_its_reused_page(pr
 
 @pytest.mark.parametrize("protocol", ["generic", "per_feature"])
 def test_a_crash_leaves_the_stopped_cpus_stale_and_strikes_nobody(protocol):
-    """The dead kernel's memory is kept for the dump: no owner, no stray; yet the host still writes there."""
+    """The dead kernel's memory is kept for the dump and has no new owner, so no stray; but the host still writes it."""
     run = run_of(protocol, "crash")
     assert words(run, 0) == {REGISTERED}
     assert words(run, 1) == words(run, 2) == {STALE}
@@ -88,7 +88,7 @@ def test_after_init_a_generic_host_holds_everything_unless_init_revokes():
 
 @pytest.mark.parametrize("vcpus", [1, 2, 5])
 def test_suspend_and_resume_write_everything_twice(vcpus):
-    """Down: 4 a CPU, and application CPUs give polling back; up: 5 a CPU, the wall clock, and polling."""
+    """Suspend: 4 writes per CPU, and polling returned on application CPUs. Resume: 5 per CPU, wall clock, polling."""
     run = run_of("per_feature", "suspend-resume", vcpus=vcpus)
     assert run.counts["wrmsr_exits"] == (4 * vcpus + vcpus - 1) + (5 * vcpus + 1 + vcpus)
     assert booted(run) == {REGISTERED}
@@ -99,13 +99,13 @@ def test_suspend_and_resume_write_everything_twice(vcpus):
 
 
 def test_on_an_old_host_only_a_guest_that_looks_knows():
-    """#GP: the generic guest concludes so; Linux's register writes are fixed up and it goes on believing."""
+    """Every write is #GP: the generic guest concludes REFUSED; Linux ignores the #GP and believes in success."""
     assert booted(run_of("generic", "old-host")) == {REFUSED}
     assert booted(run_of("per_feature", "old-host")) == {SILENT}
 
 
 def test_a_swallowed_write_looks_like_success_unless_result_was_set_before():
-    """result is the zero that fresh memory holds, and zero says success."""
+    """Fresh memory holds zero in result, and zero means success."""
     assert booted(run_of("generic", "ignore-msrs")) == {SILENT}
     assert booted(run_of("generic", "ignore-msrs", "pending-result")) == {REFUSED}
     assert booted(run_of("per_feature", "ignore-msrs")) == {SILENT}
@@ -147,7 +147,7 @@ def test_an_area_that_moves_leaves_nothing_behind(protocol):
 
 
 def test_moved_across_a_page_kvm_goes_on_at_the_old_place():
-    """SYSTEM_TIME is accepted and not mapped; the others are #GP by their low bits. Linux looks at neither."""
+    """SYSTEM_TIME is accepted but not mapped; for the others, low address bits cause #GP. Linux checks neither."""
     run = run_of("per_feature", "double-registration-crossing")
     assert words(run, 0) == {STALE}
     assert run.fates[VM, "wall_clock"] is REGISTERED  # copied bytewise: may cross
@@ -168,7 +168,7 @@ def test_overlaps_are_accepted_unless_the_host_compares():
 # -- hostile guests -----------------------------------------------------------------------------------
 
 HOSTILE_PER_FEATURE = {
-    # A bad address is #GP for PV_EOI_EN and ASYNC_PF_EN, and taken silently by the rest; nobody looks.
+    # A bad address is #GP for PV_EOI_EN and ASYNC_PF_EN; the other registers accept it unchecked.
     "hostile-bad-base": (SILENT, SILENT, SILENT, SILENT, SILENT),
     "hostile-wrap": (SILENT, SILENT, SILENT, SILENT, SILENT),
     # The size is implied: these are ordinary registrations.
@@ -212,7 +212,7 @@ def test_hostile_guest_of_generic_registration(event):
 
 
 def test_a_process_causes_no_exit_at_all():
-    """Above CPL 0 the instruction takes #GP before the host hears of it."""
+    """Above CPL 0 the instruction takes #GP without an exit to the host."""
     for protocol in ("generic", "per_feature"):
         assert run_of(protocol, "hostile-user-mode", vcpus=1).counts["exits"] == 0
 
@@ -246,7 +246,7 @@ def test_20_bytes_are_read_as_24_until_there_are_no_24():
 
 
 def test_an_encrypted_guest_that_shares_nothing():
-    """A descriptor the host cannot read is #GP, which the guest sees; an address in a register is just accepted."""
+    """A descriptor that the host cannot read is #GP, which the guest sees; an address in a register is accepted."""
     for protocol in ("generic", "per_feature"):
         shared = run_of(protocol, "encrypted")
         assert booted(shared) == {REGISTERED}
@@ -263,7 +263,7 @@ def test_haltpoll_is_one_exit_for_each_cpu():
 
 
 def test_migration_control_needs_a_vmm_that_listens():
-    """KVM has no code for the register; the generic call goes to user space for every type it does not know."""
+    """KVM has no code for the register; the generic call passes every type that KVM does not know to user space."""
     word = {
         (protocol, event): run_of(protocol, event).fates[VM, "migration_control"]
         for protocol in ("generic", "per_feature")
@@ -279,7 +279,7 @@ def test_migration_control_needs_a_vmm_that_listens():
 
 
 def test_a_kernel_that_can_revokes_everything_when_a_cpu_comes_up():
-    """One more WRMSR for each vCPU at boot is the price of the mitigation ``revoke-all``."""
+    """The mitigation ``revoke-all`` costs one more WRMSR for each vCPU at boot."""
     features = choose()
     plain = simulate(Scenario(PROTOCOLS["generic"](features), features, vcpus=4), EVENTS["boot"])
     revoking = simulate(Scenario(PROTOCOLS["generic"](features, ["revoke-all"]), features, vcpus=4), EVENTS["boot"])
@@ -292,7 +292,7 @@ def test_a_kernel_that_can_revokes_everything_when_a_cpu_comes_up():
 
 @pytest.mark.parametrize(("mitigations", "waits"), [(("revoke-vm",), 0), (("revoke-vm", "quiesce"), 2)])
 def test_one_call_for_all_cpus_leaves_nothing_stale_after_a_crash(mitigations, waits):
-    """One call of the dying kernel's and one of the crash kernel's, and the areas of the stopped CPUs are gone."""
+    """The dying kernel and the crash kernel make one call each, and the areas of the stopped CPUs are revoked."""
     plain, revoking = run_of("generic", "crash", vcpus=64), run_of("generic", "crash", *mitigations, vcpus=64)
     assert revoking.counts["wrmsr_exits"] == plain.counts["wrmsr_exits"] - len(PER_VCPU) + 2
     assert Counter(plain.fates.values())[STALE] == 63 * len(PER_VCPU)
@@ -309,7 +309,7 @@ def test_before_kexec_one_call_does_what_each_cpu_did_for_each_feature():
 
 @pytest.mark.parametrize("event", ["boot", "kexec", "crash", "kexec-no-teardown", "suspend-resume", "cpu-unplug"])
 def test_a_host_that_waits_changes_no_other_number(event):
-    """Where programs run in turn there is nobody to wait for; and vCPUs may still be run at once."""
+    """When programs run one after the other there is nothing to wait for; and lanes still run vCPUs at once."""
 
     def told(run):
         return run.fates, {name: n for name, n in run.counts.items() if n and name not in ("steps", "quiesces")}

@@ -1,4 +1,4 @@
-"""null clause by clause: it claims nothing, asks nothing, keeps nothing."""
+"""null, clause by clause: it claims no register, makes no exit, and keeps no state."""
 
 import pytest
 

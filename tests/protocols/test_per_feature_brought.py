@@ -1,4 +1,4 @@
-"""per_feature R21: a register that a feature brings along and KVM does not have."""
+"""per_feature R21: a register that a feature defines and KVM does not have."""
 
 import pytest
 
@@ -21,7 +21,7 @@ def bench_with(feature=FEATURE, **circumstances):
 
 
 def changed(**facts):
-    """Return the feature with other facts."""
+    """Return a copy of the feature with changed attributes."""
     return type("Changed", (PvSched,), facts)()
 
 

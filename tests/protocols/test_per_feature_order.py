@@ -1,4 +1,4 @@
-"""per_feature R18: what a restore in another order than QEMU's leaves, and the mitigation order-free-restore."""
+"""per_feature R18: the result of a restore in another order than QEMU's, and the mitigation order-free-restore."""
 
 import pytest
 from hypothesis import given
@@ -41,7 +41,7 @@ def test_per_feature_R18_what_a_remembered_refusal_costs_depends_on_the_order(or
 
 @given(order=st.permutations(ORDER))
 def test_per_feature_R18_mitigation_order_free_restore(order):
-    """Mitigation order-free-restore: the VMM goes on behind an entry that is refused; all others are restored."""
+    """Mitigation order-free-restore: the VMM continues after a refused entry; all other entries are restored."""
     values = GOOD | {APF_EN: REFUSED}
     assert restored(values, order, ("order-free-restore",)) == values
 

@@ -1,4 +1,4 @@
-"""A protocol by its name or from a file: what is found, and the one line for what is not."""
+"""Finding a protocol by its name or in a file, and the one-line errors if there is none."""
 
 import shutil
 from pathlib import Path

@@ -1,7 +1,7 @@
-"""A third protocol in one file outside the package goes through everything that those of the package go through.
+"""A third protocol, in one file outside the package, passes the same tests as the protocols of the package.
 
-What every protocol must keep, whoever wrote it: it runs through every event, does the same again, hides nothing
-in Python attributes, answers with the words of the contract, and survives any value that a guest can write.
+The tests for every protocol: it runs through every event, two runs are equal, it keeps no state in Python
+attributes, its answers are those of the contract, and it survives any value that a guest can write.
 """
 
 from pathlib import Path

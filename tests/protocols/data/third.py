@@ -1,12 +1,12 @@
 """Typed register array: every type of area has a register of its own, all with one validation policy.
 
-R1  The register of type n is BASE + n; its value is the area's gpa and, in bit 0, enable. One exit registers.
-R2  Bit 1 must be 0 and an enabled area must be RAM the host can write, all of it; else #GP, and nothing changes.
-R3  BASE + TYPES_AT + n is read-only and says what type n is: its size in bits 32 to 63, its checksum below.
-R4  A type that user space serves is checked by the kernel and kept by user space.
+R1  The register of type n is BASE + n; its value is the area's gpa and, in bit 0, enable. A registration is one exit.
+R2  Bit 1 must be 0 and an enabled area must be completely RAM that the host can write; else #GP and no change.
+R3  BASE + TYPES_AT + n is read-only and describes type n: its size in bits 32 to 63, its checksum below.
+R4  A type that user space serves is checked by the kernel and stored by user space.
 R5  The register reads as it was written, so that a migration carries it: 16 bytes for each, no new interface.
 R6  INIT clears the registers of its vCPU, not those of the VM.
-R7  The guest looks at the outcome: #GP is a refusal. Writing 0 revokes.
+R7  The guest checks the outcome: #GP is a refusal. Writing 0 revokes.
 """
 
 import zlib
@@ -25,7 +25,7 @@ ENABLED, RESERVED = 1, 2
 
 
 class RegisterArray(Protocol):
-    """One register for each type, typed by a register beside it."""
+    """One register for each type, and a second register that describes the type."""
 
     name = "register_array"
     title = "typed register array"
@@ -36,7 +36,7 @@ class RegisterArray(Protocol):
         return feature.name in self.by_name
 
     def index(self, feature: Feature) -> int:
-        """Return n of the feature's type: its place among the features of this machine, by name."""
+        """Return n of the feature's type: the position, in this machine's list, of the feature with its name."""
         return list(self.by_name).index(feature.name)
 
     def register(self, cpu: Vcpu, feature: Feature, gpa: int) -> Program:
