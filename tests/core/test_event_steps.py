@@ -26,7 +26,7 @@ def steps():
     yield each((1,), lambda cpu: Start(cpu, idle), Stop)
 
 
-def test_in_one_order_every_turn_is_whole():
+def test_in_one_order_the_turns_follow_one_another():
     program = in_order(steps())
     assert next(program) == Pause()
     taken = [program.send("paused"), *program]
@@ -39,7 +39,7 @@ def test_in_one_order_every_turn_is_whole():
     ]
 
 
-def test_in_any_order_what_was_taken_is_not_offered_again():
+def test_in_any_order_a_taken_step_is_not_offered_again():
     program = event_program(None, steps(), begun)
     next(program)
     left = program.send("paused")
@@ -64,7 +64,7 @@ def test_in_any_order_what_was_taken_is_not_offered_again():
         Each(((),)),
     ],
 )
-def test_what_is_no_turn_for_each_vcpu_is_refused(wrong):
+def test_anything_else_than_one_turn_for_each_vcpu_is_refused(wrong):
     def event():
         yield wrong
 

@@ -224,7 +224,7 @@ def test_values_and_layouts_are_immutable():
         list(value)
 
 
-def test_fields_whose_names_are_taken_are_items():
+def test_fields_with_names_that_value_uses_are_items_only():
     value = struct("struct a { u32 pack; u32 layout; };")(pack=1, layout=2)
     assert (value["pack"], value["layout"], value.pack()) == (1, 2, b"\1\0\0\0\2\0\0\0")
 
@@ -283,7 +283,7 @@ def _layout(record, abi) -> Layout:
 
 
 @given(st.sampled_from(GOLDEN), st.sampled_from(list(Abi)), st.data())
-def test_bytes_survive_but_for_padding(record, abi, data):
+def test_unpacking_and_packing_changes_only_padding(record, abi, data):
     layout = _layout(record, abi)
     raw = data.draw(st.binary(min_size=layout.size, max_size=layout.size))
     value = layout.unpack(raw)
@@ -324,7 +324,7 @@ def test_a_struct_in_a_union_is_written_with_its_padding():
 
 
 @given(st.integers(0, 2**64 - 1), st.integers(0, 2**32 - 1), st.integers(0, 255), st.binary(max_size=3))
-def test_the_quick_way_and_the_careful_way_agree(base, size, result, pad):
+def test_the_fast_and_the_slow_path_agree(base, size, result, pad):
     for abi in Abi:
         layout = MEMORY_AREA.on(abi)
         quick = layout(base=base, size=size, result=result).replace(pad=pad)

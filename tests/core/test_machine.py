@@ -172,7 +172,7 @@ def test_memory_of_the_host_is_never_an_exit(machine):
     assert machine.counts["host_writes_failed"] == machine.counts["host_writes_arrived"] == 1
 
 
-def test_private_memory_is_the_guests_alone():
+def test_only_the_guest_can_access_private_memory():
     machine = Machine([Vcpu(0)], encrypted=True)
     machine.memory.add(0, 0x2000)
     assert guest(machine, Store(RAM, 7, U32), Load(RAM, U32)) == [True, 7]
@@ -196,7 +196,7 @@ def test_host_entries_are_sorted_by_kind(machine):
     assert machine.host_entries("area") == {area(1, "kvmclock"): 0x40}
 
 
-def test_a_note_leaves_no_trace_but_itself(machine):
+def test_a_note_changes_nothing_else(machine):
     guest(machine, Note("owner", 3), Note("gone", 1), Note("gone", None))
     assert machine.notes == {"owner": 3}
     assert machine.trace == []
@@ -293,7 +293,7 @@ def test_another_seed_gives_another_clock_and_the_same_counts():
     assert image(one)[0] != image(other)[0], "the clock's payload holds the time"
 
 
-def test_a_side_is_told_from_the_others(machine):
+def test_kernel_and_user_writes_are_distinguished(machine):
     # KERNEL and USER write the same byte; only the first is in KVM's dirty log.
     assert machine.poke(RAM, b"k", KERNEL)
     assert machine.poke(RAM + 0x1000, b"u", USER)

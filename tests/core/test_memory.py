@@ -281,7 +281,7 @@ def test_a_memslot_may_move_onto_part_of_itself():
     assert memory.load(PAGE_SIZE, 11) == bytes(11)
 
 
-def test_a_write_of_no_access_leaves_no_part_of_it():
+def test_a_refused_write_writes_no_part_of_its_data():
     memory = GuestMemory()
     memory.add(0, PAGE_SIZE)
     assert memory.poke(PAGE_SIZE - 4, b"12345678", KERNEL) is False
@@ -343,7 +343,7 @@ def test_both_logs_follow_a_memslot_that_moves():
     assert memory.dirty_log(0x10000) == [0x11000]
 
 
-def test_neither_log_speaks_of_a_memslot_that_is_gone():
+def test_neither_log_contains_pages_of_a_deleted_memslot():
     memory = GuestMemory()
     memory.add(0, PAGE_SIZE)
     memory.add(0x4000, PAGE_SIZE)
@@ -353,7 +353,7 @@ def test_neither_log_speaks_of_a_memslot_that_is_gone():
     assert memory.vmm_dirty() == [0x4000]
 
 
-def test_a_memslot_that_moves_is_private_where_it_comes_to_be():
+def test_a_moved_memslot_is_private_at_its_new_address():
     memory = GuestMemory(encrypted=True)
     memory.add(0, PAGE_SIZE)
     memory.share(0, PAGE_SIZE, shared=True)
@@ -377,7 +377,7 @@ def test_every_change_of_the_layout_is_counted_once():
     assert memory.generation > 4
 
 
-def test_single_bytes_of_the_first_page_are_those_that_were_stored():
+def test_single_bytes_of_the_first_page_can_be_stored_and_loaded():
     memory = GuestMemory()
     memory.add(0, PAGE_SIZE)
     memory.store(0, b"\x01\x02")
@@ -385,7 +385,7 @@ def test_single_bytes_of_the_first_page_are_those_that_were_stored():
     assert [memory.load(gpa, 1) for gpa in (0, 1, 2, PAGE_SIZE - 1)] == [b"\x01", b"\x02", b"\x00", b"\x03"]
 
 
-def test_nothing_at_an_address_is_reachable_where_a_byte_there_is():
+def test_an_access_of_no_bytes_is_reachable_where_one_byte_is():
     memory = GuestMemory()
     memory.add(0, PAGE_SIZE)
     for gpa, is_reachable in ((0, True), (PAGE_SIZE - 1, True), (PAGE_SIZE, False), (GPA_LIMIT, False)):
@@ -404,7 +404,7 @@ def paged(log_dirty=True):
     return memory
 
 
-def test_rows_are_what_loads_of_each_page_are():
+def test_rows_equal_a_load_of_each_page():
     memory = paged()
     assert memory.rows(FRAMES, 16, 8) == [bytes(8)] * len(FRAMES)
     memory.store(3 * PAGE_SIZE + 16, b"in three")
@@ -436,7 +436,7 @@ def test_marked_pages_are_logged_as_written_pages_are(side, log_dirty):
     assert any(logs[0]) is (log_dirty or side is USER)
 
 
-def test_shared_pages_are_counted_among_those_asked_about():
+def test_only_shared_pages_of_the_given_range_are_counted():
     memory = paged()
     memory.share(PAGE_SIZE, 2 * PAGE_SIZE, True)
     assert [memory.shared_among(frames) for frames in (FRAMES, range(8), range(3, 8))] == [1, 2, 0]

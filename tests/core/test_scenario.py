@@ -120,12 +120,12 @@ def test_an_area_may_be_enrolled_elsewhere_and_then_is_not_prepared():
     assert beliefs(machine.notes) == {(0, "steal_time"): 0xF000_0040}
 
 
-def test_beliefs_are_told_from_other_notes():
+def test_beliefs_are_distinguished_from_other_notes():
     notes = {believes(0, "kvmclock"): 64, asked(0, "kvmclock"): ACCEPTED, "other": 1}
     assert beliefs(notes) == {(0, "kvmclock"): 64}
 
 
-def test_the_worst_fate_names_the_whole():
+def test_the_fate_of_a_scenario_is_the_worst_of_its_areas():
     assert worst([]) is Fate.RELEASED
     assert worst(list(SEVERITY)) is Fate.STALE
     for better, other in pairwise(SEVERITY):

@@ -121,7 +121,7 @@ def test_an_exit_answers_with_the_vcpus_record(world):
     assert perform(world, 0, GUEST, Exit("wrmsr", 1)) is world.cpus[0]
 
 
-def test_a_handler_hears_of_all_vcpus_and_where_programs_run_in_turn_nobody_is_in_the_way():
+def test_a_handler_gets_all_vcpus_and_a_quiesce_does_not_wait_when_programs_run_in_turn():
     machine = Machine(Vcpu(index) for index in range(3))
     assert perform(machine, 2, KERNEL, AllVcpus()) == (0, 1, 2)
     assert perform(machine, 2, KERNEL, Quiesce()) is None
@@ -138,7 +138,7 @@ def test_the_host_does_nothing_for_a_vcpu_that_is_in_the_guest_or_waits_itself(p
 
 
 @pytest.mark.parametrize("thing", ["text", None, 7, Wrmsr(1, 2)])
-def test_what_is_no_step_is_named_together_with_what_is(world, thing):
+def test_the_error_for_something_that_is_no_step_lists_the_steps(world, thing):
     with pytest.raises(WorkbenchError) as error:
         perform(world, 3, GUEST, thing)
     assert str(error.value) == (

@@ -45,11 +45,11 @@ def test_cpuid_gates_nothing_unless_it_is_enforced(bit):
     assert Vcpu(0, enforce_cpuid=True).may_use(bit)
 
 
-def test_what_needs_no_bit_is_always_allowed():
+def test_a_feature_without_a_cpuid_bit_is_always_allowed():
     assert Vcpu(0, cpuid=frozenset(), enforce_cpuid=True).may_use(None)
 
 
-def test_records_do_not_change_but_give_others():
+def test_a_change_returns_a_new_record():
     cpu = Vcpu(2, descriptor=0x100)
     other = cpu.but(host=Host(irqchip=False))
     assert (other.index, other.descriptor, other.host.irqchip, cpu.host.irqchip) == (2, 0x100, False, True)

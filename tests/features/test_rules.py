@@ -162,7 +162,7 @@ def test_async_pf_waits_until_the_guest_has_taken_the_last_token():
 
 
 @pytest.mark.parametrize("ns", [0, 1 << 32])
-def test_async_pf_never_puts_the_token_that_means_none(ns):
+def test_async_pf_never_writes_the_token_0_that_means_none(ns):
     machine = world(bytes(64))
     on_host(machine, FEATURES["async_pf"].update(0, GPA, moment(ns)))
     assert in_guest(machine, FEATURES["async_pf"].read(GPA)) == 1
@@ -199,7 +199,7 @@ def test_pv_eoi_the_host_touches_one_byte_of_four():
 
 
 @pytest.mark.parametrize(("name", "value"), [("poll_control", 0), ("migration_control", 1)])
-def test_a_value_stands_in_its_area_for_protocols_that_know_nothing_but_areas(name, value):
+def test_a_value_is_in_its_area_for_protocols_that_can_only_name_memory(name, value):
     machine = world(b"\xff" * 8)
     in_guest(machine, FEATURES[name].prepare(GPA))
     assert area(machine, name) == value.to_bytes(8, "little")
@@ -208,7 +208,7 @@ def test_a_value_stands_in_its_area_for_protocols_that_know_nothing_but_areas(na
 
 
 @pytest.mark.parametrize("name", ["poll_control", "migration_control", "watchdog"])
-def test_the_host_writes_nothing_where_the_guest_speaks(name):
+def test_the_host_writes_no_area_that_only_the_guest_writes(name):
     machine = world(b"\x5a" * 16)
     on_host(machine, FEATURES[name].update(0, GPA, moment(5_000)))
     assert machine.memory.load(GPA, 16) == b"\x5a" * 16

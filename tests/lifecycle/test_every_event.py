@@ -58,7 +58,7 @@ def test_every_event_runs_for_an_encrypted_guest(protocol):
 
 
 @pytest.mark.parametrize("protocol", ["generic", "per_feature"])
-def test_encryption_changes_no_word_of_a_guest_that_shares(protocol):
+def test_encryption_changes_no_fate_of_a_guest_that_shares(protocol):
     """An encrypted guest that shares its areas gets the same fates; one that does not share is an event of its own.
 
     Memory that is unplugged and added again is private, and the kernel whose areas are in it does not know that.

@@ -77,7 +77,7 @@ def test_the_order_is_reversed_within_a_vcpu_and_over_vcpus(event, turn):
         (THIRD, LOST, LOST),  # restoring is the call itself
     ],
 )
-def test_one_area_and_no_other_pays_for_a_changed_address(name, damaged, wrapped):
+def test_a_changed_address_affects_only_its_own_area(name, damaged, wrapped):
     assert differing(name, "migrate-damaged") == {(2, "steal_time"): damaged}
     assert differing(name, "migrate-wrapping") == {(2, "steal_time"): wrapped}
 
@@ -111,7 +111,7 @@ def names_an_area(number):
 
 
 @given(items, st.sampled_from([behind_ram, wrapping]))
-def test_of_a_stream_the_last_address_is_changed_and_its_control_bits_are_kept(saved, elsewhere):
+def test_the_last_address_of_a_stream_is_changed_and_its_control_bits_are_kept(saved, elsewhere):
     changed = displaced(SCENARIO, saved, elsewhere)
     named = [at for at, item in enumerate(saved) if type(item) is tuple and names_an_area(item[1])]
     assert [at for at, (old, new) in enumerate(zip(saved, changed, strict=True)) if old != new] == named[-1:]

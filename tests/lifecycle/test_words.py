@@ -62,7 +62,7 @@ def test_an_unplugged_cpu_is_released_or_the_host_writes_into_its_reused_page(pr
 
 
 @pytest.mark.parametrize("protocol", ["generic", "per_feature"])
-def test_a_crash_leaves_the_stopped_cpus_stale_and_strikes_nobody(protocol):
+def test_a_crash_leaves_the_areas_of_stopped_cpus_stale_and_counts_no_stray(protocol):
     """The dead kernel's memory is kept for the dump and has no new owner, so no stray; but the host still writes it."""
     run = run_of(protocol, "crash")
     assert words(run, 0) == {REGISTERED}
@@ -98,7 +98,7 @@ def test_suspend_and_resume_write_everything_twice(vcpus):
 # -- hosts --------------------------------------------------------------------------------------------
 
 
-def test_on_an_old_host_only_a_guest_that_looks_knows():
+def test_on_an_old_host_only_a_guest_that_checks_the_outcome_knows():
     """Every write is #GP: the generic guest concludes REFUSED; Linux ignores the #GP and believes in success."""
     assert booted(run_of("generic", "old-host")) == {REFUSED}
     assert booted(run_of("per_feature", "old-host")) == {SILENT}
@@ -121,7 +121,7 @@ def test_a_migration_carries_registers_and_loses_a_registry():
 
 
 @pytest.mark.parametrize("protocol", ["generic", "per_feature"])
-def test_without_memory_the_host_is_silent_and_has_forgotten_nothing(protocol):
+def test_without_memory_the_areas_are_silent_and_served_again_when_it_returns(protocol):
     gone = run_of(protocol, "memslot-unplug")
     assert booted(gone) == {SILENT}
     assert gone.counts["host_writes_failed"] > 0
@@ -129,7 +129,7 @@ def test_without_memory_the_host_is_silent_and_has_forgotten_nothing(protocol):
 
 
 @pytest.mark.parametrize("protocol", ["generic", "per_feature"])
-def test_to_register_twice_changes_nothing_the_host_holds(protocol):
+def test_registering_twice_leaves_the_host_state_unchanged(protocol):
     once, twice = run_of(protocol, "boot"), run_of(protocol, "double-registration")
     assert booted(twice) == {REGISTERED}
 
@@ -211,7 +211,7 @@ def test_hostile_guest_of_generic_registration(event):
     assert words(run, 1) == words(run, 2) == {REGISTERED}
 
 
-def test_a_process_causes_no_exit_at_all():
+def test_a_process_in_user_mode_causes_no_exit():
     """Above CPL 0 the instruction takes #GP without an exit to the host."""
     for protocol in ("generic", "per_feature"):
         assert run_of(protocol, "hostile-user-mode", vcpus=1).counts["exits"] == 0
@@ -221,7 +221,7 @@ def test_the_descriptor_inside_its_area_is_overwritten_by_the_payload():
     run = run_of("generic", "hostile-self", vcpus=1)
     at = run.scenario.cpu(0).descriptor
     descriptor = run.machine.memory.load(at, 24)
-    assert int.from_bytes(descriptor[:8], "little") != at  # the last registration's base, had nobody written
+    assert int.from_bytes(descriptor[:8], "little") != at  # else it would be the last registration's base
 
 
 def test_endless_registrations_grow_an_unbounded_registry_only():
@@ -237,7 +237,7 @@ def test_endless_registrations_grow_an_unbounded_registry_only():
 # -- other guests -------------------------------------------------------------------------------------
 
 
-def test_20_bytes_are_read_as_24_until_there_are_no_24():
+def test_20_bytes_are_read_as_24_and_refused_where_memory_ends():
     assert booted(run_of("generic", "i386-guest")) == {REGISTERED}
     edge = run_of("generic", "i386-edge")
     assert words(edge, 0) == {REFUSED}
@@ -308,7 +308,7 @@ def test_before_kexec_one_call_does_what_each_cpu_did_for_each_feature():
 
 
 @pytest.mark.parametrize("event", ["boot", "kexec", "crash", "kexec-no-teardown", "suspend-resume", "cpu-unplug"])
-def test_a_host_that_waits_changes_no_other_number(event):
+def test_quiesce_changes_no_other_count(event):
     """When programs run one after the other there is nothing to wait for; and lanes still run vCPUs at once."""
 
     def told(run):

@@ -81,7 +81,7 @@ def test_per_feature_R1_what_no_register_was_assigned_to_cannot_be_expressed(ben
 
 
 @pytest.mark.parametrize(("old", "new"), [(OLD_WALL, WALL), (OLD_CLOCK, CLOCK)])
-def test_per_feature_R2_two_names_are_one_cell(bench, old, new):
+def test_per_feature_R2_two_names_access_one_value(bench, old, new):
     for written, read, value in [(old, new, 0x3001), (new, old, 0x3101), (old, old, 0)]:
         assert bench.wrmsr(written, value) is HANDLED
         assert bench.rdmsr(read) == bench.get_msr(read) == value
@@ -335,7 +335,7 @@ def test_per_feature_R9_enabling_again_after_what_waited_was_dropped_wakes_all_a
     assert token(bench) == 0xFFFF_FFFF
 
 
-def test_per_feature_R20_a_clock_that_the_vmm_switches_off_has_no_update_due(bench):
+def test_per_feature_R20_a_clock_that_the_vmm_disables_has_no_update_due(bench):
     bench.register("kvmclock", 0x3000)
     assert bench.set_msr(CLOCK, 0) is True
     assert pending(0, "kvmclock") not in bench.machine.entries

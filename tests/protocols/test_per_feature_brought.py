@@ -96,7 +96,7 @@ def test_per_feature_R21_a_bit_of_its_value_may_need_a_cpuid_bit():
     assert [bench.wrmsr(SCHED, value) for value in (0x3001, 0x3003)] == [HANDLED, FAULT]
 
 
-def test_per_feature_R21_a_register_that_the_vmm_serves_is_nobodys(bench):
+def test_per_feature_R21_a_register_that_the_vmm_serves_is_not_claimed(bench):
     other = bench_with(changed(served_by="user"))
     assert (other.wrmsr(SCHED, 0x3001), bench.wrmsr(SCHED, 0x3001)) == (FAULT, HANDLED)
     assert other.protocol.supports(FEATURE), "the guest can ask"

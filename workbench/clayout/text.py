@@ -141,7 +141,7 @@ def _scan(line: str, number: int) -> Iterator[Token]:
     while position < len(line):
         match = _TOKEN.match(line, position)
         if not match:
-            refuse(number, f"character {line[position]!a} is not allowed in a C declaration")
+            refuse(number, f"character {line[position]!a} has no place in a C declaration")
         position = match.end()
         if match.lastgroup and match.lastgroup != "space":
             yield Token(match.lastgroup, match[0], number)
