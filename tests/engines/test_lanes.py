@@ -1,4 +1,4 @@
-"""Lanes: each operation is exact in every lane or diverges, and a run at once leaves the machine as a run in turn."""
+"""Lanes: each operation is exact in every lane or diverges, and a batch leaves the same state as vCPUs run in turn."""
 
 import operator
 from functools import partial
@@ -130,14 +130,14 @@ def test_what_registrations_do_with_an_address_does_not_diverge(operation, expec
         lambda lane: U32.pack(lane - 1),
     ],
 )
-def test_what_lanes_would_answer_differently_diverges(operation):
+def test_an_operation_with_different_answers_in_lanes_diverges(operation):
     batch = Batch(8)
     with pytest.raises(Diverged):
         operation(batch.lane(0, 1))
     assert batch.refused
 
 
-def test_a_lane_passes_for_an_int_and_an_equal_one_is_an_int():
+def test_lanes_pass_for_an_int_and_equal_lanes_become_an_int():
     batch = Batch(3)
     assert isinstance(batch.lane(1, 1), int)
     assert type(batch.lane(1, 0)) is int
@@ -151,7 +151,7 @@ values = st.recursive(plain, lambda inner: st.lists(inner, max_size=3).map(tuple
 
 
 @given(st.data(), st.integers(2, 20))
-def test_lifted_values_spread_to_what_they_were(data, count):
+def test_lifted_values_spread_to_the_original_values(data, count):
     batch = Batch(count)
     value = data.draw(st.tuples(values, st.one_of(lanes(batch), values)))
     columns = [in_lane(value, i) for i in range(count)]
@@ -220,7 +220,7 @@ def test_part_of_a_number_is_read_where_all_lanes_have_it():
 
 
 def state(run):
-    """Return everything that can be known of a machine after a run, in the order in which it is held."""
+    """Return the complete observable state of a machine after a run, in the machine's own order."""
     machine = run.machine
     memory = machine.memory
     return {
@@ -262,7 +262,7 @@ def batches(monkeypatch):
 
 
 def both(make, event, vcpus, **circumstances):
-    """Return what is left by lanes and by one vCPU after the other; each with a protocol of its own."""
+    """Return the states after a run with lanes and after a run without; each run has its own protocol object."""
     ways = []
     for lanes_on in (True, False):
         scenario = Scenario(make(FEATURES), FEATURES, vcpus=vcpus, **circumstances)
@@ -311,7 +311,7 @@ BLOCK = 0x8000
 
 
 class Own(Protocol):
-    """One register; what its handler does is each subclass's."""
+    """A protocol with one register; each subclass defines its handler."""
 
     name = "own"
     msrs = frozenset({MSR})
@@ -326,7 +326,7 @@ class Own(Protocol):
 
 
 class OneIsSpecial(Own):
-    """vCPU 7 is treated in another way."""
+    """Treats vCPU 7 differently."""
 
     def on_wrmsr(self, cpu, msr, value, *, host_initiated=False):
         yield Set(register(cpu.index, msr), value if cpu.index != 7 else 0)
@@ -334,7 +334,7 @@ class OneIsSpecial(Own):
 
 
 class OneIsSlower(Own):
-    """vCPU 7 takes a step more."""
+    """The handler takes one step more for vCPU 7."""
 
     def on_wrmsr(self, cpu, msr, value, *, host_initiated=False):
         for _ in range(2 if cpu.index == 7 else 1):
@@ -408,7 +408,7 @@ class SomebodysEntry(Own):
 
 
 class NameOfItsOwn(Own):
-    """Entries are named by what they hold."""
+    """The key of each entry depends on its value."""
 
     def on_wrmsr(self, cpu, msr, value, *, host_initiated=False):
         yield Set(Key("mine", 0, value), value)
@@ -416,7 +416,7 @@ class NameOfItsOwn(Own):
 
 
 class Hidden(Own):
-    """It remembers in Python, which no migration would carry."""
+    """Keeps state in a Python attribute, which no migration would carry."""
 
     def __init__(self, features, mitigations=()):
         super().__init__(features, mitigations)
@@ -429,7 +429,7 @@ class Hidden(Own):
 
 
 class Catcher(Own):
-    """It catches whatever is raised."""
+    """Catches every exception."""
 
     def on_wrmsr(self, cpu, msr, value, *, host_initiated=False):
         try:
@@ -441,7 +441,7 @@ class Catcher(Own):
 
 
 class Boxed(Own):
-    """It keeps a value that only Python can look into."""
+    """Keeps a value in a Python object that the engine cannot inspect."""
 
     def on_wrmsr(self, cpu, msr, value, *, host_initiated=False):
         yield Set(register(cpu.index, msr), KEPT(base=value))
@@ -460,7 +460,7 @@ def test_a_protocol_that_is_not_for_lanes_gets_the_right_answer(kind, batches):
     assert sum(batches.turns) < 2, "the entries may have been run at once, the boots cannot"
 
 
-def test_a_protocol_of_the_users_own_runs_at_once_where_it_can(batches):
+def test_a_users_own_protocol_runs_at_once_if_possible(batches):
     at_once, in_turn = both(Own, "boot", 40)
     assert at_once == in_turn
     assert batches.turns == [True, True]
@@ -468,7 +468,7 @@ def test_a_protocol_of_the_users_own_runs_at_once_where_it_can(batches):
 
 
 class Breaks(Own):
-    """It breaks off on vCPU 9."""
+    """Raises an error on vCPU 9."""
 
     def on_wrmsr(self, cpu, msr, value, *, host_initiated=False):
         if cpu.index == 9:
@@ -477,7 +477,7 @@ class Breaks(Own):
         return HANDLED
 
 
-def test_an_error_is_raised_by_the_vcpu_whose_it_is():
+def test_an_error_is_raised_by_the_vcpu_that_caused_it():
     with pytest.raises(WorkbenchError, match="vCPU 9"):
         both(Breaks, "boot", 40)
 
@@ -499,7 +499,7 @@ def test_the_answers_are_those_of_each_vcpu(act):
     assert AtOnce(machine, scenario.protocol)(range(40), act) == [act(machine, cpu) for cpu in range(40)]
 
 
-# -- programs that nobody wrote ------------------------------------------------------------------------
+# -- random programs -----------------------------------------------------------------------------------
 
 KINDS = [U8, U16, U32, U64]
 picks = st.integers(0, 9)
@@ -516,7 +516,7 @@ operations = st.one_of(
 
 
 class Anything(Own):
-    """It does what it was told, with its vCPU's index, its area, and what it found on the way."""
+    """Runs the operations of ``program`` on the written value, the vCPU's index, constants, and earlier results."""
 
     program = ()
 
@@ -549,7 +549,7 @@ class Anything(Own):
 
 
 def bounded(operation, one, two):
-    """Compute; keep what comes of it a number, and small enough to shift by."""
+    """Return the result of an operation, or 5 if it is no number or too large to shift."""
     if isinstance(one, tuple) or isinstance(two, tuple) or (operation is operator.lshift and two > 64):
         return 5
     value = operation(one, two)
@@ -569,10 +569,10 @@ def left_by(program, lanes_on):
 
 @settings(max_examples=300, deadline=None)
 @given(st.lists(operations, min_size=1, max_size=7))
-def test_whatever_a_program_does_lanes_leave_what_one_after_the_other_leaves(program):
+def test_random_programs_leave_the_same_state_with_lanes_as_without(program):
     assert left_by(program, True) == left_by(program, False)
 
 
-def test_programs_that_nobody_wrote_do_run_at_once(batches):
+def test_some_random_programs_do_run_at_once(batches):
     left_by([("store", U64, 0, 8, 1), ("load", U32, 0, 8), ("set", "a", 2, 0), ("get", "a", 0)], True)
-    assert batches.turns[0], "or the law above would say nothing"
+    assert batches.turns[0], "otherwise the test above would prove nothing"

@@ -1,4 +1,4 @@
-"""generic clause by clause: what the 2011 patch and its review say, what they leave open, each mitigation."""
+"""generic, one test or more per clause: what the 2011 patch and its review say, what they leave open, mitigations."""
 
 import pytest
 from hypothesis import given
@@ -49,7 +49,7 @@ def owner_of(name):
 
 
 def call(bench, base, size, kind, *, at=SCRATCH, cpu=0, abi=Abi.X86_64):
-    """Register by hand, as a guest would that checks nothing; return the outcome and result."""
+    """Register like a guest that checks nothing; return the outcome and result."""
     bench.memory.store(at, KVM_MEMORY_AREA.on(abi)(base=base, size=size, type=kind, result=0xEE).pack())
     outcome = bench.wrmsr(MSR, at, cpu)
     return outcome, bench.number(at + RESULT, 1)
@@ -96,13 +96,13 @@ def test_generic_R1_the_register_and_its_value():
 
 
 def test_r18_the_numbers_of_the_types_are_an_interface():
-    """A type that is numbered anew is another type: what an older guest asks for would be served as something else."""
+    """The type numbers must not change: an older guest would get another feature than the one it requests."""
     numbers = {"kvmclock": 1, "wall_clock": 2, "async_pf": 3, "pv_eoi": 4, "steal_time": 5}
     assert numbers | {"poll_control": 6, "migration_control": 7, "watchdog": 8} == TYPES
 
 
 def test_r15_nobody_claims_a_read():
-    """The register is unknown to RDMSR, for the host too: not one that refuses, of which a VMM would complain."""
+    """A read of the register is UNKNOWN, for the host too, and not FAULT, about which a VMM would complain."""
     protocol = Generic(tuple(FEATURES.values()))
     reading = protocol.on_rdmsr(Vcpu(0, SCRATCH), MSR, host_initiated=True)
     with pytest.raises(StopIteration) as ended:
@@ -168,7 +168,7 @@ def test_generic_R5_a_fault_is_a_refusal_and_result_is_not_looked_at(bench):
     assert end.value.value is REFUSED
 
 
-# -- R6 to R8: who serves, who sees, who writes ----------------------------------------------------------
+# -- R6 to R8: serving, visibility, writing ---------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", USER_SERVED)
@@ -178,7 +178,7 @@ def test_generic_R6_what_the_kernel_does_not_serve_goes_to_user_space(bench, nam
     assert bench.memory.vmm_dirty() == [SCRATCH & ~0xFFF], "the VMM wrote the result"
 
 
-def test_generic_R6_so_does_a_type_nobody_knows(bench):
+def test_generic_R6_an_unknown_type_goes_to_user_space_too(bench):
     assert call(bench, 0x3000, 8, UNKNOWN_TYPE) == (HANDLED, OK)
     assert (bench.counts["user_exits"], bench.counts["kernel_exits"]) == (1, 0)
     assert bench.machine.entries[registry(0, UNKNOWN_TYPE)] == (0x3000, 8)
@@ -204,7 +204,7 @@ def test_generic_R7_the_area_is_visible_to_guest_kernel_and_hypervisor(bench):
     assert bench.machine.peek(0x3000, 4, KERNEL) == b"\2\0\0\0"
 
 
-def test_generic_R8_the_host_writes_at_once_and_whenever_it_will(bench):
+def test_generic_R8_the_host_writes_at_once_and_at_any_time(bench):
     bench.register("kvmclock", 0x3000)
     bench.register("wall_clock", 0x3100)
     bench.register("steal_time", 0x3200)
@@ -225,8 +225,8 @@ def test_generic_R9_result_is_zero_or_an_errno(bench, base, size, result):
     assert (OK, EFAULT, EINVAL, EBUSY, ENOSPC) == (0, 14, 22, 16, 28)
 
 
-def test_generic_R9_zero_is_also_what_nobody_wrote():
-    """An untouched result reads as success: a write that nobody serves looks like a registration."""
+def test_generic_R9_zero_is_also_a_result_that_was_never_written():
+    """A result that was never written reads as success, so a write that no host serves looks like a registration."""
     bench = bench_of(Generic, host=Host(knows_protocol=False, ignore_msrs=True))
     assert bench.register("steal_time", 0x3000) is ACCEPTED
     assert bench.machine.entries == {}
@@ -235,7 +235,7 @@ def test_generic_R9_zero_is_also_what_nobody_wrote():
 @pytest.mark.parametrize("name", ["kvmclock", "watchdog"])
 @pytest.mark.parametrize(("mitigations", "reads"), [((), 2), (("copy-once",), 1)])
 def test_generic_R10_the_descriptor_is_read_twice_or_with_copy_once_once(name, mitigations, reads):
-    """Mitigation copy-once: the host copies the descriptor once and serves from the copy."""
+    """Mitigation copy-once: the host copies the descriptor once and uses only the copy."""
     bench = bench_of(Generic, mitigations=mitigations)
     bench.memory.store(SCRATCH, KVM_MEMORY_AREA(base=0x3000, size=32, type=TYPES[name]).pack())
     loads = [step for _, step in serve(bench) if isinstance(step, Load) and step.gpa == SCRATCH]
@@ -244,7 +244,7 @@ def test_generic_R10_the_descriptor_is_read_twice_or_with_copy_once_once(name, m
 
 @pytest.mark.parametrize(("mitigations", "served"), [((), HOLE), (("copy-once",), 0x3000)])
 def test_generic_R10_what_was_checked_need_not_be_what_is_served(mitigations, served):
-    """Another vCPU changes base between the two reads: the check of R12 is void, unless the host copied."""
+    """Another vCPU changes base between the two reads, so the check of R12 is useless, unless the host copied."""
     bench = bench_of(Generic, mitigations=mitigations)
     bench.memory.store(SCRATCH, KVM_MEMORY_AREA(base=0x3000, size=64, type=TYPES["steal_time"]).pack())
     handler = bench.protocol.on_wrmsr(bench.machine.cpus[0], MSR, SCRATCH)
@@ -457,7 +457,7 @@ def test_generic_R15_mitigation_carry_registry():
 
 @pytest.mark.parametrize(("mitigations", "writes"), [((), True), (("quiet-restore",), False)])
 def test_generic_R15_mitigation_quiet_restore(mitigations, writes):
-    """Mitigation quiet-restore: the areas come back, and no payload is written before the next entry."""
+    """Mitigation quiet-restore: the areas are restored, and no payload is written before the next entry."""
     bench = bench_of(Generic, mitigations=("carry-registry", *mitigations))
     for name, gpa in (("kvmclock", 0x3000), ("wall_clock", 0x4000)):
         bench.register(name, gpa)
@@ -481,7 +481,7 @@ def test_generic_R15_after_a_quiet_restore_the_next_entry_writes_the_clock_once(
 
 @pytest.mark.parametrize(("mitigations", "served"), [((), HOLE), (("validate-restore",), None)])
 def test_generic_R15_a_carried_area_without_memory_on_the_destination(mitigations, served):
-    """It is trusted, until memory comes and is written; mitigation validate-restore leaves it out."""
+    """The area is restored unchecked, and written once memory appears; mitigation validate-restore leaves it out."""
     bench = bench_of(Generic, mitigations=("carry-registry", *mitigations))
     bench.memory.add(HOLE, 0x1000)
     bench.register("steal_time", HOLE)
@@ -630,7 +630,7 @@ def test_generic_R12_mitigation_refuse_overlap_does_not_look_at_other_vcpus():
 
 
 def two_vcpus(*mitigations):
-    """Two vCPUs with every feature each, and a type that nobody knows."""
+    """Two vCPUs that have registered every feature, and one unknown type."""
     bench = bench_of(Generic, mitigations=mitigations, vcpus=2)
     for cpu in (0, 1):
         for name in TYPES:
@@ -682,13 +682,13 @@ def test_generic_R19_revoking_ones_own_and_everybodys_are_two_values():
 
 
 def handled(bench, value, cpu=0):
-    """Return what the host's handler does with the host's state and whom it waits for, in order."""
+    """Return the steps of the host's handler that access the host's state or wait, in order."""
     steps = host_steps(bench, host_side(bench.protocol.on_wrmsr(bench.machine.cpus[cpu], MSR, value)))
     return [step for _, step in steps if type(step) in (Set, Quiesce)]
 
 
 def test_generic_R20_mitigation_quiesce():
-    """Mitigation quiesce: the host waits once, when nothing of what it revokes can be found any more."""
+    """Mitigation quiesce: the host waits once, after it has removed all revoked areas from its state."""
     steps = handled(two_vcpus("revoke-vm", "quiesce"), 1)
     assert [type(step) for step in steps].count(Quiesce) == 1
     assert type(steps[-1]) is Quiesce
@@ -696,7 +696,7 @@ def test_generic_R20_mitigation_quiesce():
 
 
 @pytest.mark.parametrize(("cpu", "waits"), [(0, 1), (1, 0)])
-def test_generic_R20_only_who_revokes_for_others_waits(cpu, waits):
+def test_generic_R20_only_a_revocation_for_others_waits(cpu, waits):
     """vCPU 0 revokes the VM's areas with its own (R14)."""
     steps = handled(two_vcpus("revoke-all", "quiesce"), 0, cpu)
     assert [type(step) for step in steps].count(Quiesce) == waits
@@ -725,7 +725,7 @@ def test_generic_R20_a_first_registration_waits_for_nobody():
 
 
 def test_every_mitigation_has_a_line_and_a_test_here():
-    """Of generic: the names in test names or docstrings above."""
+    """Every mitigation of generic occurs in the name or docstring of a test above."""
     said = " ".join(f"{name} {test.__doc__}" for name, test in globals().items() if name.startswith("test_"))
     assert [name for name in Generic.mitigations_known if name.replace("-", "_") not in said and name not in said] == []
     assert all("(R" in line for line in Generic.mitigations_known.values())

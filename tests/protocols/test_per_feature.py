@@ -1,4 +1,4 @@
-"""per_feature clause by clause: what Linux KVM does beyond accepting or refusing a value."""
+"""per_feature, one test or more per clause: what Linux KVM does in addition to accepting or refusing a value."""
 
 import pytest
 
@@ -192,7 +192,7 @@ def test_per_feature_R5_a_page_crossing_address_leaves_the_old_area_live(bench):
 
 @pytest.mark.parametrize(("mitigations", "live"), [((), 0x3000), (("revoke-on-crossing",), None)])
 def test_per_feature_R5_mitigation_revoke_on_crossing(mitigations, live):
-    """Mitigation: a page-crossing SYSTEM_TIME first drops the area mapped before."""
+    """Mitigation revoke-on-crossing: a SYSTEM_TIME area that crosses a page unmaps the previous area."""
     bench = bench_of(PerFeature, mitigations=mitigations)
     bench.wrmsr(CLOCK, 0x3001)
     assert bench.wrmsr(CLOCK, 0x4FF1) is HANDLED
@@ -351,7 +351,7 @@ def test_per_feature_R10_a_refused_enable_is_remembered(bench):
 
 
 def test_per_feature_R10_the_remembered_value_stops_a_restore_halfway(bench):
-    """The bug as it was seen: KVM_SET_MSRS of {INT, EN, STEAL} stops at the second entry, steal time is lost."""
+    """The bug as observed: KVM_SET_MSRS of {INT, EN, STEAL} stops at the second entry, and steal time is lost."""
     register_all(bench)
     assert bench.wrmsr(APF_EN, HOLE | 9) is FAULT
     bench.migrate()
@@ -361,7 +361,7 @@ def test_per_feature_R10_the_remembered_value_stops_a_restore_halfway(bench):
 
 
 def test_per_feature_R17_mitigation_quiet_restore():
-    """The host's write of WALL_CLOCK is kept, and nothing is written to guest memory before the guest asks again."""
+    """The host's write of WALL_CLOCK is stored; guest memory is not written until the guest registers again."""
     bench = bench_of(PerFeature, mitigations=("quiet-restore",))
     bench.register("wall_clock", 0x4000)
     before = bench.counts["host_stores"]
@@ -464,7 +464,7 @@ def test_per_feature_R17_a_write_by_the_host_registers_and_the_clock_follows_at_
 
 
 def test_per_feature_R17_memory_that_comes_after_the_restore(bench):
-    """SET_MSRS before the slot exists: clock and steal time start later, PV EOI is refused, the wall clock is lost."""
+    """SET_MSRS before the memslot exists: clock and steal time start later, PV EOI is refused, wall clock is lost."""
     accepted = {msr: bench.set_msr(msr, value) for msr, value in [
         (CLOCK, HOLE | 1), (STEAL, HOLE + 0x40 | 1), (WALL, HOLE + 0x80), (EOI, HOLE + 0xC0 | 1),
     ]}  # fmt: skip

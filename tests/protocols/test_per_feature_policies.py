@@ -1,7 +1,7 @@
 """per_feature: every cell of the validation table that was measured on real KVM (one slot, [0, 2 MiB)).
 
-Guest-initiated and host-initiated verdicts are the same; "accepted" does not mean "active". The rules that are
-no table stand in test_per_feature.py.
+Guest-initiated and host-initiated verdicts are the same; "accepted" does not mean "active". The rules that do not
+fit into a table are tested in test_per_feature.py.
 """
 
 import pytest
@@ -22,7 +22,7 @@ OLD_WALL, OLD_CLOCK = 0x11, 0x12
 HOLE, BEYOND, TOP = 0x30_0000, 1 << 52, (1 << 64) - 64
 ONES = (1 << 64) - 1
 ACCEPTED, REJECTED, KEPT = "accepted", "rejected", "rejected, yet kept"
-CUT_OFF = -1  # the version is inside and advances, the rest has no place
+CUT_OFF = -1  # the version is inside and advances, the rest does not fit
 
 # class of value, value, verdict, gpa at which the payload is then written (None: nowhere)
 CLOCK_TABLE = [
@@ -226,7 +226,7 @@ def test_per_feature_R15_cpuid_gates_nothing_unless_enforced_and_absent(msr, cpu
 
 
 @every_register
-def test_per_feature_R15_each_register_hangs_on_its_own_bit_alone(msr):
+def test_per_feature_R15_each_register_depends_on_its_own_bit_only(msr):
     bench = bench_of(PerFeature, cpuid=frozenset({BIT[msr]}), enforce_cpuid=True)
     assert bench.wrmsr(msr, GOOD[msr]) is HANDLED
     assert {other for other in GOOD if bench.rdmsr(other) is not FAULT} == {r for r in BIT if BIT[r] == BIT[msr]}
@@ -244,7 +244,7 @@ def test_per_feature_R15_delivery_flags_of_async_pf_need_bits_of_their_own(initi
 
 @every_register
 def test_per_feature_R15_ignore_msrs_swallows_a_hidden_register(msr):
-    """Hidden is "unsupported", which kvm.ignore_msrs covers; a refused value it does not."""
+    """A hidden register is "unsupported", to which kvm.ignore_msrs applies; to a refused value it does not apply."""
     bench = bench_of(PerFeature, cpuid=SUPPORTED - {BIT[msr]}, enforce_cpuid=True, host=Host(ignore_msrs=True))
     assert bench.wrmsr(msr, GOOD[msr]) is HANDLED
     assert bench.rdmsr(msr) == 0
@@ -260,11 +260,11 @@ def test_per_feature_R6_ignore_msrs_does_not_swallow_a_refused_value(msr, value)
     assert bench.counts["user_exits"] == 0
 
 
-# -- the same as a law ---------------------------------------------------------------------------------
+# -- the same as a property of all values --------------------------------------------------------------
 
 
 def lawful(msr, value, irqchip):
-    """Say whether KVM accepts ``value``, in the fewest words (RAM is [0, 2 MiB))."""
+    """Tell whether KVM accepts ``value``, written as briefly as possible (RAM is [0, 2 MiB))."""
     low, on, backed = value & 0x3F, value & 1, (value & ~0x3F) + 64 <= RAM_END
     if msr == STEAL:
         return not low & 0x3E

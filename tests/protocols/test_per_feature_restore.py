@@ -1,6 +1,6 @@
-"""per_feature R18 where it meets the other clauses: what QEMU's list reads, writes, and where KVM ends it.
+"""per_feature R18 together with other clauses: what QEMU's list reads and writes, and where KVM stops it.
 
-Each of these was first seen as a difference between the simulator and a real KVM.
+Each of these cases was first seen as a difference between the simulator and a real KVM.
 """
 
 from workbench.core.host_state import register
@@ -45,7 +45,7 @@ def test_per_feature_R18_a_hidden_register_reads_zero_and_zero_is_accepted():
 
 
 def test_per_feature_R18_without_a_lapic_the_vector_ends_the_list_even_if_it_is_zero():
-    """R11: ASYNC_PF_INT = 0 is refused then, and it stands before PV_EOI_EN and STEAL_TIME."""
+    """R11: ASYNC_PF_INT = 0 is refused then, and it comes before PV_EOI_EN and STEAL_TIME in the list."""
     bench = bench_of(PerFeature, host=Host(irqchip=False))
     for msr, value in ((CLOCK, 0x3001), (EOI, 0x3101), (STEAL, 0x3141), (POLL, 0)):
         assert bench.wrmsr(msr, value) is HANDLED
@@ -63,7 +63,7 @@ def test_per_feature_R18_a_remembered_refusal_ends_the_list():
 
 
 def test_per_feature_R18_the_wake_all_comes_again_on_the_destination():
-    """R9: what waited in the old host's queue is not carried; the enabling write queues a new wake-all."""
+    """R9: a wake-all in the old host's queue is not carried; the enabling write queues a new one."""
     bench = bench_of(PerFeature)
     bench.wrmsr(APF_EN, 0x3009)
     bench.memory.store(0x3004, bytes(4))
