@@ -1,4 +1,4 @@
-"""What only makes runs faster can be taken out: nobody else knows what is in it, and no result changes."""
+"""Parts that only make runs faster can be removed: no other module uses their internals, and no result changes."""
 
 import json
 import runpy
@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[2]
 GOLDEN = ROOT / "tests" / "golden" / "compare"
 MAKE = runpy.run_path(str(GOLDEN / "make.py"))
 
-#: Put in the place of a box: an empty module, from which nothing but its entry can be imported, and that declines.
+#: Replaces such a part: an empty module, from which only its entry function can be imported, which declines.
 WITHOUT_LANES = """
 import sys, types
 
