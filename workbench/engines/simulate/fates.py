@@ -1,4 +1,4 @@
-"""What became of every area after an event: the evidence that a simulated machine has, and the word for it.
+"""Determines the fate of every area after an event, from the evidence on a simulated machine.
 
 The machine may be one that stands for many vCPUs, and the owner of the area their common index.
 """
@@ -20,7 +20,7 @@ Area = tuple[int, str]
 
 
 def evidence_on(machine: Machine, protocol: Protocol, owner: int, feature: Feature, *, strays: bool) -> Evidence:
-    """Return what is known of one area now; ``strays`` says that the host writes to others' memory there."""
+    """Return the evidence on one area now; ``strays``: whether the host wrote to reassigned memory there."""
 
     def arrives(gpa: int) -> bool:
         return machine.memory.reachable(gpa, feature.size, Side.KERNEL, write=True)
