@@ -1,4 +1,4 @@
-"""Hyper-V's synthetic registers: pages that are zeroed again, stacked, or enabled where there is no memory.
+"""Hyper-V's synthetic registers: pages zeroed by a restore, two pages at one address, pages without memory.
 
 V1  Enabling a SynIC message page zeroes it, also when a VMM restores the register.
 V2  Mitigation ``synic2``: a restore does not (KVM_CAP_HYPERV_SYNIC2, Linux Documentation/virt/kvm/api.rst 8.11).
@@ -42,7 +42,7 @@ class EventFlagsPage(MessagePage):
 
 
 class ReferenceTsc(MessagePage):
-    """The reference TSC page; one for each vCPU here, which changes nothing for what is asked."""
+    """The reference TSC page; here one for each vCPU, which does not affect the properties checked."""
 
     name = "reference_tsc"
     title = "reference TSC page"

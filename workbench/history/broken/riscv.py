@@ -1,7 +1,7 @@
 """RISC-V SBI's *_set_shmem calls, as KVM and a firmware implemented them.
 
 StealTime (extension STA)
-V1  The call refuses an address that is not 64-byte aligned; KVM_SET_ONE_REG took any, and the next run met WARN_ON.
+V1  The call refuses an address that is not 64-byte aligned; KVM_SET_ONE_REG took any, and the next run hit a WARN_ON.
 V2  Mitigation ``validate-on-restore``: both use one check (fa9681ed5c6a, 2026).
 
 RustSbi
