@@ -1,4 +1,4 @@
-"""vCPUs of a machine are exchanged: never another verdict, never a trace that is not real, and fewer states."""
+"""Symmetry of vCPUs: the same verdicts, only real traces, and fewer states."""
 
 from pathlib import Path
 
@@ -205,7 +205,7 @@ def test_a_restore_may_treat_each_vcpu_as_it_likes(protocol, vcpus):
 
 
 def test_two_restores_that_do_are_merged_only_where_a_finding_can_be_shown():
-    """Lost twice, once of each vCPU: only under two names, so not at all."""
+    """Lost twice, once of each vCPU: a finding would need two names, so these vCPUs are not merged."""
     for protocol, cpus in ((PerFeature, (0, 1)), (lopsided.FirstWins, (0, 1)), (lopsided.ForgetsOne, ())):
         _, _, merging = both_ways(protocol, lopsided.Twice(), 2)
         assert merging.cpus == cpus

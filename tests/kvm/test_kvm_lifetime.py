@@ -1,4 +1,4 @@
-"""Whatever happens, every thread ends and every descriptor is closed (conftest looks after each test)."""
+"""Every thread ends and every descriptor is closed, also after errors (conftest checks after each test)."""
 
 import subprocess
 import sys

@@ -106,7 +106,7 @@ def _noted(task: Task, done: Done, folder: Path, notes: tuple[str, ...]) -> Entr
     if done.small is None:
         return done.entry
     origin = f"workbench fuzz --seed {task.seed}, sequence {done.entry.sequence} of {task.length} operations"
-    used = () if done.small.fresh else ("Only a VM that was used before showed it; it is not made small.",)
+    used = () if done.small.fresh else ("Shown only by a VM that was used before; not shrunk.",)
     name = f"divergence-{task.seed}-{done.entry.sequence}"
     said = (*notes, origin, *used)
     path = findings.write(folder, name, done.small.operations, done.small.divergence, said)

@@ -295,7 +295,7 @@ def _wrong(
     if moved and not really and promised:
         return "the simulator's host has written it, KVM has not"
     if really and not moved and not may:
-        return "KVM has written it, the simulator's host has not, and does not serve it or should have"
+        return "KVM has written it; the simulator's host has not, and does not serve it or should have written it"
     if alike and (now[0] ^ now[1]) & 1:
         return "one version is odd, the other even"
     return ""

@@ -125,7 +125,7 @@ def one_or_more(parse: Callable[[object], Any]) -> Callable[[object], tuple[Any,
 
     def parse_all(value: object) -> tuple[Any, ...]:
         if value == []:
-            raise NotAllowedError("a list of nothing is not allowed; allowed: a value, or a list of at least one")
+            raise NotAllowedError("an empty list is not allowed; allowed: a value, or a list of at least one")
         return tuple(parse(item) for item in value) if isinstance(value, list) else (parse(value),)
 
     return parse_all

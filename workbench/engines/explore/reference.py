@@ -14,7 +14,7 @@ from workbench.engines.explore.space import Effect, Space
 from workbench.errors import WorkbenchError
 
 COMPARED = 100  # states, of those that a reduction merges
-LOOK_EVERY = 64  # states between two looks at the limits
+LOOK_EVERY = 64  # states between two checks of the limits
 
 
 def changes(effect: Effect, state: State) -> dict[int, int]:

@@ -201,7 +201,7 @@ class Space(Numbering):
             if rule.fn(view) is not False:
                 return self._written(view)
             if view._writes or view._parts:
-                raise WorkbenchError(f"rule {rule.name} wrote something and then said it is not enabled")
+                raise WorkbenchError(f"rule {rule.name} wrote to the state but returned False (not enabled)")
             return Effect(False)
 
         return Action(self, rule.name, run)

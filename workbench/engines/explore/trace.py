@@ -66,7 +66,7 @@ def trace_along(space: Space, states: list[State]) -> Trace:
 
 
 def as_wide(space: Space, state: State) -> State:
-    """The state with the variables that have appeared since."""
+    """The state extended by the variables found since."""
     return state + (0,) * (len(space.names) - len(state))
 
 

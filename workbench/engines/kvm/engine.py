@@ -67,7 +67,7 @@ def why_not(scenario: Scenario, event: Event) -> str | None:
     if there.host.ignore_msrs:
         return "kvm.ignore_msrs is a parameter of the whole host, which this engine leaves alone"
     if not there.host.knows_protocol and _host_ignores_msrs():
-        return "kvm.ignore_msrs=1 here: an access to a register that nobody knows is no #GP"
+        return "kvm.ignore_msrs=1 here: an access to an unknown register does not raise #GP"
     return None
 
 

@@ -45,7 +45,7 @@ class Simulation(OneByOne):
         super().__init__(machine, scenario.protocol)
         self.scenario = scenario
         self.in_turn = in_turn(machine)
-        # A trace shows each access of each vCPU, in turn.
+        # With a trace, vCPUs run one by one: it lists each access of each vCPU.
         self.for_each: ForEach = AtOnce(machine, scenario.protocol) if lanes and not trace else self.in_turn
         for region in scenario.memslots():
             machine.memory.add(region.gpa, region.size)
@@ -75,7 +75,7 @@ class Simulation(OneByOne):
                     return
 
     def _on_vcpus(self, turns: list[Turn]) -> None:
-        """Carry out the turns of consecutive vCPUs, which differ in nothing but the vCPU."""
+        """Carry out the turns of consecutive vCPUs, which differ only in the vCPU."""
         first = turns[0]
         watched = bool(self.reassigned) and any(type(step) is Enter for step in first)
         for_each = self.in_turn if watched else self.for_each

@@ -104,7 +104,7 @@ class Schedule(Facts):
         elif slot := self._slots.get(turn.actor):
             self._take(slot, turn.step)
         else:
-            raise WorkbenchError(f"there is no {turn.actor!r} in {self.scenario.vcpus} vCPUs under this scenario")
+            raise WorkbenchError(f"no slot or action {turn.actor!r} in this scenario of {self.scenario.vcpus} vCPUs")
 
     def _begin_action(self, action: EnvironmentAction) -> None:
         if self.pending(action.slot) is not None and action.slot.serves_exits:

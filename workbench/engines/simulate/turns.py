@@ -31,7 +31,7 @@ def in_turn(machine: Machine) -> ForEach:
     return lambda cpus, act, looks=False: [act(machine, cpu) for cpu in cpus]
 
 
-#: Steps that concern one vCPU and answer nothing, whatever the host.
+#: Steps that concern one vCPU and return nothing on any host.
 VCPU_STEPS = frozenset({Start, Enter, Init, Wait, Stop})
 
 

@@ -24,7 +24,7 @@ HV_X64_MSR_REFERENCE_TSC, HV_X64_MSR_SIEFP, HV_X64_MSR_SIMP = 0x4000_0021, 0x400
 
 
 class MessagePage(OneWord):
-    """The SynIC message page, of which the first word says that there is a message."""
+    """The SynIC message page; its first word says whether there is a message."""
 
     name = "simp"
     title = "SynIC message page"

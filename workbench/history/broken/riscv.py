@@ -35,7 +35,7 @@ STA_SET_SHMEM, PMU_SET_SHMEM = 0x53_5441, 0x50_4D55
 
 
 class CounterSnapshot(OneWord):
-    """The first word of the 4096 bytes in which the host leaves counters when they stop."""
+    """The first word of the 4096 bytes to which the host writes counters when they stop."""
 
     name = "pmu_snapshot"
     title = "SBI PMU snapshot"

@@ -38,14 +38,14 @@ class ThenHostile(Hostile):
 
 
 class BadBase(ThenHostile, HostileBadBase):
-    """Where no memory is."""
+    """An address without memory."""
 
     name = "then-bad-base"
     title = "registered again outside RAM"
 
 
 class Unaligned(ThenHostile, HostileUnaligned):
-    """Two bytes off."""
+    """An address two bytes off."""
 
     name = "then-unaligned"
     title = "registered again unaligned"
@@ -63,7 +63,7 @@ class EndOfRam(ThenHostile):
 
 
 class AcrossAPage(ThenHostile, HostilePageCrossing):
-    """Half on each of two pages of RAM."""
+    """An area with one half on each of two pages of RAM."""
 
     name = "then-across-a-page"
     title = "registered again across a page"

@@ -129,10 +129,10 @@ class _Pair:
                 raise OpaqueError("a generator ended in one run only")
             return ("ended", _Same(a.gi_code))
         if a.gi_code is not b.gi_code or frame.f_lasti != other.f_lasti:
-            raise OpaqueError(f"generator {a.__qualname__} stands elsewhere in another run")
+            raise OpaqueError(f"generator {a.__qualname__} is at another instruction in another run")
         names = _bound(frame)
         if names != _bound(other):
-            raise OpaqueError(f"generator {a.__qualname__} has other locals in another run")
+            raise OpaqueError(f"generator {a.__qualname__} has different locals in another run")
         return ("at", _Same(a.gi_code), frame.f_lasti, names, self._all(_held(a), _held(b)))
 
     def _members(self, a: Iterable[Any], b: Any) -> list[Key]:

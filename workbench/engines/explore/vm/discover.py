@@ -34,7 +34,7 @@ def settled(machine: MachineModel, work: Callable[[Model], Answer]) -> Answer:
             return work(machine.model())
         except Finer:
             learn(machine, [WALKS + restart])
-    raise WorkbenchError(f"the memory under event {machine.event.name} cannot be cut finely enough")
+    raise WorkbenchError(f"event {machine.event.name}: new memory cells or names after {MOST_RESTARTS} restarts")
 
 
 def learn(machine: MachineModel, seeds: Iterable[int]) -> None:

@@ -186,7 +186,7 @@ class Executor:
     ) -> StubResult:
         """Run one stub from its start to its OUT."""
         if self._in_exit:
-            raise EngineError(f"vCPU {self._cpu} stands in an exit and cannot execute step {stub} now", "kvm")
+            raise EngineError(f"vCPU {self._cpu} is waiting in an exit and cannot execute step {stub} now", "kvm")
         self.vcpu.set_regs(
             Regs(rax, 0, rcx, rdx, rsi, rdi, rsp or self._stack, 0, 0, 0, 0, 0, 0, 0, 0, 0, _ENTRY[stub])
         )
@@ -233,4 +233,4 @@ class Executor:
 def _check_reach(gpa: int, size: int) -> None:
     if size < 1 or gpa < 0 or gpa + size > longmode.STUB_GPA:
         allowed = f"1 byte or more below gpa {longmode.STUB_GPA:#x}"
-        raise WorkbenchError(f"a guest access of {size} bytes at {gpa:#x}: possible is {allowed}")
+        raise WorkbenchError(f"a guest access of {size} bytes at {gpa:#x}: allowed: {allowed}")

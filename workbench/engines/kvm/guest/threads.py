@@ -108,7 +108,7 @@ class VcpuThread:
                     where = f"vCPU {self.number}, step {step}"
                     raise EngineError(f"guest did not come back within {self.limit:g} s ({where})", "kvm")
                 if self._closing:
-                    raise EngineError(f"the guest was closed in a run (vCPU {self.number}, step {step})", "kvm")
+                    raise EngineError(f"the guest was closed during a run (vCPU {self.number}, step {step})", "kvm")
         finally:
             self.entered = 0.0
         return reason
