@@ -77,7 +77,7 @@ def to_promela(model: Model, *, max_states: int | None = None) -> str:
 
 
 def _search(space: Space, limits: Limits, tables: str, reduction: SymmetryReduction | None) -> Search:
-    """Begin plainly; go on with tables if the model is not finished by then and nothing forbids them.
+    """Begin with the reference engine; continue with tables if it reaches its limit and `tables` allows them.
 
     Returns the last search that was run; it holds the outcome.
     """

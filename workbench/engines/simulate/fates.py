@@ -1,6 +1,6 @@
 """Determines the fate of every area after an event, from the evidence on a simulated machine.
 
-The machine may be one that stands for many vCPUs, and the owner of the area their common index.
+One machine may represent many vCPUs; then the owner of an area is their common index.
 """
 
 from collections.abc import Collection
@@ -38,7 +38,7 @@ def evidence_on(machine: Machine, protocol: Protocol, owner: int, feature: Featu
 
 
 def all_fates(scenario: Scenario, strayed: Collection[Area], for_each: ForEach) -> dict[Area, Fate]:
-    """Return the fate of every area, by feature and owner; ``for_each`` asks the machine."""
+    """Return the fate of every area, by feature and owner; ``for_each`` evaluates consecutive vCPUs."""
     found: dict[Area, Fate] = {}
     for feature in scenario.features:
         owners, name = scenario.owners(feature), feature.name

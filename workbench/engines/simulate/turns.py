@@ -1,7 +1,7 @@
 """Splits the event steps that concern single vCPUs into turns, one vCPU each.
 
-Under a schedule without concurrency they answer nothing, so a turn can be carried out by one vCPU, or by many at once
-on a machine that stands for them (``workbench.engines.simulate.lanes``).
+Under a schedule without concurrency these steps return nothing, so one turn can be carried out for one vCPU, or for
+many at once on a machine that represents them (``workbench.engines.simulate.lanes``).
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -19,7 +19,7 @@ Turn = list[Any]
 
 
 class ForEach(Protocol):
-    """Lets consecutive vCPUs of a machine do the same."""
+    """Performs the same action for consecutive vCPUs of a machine."""
 
     def __call__(self, cpus: Sequence[int], act: Callable[[Machine, Any], Any], *, looks: bool = False) -> list[Any]:
         """Return ``[act(machine, cpu) for cpu in cpus]``; ``looks``: it runs no program and changes nothing."""

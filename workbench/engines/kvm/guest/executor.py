@@ -233,4 +233,4 @@ class Executor:
 def _check_reach(gpa: int, size: int) -> None:
     if size < 1 or gpa < 0 or gpa + size > longmode.STUB_GPA:
         allowed = f"1 byte or more below gpa {longmode.STUB_GPA:#x}"
-        raise WorkbenchError(f"a guest access of {size} bytes at {gpa:#x}: allowed: {allowed}")
+        raise WorkbenchError(f"a guest access of {size} bytes at {gpa:#x} is not possible; allowed: {allowed}")
