@@ -14,7 +14,7 @@ computed by the simulator only, and timed separately. Times are this process's p
 machine; imports are wall time, each in a fresh interpreter with the bytecode already compiled, less the time of an
 interpreter that imports nothing.
 
-`--events` asks something else instead: how long whole events take, from nothing to the fates, with lanes and without.
+With `--events` it measures whole events instead, from a new machine to the fates, with lanes and without.
 """
 
 from __future__ import annotations

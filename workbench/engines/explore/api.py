@@ -83,7 +83,7 @@ def _search(space: Space, limits: Limits, tables: str, reduction: SymmetryReduct
     """
     if tables == "python" or (tables == "auto" and len(space.predicates) > MAX_PROPERTIES):
         return _done(PlainSearch(space, limits, reduction))
-    # Renaming a state in every way takes the plain engine as long as so many states.
+    # The reference engine renames each state in every way, which takes as long as visiting that many states.
     enough = PILOT if reduction is None else max(PILOT // reduction.ways, 100)
     pilot_limits = Limits(enough, limits.max_bytes, limits.stop_at_first, None, limits.started)
     if limits.max_states is not None:

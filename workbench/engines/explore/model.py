@@ -96,7 +96,7 @@ class Symmetry:
 
 
 class SymmetryError(WorkbenchError):
-    """The model is not as symmetric as was claimed, or nobody can tell."""
+    """The model is not symmetric as declared, or its symmetry cannot be checked."""
 
     def __init__(self, why: str) -> None:
         super().__init__(f"not symmetric: {why}")

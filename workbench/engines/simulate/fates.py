@@ -49,5 +49,5 @@ def all_fates(scenario: Scenario, strayed: Collection[Area], for_each: ForEach) 
 
 
 def _fate(protocol: Protocol, feature: Feature, strays: Collection[int], machine: Machine, owner: int) -> Fate:
-    stray = bool(strays) and owner in strays  # where none has strayed, the owner may stand for many
+    stray = bool(strays) and owner in strays  # if none has strayed, ``owner`` may represent many vCPUs
     return fate_of(evidence_on(machine, protocol, owner, feature, strays=stray))

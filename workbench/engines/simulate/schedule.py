@@ -182,7 +182,7 @@ class Schedule(Facts):
         self._running[entry_slot(cpu)] = Running(entry(cpu).program(self.scenario))
 
     def reset(self, cpu: int) -> Vcpu | None:
-        """The protocol's own part of INIT follows as steps of the event, with this record of the vCPU."""
+        """Return the vCPU's record, None if its host has no protocol; the protocol's INIT follows as steps of the event."""
         record = self.machine.cpus[cpu]
         return record if record.host.knows_protocol else None
 
@@ -194,7 +194,7 @@ class Schedule(Facts):
         self.machine.watch.goes_on(self.held())
 
     def on_host(self, step: OnHost) -> None:
-        """Its steps follow as steps of the event."""
+        """Do nothing: the host program's steps follow as steps of the event."""
 
     def leave_host(self) -> None:
         self.machine.watch.left_host(self.held())
@@ -207,7 +207,7 @@ class Schedule(Facts):
         self.machine.cpus[cpu] = record
 
     def arrive(self) -> None:
-        """Memory goes along; nothing else is to be done."""
+        """Do nothing: memory is already present on the destination."""
 
     def add_memslot(self, gpa: int, size: int, readonly: bool) -> None:
         self.machine.memory.add(gpa, size, readonly=readonly)

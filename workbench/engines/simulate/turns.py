@@ -22,7 +22,7 @@ class ForEach(Protocol):
     """Performs the same action for consecutive vCPUs of a machine."""
 
     def __call__(self, cpus: Sequence[int], act: Callable[[Machine, Any], Any], *, looks: bool = False) -> list[Any]:
-        """Return ``[act(machine, cpu) for cpu in cpus]``; ``looks``: it runs no program and changes nothing."""
+        """Return ``[act(machine, cpu) for cpu in cpus]``; ``looks``: ``act`` only reads the machine."""
         ...
 
 

@@ -144,7 +144,7 @@ class PackedSearch(ABC):
         return self.canonical(self.layout.repack(words, older))
 
     def canonical(self, words: Words) -> Words:
-        """Representatives, if states are merged."""
+        """The representatives of states; the states themselves if none are merged."""
         return words if self.packed_reduction is None else self.packed_reduction.least(words)
 
     def count(self, words: Words, enabled: np.ndarray, hits: np.ndarray) -> None:

@@ -137,7 +137,7 @@ class EventWorld:
         self._view.start(entry_slot(cpu), self._machine.entry_program(cpu))
 
     def reset(self, cpu: int) -> Vcpu | None:
-        """The protocol's own part of INIT follows as steps of the event, with this record of the vCPU."""
+        """Return the vCPU's record, None if its host has no protocol; the protocol's INIT follows as steps of the event."""
         found = self.record(cpu)
         return found if found.host.knows_protocol else None
 
@@ -151,7 +151,7 @@ class EventWorld:
     # -- the host --------------------------------------------------------------------------------------
 
     def on_host(self, step: OnHost) -> None:
-        """Its steps follow as steps of the event."""
+        """Do nothing: the host program's steps follow as steps of the event."""
 
     def leave_host(self) -> None:
         self._machine.watch(self._view).left_host(self._machine.held(self._view))
@@ -167,7 +167,7 @@ class EventWorld:
         self._view[record(cpu)] = changed
 
     def arrive(self) -> None:
-        """Memory goes along; nothing else is to be done."""
+        """Do nothing: memory is already present on the destination."""
 
     def reassign(self, unit: Unit) -> None:
         self._view[OwnerOf(unit)] = "other"
