@@ -182,7 +182,7 @@ class Schedule(Facts):
         self._running[entry_slot(cpu)] = Running(entry(cpu).program(self.scenario))
 
     def reset(self, cpu: int) -> Vcpu | None:
-        """Return the vCPU's record, None if its host has no protocol; the protocol's INIT follows as steps of the event."""
+        """Return the vCPU's record, None if its host has no protocol; INIT's protocol part follows as event steps."""
         record = self.machine.cpus[cpu]
         return record if record.host.knows_protocol else None
 

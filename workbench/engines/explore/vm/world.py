@@ -137,7 +137,7 @@ class EventWorld:
         self._view.start(entry_slot(cpu), self._machine.entry_program(cpu))
 
     def reset(self, cpu: int) -> Vcpu | None:
-        """Return the vCPU's record, None if its host has no protocol; the protocol's INIT follows as steps of the event."""
+        """Return the vCPU's record, None if its host has no protocol; INIT's protocol part follows as event steps."""
         found = self.record(cpu)
         return found if found.host.knows_protocol else None
 
