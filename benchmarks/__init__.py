@@ -1,1 +1,1 @@
-"""Benchmarks: run one with `python -m benchmarks.NAME`; the tests use `benchmarks.models`, too."""
+"""Benchmarks: run one with `python -m benchmarks.NAME`; the tests also use `benchmarks.models`."""

@@ -1,18 +1,18 @@
-"""The explorer beside SPIN, on the same model in the same run: `python -m benchmarks.explorer [--json]`.
+"""Compares the explorer with SPIN on the same model in the same run: `python -m benchmarks.explorer [--json]`.
 
-Rule kept here: like is compared with like. SPIN verifies the text that the explorer derives from the same
+Rule kept here: both tools do the same work. SPIN verifies the text that the explorer derives from the same
 rules; both count the same states or the row says so. SPIN is compiled with `-o2` at generation (else it
 hides variables that are only written), `-O2 -DSAFETY -DNOREDUCE` (all states; the reduction finds nothing to
-leave out here) and run with a hash table of the right size (`-w`); no lossy compression. Both look at the
+leave out here) and run with a hash table of the right size (`-w`); no lossy compression. Both check the
 conjunction of all properties (`ANY`) in every state. Each tool runs in its own process, one after the other,
 interleaved; medians over `--runs`.
 
-`*_wall_s` is the whole of a process that has nothing loaded: start, reading the model, compiling (for SPIN:
+`*_wall_s` is the wall time of a process that has nothing loaded: start, reading the model, compiling (for SPIN:
 deriving the text is not counted, generating and compiling C is), search. `*_states_per_s` and `ratio` are the
-search alone, ours in a process that has searched before, as in a running kernel; the ratio is that of one run,
-and the median, the lowest and the highest are given.
-`*_bytes_per_state` is the peak of the memory above that of a search of a handful of states; ours is resident
-memory, SPIN's its own account of actual memory, visited states, hash table and stack.
+search alone, ours in a process that has searched before, as in a running notebook kernel; the ratio is that of one
+run, and the median, the lowest and the highest are given.
+`*_bytes_per_state` is the peak of memory less that of a search of a handful of states; ours is resident
+memory, SPIN's is the actual memory that it reports: visited states, hash table and stack.
 """
 
 from __future__ import annotations
@@ -41,13 +41,13 @@ HUGE = "G-4-1"  # 8.3e7 states: one run, on demand
 
 
 def model_called(name: str) -> Model:
-    """The model of a name like G-3-1: protocol, vCPUs, features."""
+    """The model with a name like G-3-1: protocol, vCPUs, features."""
     protocol, vcpus, features = name.split("-")
     return PROTOCOLS[protocol](int(vcpus), int(features))
 
 
 def ours(name: str, tables: str, symmetry: bool, cold: bool) -> dict[str, Any]:
-    """Search one model in this process, unless `cold` warmed up as in a running kernel; memory above that before."""
+    """Search one model in this process, warmed up unless `cold`; bytes are the peak less the memory before."""
     if not cold:
         _warm_up(tables)
     before = _memory("VmRSS")
@@ -72,7 +72,7 @@ def _memory(what: str) -> int:
 
 
 def _warm_up(tables: str) -> None:
-    """Load what a second search in the same process finds loaded: a million states, so that every loop runs once."""
+    """Bring the process to the state before a second search: a million states, so that every loop runs once."""
 
     def counts(name: str) -> Rule:
         def tick(view: Any) -> None:
@@ -147,7 +147,7 @@ def _row(
 
 
 def machine() -> str:
-    """What was measured on, and with which versions."""
+    """The machine and the versions that were measured."""
     versions = ", ".join(f"{name} {version(name)}" for name in ("numpy", "numba") if find_spec(name))
     load = os.getloadavg()[0]
     return (
@@ -157,7 +157,7 @@ def machine() -> str:
 
 
 def _spin() -> str:
-    """`Spin Version 6.5.2 -- 6 December 2019`, as SPIN itself says it."""
+    """`Spin Version 6.5.2 -- 6 December 2019`, as SPIN prints it."""
     return subprocess.run(["spin", "-V"], capture_output=True, text=True, check=False).stdout.strip()
 
 

@@ -1,20 +1,20 @@
-"""The simulator's speed, as ratios taken in one run: `python -m benchmarks.simulate [--json]`.
+"""Measures the simulator's speed as ratios taken in one run: `python -m benchmarks.simulate [--json]`.
 
 Three questions. How long does a boot of 4096 vCPUs with all features take, with lanes and without? How many steps a
 second is that, next to the events a second of a SimPy model of the same registrations? How long do `import workbench`
 and the simulator with all its protocols take to import, next to `import pandas`?
 
-Rules kept here: all that is compared alternates, repeat by repeat, on one processor, and a ratio is that of one
+Rules kept here: the programs compared alternate, repeat by repeat, on one processor, and a ratio is that of one
 repeat; the median over the repeats is shown, with the lowest and the highest. The SimPy model has one process for
 each vCPU and one timeout for each step that guest and host take here; it computes nothing, and the start and the end
 of each process count as events too. It runs in two ways: all vCPUs at once, as a SimPy model is usually written, and
-each vCPU waiting for the one before, which is the schedule the simulator keeps and SimPy's best case (its queue is
-then all but empty). Ours does all the work of a step: memory, host entries, counts. What became of each area
-(`fates`) is asked of ours only and timed apart. Times are this process's processor time, because others share the
+each vCPU waiting for the one before, which is the simulator's schedule and SimPy's best case (its queue is then almost
+empty). The simulator does all the work of a step: memory, host entries, counts. The fate of each area (`fates`) is
+computed by the simulator only, and timed separately. Times are this process's processor time, because others share the
 machine; imports are wall time, each in a fresh interpreter with the bytecode already compiled, less the time of an
 interpreter that imports nothing.
 
-`--events` asks something else instead: how long whole events take, from nothing to the fates, with lanes and without.
+With `--events` it measures whole events instead, from a new machine to the fates, with lanes and without.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class Row(NamedTuple):
 
 
 class Booted(NamedTuple):
-    """One boot of ours: processor seconds until all vCPUs run, seconds for the fates, steps taken."""
+    """One boot in the simulator: processor seconds until all vCPUs run, seconds for the fates, steps taken."""
 
     seconds: float
     fates_seconds: float
@@ -134,7 +134,7 @@ def import_seconds(statement: str) -> float:
 
 
 def row(variant: str, metric: str, values: Iterable[float], unit: str, vcpus: int | None = None) -> Row:
-    """Sum repeats up."""
+    """Summarize the repeats in one row."""
     found = sorted(values)
     return Row(variant, metric, statistics.median(found), found[0], found[-1], unit, vcpus)
 
@@ -196,7 +196,7 @@ def event_rows(protocol: str, event: str, vcpus: int, repeats: int, progress: Ca
 
 
 def import_rows(repeats: int, progress: Callable[[str], None]) -> list[Row]:
-    """Measure imports in turn; what a bare interpreter takes is taken off."""
+    """Measure imports in turn, less the time of an interpreter that imports nothing."""
     times: dict[str, list[float]] = {name: [] for name in IMPORTS}
     for statement in IMPORTS.values():
         import_seconds(statement)
@@ -219,7 +219,7 @@ def _ratio(ours: float, theirs: float) -> float:
 
 
 def where() -> dict[str, Any]:
-    """What the numbers depend on."""
+    """The machine and the versions on which the numbers depend."""
     info = Path("/proc/cpuinfo")
     lines = info.read_text().splitlines() if info.exists() else []
     model = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "unknown")

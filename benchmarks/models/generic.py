@@ -1,8 +1,8 @@
-"""Generic registration of shared memory, abstracted: V vCPUs register F areas each through descriptors.
+"""A model of the generic registration of shared memory: V vCPUs register F areas each through descriptors.
 
-A vCPU fills its descriptor, asks the host, the host fetches it in two steps, registers the area and writes
-the result back; meanwhile one kexec, one migration, one unplug and one hostile change of a descriptor may
-happen, and the host writes payloads into what it holds registered. Abstraction of the generic call that was
+A vCPU fills its descriptor and calls the host; the host fetches it in two steps, registers the area and writes
+the result back. Meanwhile one kexec, one migration, one unplug and one hostile change of a descriptor may
+happen, and the host writes payloads into the registered areas. An abstraction of the generic call that was
 proposed to the kvm mailing list in January 2011; the numbers of states (V=2, F=1: 48,301) are the ones that
 SPIN counts for the same rules.
 """
@@ -137,7 +137,7 @@ def _answer(view: View, cpu: int, features: int) -> bool | None:
 
 
 def _write_lost(view: View, cpu: int, features: int) -> bool | None:
-    """The destination of a migration does not know the MSR and swallows the write."""
+    """The destination of a migration does not know the MSR and ignores the write."""
     if view["pc", cpu] != READY or not view["migrated"]:
         return False
     view["pc", cpu] = ANSWERED
@@ -229,7 +229,7 @@ def _kexec(view: View, vcpus: int, features: int) -> bool | None:
 
 
 def free_if_shared(view: View, cpu: int, feature: int) -> None:
-    """The new kernel takes every page that was shared for its own."""
+    """The new kernel reuses every page that was shared."""
     if view["page", cpu, feature] == SHARED:
         view["page", cpu, feature] = FREE
 

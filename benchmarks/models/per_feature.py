@@ -1,7 +1,7 @@
-"""Registration by one MSR per feature, abstracted: V vCPUs write F MSRs each; the host's state is the MSR.
+"""A model of registration by one MSR per feature: V vCPUs write F MSRs each; the host's state is the MSR.
 
-The same lifecycle events as in `generic`, without the descriptor; the registration is carried by a migration,
-because it is an architected register. Abstraction of what KVM does; V=2, F=2 has 192,290 states.
+The same lifecycle events as in `generic`, without the descriptor; a migration transfers the registration,
+because it is an architected register. An abstraction of what KVM does; V=2, F=2 has 192,290 states.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def _wrmsr(view: View, cpu: int, features: int) -> bool | None:
 
 
 def _wrmsr_refused(view: View, cpu: int, features: int) -> bool | None:
-    """After a migration the host may not know the MSR; the guest sees the fault and does without."""
+    """After a migration the host may not know the MSR; the guest sees the fault and does not use the feature."""
     if view["pc", cpu] != READY or not view["migrated"]:
         return False
     view["believes", cpu, view["cur", cpu]] = 0

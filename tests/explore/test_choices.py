@@ -1,4 +1,4 @@
-"""Steps that stand for several, of which any may be taken next."""
+"""Steps that offer a choice of steps, any of which may be taken next."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The compiled set of visited states: growing in place keeps every state where it is found again."""
+"""The compiled set of visited states: every state is found again after the set has grown in place."""
 
 import shutil
 from pathlib import Path
@@ -54,7 +54,7 @@ def test_a_set_that_grew_in_place_holds_what_it_held(
 
 
 def _at(places: np.ndarray) -> np.ndarray:
-    """Different states that belong at these places of the set before it grows."""
+    """Different states with these home slots before the set grows."""
     inverse, found = pow(int(state_set.SPREAD), -1, 1 << 64), []
     for number, place in enumerate(places.tolist()):
         rest = number << 8  # two neighbours in `rest` differ in the mark
@@ -74,7 +74,7 @@ def _at(places: np.ndarray) -> np.ndarray:
     others=st.integers(0, 3000),
 )
 def test_crowds_are_moved_or_noticed(seed: int, crowds: list[tuple[int, int]], others: int) -> None:
-    """Thousands of states of one place stand in line far behind it, among them others that are where they belong."""
+    """Thousands of states share a home slot and lie far behind it, among other states at their own home slots."""
     draw = np.random.default_rng(seed)
     places = [draw.integers(0, 1 << OLDER, others), *(np.full(size, place) for place, size in crowds)]
     mixed = draw.permutation(np.concatenate(places))[: int(0.7 * (1 << OLDER))]

@@ -1,4 +1,4 @@
-"""Explorer and SPIN say the same of every protocol, a third one included, in every number."""
+"""Explorer and SPIN agree in every number on every protocol, including one written outside the workbench."""
 
 import csv
 import io
@@ -34,7 +34,7 @@ def test_spin_says_the_same(name, setting, to_the_table):
 @pytest.mark.spin
 @pytest.mark.parametrize("event", ["migrate-damaged", "kexec"])
 def test_spin_says_the_same_of_mitigations(event, to_the_table):
-    """Among them a step that waits for other vCPUs and a restore that nobody checks."""
+    """Among them a step that waits for other vCPUs and a restore whose result is not checked."""
     (setting,) = (setting for setting in SETTINGS if setting.event == event)
     found = compared(setting.question(variant(REPAIRED)))
     to_the_table(found)
@@ -43,7 +43,7 @@ def test_spin_says_the_same_of_mitigations(event, to_the_table):
 
 @pytest.mark.spin
 def test_what_spin_says_is_read_and_not_assumed():
-    """A verifier of another model does not agree: one action taken out, one property turned round."""
+    """A verifier of a different model disagrees: one action removed, one property negated."""
     from workbench.engines.explore import second_opinion
 
     failures = choose()

@@ -18,7 +18,7 @@ ENGINES = ["numpy", pytest.param("numba", marks=pytest.mark.skipif(find_spec("nu
 
 @pytest.fixture(autouse=True, scope="module")
 def know_little_beforehand():
-    """Let tables meet what they do not know: new values, variables, reads."""
+    """Shorten the pilot search, so that the tables meet new values, variables and reads."""
     from workbench.engines.explore import api
 
     with pytest.MonkeyPatch.context() as patch:

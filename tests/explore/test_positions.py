@@ -1,4 +1,4 @@
-"""What tells positions of generators apart, what merges them, and what is refused with a clear error."""
+"""Positions of generators: which are distinguished, which are merged, which are refused with a clear error."""
 
 import itertools
 import random
@@ -282,7 +282,7 @@ def write_then_refuse(view):
     [
         (
             Model({"x": 0}, [Rule("r", write_then_refuse)]),
-            "rule r wrote something and then said it is not enabled",
+            r"rule r wrote to the state but returned False \(not enabled\)",
         ),
         (Model({"x": 0}, [Rule("r", lambda view: view["y"])]), "r: no variable 'y'"),
         (Model({"x": []}), r"the initial value \[\] of 'x' is not hashable"),

@@ -1,4 +1,4 @@
-"""One call that revokes for all CPUs: the write that comes after it, and the host that waits until there is none."""
+"""One call that revokes the areas of all CPUs: later host writes, and a host that first waits for pending updates."""
 
 from functools import cache
 
@@ -48,7 +48,7 @@ def failing(name, event):
     ("event", "each_for_itself", "one_for_all", "and_waits"),
     [
         ("kexec", set(), {"F01"}, set()),  # what one CPU revokes, another may be writing
-        ("crash", {"F03"}, set(), set()),  # nobody else can revoke what a stopped CPU registered
+        ("crash", {"F03"}, set(), set()),  # no other CPU can revoke what a stopped CPU registered
         ("kexec-no-teardown", {"F01"}, {"F01"}, {"F01"}),  # the next kernel's call comes too late
     ],
 )
@@ -101,11 +101,11 @@ def test_on_bytes_the_revocation_waits_for_the_update_and_then_nothing_strays():
     assert FAILURES["F01"].holds(schedule)
 
 
-# -- nobody waits for ever -----------------------------------------------------------------------------------
+# -- no deadlock ---------------------------------------------------------------------------------------------
 
 
 class BothRevoke(AfterBoot):
-    """Both vCPUs revoke for all, at the same time."""
+    """Both vCPUs revoke the areas of all, at the same time."""
 
     name = "both-revoke"
 
@@ -146,7 +146,7 @@ def give_up(cpu, scenario):
 
 
 class ClockGivenUp(AfterBoot):
-    """vCPU 0 revokes the VM's clock and gives the memory to somebody else."""
+    """vCPU 0 revokes the VM's clock and gives the memory to another owner."""
 
     name = "clock-given-up"
 

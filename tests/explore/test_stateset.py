@@ -27,7 +27,7 @@ def packed(words, batch):
 def test_new_states_are_returned_once(batches):
     words, drawn = batches
     states, seen, kept = StateSet(words, bits=3), set(), []
-    states.signed = states.signed[:2]  # so small that different states sign in the same place
+    states.signed = states.signed[:2]  # so small that different states share an entry
     for batch in drawn:
         arrays = packed(words, batch)
         if not states.has_room(len(batch)):

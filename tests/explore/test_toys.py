@@ -107,7 +107,7 @@ def _climb(view):
 
 
 def climbing(limit=50):
-    """A counter that climbs for ever."""
+    """A counter that increases for ever."""
     return Model(
         {"n": 0},
         [Rule("climb", _climb)],

@@ -1,4 +1,4 @@
-"""Machines as models: what is learnt beforehand changes no count, the engines agree, memory is cut as it must be."""
+"""Machines as models: discovery does not change counts, the engines agree, memory is cut into the right cells."""
 
 import pytest
 
@@ -65,7 +65,7 @@ def test_more_updates_only_add_states():
 
 
 class Unversioned(Kvmclock):
-    """A clock whose reader does not look at the version: it takes whatever is there."""
+    """A clock whose reader does not check the version."""
 
     name = "kvmclock"
 

@@ -1,4 +1,4 @@
-"""Handlers and payload writers under every interleaving: none breaks off, whatever comes in between."""
+"""Handlers and payload writers complete under every interleaving."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""vCPUs of a machine are exchanged: never another verdict, never a trace that is not real, and fewer states."""
+"""Symmetry of vCPUs: the same verdicts, only real traces, and fewer states."""
 
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from workbench.measure.exploration.explore import Question, confirm, explore_que
 from workbench.measure.variants import variant
 from workbench.protocols.per_feature import PerFeature
 
-from . import lopsided
+from . import asymmetric
 
 THIRD = f"{Path(__file__).parents[1] / 'protocols' / 'data' / 'third.py'}:RegisterArray"
 STEAL = choose(["steal_time"])
@@ -164,17 +164,17 @@ def test_a_finding_among_representatives_is_real(name, event, vcpus, code):
 # -- what is not symmetric ----------------------------------------------------------------------------------
 
 
-LOPSIDED = [
-    lopsided.RefusesOne,
-    lopsided.WritesTwice,
-    lopsided.Numbers,
-    lopsided.Frames,
-    lopsided.Halves,
-    lopsided.NotServed,
+ASYMMETRIC = [
+    asymmetric.RefusesOne,
+    asymmetric.WritesTwice,
+    asymmetric.Numbers,
+    asymmetric.Frames,
+    asymmetric.Halves,
+    asymmetric.NotServed,
 ]
 
 
-@pytest.mark.parametrize("protocol", LOPSIDED)
+@pytest.mark.parametrize("protocol", ASYMMETRIC)
 @pytest.mark.parametrize("vcpus", [2, 3])
 def test_a_protocol_that_treats_one_vcpu_otherwise_is_not_merged(protocol, vcpus):
     every, merged, merging = both_ways(protocol, EVENTS["boot"], vcpus)
@@ -184,18 +184,18 @@ def test_a_protocol_that_treats_one_vcpu_otherwise_is_not_merged(protocol, vcpus
 
 
 def test_neither_is_a_feature_that_does():
-    _, _, merging = both_ways(PerFeature, EVENTS["boot"], 2, features=(lopsided.SlowForOne(),))
+    _, _, merging = both_ways(PerFeature, EVENTS["boot"], 2, features=(asymmetric.SlowForOne(),))
     assert merging.cpus == ()
 
 
-@pytest.mark.parametrize("event", [lopsided.Placing(), lopsided.Halved()], ids=repr)
+@pytest.mark.parametrize("event", [asymmetric.Placing(), asymmetric.Halved()], ids=repr)
 def test_nor_an_event_that_does(event):
     _, _, merging = both_ways(PerFeature, event, 2)
     assert merging.cpus == ()
     assert len(merging.reasons) == 1
 
 
-@pytest.mark.parametrize("protocol", [lopsided.ForgetsOne, lopsided.FirstWins])
+@pytest.mark.parametrize("protocol", [asymmetric.ForgetsOne, asymmetric.FirstWins])
 @pytest.mark.parametrize("vcpus", [2, 3])
 def test_a_restore_may_treat_each_vcpu_as_it_likes(protocol, vcpus):
     every, merged, merging = both_ways(protocol, EVENTS["migrate"], vcpus)
@@ -205,9 +205,9 @@ def test_a_restore_may_treat_each_vcpu_as_it_likes(protocol, vcpus):
 
 
 def test_two_restores_that_do_are_merged_only_where_a_finding_can_be_shown():
-    """Lost twice, once of each vCPU: only under two names, so not at all."""
-    for protocol, cpus in ((PerFeature, (0, 1)), (lopsided.FirstWins, (0, 1)), (lopsided.ForgetsOne, ())):
-        _, _, merging = both_ways(protocol, lopsided.Twice(), 2)
+    """Lost twice, once of each vCPU: a finding would need two names, so these vCPUs are not merged."""
+    for protocol, cpus in ((PerFeature, (0, 1)), (asymmetric.FirstWins, (0, 1)), (asymmetric.ForgetsOne, ())):
+        _, _, merging = both_ways(protocol, asymmetric.Twice(), 2)
         assert merging.cpus == cpus
         assert bool(merging.reasons) == (cpus == ())
         assert all("stops all vCPUs more than once" in reason for reason in merging.reasons)

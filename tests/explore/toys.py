@@ -38,7 +38,7 @@ def program_model(programs, variables, properties=(), **more):
 
 
 def counter(workers, lock):
-    """Each worker reads n and writes n + 1; without a lock an update is lost."""
+    """Each worker reads n and writes n + 1; without a lock an update can be lost."""
 
     def work():
         if lock:
@@ -168,7 +168,7 @@ def two_phase_commit(managers):
 
 
 def diamond():
-    """Two rules that do not touch each other: four states, four transitions."""
+    """Two independent rules: four states, four transitions."""
 
     def raise_flag(name):
         def rule(view):

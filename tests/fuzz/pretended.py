@@ -1,4 +1,4 @@
-"""A KVM that is none: the simulator in the place of the real machine, so that the fuzzer itself can be tested."""
+"""A fake KVM: a simulated machine in place of the real one, so that the fuzzer itself can be tested."""
 
 from workbench.core.replay_target import Engine
 from workbench.engines.simulate.replay_target import ENGINE, SimulatedTarget
@@ -8,7 +8,7 @@ from workbench.protocols import PerFeature
 
 
 class Pretended(SimulatedTarget):
-    """A simulated machine with what the fuzzer asks of a real one."""
+    """A simulated machine with the interface that the fuzzer needs of a real one."""
 
     def __init__(self, spec, protocol, *, log_dirty=False):
         self._again = (spec, protocol, log_dirty)

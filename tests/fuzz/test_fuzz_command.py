@@ -1,4 +1,4 @@
-"""``workbench fuzz`` before it does anything: what it refuses, and in which words."""
+"""``workbench fuzz``: the arguments that it refuses, and its error messages."""
 
 import pytest
 

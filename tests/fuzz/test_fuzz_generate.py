@@ -1,4 +1,4 @@
-"""Sequences: the same for the same seed, possible on any engine, and reaching everywhere."""
+"""Sequences: the same for the same seed, valid on every engine, and covering all registers and scenarios."""
 
 import hashlib
 from collections import Counter
@@ -26,7 +26,7 @@ def test_the_same_seed_gives_the_same_bytes():
 
 
 def test_a_state_file_is_continued_by_the_generator_that_began_it():
-    """If this fails because sequences are meant to be others now, GENERATOR needs another number."""
+    """If this fails because the sequences were changed on purpose, GENERATOR needs another number."""
     text = as_replay(sequence(2011, 4, 200).operations, Divergence(999, "none", "", ""), ())
     assert (GENERATOR, hashlib.sha256(text.encode()).hexdigest()[:16]) == (1, "0b62044773853e4d")
 

@@ -1,4 +1,4 @@
-"""State files: continued, torn, foreign, impossible."""
+"""State files: continued, incomplete, of another campaign, unusable."""
 
 import json
 

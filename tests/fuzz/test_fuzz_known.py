@@ -36,7 +36,7 @@ def test_every_entry_says_what_why_and_by_whom():
 
 
 def test_the_model_itself_shows_none_of_them():
-    """The simulator is the kernel without any of these; what it shows could not be told from an error."""
+    """The simulator models a kernel without any of these; one that it shows would look like an error."""
     assert known.shown(known.load(), opened()).entries == ()
 
 

@@ -30,7 +30,7 @@ def test_equal_hosts_agree():
 
 
 class Kinder(PerFeature):
-    """Accepts reserved bits of STEAL_TIME; POLL_CONTROL reads 7; INIT is forgotten."""
+    """Accepts reserved bits of STEAL_TIME; POLL_CONTROL reads 7; INIT clears no register."""
 
     def on_wrmsr(self, cpu, msr, value, *, host_initiated=False):
         outcome = yield from super().on_wrmsr(cpu, msr, value, host_initiated=host_initiated)
@@ -40,7 +40,7 @@ class Kinder(PerFeature):
 
 
 class Writer(PerFeature):
-    """Writes a byte nobody asked for behind each wall clock."""
+    """Writes one byte too many after each wall clock."""
 
     native = PerFeature.native
 
@@ -144,7 +144,7 @@ def test_what_one_side_cannot_do_is_a_divergence():
 
 
 class Tired(Pretended):
-    """A machine that answers otherwise from its second sequence on: what a reset has left behind."""
+    """A machine that answers differently from its second sequence on, as after an incomplete reset."""
 
     used = False
 

@@ -1,1 +1,1 @@
-"""Tests of history as oracle."""
+"""Tests of the workbench on historical bugs."""

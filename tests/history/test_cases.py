@@ -1,4 +1,4 @@
-"""A bug modelled as it was fails as it did; modelled as fixed it holds; each trace is confirmed on bytes."""
+"""The design with a bug fails as it did, the fixed design holds, and each trace is confirmed on concrete memory."""
 
 from dataclasses import replace
 

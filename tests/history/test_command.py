@@ -35,7 +35,7 @@ def said(capsys, *args):
 
 
 def test_golden(capsys, explored_once):
-    """After a change that is meant: workbench history --format csv --output tests/golden/history.csv."""
+    """After an intended change: workbench history --format csv --output tests/golden/history.csv."""
     status, streams = said(capsys, "--format", "csv")
     assert status == 0
     assert streams.out == GOLDEN.read_text()

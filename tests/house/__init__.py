@@ -1,1 +1,1 @@
-"""The house seen from outside: who imports whom, the picture in ARCHITECTURE.md, and figures of size and breadth."""
+"""Checks of the code as a whole: imports, the picture in ARCHITECTURE.md, and figures of size and breadth."""

@@ -1,4 +1,4 @@
-"""Size and breadth of the house in figures: ``python -m tests.house.figures``; ``--modules`` names those that run.
+"""Measures the size and breadth of the code: ``python -m tests.house.figures``; ``--modules`` names those that run.
 
 Size is counted in the source files of ``workbench/``. A public name is a function, class or variable at the top of a
 module whose name has no underscore in front; imported names are not counted, nor are ``__all__`` and variables that an

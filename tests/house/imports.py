@@ -1,7 +1,7 @@
-"""Who imports whom: every import statement of a package, and the circles that they form.
+"""Finds every import between the modules of a package, and the circles that the imports form.
 
 Imports inside functions and under TYPE_CHECKING count like any other: to understand a module one has to understand
-what it names. So does a string that is the whole name of a module, because such strings are there to be imported. That
+the modules it names. So does a string that is the whole name of a module, because such strings are imported later. That
 Python loads a module's package before the module does not count.
 """
 

@@ -18,7 +18,7 @@ from tests.house.imports import PACKAGE, ROOT, Graph, dotted, graph, modules
 PAGE = ROOT / "ARCHITECTURE.md"
 BEGIN, END = "<!-- python -m tests.house.picture --write -->\n", "<!-- end of the picture -->\n"
 WIDTH = 100
-#: Nobody enters here: the package itself, which is only a version, and what makes ``python -m workbench`` work.
+#: Not shown: the package itself, which is only a version, and the module that makes ``python -m workbench`` work.
 DOORS = {"", "__main__"}
 
 

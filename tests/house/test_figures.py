@@ -1,4 +1,4 @@
-"""The figures count what they say they count."""
+"""The figures count correctly."""
 
 import ast
 import sys

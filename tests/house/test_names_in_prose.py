@@ -1,4 +1,4 @@
-"""Modules and files that prose, docstrings and comments name are there: names in words go stale when things move."""
+"""Modules and files named in prose, docstrings and comments exist: such names become stale when files move."""
 
 import re
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ MODULE = re.compile(r"\bworkbench(?:\.[a-z_]\w*)+")
 FILE = re.compile(r"(?<![\w./-])(?:[\w-]+/)+[\w-]+\.py\b")
 #: How a reader's own file is called in examples.
 READERS_OWN = ("path/to/", "my/")
-#: The changelog tells what was; it keeps the names of its time.
+#: The changelog keeps the names that files had when it was written.
 PAGES = [path for path in sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]) if path.name != "CHANGELOG.md"]
 NAMES = {dotted(path) for path in modules()}
 

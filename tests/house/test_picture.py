@@ -1,4 +1,4 @@
-"""The picture in ARCHITECTURE.md is the one that the imports give, and the drawing itself does what it says."""
+"""The picture in ARCHITECTURE.md matches the imports, and the functions that draw it are correct."""
 
 import pytest
 

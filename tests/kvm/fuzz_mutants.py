@@ -15,7 +15,7 @@ CLOCK, STEAL, EOI = 0x4B564D01, 0x4B564D03, 0x4B564D04
 
 
 class ForKvm(PerFeature):
-    """KVM is the host of this protocol on a real machine; what a subclass changes, the simulator alone does."""
+    """On a real machine KVM is the host of this protocol; a subclass changes the simulator only."""
 
     native = PerFeature.native
 
@@ -58,7 +58,7 @@ class NamesOfTheirOwn(ForKvm):
 
 
 class NoWakeAll(ForKvm):
-    """Enabling async page faults says nothing to the guest."""
+    """Enabling async page faults does not wake the guest's tasks."""
 
     def _queue_wake_all(self, cpu, enabled):
         return
@@ -93,7 +93,7 @@ class StealClearsItsFlags(StealTime):
 
 
 class ClockLeavesPadding(Kvmclock):
-    """The update keeps what the guest had in the padding."""
+    """The update keeps the guest's bytes in the padding."""
 
     def update(self, cpu, gpa, now):
         def kept(step):
@@ -103,7 +103,7 @@ class ClockLeavesPadding(Kvmclock):
 
 
 class ClockComesOnlyOnce(ForKvm):
-    """A clock is written for the first registration of a vCPU alone."""
+    """A clock is written only for the first registration of a vCPU."""
 
     def deliver(self, cpu, feature):
         if feature.name == "kvmclock":

@@ -1,4 +1,4 @@
-"""The simulator tells the truth: every event's words under every protocol are those of this host's KVM."""
+"""The simulator agrees with this host's KVM on the fates of every event under every protocol."""
 
 import json
 import re

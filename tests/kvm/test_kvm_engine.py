@@ -1,4 +1,4 @@
-"""Protocols and lifecycle events on this host's KVM: what is seen in guest memory, what exits cost, what migrates."""
+"""Protocols and lifecycle events on this host's KVM: contents of guest memory, counts of exits, migrated state."""
 
 import threading
 
@@ -95,7 +95,7 @@ def test_deflected_registers_never_reach_kvm():
 
 
 def test_programs_of_several_vcpus_are_under_way_at_the_same_time():
-    """Neither CPU's program goes on before the other's has begun: one after the other they would break off."""
+    """Neither CPU's program continues before the other's has begun: run one after the other, they would fail."""
     together = threading.Barrier(2, timeout=5)
 
     class Meeting(Boot):
@@ -144,7 +144,7 @@ def test_two_vcpus_that_revoke_for_all_at_the_same_time_come_to_an_end():
     assert {found.fates[cpu, "steal_time"] for cpu in (0, 1)} == {Fate.LOST}, "the guest was not asked"
 
 
-# -- the judge is not blind --------------------------------------------------------------------------------
+# -- wrong hosts are detected ------------------------------------------------------------------------------
 
 
 class Forgetful(PerFeature):
@@ -159,7 +159,7 @@ class Forgetful(PerFeature):
 
 
 class Deaf(Generic):
-    """A host side that says yes and keeps nothing."""
+    """A host side that returns success and stores nothing."""
 
     name = "deaf"
 
@@ -207,7 +207,7 @@ def test_a_variation_of_kvms_protocol_is_served_by_its_own_handlers():
 
 
 class Plain(Protocol):
-    """The least a protocol can say: a register that nobody else has, and what a write to it does."""
+    """A minimal protocol: a register of its own, and the effect of a write to it."""
 
     name = "plain"
     msrs = frozenset({0x4B564D21})
@@ -291,7 +291,7 @@ def test_registers_that_user_space_serves_are_in_no_list_of_kvms():
         assert machine.guest.call(0, lambda: machine.guest.vcpu(0).get_msrs([0x4B564D03])) == [0]
 
 
-# -- what cannot be run is said so -----------------------------------------------------------------------------
+# -- events that cannot be run are refused with a reason -------------------------------------------------------
 
 
 @pytest.mark.parametrize(

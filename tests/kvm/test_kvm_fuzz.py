@@ -114,7 +114,7 @@ def test_a_campaign_that_is_killed_goes_on_and_loses_nothing(command, tmp_path):
     running.send_signal(signal.SIGKILL)
     running.communicate(timeout=30)
     wait_until(lambda: not any(is_alive(pid) for pid in workers))
-    state.write_bytes(state.read_bytes() + b'{"sequence": 999, "oper')  # a torn last line
+    state.write_bytes(state.read_bytes() + b'{"sequence": 999, "oper')  # an incomplete last line
     before = {json.loads(line)["sequence"] for line in state.read_bytes().splitlines()[1:-1]}
     done = sum(json.loads(line)["operations"] for line in state.read_bytes().splitlines()[1:-1])
     out, err = command(*options, "--ops", str(done + 600)).communicate(timeout=120)

@@ -1,4 +1,4 @@
-"""Whatever happens, every thread ends and every descriptor is closed (conftest looks after each test)."""
+"""Every thread ends and every descriptor is closed, also after errors (conftest checks after each test)."""
 
 import subprocess
 import sys
@@ -76,7 +76,7 @@ def test_closing_stops_a_guest_that_runs():
     while not guest.executor(0).thread.entered:
         pass
     guest.close()
-    with pytest.raises(EngineError, match=r"closed in a run \(vCPU 0, step spin\)"):
+    with pytest.raises(EngineError, match=r"closed during a run \(vCPU 0, step spin\)"):
         spinning.result()
     with pytest.raises(EngineError, match="the guest is closed"):
         waiting.result()

@@ -30,7 +30,7 @@ def test_slot_goes_and_returns_under_a_registration(guest):
     before = version(guest, HIGH + 0x1008)
     assert before
     backing = guest.memory.delete(1)
-    assert guest.nop(0).outcome is HANDLED  # nothing tells the guest
+    assert guest.nop(0).outcome is HANDLED  # the guest is not notified
     assert guest.rdmsr(0, STEAL_TIME).value == HIGH + 0x1001
     assert int.from_bytes(backing.bytes[0x1008:0x100C], "little") == before
     guest.memory.add(HIGH, 0x10000, slot=1, backing=backing)
@@ -62,7 +62,7 @@ def test_registering_into_the_hole_is_silent_and_becomes_active_with_the_slot(gu
     guest.nop(0)
     guest.nop(0)
     assert version(guest, HIGH + 0x1008)
-    assert version(guest, HIGH + 0x2000) == 0  # the wall clock was written once, into nothing
+    assert version(guest, HIGH + 0x2000) == 0  # the wall clock was written once, where there was no memory
 
 
 def test_moved_slot_takes_its_content_along(guest):

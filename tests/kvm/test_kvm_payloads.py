@@ -38,7 +38,7 @@ ENTERED = (
 
 
 class Book:
-    """A simulation that keeps book of what the guest alone has stored."""
+    """A simulation that records the guest's own stores."""
 
     def __init__(self, scenario):
         self.simulation = Simulation(scenario)

@@ -116,7 +116,7 @@ def test_policy(writer, row):
             assert result.outcome is outcome
         else:
             assert vcpu.set_msrs({msr: value}) == (outcome is HANDLED)
-        guest.nop(0)  # updates that KVM puts off until the next entry
+        guest.nop(0)  # updates that KVM defers to the next entry
         after = vcpu.get_msrs([msr])
         if outcome is FAULT:
             assert after in ((before, [value]) if (msr, value) in KEPT_THOUGH_REJECTED else (before,))

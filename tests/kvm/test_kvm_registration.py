@@ -154,7 +154,7 @@ def test_error_in_the_callback_reaches_the_caller_and_the_guest_goes_on():
 def test_a_vcpu_in_an_exit_cannot_execute_a_step_but_another_can():
     def reenter(cpu, access):
         assert guest.nop(1).outcome is HANDLED
-        with pytest.raises(EngineError, match="vCPU 0 stands in an exit and cannot execute step nop"):
+        with pytest.raises(EngineError, match="vCPU 0 is waiting in an exit and cannot execute step nop"):
             guest.nop(0)
         return MsrAnswer()
 

@@ -1,4 +1,4 @@
-"""Migration between two VMs of one process: what goes on with the MSR list alone, and what is lost."""
+"""Migration between two VMs of one process: what still works after restoring only the MSR list, and what is lost."""
 
 import struct
 from dataclasses import replace

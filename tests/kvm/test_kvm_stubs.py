@@ -1,4 +1,4 @@
-"""Steps executed by a real vCPU: what the guest does is seen by the host, and the other way round."""
+"""Steps executed by a real vCPU: the host sees the guest's accesses, and the guest the host's."""
 
 import pytest
 from hypothesis import given, settings
@@ -107,7 +107,7 @@ def test_memory_above_4_gib():
 
 def test_addresses_the_stubs_cannot_reach_are_a_clear_error(shared):
     for gpa, size in ((STUB_GPA, 1), (STUB_GPA - 1, 2), (-1, 1), (0, 0)):
-        with pytest.raises(WorkbenchError, match="possible is 1 byte or more below gpa 0xf00000000"):
+        with pytest.raises(WorkbenchError, match="allowed: 1 byte or more below gpa 0xf00000000"):
             shared.load(0, gpa, size)
 
 

@@ -1,4 +1,4 @@
-"""Replay on real KVM beyond the library: what is UNKNOWN, other protocols, what is impossible, use after use."""
+"""Replay on real KVM beyond the library: UNKNOWN registers, other protocols, impossible operations, reuse."""
 
 import pytest
 

@@ -1,7 +1,7 @@
-"""Small changes of a Python text, one at a time: what a slip of the keyboard, or of the mind, would do.
+"""Makes mutants of a Python source text: single small changes such as a programmer could make by mistake.
 
-Changed are decisions, steps, constants and operators. Texts for people (docstrings, messages, ``__repr__``), type
-annotations and assertions that only narrow types are left alone: changing them changes no behaviour.
+Decisions, steps, constants and operators are changed. Texts for people (docstrings, messages, ``__repr__``), type
+annotations and assertions that only narrow types are not: changing them does not change behaviour.
 """
 
 import ast
@@ -18,7 +18,7 @@ OPERATORS: dict[type, str] = {
     ast.Add: "-", ast.Sub: "+", ast.Mult: "//", ast.FloorDiv: "*", ast.Mod: "//", ast.BitAnd: "|", ast.BitOr: "&",
     ast.BitXor: "|", ast.LShift: ">>", ast.RShift: "<<",
 }  # fmt: skip
-#: Words of the contract that are mistaken for one another.
+#: Names of the contract that are easily confused.
 WORDS = {
     "HANDLED": "FAULT", "FAULT": "HANDLED", "UNKNOWN": "FAULT", "ACCEPTED": "REFUSED", "REFUSED": "ACCEPTED",
     "GUEST": "KERNEL", "KERNEL": "USER", "USER": "KERNEL",

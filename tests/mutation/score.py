@@ -60,7 +60,7 @@ LEAST = 30.0  # seconds
 
 @dataclass(frozen=True)
 class Tried:
-    """A mutant and what the tests said."""
+    """A mutant and the result of the tests."""
 
     mutant: Mutant
     killed: bool

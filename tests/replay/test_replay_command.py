@@ -1,4 +1,4 @@
-"""``workbench replay`` as other programs meet it: output, exit status, and docs/replay.md, example by example."""
+"""``workbench replay`` as other programs use it: output, exit status, and every example of docs/replay.md."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""The library of policies: met by every engine, well formed, and sharp enough to notice a host that differs."""
+"""The library of replay files: met by every engine, well formed, and able to detect a host that differs."""
 
 from pathlib import Path
 from typing import ClassVar
@@ -72,7 +72,7 @@ class SeparateNames(Changed):
 
 
 class WritesNothingForTheHost(Changed):
-    """A wall clock set by the host is kept and not written."""
+    """A wall clock set by the host is stored, but its payload is not written."""
 
     def on_wrmsr(self, cpu, msr, value, *, host_initiated=False):
         def kept(step):
@@ -117,7 +117,7 @@ class OneAreaAtATime(Changed):
         return outcome
 
 
-#: A host that differs from KVM, and a file that must notice.
+#: A host that differs from KVM, and a file that must detect it.
 MUTANTS = [
     (lambda: PerFeature(choose(), ["revoke-on-crossing"]), "system-time-page-crossing"),
     (lambda: PerFeature(choose(), ["commit-after-check"]), "async-pf-refused"),

@@ -1,4 +1,4 @@
-"""Reading replay files: what is understood, and the whole line that says what is not."""
+"""Reading replay files: the lines that are accepted, and the full error message of those that are not."""
 
 import json
 
@@ -102,7 +102,7 @@ WHO = (
     "host_set_msr: accepted; host_get_msr: accepted, value"
 )
 
-#: A line, and the whole of what is said about it.
+#: A line, and the full error message.
 MALFORMED = [
     ("{", "not JSON: Expecting property name enclosed in double quotes (column 2); allowed: one object per line"),
     ("{} {}", "not JSON: Extra data (column 4); allowed: one object per line"),
@@ -160,7 +160,7 @@ MALFORMED = [
     ),
     (
         '{"op": "rdmsr", "msr": 1, "expect": {"outcome": []}}',
-        "rdmsr: expect: outcome: a list of nothing is not allowed; allowed: a value, or a list of at least one",
+        "rdmsr: expect: outcome: an empty list is not allowed; allowed: a value, or a list of at least one",
     ),
     (
         '{"op": "load", "gpa": 0, "size": 2, "expect": {"hex": "0g00"}}',
@@ -179,7 +179,7 @@ MALFORMED = [
     (b'{"op": "run"\xff}', "byte 13 of the line is not UTF-8"),
 ]
 
-#: The same for what no machine can do: (lines before, line, what is said).
+#: The same for operations that no machine can carry out: (lines before, line, message).
 IMPOSSIBLE = [
     ("", '{"op": "run", "cpu": 1}', "run: vCPU 1 does not exist; this machine has 0 alone"),
     (

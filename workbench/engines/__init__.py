@@ -1,1 +1,1 @@
-"""Engines run protocols: simulate, explore, kvm. They are siblings: none imports another."""
+"""The engines that run protocols: simulate, explore, kvm. None imports another."""

@@ -1,5 +1,5 @@
-"""Differential fuzzing: the same sequences of replay operations on the simulator and on real KVM, compared.
+"""Differential fuzzing: runs the same replay operations on the simulator and on real KVM, and compares them.
 
-``generate`` writes sequences, ``sides`` carries them out, ``compare`` and ``payload`` judge, ``shrink`` makes a
-divergence small, ``campaign`` does many. The manual is docs/fuzzing.md. Fuzzing a kernel can make it warn.
+``generate`` makes sequences, ``runners`` runs them, ``compare`` and ``payload`` compare the answers, ``shrink``
+minimizes a divergence, ``campaign`` runs many sequences. The manual is docs/fuzzing.md. Fuzzing can make a kernel warn.
 """

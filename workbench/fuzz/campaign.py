@@ -1,7 +1,7 @@
-"""A campaign: many sequences in several processes, noted as they are finished, until there is enough.
+"""Runs a campaign: many sequences in several processes, until a given number or time; each result is recorded.
 
-The rules kept here: which sequences there are depends on the seed alone, not on how many processes there are or
-how often the campaign was interrupted; every process is ended before :func:`run` is left, however it is left.
+The rules kept here: the sequences depend on the seed alone, not on the number of processes or on interruptions;
+every process is ended before :func:`run` returns or raises.
 """
 
 import multiprocessing
@@ -22,23 +22,23 @@ from workbench.fuzz.generate import GENERATOR
 from workbench.fuzz.journal import Entry, Journal
 from workbench.fuzz.worker import Done, Failed, Ready, Task, work
 
-#: Sequences that wait at each worker, so that none idles while the journal is written.
+#: Sequences queued at each worker, so that none idles while the journal is written.
 _AHEAD = 2
-#: After so many unexplained divergences the rest would tell little more.
+#: Unexplained divergences after which the campaign stops, because more would add little.
 MOST_FINDINGS = 10
-#: A worker that makes a divergence small, on a busy machine, is silent for so long at most (seconds).
+#: The longest time, in seconds, without a message from a worker: it may shrink a divergence on a busy machine.
 _SILENCE = 600.0
 
 
 class Plan(NamedTuple):
-    """How long a campaign lasts: until one of the two, whichever comes first."""
+    """When a campaign ends: at the first of these limits."""
 
     operations: int | None = None  #: in all, those of earlier runs included
     seconds: float | None = None  #: of this run
 
 
 class Tally(NamedTuple):
-    """Where a campaign stands."""
+    """The progress of a campaign."""
 
     sequences: int
     operations: int
@@ -50,19 +50,19 @@ class Tally(NamedTuple):
 
 
 def jobs_by_default() -> int:
-    """Return how many processes use this machine well: one for each CPU that we may use."""
+    """Return the default number of processes: one for each CPU that we may use."""
     return len(os.sched_getaffinity(0))
 
 
 def head_of(task: Task) -> dict[str, Any]:
-    """Return what a state file's campaign must have in common with this one."""
+    """Return the parameters that a state file must share with this campaign to be continued."""
     return {"seed": task.seed, "length": task.length, "protocol": task.protocol, "generator": GENERATOR}
 
 
 def run(
     task: Task, plan: Plan, journal: Journal, folder: Path, *, jobs: int, notes: tuple[str, ...] = ()
 ) -> Iterator[Tally]:
-    """Carry out the campaign; yield a Tally whenever sequences are finished, and at the end.
+    """Run the campaign; yield a Tally whenever sequences are finished, and at the end.
 
     Findings go to ``folder`` as replay files that begin with ``notes``. Raises EngineError if a worker fails.
     """
@@ -102,11 +102,11 @@ def _numbers(journal: Journal) -> Iterator[int]:
 
 
 def _noted(task: Task, done: Done, folder: Path, notes: tuple[str, ...]) -> Entry:
-    """Write the finding of a sequence, if there is one; return what the journal keeps."""
+    """Write the finding of a sequence, if there is one; return its entry for the journal."""
     if done.small is None:
         return done.entry
     origin = f"workbench fuzz --seed {task.seed}, sequence {done.entry.sequence} of {task.length} operations"
-    used = () if done.small.fresh else ("Only a VM that was used before showed it; it is not made small.",)
+    used = () if done.small.fresh else ("Shown only by a VM that was used before; not shrunk.",)
     name = f"divergence-{task.seed}-{done.entry.sequence}"
     said = (*notes, origin, *used)
     path = findings.write(folder, name, done.small.operations, done.small.divergence, said)
@@ -115,7 +115,7 @@ def _noted(task: Task, done: Done, folder: Path, notes: tuple[str, ...]) -> Entr
 
 @contextmanager
 def _deaf_to_ctrl_c() -> Iterator[None]:
-    """Let processes that are started here ignore SIGINT from their first moment: the campaign ends them."""
+    """Start processes that ignore SIGINT from the beginning: the campaign ends them."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -127,7 +127,7 @@ def _deaf_to_ctrl_c() -> Iterator[None]:
 
 
 class _Workers:
-    """The processes, and what each was given. A context manager."""
+    """The worker processes, and the sequences given to each. A context manager."""
 
     def __init__(self, task: Task, jobs: int) -> None:
         self.shown: tuple[str, ...] = ()
@@ -163,17 +163,17 @@ class _Workers:
 
     @property
     def idle(self) -> bool:
-        """Is there a worker that could take one more?"""
+        """Whether a worker can take one more sequence."""
         return min(self._given.values()) < _AHEAD
 
     def give(self, number: int) -> None:
-        """Give a sequence to the worker with the fewest."""
+        """Give a sequence to the worker that has the fewest."""
         connection = min(self._given, key=lambda one: self._given[one])
         connection.send(number)
         self._given[connection] += 1
 
     def finished(self) -> list[Done]:
-        """Wait for finished sequences; return all there are."""
+        """Wait until sequences are finished; return all that are."""
         ready = wait([one for one, given in self._given.items() if given], _SILENCE)
         if not ready:
             raise EngineError(f"no worker has finished a sequence for {_SILENCE:g} s")
@@ -199,7 +199,7 @@ class _Workers:
         return message
 
     def close(self) -> None:
-        """End all processes: nicely first, as they hold VMs."""
+        """End all processes: first by request, so that they can close their VMs."""
         for connection in self._open:
             try:
                 connection.send(None)

@@ -1,8 +1,8 @@
-"""Step by step, where two hosts disagree: outcomes, values, accepted host accesses, payloads, dirty pages.
+"""Compares the answers of two hosts step by step: outcomes, values, accepted host accesses, payloads, dirty pages.
 
 The rule kept here: a difference is unexplained unless a known divergence of this kernel (``known``) covers exactly
 that operation and those two answers; explained ones are counted, never dropped. The first unexplained one ends
-the comparison of a sequence, because what follows may be its consequence.
+the comparison of a sequence, because later differences may be its consequence.
 """
 
 from collections import Counter
@@ -24,22 +24,22 @@ _ENTERS = frozenset({"run", "wrmsr", "rdmsr"})
 class Divergence:
     """The first operation on which the hosts disagree, and both answers."""
 
-    position: int  #: index in the sequence; its length if only the end shows it
+    position: int  #: index in the sequence; the sequence's length if only the final state differs
     key: str  #: outcome, value, accepted, hex, dirty, error
     simulated: str
     real: str
     why: str = ""
-    expect: Mapping[str, Any] = field(default_factory=dict)  #: what a replay file can say of KVM's answer
+    expect: Mapping[str, Any] = field(default_factory=dict)  #: KVM's answer as an expectation of a replay file
 
     @property
     def kind(self) -> str:
-        """What stays the same while a sequence is shrunk."""
+        """The kind of divergence, which must stay the same while a sequence is shrunk."""
         return f"{self.key} {self.why.partition('(')[0] if self.key == 'hex' else ''}".strip()
 
 
 @dataclass(slots=True)
 class Verdict:
-    """What came of comparing one sequence."""
+    """The result of comparing one sequence."""
 
     compared: int  #: operations
     divergence: Divergence | None = None

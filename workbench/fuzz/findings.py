@@ -1,7 +1,8 @@
-"""A divergence as a replay file: what to run, what this KVM answered, and both sides for the reader.
+"""Writes a divergence as a replay file: the operations, KVM's answers, and both sides' answers as comments.
 
 The rule kept here: ``workbench replay --engine kvm FILE`` meets the expectations and ``--engine sim`` does not, as
-long as neither side has changed; what no expectation can say (a dirty page, a payload's padding) is in comments.
+long as neither side has changed; differences that no expectation can state (a dirty page, a payload's padding) are
+in comments.
 """
 
 import json
@@ -40,7 +41,7 @@ def as_replay(operations: Sequence[Operation], found: Divergence, notes: Sequenc
 
 
 def both_sides(operations: Sequence[Operation], found: Divergence) -> list[str]:
-    """Return what happened, in lines: the operation, the simulator's answer, KVM's."""
+    """Return the divergence as lines of text: the operation, the simulator's answer, KVM's answer."""
     at_end = found.position >= len(operations)
     where = "at the end" if at_end else f"operation {found.position + 1}: {describe(operations[found.position])}"
     return [

@@ -1,7 +1,7 @@
-"""Sequences of replay operations: random ones, and phrases that aim at a property of the registers.
+"""Generates sequences of replay operations: random ones, and scenarios that test a property of the registers.
 
-The rules kept here: ``sequence(seed, number, length)`` is a function, the same everywhere; every sequence is a
-possible replay (memslots do not overlap, CPUID bits are chosen once and before the vCPU has run, no INIT without
+The rules kept here: ``sequence(seed, number, length)`` is a pure function, the same on every machine; every sequence is
+a valid replay (memslots do not overlap, CPUID bits are chosen once and before the vCPU has run, no INIT without
 a LAPIC); it begins with ``machine`` and ends with a load of every memslot that is left.
 """
 
@@ -15,11 +15,11 @@ from workbench.fuzz.palette import GATING_BITS, SLOTS, pick
 from workbench.fuzz.script import VCPUS, Script
 from workbench.replay.grammar import Operation
 
-#: Stands in every state file: sequences of another generator cannot be continued.
+#: Written to every state file: a campaign with sequences of another generator cannot be continued.
 GENERATOR = 1
 _OFFERS = 6
 
-#: Phrase, and how often it is chosen among all.
+#: The scenarios, and the relative frequency of each.
 _PHRASES = (
     (scenarios.anything, 40),
     (scenarios.burst_of_host_accesses, 12),
@@ -39,7 +39,7 @@ _CHOICES = tuple(phrase for phrase, weight in _PHRASES for _ in range(weight))
 
 
 class Options(NamedTuple):
-    """What a campaign leaves out because this kernel is known to differ there."""
+    """Operations that a campaign leaves out because this kernel is known to differ there."""
 
     enforcement: bool = True
 
@@ -55,7 +55,7 @@ class Sequence(NamedTuple):
 def offers(seed: int) -> tuple[tuple[frozenset[int], ...], ...]:
     """Return the CPUID offers of a campaign, one set of bits for each vCPU; the first is what KVM offers.
 
-    They are few, because a used VM can serve only sequences with the bits it has.
+    They are few, because a used VM can run only sequences with its own CPUID bits.
     """
     rng = Random(f"offers {seed}")
     rest = KVM_SUPPORTED - set(GATING_BITS)
@@ -90,7 +90,7 @@ def _introduce(script: Script) -> None:
 
 
 def _ended(operations: list[tuple[str, dict[str, Any]]], length: int) -> list[tuple[str, dict[str, Any]]]:
-    """Cut to ``length``, with a load of each memslot that is left as the last operations."""
+    """Cut to ``length``, and end with a load of each memslot that is left."""
     kept = operations[: length - len(SLOTS)]
     there = []
     for op, arguments in kept:

@@ -1,7 +1,7 @@
-"""What a campaign has done, on disk: one JSON object per line, appended and flushed to the device.
+"""Records the finished sequences of a campaign in a file: one JSON object per line, flushed to the device.
 
-The rules kept here: a line is written only when its sequence is finished, so whatever ends the process loses at
-most the sequences in flight, which are carried out again; a last line that was torn is dropped; a file of
+The rules kept here: a line is written only when its sequence is finished, so if the process ends, at most
+the sequences in progress are lost, and they are run again; an incomplete last line is dropped; a file of
 another seed, length or generator is refused, never overwritten.
 """
 
@@ -29,7 +29,7 @@ class Journal:
     """The finished sequences of a campaign; without a path, in memory only. A context manager."""
 
     def __init__(self, path: Path | None, head: Mapping[str, Any]) -> None:
-        """Read ``path`` if it exists, and continue it. ``head`` is what must be the same to be continued."""
+        """Read ``path`` if it exists, and continue it. ``head`` must equal that of the file."""
         self.done: set[int] = set()
         self.operations = 0
         self.known: Counter[str] = Counter()
@@ -61,7 +61,7 @@ class Journal:
             self._file.close()
 
     def add(self, entries: Iterable[Entry]) -> None:
-        """Note finished sequences, and wait until the device has them."""
+        """Append finished sequences, and wait until they are on the device."""
         lines = []
         for entry in entries:
             self._count(entry)
@@ -76,7 +76,7 @@ class Journal:
         first, *lines = content[:whole].splitlines() or [content]
         if first and whole:
             entries = _entries(path, first, lines, head)
-        elif _BEGINNING.startswith(first[: len(_BEGINNING)]):  # new, or its first line was torn
+        elif _BEGINNING.startswith(first[: len(_BEGINNING)]):  # new, or its first line is incomplete
             entries = []
         else:
             raise WorkbenchError(f"state file {path} is not one of workbench fuzz")

@@ -1,8 +1,8 @@
-"""Known divergences between kernel versions: data, with range, reason and source; counted, never silent.
+"""Reads the known divergences between kernel versions: each with versions, reason and source; uses are counted.
 
-The rule kept here: whether a divergence is this kernel's is not read from its version (stable kernels take fixes
-at their own time) but shown: the entry's operations are carried out once, and must answer as the entry says. An
-entry in force either explains answers of certain operations, or lets the simulator behave like that kernel (a
+The rule kept here: whether this kernel has a divergence is not read from its version (stable kernels take fixes
+at different times) but tested: the entry's operations are run once, and must answer as the entry says. An
+entry in force explains answers of certain operations, or makes the simulator behave like that kernel (by a
 mitigation of the protocol), or keeps certain operations out of the sequences.
 """
 
@@ -38,7 +38,7 @@ class Entry:
     ops: tuple[str, ...] = ()
     mitigation: str = ""
     avoid: str = ""
-    allows: str = ""  #: names what the comparison of payloads then lets pass, and counts
+    allows: str = ""  #: names the differences of payloads that the comparison then accepts and counts
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,17 +49,17 @@ class Known:
 
     @property
     def mitigations(self) -> tuple[str, ...]:
-        """What the simulated protocol must do otherwise, to behave like this kernel."""
+        """Mitigations with which the simulated protocol behaves like this kernel."""
         return tuple(entry.mitigation for entry in self.entries if entry.mitigation)
 
     @property
     def avoided(self) -> frozenset[str]:
-        """Kinds of operations to leave out."""
+        """Kinds of operations to leave out of sequences."""
         return frozenset(entry.avoid for entry in self.entries if entry.avoid)
 
     @property
     def allowed(self) -> frozenset[str]:
-        """What the comparison of payloads may let pass."""
+        """Differences that the comparison of payloads accepts."""
         return frozenset(entry.allows for entry in self.entries if entry.allows)
 
     def explains(self, step: Operation) -> str | None:
@@ -110,7 +110,7 @@ def _shows(entry: Entry, open_machine: Callable[[MachineSpec], Target]) -> bool:
     finally:
         machine.close()
     if not known and FAULT.name in entry.shows.values() and answer.get("outcome") is FAULT:
-        return False  # what this KVM calls FAULT may be UNKNOWN; the comparison allows for that
+        return False  # a FAULT from this KVM may mean UNKNOWN; the comparison allows for that
     return {key: _text(value) for key, value in answer.items()} == dict(entry.shows)
 
 

@@ -1,9 +1,9 @@
-"""The ground a sequence plays on: memslots, addresses worth trying, and values of each paravirtual register.
+"""The memslots, addresses and register values from which sequences are generated.
 
 The rule kept here: everything is drawn from the ``random.Random`` that is passed in, so that the same seed gives
-the same bytes. Addresses are few and meet each other often; most lie where a rule of KVM changes (end of a page,
+the same bytes. Addresses are few, so that areas often overlap; most lie where a rule of KVM changes (end of a page,
 end of a memslot, two adjoining memslots, no memslot, beyond the physical range, wrapping around 2^64).
-The registers, and which of their bits are what, are those that the features state.
+The registers and the meaning of their bits are taken from the features.
 """
 
 from collections.abc import Sequence
@@ -38,28 +38,28 @@ APF_EN, STEAL, EOI = ASYNC_PF_EN.msr, STEAL_TIME.msr, PV_EOI_EN.msr
 POLL, APF_INT, APF_ACK = POLL_CONTROL.msr, ASYNC_PF_INT.msr, ASYNC_PF_ACK.msr
 CLOCKS, WALLS = (CLOCK, OLD_CLOCK), (WALL, OLD_WALL)
 
-#: The registers of all features, by number; second names of others too.
+#: The registers of all features, by number; their second numbers included.
 _KERNELS = [feature for feature in FEATURES.values() if feature.served_by == "kernel"]
 REGISTER: dict[int, Register] = {one.msr: one for feature in _KERNELS for one in feature.registers}
-#: Those of features that KVM does not have, as long as they take an address.
+#: The registers, with an address, of features that KVM does not have.
 BROUGHT = tuple(
     feature.registers[0].msr for feature in _KERNELS if feature.brings_register and feature.registers[0].address
 )
-#: First those with two names.
+#: The registers with two numbers come first.
 CLAIMED = (*CLOCKS, *WALLS, *sorted(set(REGISTER) - {*CLOCKS, *WALLS}))
-#: Nobody's: MIGRATION_CONTROL, two that were never assigned, and the last one, which newer kernels use inside.
+#: Registers of no feature: MIGRATION_CONTROL, two never assigned, and one that newer kernels use internally.
 UNCLAIMED = tuple(
     msr for msr in (MIGRATION_CONTROL.msr, 0x4B564D09, 0x4B564D20, 0x4B564DFE, 0x4B564DFF) if msr not in REGISTER
 )
-#: Registers that phrases about any area choose from.
+#: Registers from which scenarios about an arbitrary area choose.
 AREAS = (CLOCK, WALL, STEAL, EOI, APF_EN, *BROUGHT)
-#: What a random operation draws from: registers with an address that can be enabled more often than the others.
+#: Registers for random operations; those whose address can be enabled are repeated, so that they are drawn more often.
 REGISTERS = (*CLAIMED, *(msr for often in (CLOCK, STEAL, APF_EN, EOI, *BROUGHT) for msr in (often, often)))
-#: Bits of CPUID 0x40000001 EAX that decide about a register or one of its bits.
+#: Bits of CPUID 0x40000001 EAX that enable a register or one of its bits.
 GATING_BITS = tuple(sorted({bit for one in REGISTER.values() for bit in one.cpuid_bits}))
-#: Control bits tried together with an address, where the bit that enables is not all there is.
+#: Control bits tried together with an address, for registers that have more than an enable bit.
 _CONTROLS = {APF_EN: (9, 9, 9, 0xB, 0xD, 1, 8)}
-#: What registers without an address are tried with.
+#: Values tried for registers without an address.
 _VALUES = {POLL: (0, 1), APF_INT: (0xF3, 0x20, 0xFF, 0), APF_ACK: (1, 1, 0, 3)}
 
 ONES = (1 << 64) - 1
@@ -76,12 +76,12 @@ _NOWHERE = (
 
 
 def pick(rng: Random, among: Sequence[T]) -> T:
-    """Return one of ``among``; a little faster than Random.choice, which a fuzzer feels."""
+    """Return one of ``among``; faster than Random.choice, which matters in a fuzzer."""
     return among[int(rng.random() * len(among))]
 
 
 class Palette:
-    """The addresses of one sequence: few enough that registrations meet, move and come back."""
+    """The addresses of one sequence: few, so that registrations often overlap, move and return."""
 
     def __init__(self, rng: Random) -> None:
         self._rng = rng
@@ -90,13 +90,13 @@ class Palette:
         self.nowhere = [pick(rng, _NOWHERE) for _ in range(2)]
 
     def address(self) -> int:
-        """Return an address: mostly good ones, some on an edge, some backed by nothing."""
+        """Return an address: mostly valid ones, some on a boundary, some without memory."""
         draw = self._rng.random()
         return pick(self._rng, self.good if draw < 0.6 else self.edges if draw < 0.85 else self.nowhere)
 
 
 def likely(rng: Random, msr: int, gpa: int) -> int:
-    """Return a value with which a guest would register ``gpa`` in ``msr``, or what else that register is for."""
+    """Return a value that registers ``gpa`` in ``msr``, or a usual one if ``msr`` takes no address."""
     register = REGISTER.get(msr)
     if register is None:
         return gpa

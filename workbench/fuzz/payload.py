@@ -1,21 +1,21 @@
-"""What of guest memory is comparable: which bytes, and which counters, two hosts must agree on.
+"""Compares guest memory on two hosts: says which bytes and which counters must agree.
 
-Two hosts write the same areas at the same occasions, but not the same numbers: clocks run, and a host may update a
+Two hosts write the same areas on the same occasions, but not the same numbers: clocks run, and a host may update a
 payload more often than the model does (a vCPU that moves to another CPU, a change of the master clock). So:
 
 * Bytes outside all areas that were ever registered are equal; so are padding and flags inside of them.
-* A version's lowest bit is equal from when both hosts have written until one of them alone does.
-* Where the simulator's host has written, KVM has written, too ("promised"); and where KVM has written, the
-  simulator's host serves that area now, or did at the last look. (Steal time that a guest's write asks for comes
-  before the guest's next instruction, or at the next entry, as the vendor's code has it.)
+* A version's lowest bit is equal from when both hosts have written until only one of them writes.
+* Where the simulator's host has written, KVM has also written ("promised"); and where KVM has written, the
+  simulator's host serves that area now, or did at the last comparison. (Steal time requested by a guest's write
+  arrives before the guest's next instruction or at the next entry, depending on the vendor's code.)
 * A clock is not written before its vCPU has entered, unless this kernel is known to (EARLY_VERSION).
 * An area that was registered, and whose vCPU has entered since, is written by both or by none.
 * The wall clock's version counts registrations: equal. The token of an asynchronous page fault: equal, once the
-  vCPU has entered (what a WRMSR asks for comes before the guest's next instruction, or at its next entry, as the
-  vendor's code has it).
-* A clock in memory that was not there at the registration, or that came back: KVM writes with its next update of
-  any kind, the simulator at the next entry; "promised" does not hold until it is registered again.
-* Where areas overlap, the bytes of either may be anything; only what surrounds them is compared.
+  vCPU has entered (a token requested by a WRMSR arrives before the guest's next instruction or at its next entry,
+  depending on the vendor's code).
+* A clock in memory that was missing at the registration, or that was deleted and added again: KVM writes with its
+  next update of any kind, the simulator at the next entry; "promised" does not hold until it is registered again.
+* Where areas overlap, their bytes are not compared; only the bytes around them are.
 
 Which bytes are clocks, counters, padding is each feature's own fact (``Feature.compared``).
 """
@@ -31,12 +31,12 @@ from workbench.core.kvm_registers import Register
 from workbench.features import FEATURES
 from workbench.fuzz.palette import RAM_END
 
-#: Byte ranges of an area, each from its first to behind its last byte.
+#: Byte ranges of an area, each as first byte and end (exclusive).
 Ranges = tuple[tuple[int, int], ...]
 
 
 class Form(NamedTuple):
-    """What an area of one feature looks like: its facts as offsets."""
+    """The layout of one feature's area, as offsets."""
 
     feature: str
     register: Register
@@ -84,19 +84,19 @@ _FORMS = {
 
 @dataclass(slots=True)
 class Area:
-    """One place that was registered at some time in this sequence."""
+    """One area that was registered at some time in this sequence."""
 
     form: Form
     gpa: int
     alone: bool = True  #: no other area overlaps it
-    seen: tuple[int, int] | None = None  #: the versions at the last look, (simulator, KVM)
+    seen: tuple[int, int] | None = None  #: the versions at the last comparison, (simulator, KVM)
     served: bool = False  #: by the simulator's host at the last look
-    registered: bool = False  #: since the last look
+    registered: bool = False  #: since the last comparison
     waiting: bool = False  #: registered, and its vCPU has not entered since
-    by_host: bool = False  #: the VMM registered it since the last look
-    delivered: bool = False  #: registered since the last look, and then its vCPU has entered
+    by_host: bool = False  #: the VMM registered it since the last comparison
+    delivered: bool = False  #: registered since the last comparison, and its vCPU has entered after that
     promised: bool = True
-    loose: bool = False  #: one host alone has written it since both did: padding and evenness may differ
+    loose: bool = False  #: only one host has written it since both did: padding and evenness may differ
 
     @property
     def end(self) -> int:
@@ -109,12 +109,12 @@ class Area:
         return range(self.gpa >> 12, (self.end - 1 >> 12) + 1)
 
 
-#: What a host serves: (feature, gpa).
+#: An area that a host serves: (feature, gpa).
 Served = frozenset[tuple[str, int]]
 
 
 class Difference(NamedTuple):
-    """Bytes [offset, offset + size) of a load on which the hosts disagree, and why that counts."""
+    """Bytes [offset, offset + size) of a load on which the hosts disagree, and the rule that this breaks."""
 
     offset: int
     size: int
@@ -133,15 +133,15 @@ class Payloads:
         self._allowed = frozenset(allowed)
         self.explained: Counter[str] = Counter()
         self.areas: dict[tuple[str, int], Area] = {}
-        self._memory: dict[int, int] = {}  #: ends of memslots by their beginning
-        self._shadow = bytearray(RAM_END + 0x2000)  #: what the guest's own stores left
+        self._memory: dict[int, int] = {}  #: ends of memslots by their first gpa
+        self._shadow = bytearray(RAM_END + 0x2000)  #: the contents written by the guest's own stores
         self._tokens_differ = False
         self._waiting: dict[int, list[Area]] = {}
 
     # -- following ---------------------------------------------------------------------------------------
 
     def entered(self, cpu: int) -> None:
-        """A vCPU enters the guest: what it asked for, or what was asked for it, has come by now."""
+        """A vCPU enters the guest: deliveries requested by it or for it have arrived now."""
         for area in self._waiting.pop(cpu, ()):
             area.waiting, area.delivered = False, area.registered
 
@@ -165,7 +165,7 @@ class Payloads:
         for other in self.areas.values():
             if other.gpa < area.end and gpa < other.end:
                 area.alone = other.alone = False
-                # Whether a token is taken may now depend on a clock's digits, and later events on that.
+                # Whether a token is taken, and later events, may now depend on the value of a clock.
                 self._tokens_differ |= bool(form.mailbox or other.form.mailbox)
         if form.version is not None:
             version = int.from_bytes(self._shadow[gpa + form.version : gpa + form.version + 4], "little")
@@ -174,7 +174,7 @@ class Payloads:
         return area
 
     def stored(self, gpa: int, data: bytes, served: Served = frozenset()) -> None:
-        """The guest wrote memory that is there."""
+        """The guest wrote memory that a memslot backs."""
         end = gpa + len(data)
         self._shadow[gpa:end] = data
         for area in self.areas.values():
@@ -189,13 +189,13 @@ class Payloads:
                 area.delivered = area.by_host = False
 
     def appeared(self, gpa: int, size: int, served: Served) -> None:
-        """A memslot came, zeroed."""
+        """A zeroed memslot was added."""
         self._memory[gpa] = gpa + size
         self.stored(gpa, bytes(size), served)
         self._changed(gpa, gpa + size)
 
     def disappeared(self, gpa: int) -> None:
-        """A memslot went."""
+        """A memslot was deleted."""
         self._changed(gpa, self._memory.pop(gpa))
 
     def _changed(self, low: int, high: int) -> None:
@@ -218,7 +218,7 @@ class Payloads:
     # -- judging -----------------------------------------------------------------------------------------
 
     def judge(self, gpa: int, simulated: bytes, real: bytes, served: frozenset[tuple[str, int]]) -> Difference | None:
-        """Return the first difference that counts between two loads at ``gpa``; take note of versions."""
+        """Return the first difference between two loads at ``gpa`` that breaks a rule; record the versions."""
         found: Difference | None = None
         near = [area for area in self.areas.values() if area.gpa < gpa + len(simulated) and gpa < area.end]
         for area in near:
@@ -289,13 +289,13 @@ class Payloads:
 def _wrong(
     form: Form, now: tuple[int, int], moved: bool, really: bool, *, may: bool, promised: bool, alike: bool
 ) -> str:
-    """Say what is wrong with two versions, or return nothing."""
+    """Return how two versions differ against the rules, as text; empty if they do not."""
     if form.update_when == "registration":
         return "" if now[0] == now[1] else "its version counts registrations, and the counts differ"
     if moved and not really and promised:
         return "the simulator's host has written it, KVM has not"
     if really and not moved and not may:
-        return "KVM has written it, the simulator's host has not, and does not serve it or should have"
+        return "KVM has written it; the simulator's host has not, and does not serve it or should have written it"
     if alike and (now[0] ^ now[1]) & 1:
         return "one version is odd, the other even"
     return ""
@@ -304,7 +304,7 @@ def _wrong(
 def _expected(
     form: Form, before: tuple[int, int], now: int, really: bool, one_wrote: bool
 ) -> tuple[str, tuple[str, ...]]:
-    """Say of KVM's version what a replay file can: the value, that it moved, or whether it is even."""
+    """Return an expectation on KVM's version for a replay file: its value, that it changed, or its evenness."""
     if one_wrote and really and form.update_when != "registration":
         return "not_hex", tuple(_digits(version) for version in dict.fromkeys(before) if version != now)
     if one_wrote or form.update_when == "registration":

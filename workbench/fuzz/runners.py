@@ -1,8 +1,8 @@
-"""Carries out a sequence on one side: the simulator, or real KVM with its VMs used again and again.
+"""Runs a sequence on one side: the simulator, or real KVM, whose VMs are reused.
 
-The rules kept here: the operations of one vCPU that follow each other are one job in that vCPU's thread; a used
-VM serves only sequences with its CPUID bits, after a reset that is checked; what a side could not do ends its
-answers with the reason, and the machine is not used again.
+The rules kept here: consecutive operations of one vCPU are one job in that vCPU's thread; a used VM runs
+only sequences with its CPUID bits, after a reset that is checked; an operation that a side cannot carry out ends
+its answers with the reason, and the machine is not used again.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -17,15 +17,15 @@ from workbench.replay.runner import perform
 
 Observed = Mapping[str, Any]
 
-#: Where a payload is looked at, or overwritten: what the host serves just then says who may have written before.
+#: Operations that read or overwrite payloads: the areas served at that time say which host may have written before.
 _LOOKS = frozenset({"load", "store", "ram"})
 
 
 class Answers(NamedTuple):
-    """What a side answered: one mapping for each operation, as ``workbench replay`` has it."""
+    """The answers of one side: one mapping for each operation, as in ``workbench replay``."""
 
     observed: Sequence[Observed]
-    dirty: frozenset[int]  #: page frames the host wrote, as far as its log tells at the end
+    dirty: frozenset[int]  #: page frames that the host wrote, according to its log at the end
     #: At each load, store and new memslot (by position): the (feature, gpa) that the simulator's host serves.
     served: Mapping[int, frozenset[tuple[str, int]]]
     error: str = ""  #: why there are fewer answers than operations
@@ -42,7 +42,7 @@ Open = Callable[[MachineSpec], ComparableTarget]
 
 
 def opener(engine: Engine, protocol: Callable[[], contracts.Protocol]) -> Open:
-    """Return what opens machines of ``engine`` with dirty logs, one after the other."""
+    """Return a function that opens machines of ``engine`` with dirty logs."""
 
     def open_machine(spec: MachineSpec) -> ComparableTarget:
         opened: Any = engine.open
@@ -53,7 +53,7 @@ def opener(engine: Engine, protocol: Callable[[], contracts.Protocol]) -> Open:
 
 
 def spec_of(operation: Operation) -> MachineSpec:
-    """Return what a ``machine`` operation asks for."""
+    """Return the specification in a ``machine`` operation."""
     return MachineSpec(operation.arguments["vcpus"], operation.arguments["irqchip"])
 
 
@@ -82,12 +82,12 @@ def simulate(open_machine: Open, operations: Sequence[Operation]) -> Answers:
 
 
 class Pool:
-    """Real machines, kept for the next sequence that fits. A context manager."""
+    """Real machines, kept for the next sequence with the same CPUID bits. A context manager."""
 
     def __init__(self, open_machine: Open) -> None:
         self._open = open_machine
         self._idle: dict[Any, list[Any]] = {}
-        self.tells_unknown = True  #: False once a machine has said that it cannot tell UNKNOWN from FAULT
+        self.tells_unknown = True  #: False once a machine has reported that it cannot tell UNKNOWN from FAULT
 
     def __enter__(self) -> "Pool":
         return self
@@ -102,7 +102,7 @@ class Pool:
                 machine.close()
 
     def carry_out(self, operations: Sequence[Operation], *, fresh: bool = False) -> Answers:
-        """Carry out a sequence on a machine that fits; with ``fresh``, on one that was never used."""
+        """Run a sequence on a machine with its CPUID bits; with ``fresh``, on one that was never used."""
         spec = spec_of(operations[0])
         kind = (spec, _cpuid_of(operations))
         idle = self._idle.setdefault(kind, [])
@@ -145,7 +145,7 @@ def _perform_all(machine: Any, group: Sequence[Operation], observed: list[Observ
 
 
 def _grouped(operations: Sequence[Operation]) -> list[tuple[int | None, list[Operation]]]:
-    """Return runs of operations of one vCPU; ``migrate`` stands alone, as it concerns all threads."""
+    """Return runs of operations of one vCPU; ``migrate`` is a run of its own, because it concerns all threads."""
     groups: list[tuple[int | None, list[Operation]]] = []
     for step in operations:
         if step.op == "migrate":

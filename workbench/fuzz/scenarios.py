@@ -1,7 +1,7 @@
-"""Short runs of operations, each aimed at one property of the paravirtual registers.
+"""Scenarios: short runs of operations, each of which tests one property of the paravirtual registers.
 
-A property here is something that went wrong in a kernel once, or that two descriptions of KVM disagree about;
-the list of bugs is in the documentation of this project (docs/fuzzing.md). ``anything`` is the one without aim.
+A property here is one that a kernel once violated, or on which two descriptions of KVM disagree;
+the list of bugs is in docs/fuzzing.md. ``anything`` is the only one that is purely random.
 """
 
 from workbench.core.vcpu import KVM_SUPPORTED
@@ -55,7 +55,7 @@ def anything(script: Script) -> None:
 
 
 def burst_of_host_accesses(script: Script) -> None:
-    """What a VMM does: sets and reads of several registers; the vCPU does not run."""
+    """The VMM sets and reads several registers; the vCPU does not run."""
     rng = script.rng
     for _ in range(3 + int(rng.random() * 5)):
         msr = pick(rng, CLAIMED)
@@ -66,7 +66,7 @@ def burst_of_host_accesses(script: Script) -> None:
 
 
 def register_and_look(script: Script) -> None:
-    """A payload arrives, and goes on arriving, where the register says."""
+    """A payload arrives, again and again, at the address in the register."""
     msr = pick(script.rng, (CLOCK, STEAL, *WALLS, APF_EN, *BROUGHT))
     gpa = _good(script)
     script.wrmsr(msr, likely(script.rng, msr, gpa))
@@ -77,7 +77,7 @@ def register_and_look(script: Script) -> None:
 
 
 def crossing(script: Script) -> None:
-    """A clock moves to an area that crosses a page: the old area lives on (virt/kvm/pfncache.c)."""
+    """A clock moves to an area that crosses a page: the old area stays in use (virt/kvm/pfncache.c)."""
     gpa, edge = _good(script), pick(script.rng, (0x1FF0, 0x13FF0, 0x7FF0, 0x2FE2))
     script.wrmsr(pick(script.rng, CLOCKS), gpa | 1)
     script.run()
@@ -93,7 +93,7 @@ def crossing(script: Script) -> None:
 
 
 def second_name(script: Script) -> None:
-    """What is written under one name of a clock is read under the other; of the wall clock by the other vCPU."""
+    """A value written under one number of a clock is read under the other; for the wall clock by the other vCPU."""
     names = pick(script.rng, (CLOCKS, WALLS))
     for written, read in (names, names[::-1]):
         script.wrmsr(written, likely(script.rng, written, script.palette.address()))
@@ -103,7 +103,7 @@ def second_name(script: Script) -> None:
 
 
 def memory_goes_and_returns(script: Script) -> None:
-    """A memslot under registrations is deleted and returns with other memory; or one appears late."""
+    """A memslot with registered areas is deleted and added with other memory; or one is added after registration."""
     gpa, size = pick(script.rng, SLOTS)
     for msr in (STEAL, CLOCK):
         script.wrmsr(msr, likely(script.rng, msr, gpa + 0x40 * int(script.rng.random() * 4)))
@@ -129,7 +129,7 @@ def same_place(script: Script) -> None:
 
 
 def init(script: Script) -> None:
-    """INIT forgets what it must, and nothing else."""
+    """INIT clears the registers that it must, and no others."""
     if not script.irqchip:
         return
     msr = pick(script.rng, AREAS)
@@ -147,7 +147,7 @@ def init(script: Script) -> None:
 
 
 def refused(script: Script) -> None:
-    """A refused value: what does the register hold then, and what does the host go on serving?"""
+    """A value is refused: what does the register hold then, and which area does the host still serve?"""
     rng = script.rng
     msr = pick(rng, (STEAL, EOI, APF_EN, APF_INT))
     gpa = _good(script)
@@ -177,7 +177,7 @@ def wake_all(script: Script) -> None:
 
 
 def stamp(script: Script) -> None:
-    """The guest fills an area with a pattern: what the host must not touch stays, odd versions are stepped over."""
+    """The guest fills an area with a pattern: other bytes must stay unchanged, odd versions become even."""
     gpa = _good(script)
     script.add("store", gpa=gpa, hex=bytes([pick(script.rng, (0xA5, 0x5A, 0xFF, 0x00))]) * 64)
     msr = pick(script.rng, (CLOCK, WALL, STEAL))
@@ -187,7 +187,7 @@ def stamp(script: Script) -> None:
 
 
 def enforcement(script: Script) -> None:
-    """The bits of CPUID decide from now on, or no longer; registers are there or not."""
+    """From now on CPUID bits decide which registers exist, or they no longer do."""
     if script.offer[script.cpu] == KVM_SUPPORTED and script.rng.random() < 0.7:
         return
     script.enforce(script.rng.random() < 0.6)
@@ -199,7 +199,7 @@ def enforcement(script: Script) -> None:
 
 
 def migration(script: Script) -> None:
-    """The machine goes on elsewhere: which values arrive, and which payloads go on."""
+    """The machine migrates: which register values arrive, and which payloads are still written?"""
     if script.rng.random() < 0.4:
         return
     gpa = _good(script)
@@ -231,7 +231,7 @@ def _look_at(script: Script, gpa: int) -> None:
 
 
 def _look_somewhere(script: Script) -> None:
-    """Look at, or seldom write to, an address of the palette."""
+    """Load from, or rarely store to, an address of the palette."""
     gpa = min(script.palette.address(), RAM_END)
     if script.rng.random() < 0.8:
         script.look(gpa, 64)

@@ -1,7 +1,7 @@
-"""A sequence of operations while it is written: what scenarios append to.
+"""A sequence of operations under construction, to which scenarios append.
 
-The rule kept here: a script knows what keeps a sequence possible (which memslots there are, what CPUID offers, whether
-there is a LAPIC), and whoever appends asks it.
+The rule kept here: a script tracks what decides whether an operation is valid (the memslots, the CPUID bits offered,
+whether there is a LAPIC); code that appends operations consults it.
 """
 
 from random import Random
@@ -14,7 +14,7 @@ VCPUS = 2
 
 
 class Script:
-    """What scenarios append to, and what they must know for the sequence to stay possible."""
+    """The operations so far, and the state that scenarios consult so that the sequence stays valid."""
 
     def __init__(self, rng: Random, *, irqchip: bool, offer: tuple[frozenset[int], ...], enforcement: bool) -> None:
         self.rng, self.irqchip, self._enforcement = rng, irqchip, enforcement
@@ -33,7 +33,7 @@ class Script:
         self.operations.append((op, arguments))
 
     def enforce(self, on: bool) -> None:
-        """Let the CPUID bits of this vCPU decide, or not."""
+        """Let the CPUID bits of this vCPU decide which registers exist, or not."""
         if self._enforcement:
             self.add("cpuid", cpu=self.cpu, enforce=on, features=self.offer[self.cpu])
 

@@ -1,7 +1,7 @@
-"""Makes a sequence that shows a divergence small: fewer operations, then plainer numbers.
+"""Shrinks a sequence that shows a divergence: fewer operations, then simpler numbers.
 
-The rules kept here: what is kept shows a divergence of the same kind, on machines that were never used before; a
-sequence stays a possible replay. Delta debugging: A. Zeller, R. Hildebrandt, "Simplifying and Isolating
+The rules kept here: the shrunk sequence shows a divergence of the same kind, on machines never used before, and
+stays a valid replay. Delta debugging: A. Zeller, R. Hildebrandt, "Simplifying and Isolating
 Failure-Inducing Input", IEEE TSE 28(2), 2002.
 """
 
@@ -11,10 +11,10 @@ from workbench.errors import WorkbenchError
 from workbench.replay.grammar import Operation
 from workbench.replay.reading import check_layout
 
-#: Says whether a sequence still shows what is looked for.
+#: Tells whether a sequence still shows the divergence.
 Shows = Callable[[Sequence[Operation]], bool]
 
-#: Trials of one shrinking; each opens a fresh VM or two, some milliseconds.
+#: The most trials of one shrinking; each opens one or two fresh VMs, which takes some milliseconds.
 MOST_TRIALS = 2000
 
 
@@ -31,7 +31,7 @@ def shrink(operations: Sequence[Operation], shows: Shows) -> list[Operation]:
 
 
 class _Trials:
-    """Counts, and refuses what is not a possible replay."""
+    """Counts the trials, and rejects sequences that are not valid replays."""
 
     def __init__(self, shows: Shows) -> None:
         self._shows, self.left = shows, MOST_TRIALS
@@ -48,7 +48,7 @@ class _Trials:
 
 
 def _fewer(operations: list[Operation], trials: _Trials) -> list[Operation]:
-    """Leave out ever smaller runs of operations; the first one, ``machine``, stays."""
+    """Remove runs of operations, ever smaller ones; the first operation, ``machine``, stays."""
     kept = operations
     size = max(1, (len(kept) - 1) // 2)
     while trials.left:

@@ -1,4 +1,4 @@
-"""One sequence on both sides: carried out, compared, and, if the hosts disagree, made small on fresh machines."""
+"""Runs one sequence on both sides, compares the answers, and shrinks a divergence on fresh machines."""
 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -16,11 +16,11 @@ ProtocolOf = Callable[[Sequence[str]], contracts.Protocol]
 
 
 class Small(NamedTuple):
-    """A divergence, made small."""
+    """A shrunk divergence."""
 
     operations: Sequence[Operation]
     divergence: Divergence
-    fresh: bool  #: shown by machines that were never used; False: the used one alone showed it
+    fresh: bool  #: shown by machines that were never used; False: shown only by a used machine
 
 
 class Bench:
@@ -33,7 +33,7 @@ class Bench:
         protocol_of: ProtocolOf,
         kvms_own: Callable[[], contracts.Protocol],
     ) -> None:
-        """``protocol_of`` makes what the simulator runs, ``kvms_own`` the protocol that KVM itself is host of."""
+        """``protocol_of`` makes what the simulator runs, ``kvms_own`` the protocol whose host side is KVM itself."""
         self._open_real = opener(real, kvms_own)
         self.known = known_divergences.shown(known_divergences.load(), self._open_real)
         mitigations = self.known.mitigations
@@ -47,7 +47,7 @@ class Bench:
         self._pool.close()
 
     def judge(self, operations: Sequence[Operation], *, fresh: bool = False) -> Verdict:
-        """Carry out a sequence on both sides and compare; ``fresh``: on VMs that were never used."""
+        """Run a sequence on both sides and compare; ``fresh``: on VMs that were never used."""
         simulated = simulate(self._open_simulated, operations)
         real = self._pool.carry_out(operations, fresh=fresh)
         return compare(operations, simulated, real, self.known, tells_unknown=self._pool.tells_unknown)

@@ -1,7 +1,7 @@
-"""A process that carries out sequences on both sides, one number after the other, until it is told to stop.
+"""A worker process of a campaign: runs the sequences it is given on both sides, until it is told to stop.
 
-The rules kept here: a worker whose campaign is gone ends by itself (its connection closes), VMs and threads with
-it; Ctrl-C is for the campaign, which then ends its workers.
+The rules kept here: a worker ends, with its VMs and threads, when its campaign is gone (the connection closes);
+workers ignore Ctrl-C, because the campaign handles it and then ends them.
 """
 
 import signal
@@ -20,7 +20,7 @@ from workbench.replay.engines import find_engine
 
 
 class Task(NamedTuple):
-    """What a campaign's sequences are, and the protocol the simulator runs."""
+    """The parameters of a campaign's sequences, and the protocol that the simulator runs."""
 
     seed: int
     length: int
@@ -41,13 +41,13 @@ class Done(NamedTuple):
 
 
 class Failed(NamedTuple):
-    """A worker's last message: why it cannot go on."""
+    """A worker's last message: why it cannot continue."""
 
     reason: str
 
 
 def work(connection: Connection, task: Task) -> None:
-    """Answer each sequence number that comes by a Done; end at None, or when the other end is closed."""
+    """Answer each sequence number received with a Done; end at None, or when the other end is closed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         with open_bench(task) as bench:
@@ -57,24 +57,24 @@ def work(connection: Connection, task: Task) -> None:
     except WorkbenchError as error:
         connection.send(Failed(str(error)))
     except (EOFError, BrokenPipeError):
-        return  # nobody is there to tell
+        return  # the campaign is gone: nothing to report to
 
 
 def open_bench(task: Task) -> Bench:
     """Open both sides for a campaign."""
     protocol = find(task.protocol)
-    # Of a register that KVM does not have, both hosts must say so.
+    # Both hosts must report that a register which KVM does not have is unknown.
     features = tuple(feature for feature in choose() if not feature.brings_register)
 
     def protocol_of(mitigations: Sequence[str]) -> contracts.Protocol:
         return protocol(features, mitigations)
 
-    # On KVM the protocol is KVM's own code, whatever the simulator is told to run.
+    # On KVM the host side is always KVM's own code, whichever protocol the simulator runs.
     return Bench(find_engine("sim"), find_engine("kvm"), protocol_of, lambda: find("per_feature")(features))
 
 
 def carry_out(bench: Bench, task: Task, number: int) -> Done:
-    """Carry out one sequence; make its divergence small if there is one."""
+    """Run one sequence; shrink its divergence if there is one."""
     options = Options(enforcement="enforcement" not in bench.known.avoided)
     operations = sequence(task.seed, number, task.length, options).operations
     verdict = bench.judge(operations)

@@ -1,4 +1,4 @@
-"""Real bugs as tests of the workbench: a bug modelled as it was must fail as it did, and hold modelled as fixed."""
+"""Tests the workbench on real bugs: the design with the bug must fail as it did, and the fixed design must hold."""
 
 from workbench.errors import WorkbenchError
 from workbench.history.bugs import BUGS, LEFT_OUT
@@ -9,16 +9,16 @@ from workbench.history.runner import ASKED, CaseOutcome, explore_cases, explore_
 
 _ORDER = list(BUGS)
 
-#: All cases, in the order of the first bug that each is.
+#: All cases, in the order of the first bug of each.
 CASES: tuple[Case, ...] = tuple(
     sorted((*KVM_CASES, *OTHER_CASES), key=lambda case: (_ORDER.index(case.bugs[0]), case.name))
 )
 
 
 def choose(names: "list[str] | None" = None) -> tuple[Case, ...]:
-    """Return the cases of these bugs (or with these names), in order; all when None.
+    """Return the cases with these names or of these bugs, in order; all cases if ``names`` is None.
 
-    Raises WorkbenchError for a name that is neither, and for a bug that was left out, saying why.
+    Raises WorkbenchError for an unknown name, and for a bug that was left out, with the reason.
     """
     if names is None:
         return CASES

@@ -1,4 +1,4 @@
-"""The two lists of bugs that history is asked about: what went wrong with shared memory, and where.
+"""The two lists of bugs on which the workbench is tested: real bugs of memory shared with a hypervisor.
 
 B1 to B23 are kinds of bugs, each with a real instance, collected over the designs that share memory with a hypervisor
 (Xen, PAPR, Arm, RISC-V, LoongArch, s390, Hyper-V, VMware, SEV, TDX, virtio). K1 to K19 are single bugs of KVM's

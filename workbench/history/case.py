@@ -1,4 +1,4 @@
-"""What a case of history is: a design as it was and as it was fixed, and the failure that really happened."""
+"""A case of history: a design with a bug, the fixed design, and the failure that happened."""
 
 from dataclasses import dataclass
 
@@ -19,14 +19,14 @@ EVIDENCE = {
 
 @dataclass(frozen=True)
 class Design:
-    """What is explored: a protocol with mitigations under an event, kept small."""
+    """A design to explore: a protocol with mitigations under an event, kept small."""
 
     kind: type[Protocol]
     event: Event
     features: tuple[Feature, ...]
     vcpus: int = 1
     fixes: tuple[str, ...] = ()  #: the mitigations switched on
-    updates: int = 1  #: payload deliveries by itself, for each vCPU
+    updates: int = 1  #: payload deliveries by the environment, for each vCPU
 
     @property
     def question(self) -> Question:
@@ -40,10 +40,10 @@ class Design:
 
 @dataclass(frozen=True)
 class Case:
-    """One bug: ``broken`` must FAIL with every code of ``fails``, ``fixed`` must not, and must register something.
+    """One bug: ``broken`` must FAIL with every code of ``fails``; ``fixed`` must not, and must register something.
 
-    ``bugs`` are the numbers under which the lists of ``workbench.history.bugs`` have it; ``fix`` says who fixed it,
-    or that the fix is this project's.
+    ``bugs`` are its numbers in the lists of ``workbench.history.bugs``; ``fix`` names the fix and its source, or says
+    that the fix is this project's.
     """
 
     name: str

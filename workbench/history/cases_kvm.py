@@ -1,4 +1,4 @@
-"""The cases from KVM on x86: single bugs, most of them with a commit or an advisory."""
+"""The cases from KVM on x86: single bugs, most of them documented by a commit or an advisory."""
 
 from workbench.features import FEATURES
 from workbench.history.broken.cached_steal import AddressCache, FrameCache, PreemptedCache

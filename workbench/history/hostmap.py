@@ -1,8 +1,8 @@
-"""A host that made a mapping once and writes through it: what such a write reaches.
+"""A host that maps a guest page once and keeps writing through the mapping: which memory a write reaches.
 
-A mapping is one page of the guest as it was backed when it was made. Through it the host reaches that page and no
-other; once the page is gone from the guest (its memslot deleted, its content moved to another frame by the host), the
-mapping leads to memory that has another owner by now. Whatever does so is marked FOREIGN.
+A mapping is one page of the guest, as it was backed when it was made. Through it the host reaches only that page; once
+the guest has lost the page (its memslot was deleted, or the host moved its content to another frame), the mapping
+leads to memory that has another owner by now. A write to such memory is marked FOREIGN.
 """
 
 from workbench.core.host_state import VM, Key
@@ -12,17 +12,17 @@ from workbench.history.properties import FOREIGN
 
 
 def mapping(cpu: int, feature: str) -> Key:
-    """The page that the host has mapped for an area (value: (page number, frame))."""
+    """The key of the page that the host has mapped for an area (value: (page number, frame))."""
     return Key("mapping", cpu, feature)
 
 
 def frame(page: int) -> Key:
-    """How often the host has moved the content of this guest page to another frame (absent: never)."""
+    """The key that counts how often the host has moved this guest page to another frame (absent: never)."""
     return Key("frame", VM, page)
 
 
 def map_page(cpu: int, feature: str, gpa: int) -> Program:
-    """Host: map the page of ``gpa``; return whether there was one. What was mapped before is let go."""
+    """Host: map the page of ``gpa``; return whether there is one. The page mapped before is released."""
     page = gpa // PAGE_SIZE
     present: bool = yield Backed(page * PAGE_SIZE, PAGE_SIZE)
     yield Set(mapping(cpu, feature), (page, (yield Get(frame(page))) or 0) if present else None)
@@ -44,5 +44,5 @@ def store(mapped: tuple[int, int], gpa: int, data: bytes) -> Program:
 
 
 def move_page(page: int) -> Program:
-    """Host: its memory management moves a page of the guest to another frame (compaction, NUMA balancing)."""
+    """Host: move a page of the guest to another frame, as memory management does (compaction, NUMA balancing)."""
     yield Set(frame(page), ((yield Get(frame(page))) or 0) + 1)

@@ -1,7 +1,7 @@
-"""Failures that only history needs: what went wrong outside of the guest's memory, or in the guest's own code.
+"""Failures that only historical bugs need: outside the guest's memory, or in the guest's own code.
 
-They stand beside the catalogue of ``workbench.checking.failures`` and are asked together with it. A variant notes what
-happens as a ghost (the step ``Note``, here also of a host); the property says that it never does.
+They are checked together with the catalogue of ``workbench.checking.failures``. A variant records the failure as a
+ghost (by the step ``Note``, which a host may also take here); the property says that it never happens.
 """
 
 from workbench.checking.facts import Facts

@@ -1,4 +1,4 @@
-"""Explores each case as it was and as it was fixed, and compares with what really happened."""
+"""Explores the broken and the fixed design of each case, and compares the verdicts with what happened."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from workbench.measure.exploration.explore import Exploration, TraceRow, explore
 
 #: Far more than any case has; a case that reaches it is BOUNDED, and so neither reproduced nor fixed.
 MAX_STATES = 200_000
-#: All that is asked: the catalogue, and what only history needs.
+#: All failures checked: the catalogue, and those that only historical bugs need.
 ASKED: dict[str, Failure] = FAILURES | {failure.code: failure for failure in OWN}
-#: Asked of the fixed design: one in which nothing registers holds whatever is asked of it.
+#: Checked on the fixed design: a design in which nothing registers would hold every property.
 NOT_EMPTY = "S01"
 
 
 @dataclass(frozen=True)
 class CaseOutcome:
-    """What the explorer said of a case."""
+    """The explorer's verdicts on a case."""
 
     case: Case
     broken: Exploration
@@ -29,53 +29,53 @@ class CaseOutcome:
 
     @property
     def fails_as_it_did(self) -> bool:
-        """Whether the broken design has every failure that really happened."""
+        """Whether the broken design has every failure that happened."""
         return self.failed == self.case.fails
 
     @property
     def holds_as_fixed(self) -> bool:
-        """Whether the fixed design has none of them in any state, and is not empty."""
+        """Whether the fixed design has none of these failures in any state, and registers something."""
         said = self.fixed.result.verdicts
         return all(said[code] == HOLDS for code in (*self.case.fails, NOT_EMPTY))
 
     @property
     def failed(self) -> tuple[str, ...]:
-        """Which of the failures that really happened the broken design has."""
+        """The failures that happened and that the broken design has."""
         return tuple(code for code in self.case.fails if code in failing(self.broken))
 
     @property
     def also(self) -> tuple[str, ...]:
-        """What else the broken design fails."""
+        """The other failures of the broken design."""
         return tuple(code for code in failing(self.broken) if code not in self.case.fails)
 
     @property
     def left(self) -> tuple[str, ...]:
-        """What the fixed design fails: what the fix left, or what it traded the failure for."""
+        """The failures of the fixed design: those that the fix left, or introduced."""
         return failing(self.fixed)
 
     @property
     def reproduced(self) -> bool:
-        """Whether the history of this bug is what the explorer finds."""
+        """Whether the broken design fails as it did and the fixed design holds."""
         return self.fails_as_it_did and self.holds_as_fixed
 
     @property
     def steps(self) -> int | None:
-        """Steps of the shortest way to the first failure of the case; None where nothing must happen for it."""
+        """Steps of the shortest trace to the first failure of the case; None if the failure has no trace."""
         rows = self.trace(self.case.fails[0])
         return None if rows is None else len(rows)
 
     def trace(self, code: str) -> tuple[TraceRow, ...] | None:
-        """Return the shortest way to a failure of the broken design."""
+        """Return the shortest trace to a failure of the broken design."""
         return self.broken.trace(ASKED[code])
 
 
 def failing(exploration: Exploration) -> tuple[str, ...]:
-    """Return the codes that fail, in the order in which they were asked."""
+    """Return the codes that fail, in the order in which they were checked."""
     return tuple(code for code, verdict in exploration.result.verdicts.items() if verdict == FAILS)
 
 
 def explore_design(design: Design) -> Exploration:
-    """Ask everything of one design."""
+    """Check all failures on one design."""
     return explore_question(design.question, tuple(ASKED.values()), max_states=MAX_STATES)
 
 
@@ -90,5 +90,5 @@ def explore_cases(
         progress(number, len(cases))
         outcome = CaseOutcome(case, explore_design(case.broken), explore_design(case.fixed))
         if outcome.broken.interrupted or outcome.fixed.interrupted:
-            raise KeyboardInterrupt  # the explorer has ended that search; the user meant all of them
+            raise KeyboardInterrupt  # Ctrl-C ended only this search; the user meant all of them
         yield outcome

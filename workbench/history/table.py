@@ -1,4 +1,4 @@
-"""The outcome of history as flat records: one for each case, and one for each bug that was left out."""
+"""The outcomes of historical bugs as flat records: one for each case, one for each bug that was left out."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -14,7 +14,7 @@ COLUMNS = (
 
 
 def record(outcome: CaseOutcome) -> dict[str, Any]:
-    """Return what is known of one case; ``steps`` is None where the failure is that something never happens."""
+    """Return the record of one case; ``steps`` is None where the failure is that something never happens."""
     case, broken, fixed = outcome.case, outcome.broken, outcome.fixed
     found = {
         "bugs": " ".join(case.bugs),
@@ -42,7 +42,7 @@ def record(outcome: CaseOutcome) -> dict[str, Any]:
 
 
 def left_out() -> list[dict[str, Any]]:
-    """Return the bugs that are no case, each with the reason."""
+    """Return the bugs without a case, each with the reason."""
     found = [
         {"bugs": bug, "title": BUGS[bug], "reproduced": False, "reason": reason} for bug, reason in LEFT_OUT.items()
     ]

@@ -1,7 +1,7 @@
-"""Replay files: operations on a machine, one JSON object per line, and what must come back.
+"""Replay files: operations on a machine, one JSON object per line, and the answers expected.
 
-``reading`` turns a file into operations (``grammar`` says what one may look like, ``values`` what may stand
-in it), ``runner`` carries them out on an engine, ``report`` says what came of it. The format is described
+``reading`` turns a file into operations (``grammar`` defines the operations, ``values`` the values of their
+keys), ``runner`` carries them out on an engine, ``report`` formats the results. The format is described
 in docs/replay.md.
 """
 

@@ -1,6 +1,6 @@
-"""Which engines replay, and whether they can here.
+"""Finds the engine that carries out a replay, and says why one cannot run here.
 
-An engine is loaded when it is asked for, so that one that cannot run here costs nothing and breaks nothing.
+An engine is loaded only when it is requested, so an engine that cannot run here does no harm.
 Its module ``target`` holds an ``Engine`` called ENGINE (``workbench.core.replay_target``).
 """
 

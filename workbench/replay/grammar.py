@@ -1,7 +1,7 @@
-"""The operations of a replay file: which keys each has, and what it can expect.
+"""Defines the operations of a replay file: the keys of each, and the expectations it can have.
 
 The table OPERATIONS is the format; docs/replay.md explains it and a test compares the two. A key that an
-operation does not have is refused, because a misspelt one would silently test nothing.
+operation does not have is refused, because a misspelt expectation would silently test nothing.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -15,7 +15,7 @@ REQUIRED = object()
 
 
 class Field(NamedTuple):
-    """One key of an operation: how its value is read, and what it is when absent."""
+    """One key of an operation: the parser of its value, and its default."""
 
     parse: Callable[[object], Any]
     default: Any = REQUIRED
@@ -29,19 +29,19 @@ class Form(NamedTuple):
 
 
 class Operation(NamedTuple):
-    """One line of a replay file, understood: every argument is there, defaults included."""
+    """One parsed line of a replay file, with all arguments, defaults included."""
 
     line: int
     op: str
     arguments: Mapping[str, Any]
     expect: Mapping[str, tuple[Any, ...]] = {}  #: allowed values (of ``not_hex``: forbidden ones) by key
-    written: Mapping[str, Any] = {}  #: ``expect`` as it stands in the file
+    written: Mapping[str, Any] = {}  #: ``expect`` as written in the file
 
 
 _CPU = Field(values.cpu_index, 0)
 _GPA, _MSR, _VALUE = Field(values.u64), Field(values.u32), Field(values.u64)
 
-#: Written as ``default`` of ``protocol``: the one the command line chose.
+#: The default of ``protocol``: the protocol chosen on the command line.
 CHOSEN = None
 
 OPERATIONS: Mapping[str, Form] = {
@@ -125,7 +125,7 @@ def _who_expects() -> str:
 
 
 def _check_lengths(arguments: Mapping[str, Any], expect: Mapping[str, tuple[Any, ...]]) -> None:
-    """A pattern of another length than what is loaded could never match, or would always differ."""
+    """Refuse a pattern whose length differs from the load's: it could never match, or would always differ."""
     for key in ("hex", "not_hex"):
         for pattern in expect.get(key, ()):
             if len(pattern) != 2 * arguments["size"]:

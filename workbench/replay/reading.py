@@ -1,8 +1,8 @@
-"""From the bytes of a replay file to operations that are possible, or one line that says why not.
+"""Parses a replay file into valid operations; an error is one line that says what is wrong.
 
-The rule kept here: everything that can be known without running is checked before anything runs: form and
-range of every value, that each vCPU exists, and that memslots fit (with the core's own memory, so that its
-message is the one shown). Blank lines and lines that begin with # are for the reader.
+The rule kept here: everything that can be checked without running is checked before anything runs: form and
+range of every value, that each vCPU exists, and that memslots fit (by the core's own memory, so that its
+error message is shown). Blank lines and lines that begin with # are ignored.
 """
 
 import json
@@ -16,20 +16,20 @@ from workbench.errors import GuestMemoryError, WorkbenchError
 from workbench.replay.grammar import CHOSEN, Operation, operation
 from workbench.replay.values import NotAllowedError, quote
 
-#: What a machine may have of RAM at one time, in bytes and memslots, and where RAM must end: hosts lay out
+#: The most RAM that a machine may have at one time, in bytes and memslots, and where RAM must end: hosts lay out
 #: tables for every page of a memslot, and x86-64 physical addresses have at most 52 bits (Intel SDM, MAXPHYADDR).
 RAM_LIMIT, SLOT_LIMIT, GPA_END = 16 << 30, 256, 1 << 52
 
 
 class ReplayFile(NamedTuple):
-    """A replay file, read and found possible."""
+    """A replay file whose operations are valid."""
 
     name: str
     operations: Sequence[Operation]
 
 
 def read(path: str | os.PathLike[str]) -> ReplayFile:
-    """Read a replay file; raise WorkbenchError if it cannot be read, is malformed or asks the impossible."""
+    """Read a replay file; raise WorkbenchError if it cannot be read, is malformed or has an invalid operation."""
     name = os.fsencode(path).decode("utf-8", "replace")
     try:
         content = Path(path).read_bytes()
@@ -99,14 +99,14 @@ def _no_constant(word: str) -> Any:
 
 
 class _Layout:
-    """Follows which vCPUs and memslots the machine has at each line."""
+    """Tracks the vCPUs and memslots that the machine has at each line."""
 
     def __init__(self) -> None:
         self.vcpus = 1
         self.memory = GuestMemory()
 
     def follow(self, step: Operation) -> None:
-        """Take note of one operation; raise NotAllowedError if it is not possible."""
+        """Apply one operation; raise NotAllowedError if it is not possible."""
         try:
             self._follow(step)
         except (NotAllowedError, GuestMemoryError) as error:

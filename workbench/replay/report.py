@@ -1,6 +1,6 @@
-"""What a replay says of itself: a line for each mismatch and a count, or records for other programs.
+"""Formats the results of a replay: a line for each mismatch and a count, or JSON records for other programs.
 
-The rule kept here: the same results give the same text, one line for each mismatch, whatever a file contained.
+The rule kept here: the same results give the same text, with one line for each mismatch.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

@@ -1,7 +1,7 @@
-"""Carries out replay operations on an engine and compares what came back with what was expected.
+"""Carries out replay operations on an engine and compares the answers with the expectations.
 
 The rules kept here: every file begins with a machine of its own (one vCPU, LAPIC in the kernel, no RAM); an
-expectation about something that did not come back fails, ``not_hex`` included; UNKNOWN satisfies an expected
+expectation about a value that was not returned fails, ``not_hex`` included; UNKNOWN satisfies an expected
 FAULT, because a guest cannot tell the two apart.
 """
 
@@ -16,12 +16,12 @@ from workbench.errors import WorkbenchError
 from workbench.replay.grammar import Operation
 from workbench.replay.reading import ReplayFile
 
-#: Makes the protocol that a ``machine`` names; None stands for the one the user chose.
+#: Makes the protocol that a ``machine`` operation names; None means the one chosen by the user.
 ProtocolOf = Callable[[str | None], contracts.Protocol]
 
 
 class Result(NamedTuple):
-    """What one operation came to; ``failed`` holds the keys of its expectations that were not met."""
+    """The result of one operation; ``failed`` holds the keys of its expectations that were not met."""
 
     file: str
     operation: Operation
@@ -53,7 +53,7 @@ def totals(results: Iterable[Result]) -> Totals:
 def play(files: Sequence[ReplayFile], engine: Engine, protocol_of: ProtocolOf) -> Iterator[Result]:
     """Carry out all operations of all files; yield a Result for each.
 
-    Raises WorkbenchError, with file and line, where the engine cannot do what is asked.
+    Raises WorkbenchError, with file and line, for an operation that the engine cannot carry out.
     """
     for file in files:
         with closing(_Player(engine, protocol_of)) as player:
@@ -67,7 +67,7 @@ def play(files: Sequence[ReplayFile], engine: Engine, protocol_of: ProtocolOf) -
 
 
 class _Player:
-    """The machine of one file, made when it is first needed and replaced by each ``machine``."""
+    """The machine of one file, created when first needed and replaced by each ``machine`` operation."""
 
     def __init__(self, engine: Engine, protocol_of: ProtocolOf) -> None:
         self._engine, self._protocol_of = engine, protocol_of
@@ -80,7 +80,7 @@ class _Player:
         return self._target
 
     def carry_out(self, step: Operation) -> Mapping[str, Any]:
-        """Do one operation; return what came back, by the keys that an expectation may have."""
+        """Carry out one operation; return the answer, by the keys that an expectation may have."""
         if step.op != "machine":
             return perform(self.target, step)
         self.close()
@@ -96,7 +96,7 @@ class _Player:
 
 
 def perform(target: Target, step: Operation) -> Mapping[str, Any]:
-    """Do one operation other than ``machine`` on ``target``; return what came back."""
+    """Carry out one operation other than ``machine`` on ``target``; return the answer."""
     observed: Mapping[str, Any] = _PERFORM[step.op](target, **step.arguments) or {}
     return observed
 
@@ -142,7 +142,7 @@ def _unmet(step: Operation, observed: Mapping[str, Any], tells_unknown: bool) ->
             yield key
 
 
-#: Where an expectation looks, if not under its own name.
+#: The key of the answer with which an expectation is compared, if not its own.
 OBSERVED_AS = {"not_hex": "hex"}
 
 

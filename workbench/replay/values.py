@@ -1,7 +1,7 @@
-"""What may stand behind a key of a replay operation: each function returns the value or says what is allowed.
+"""Parsers for the values of replay operations: each returns the value or raises an error saying what is allowed.
 
-The rule kept here: a value is taken as it is meant or refused with :class:`NotAllowedError`; nothing is rounded,
-clipped or guessed. Numbers are JSON integers or strings, because many languages' JSON ends at 2^53.
+The rule kept here: a value is taken exactly or refused with :class:`NotAllowedError`; nothing is rounded,
+clipped or guessed. Numbers are JSON integers or strings, because in many languages JSON numbers end at 2^53.
 """
 
 import json
@@ -14,7 +14,7 @@ from workbench.core.outcome import Outcome
 
 U64_MAX = (1 << 64) - 1
 U32_MAX = (1 << 32) - 1
-#: One load or store; a file of more bytes than this at once is not read by people, and costs a machine dear.
+#: The most bytes of one load or store; longer ones are unreadable for people and slow to carry out.
 MAX_BYTES = 1 << 20
 
 _NUMBER = re.compile(r"0[xX][0-9a-fA-F]+|[0-9]+")
@@ -30,7 +30,7 @@ class NotAllowedError(Exception):
 
 
 def quote(value: object) -> str:
-    """Return ``value`` as JSON in plain ASCII, cut if it is long: fit for one line of a message."""
+    """Return ``value`` as JSON in plain ASCII, shortened if it is long, for use in a one-line message."""
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) > U64_MAX:
         return f"a number of {value.bit_length()} bits"
     if isinstance(value, list | dict):
@@ -92,7 +92,7 @@ def bits(value: object) -> frozenset[int]:
 
 
 def data(value: object) -> bytes:
-    """Parse bytes, two hex digits each; spaces are for the reader."""
+    """Parse bytes, two hex digits each; spaces are ignored."""
     digits = _digits(value)
     if not _BYTES.fullmatch(digits) or len(digits) > 2 * MAX_BYTES:
         raise NotAllowedError(
@@ -125,7 +125,7 @@ def one_or_more(parse: Callable[[object], Any]) -> Callable[[object], tuple[Any,
 
     def parse_all(value: object) -> tuple[Any, ...]:
         if value == []:
-            raise NotAllowedError("a list of nothing is not allowed; allowed: a value, or a list of at least one")
+            raise NotAllowedError("an empty list is not allowed; allowed: a value, or a list of at least one")
         return tuple(parse(item) for item in value) if isinstance(value, list) else (parse(value),)
 
     return parse_all

@@ -1,4 +1,4 @@
-"""The explorer: every interleaving of generator programs and guarded rules, with exact counts.
+"""The explorer: visits every interleaving of generator programs and guarded rules, and counts states exactly.
 
 Usable for any model, not only for protocols:
 

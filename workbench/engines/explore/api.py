@@ -1,7 +1,7 @@
-"""`explore`: choose an engine, run it, turn what it saw into verdicts and replayed traces.
+"""`explore`: chooses a search engine, runs it, and turns its outcome into verdicts and replayed traces.
 
-Rule kept here: the engines differ in speed only. `auto` begins with the plain engine and hands over to
-tables when the model turns out to be larger than a few thousand states.
+Rule kept here: the engines differ in speed only. `auto` begins with the reference engine and changes to a
+table engine when the model turns out to have more than a few thousand states.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from workbench.engines.explore.tables.packed_search import HANDED_OVER, MAX_PROP
 from workbench.engines.explore.trace import Trace, trace_along
 from workbench.errors import EngineError, WorkbenchError
 
-PILOT = 2000  # states; by then most reads are known, and below so many tables cost more than they save
-WORTH_NUMBA = 400_000  # states
+PILOT = 2000  # states; by then most reads are known; for fewer states, tables cost more than they save
+WORTH_NUMBA = 400_000  # states from which on loading numba pays
 COMPILED = "workbench.engines.explore.numba_search.engine"
 Search = PlainSearch | PackedSearch
 TABLES = ("auto", "python", "numpy", "numba")
@@ -43,7 +43,7 @@ def explore(
 
     `max_states` and `max_bytes` (of what the engine stores) stop the search with verdict BOUNDED, and so
     does Ctrl-C. `symmetry` merges states that differ by exchanging the model's interchangeable slots, and raises
-    SymmetryError if it finds that the model is not what its author claims.
+    SymmetryError if it finds that the model is not symmetric as declared.
     `stop_at_first` ends after the level in which an `always` property was first violated. Raises
     WorkbenchError for a model that is not deterministic, never ends, or names what does not exist.
     """
@@ -62,9 +62,9 @@ def explore(
 
 
 def explore_and_export(model: Model, *, max_states: int | None = None) -> tuple[Result, str]:
-    """Explore a model completely and give it as a Promela text as well.
+    """Explore a model completely; return the result and the model as Promela text.
 
-    Raises WorkbenchError if `max_states` does not suffice: a part of a model is not a model.
+    Raises WorkbenchError if `max_states` does not suffice: only a completely explored model is exported.
     """
     space = Space(model)
     outcome = _search(space, Limits(max_states), "auto", None).outcome
@@ -72,18 +72,18 @@ def explore_and_export(model: Model, *, max_states: int | None = None) -> tuple[
 
 
 def to_promela(model: Model, *, max_states: int | None = None) -> str:
-    """The model as a Promela text, see `workbench.engines.explore.export.promela`."""
+    """The model as Promela text, see `workbench.engines.explore.export.promela`."""
     return explore_and_export(model, max_states=max_states)[1]
 
 
 def _search(space: Space, limits: Limits, tables: str, reduction: SymmetryReduction | None) -> Search:
-    """Begin plainly; go on with tables if the model is not finished by then and nothing forbids them.
+    """Begin with the reference engine; continue with tables if it reaches its limit and `tables` allows them.
 
-    Returns the search that has seen everything; what it saw is its outcome.
+    Returns the last search that was run; it holds the outcome.
     """
     if tables == "python" or (tables == "auto" and len(space.predicates) > MAX_PROPERTIES):
         return _done(PlainSearch(space, limits, reduction))
-    # Renaming a state in every way takes the plain engine as long as so many states.
+    # The reference engine renames each state in every way, which takes as long as visiting that many states.
     enough = PILOT if reduction is None else max(PILOT // reduction.ways, 100)
     pilot_limits = Limits(enough, limits.max_bytes, limits.stop_at_first, None, limits.started)
     if limits.max_states is not None:

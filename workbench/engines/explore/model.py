@@ -1,7 +1,7 @@
-"""What can be explored: variables, guarded rules, slots that run generator programs, and properties.
+"""Describes a model for the explorer: variables, guarded rules, slots that run generator programs, properties.
 
 Rule kept here: a model is data and pure functions. Everything that may change while it runs is a variable
-or the position of a slot; nothing may hide in attributes of the author's objects.
+or the position of a slot; none of it may be in attributes of the author's objects.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Alternatives = Callable[[Any], Sequence[Any] | None]
 
 
 class _Blocked:
-    """The answer of a semantics whose step cannot happen in this state."""
+    """The type of BLOCKED: `semantics` returns it for a step that cannot be taken in this state."""
 
     def __repr__(self) -> str:
         return "BLOCKED"
@@ -30,7 +30,7 @@ BLOCKED: Final = _Blocked()
 
 @dataclass(frozen=True)
 class Rule:
-    """An atomic guarded command: `fn(view)` returns False where it is not enabled; deterministic."""
+    """An atomic guarded command: `fn(view)` is deterministic and returns False where it is not enabled."""
 
     name: Name
     fn: Callable[[View], bool | None]
@@ -71,16 +71,16 @@ def _same_value(_var: Hashable, value: Hashable, _mapping: Mapping[Any, Any]) ->
 class Symmetry:
     """Slots (or members of any other kind) that may be exchanged without changing what the model does.
 
-    `mapping` says which member becomes which. `variable` renames a variable, `program` the name of a program, `value`
-    a value held by a variable, `slot` a slot, `answer(step, answer, mapping)` what a program received for a step
-    (without it, `value(None, answer, mapping)`). What has no owner is renamed to itself. The defaults rename
-    slots that are members, and nothing else.
+    A mapping takes each member to the member that replaces it. `variable` renames a variable, `program` the name of a
+    program, `value` a value held by a variable, `slot` a slot, `answer(step, answer, mapping)` what a program received
+    for a step (without it, `value(None, answer, mapping)`). Names that belong to no member stay as they are. The
+    defaults rename slots that are members, and nothing else.
 
-    `step` renames a step; it gives the same for steps that only differ in the order of what they name. With it,
-    every step of every program is compared with the renamed one, and so an asymmetric program is refused.
-    `text` writes a step in a message. `home(steps)` says how a trace must be renamed to be one of the model that the
-    author means, None if it is one. `alone` is a variable; a state in which it is not as in the beginning stands for
-    itself alone when states are counted that others stand for.
+    `step` renames a step; steps that differ only in the order of the things they name get the same result. With it,
+    every step of every program is compared with the renamed one, so an asymmetric program is refused.
+    `text` formats a step for a message. `home(steps)` is the renaming that turns a trace of the symmetric model into
+    one of the original model, None if it is one already. `alone` is a variable: where it differs from its initial
+    value, a state counts as one when the states behind the representatives are counted.
     """
 
     members: tuple[Any, ...]
@@ -96,7 +96,7 @@ class Symmetry:
 
 
 class SymmetryError(WorkbenchError):
-    """The model is not as symmetric as was claimed, or nobody can tell."""
+    """The model is not symmetric as declared, or its symmetry cannot be checked."""
 
     def __init__(self, why: str) -> None:
         super().__init__(f"not symmetric: {why}")
@@ -107,12 +107,12 @@ class SymmetryError(WorkbenchError):
 class Model:
     """A transition system; see the fields. Slots with program None are idle at the beginning.
 
-    `ending(view)` says in which states nothing more needs to happen; without it a state in which all
-    slots are idle may end. `default(var)` gives the initial value of a variable that is not declared.
-    `alternatives(step)` gives, for a yielded step that stands for several, those of which any one may be taken
-    next, and None for every other; the program is answered with the one that was taken. A slot offers no more
-    than `choices` says (1 if it says nothing). `max_positions` bounds the positions of one program: a program
-    that exceeds it is reported as never-ending.
+    `ending(view)` is true in states where the model may stop; without it, in states where all slots are
+    idle. `default(var)` gives the initial value of a variable that is not declared.
+    `alternatives(step)`: if a yielded step offers a choice of steps, these steps, any one of which may be taken
+    next; the program receives the step that was taken. None for every other step. `choices` is the largest
+    number of alternatives that a slot may offer (1 by default). `max_positions` bounds the positions of one
+    program: a program that exceeds it is reported as never-ending.
     """
 
     variables: Mapping[Hashable, Hashable] = field(default_factory=dict)
@@ -129,7 +129,7 @@ class Model:
     max_positions: int = 10_000
 
     def check(self) -> None:
-        """Raise WorkbenchError for names that clash or point nowhere."""
+        """Raise WorkbenchError for names that clash or are not defined."""
         _refuse_duplicates("rule", [rule.name for rule in self.rules])
         _refuse_duplicates("property", [prop.code for prop in self.properties])
         for slot, program in self.slots.items():

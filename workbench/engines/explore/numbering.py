@@ -1,7 +1,7 @@
-"""Variables and their values as small integers: what views and actions of a model share.
+"""Numbers the variables of a model and their values; views and actions share these numbers.
 
-Rule kept here: a number, once given, stays. The initial value of a variable has number 0, others follow in the
-order in which they are met.
+Rule kept here: a number, once given, never changes. The initial value of a variable has number 0; others follow
+in the order in which they are met.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Domain:
 
 
 class Projection:
-    """A remembered question about one variable: value number -> answer."""
+    """The remembered answers of a pure function of one variable: value number -> answer."""
 
     __slots__ = ("answers", "domain", "question")
 
@@ -90,7 +90,7 @@ class Numbering:
         return var in self._index or self._default is not None
 
     def variable(self, var: Hashable, actor: Name) -> int:
-        """The number of a variable; one that was not declared appears here with its default.
+        """The number of a variable; one that was not declared is added with its default.
 
         Raises WorkbenchError, naming the actor, for one that has none.
         """
@@ -105,7 +105,7 @@ class Numbering:
         return self.declare(var, self._default(var))
 
     def projection(self, index: int, question: Callable[[Any], Hashable]) -> Projection:
-        """The remembered answers of a question about a variable."""
+        """The remembered answers of a function of a variable."""
         key = (index, question)
         if key not in self._projections:
             self._projections[key] = Projection(self.domains[index], question)

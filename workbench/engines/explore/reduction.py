@@ -1,7 +1,7 @@
-"""What an engine knows of merging states: a reduction puts one representative in the place of each state.
+"""The interface by which search engines merge states: a reduction replaces each state by a representative.
 
-Without one, every state stands for itself. Engines are given one or None, and never ask which states are alike or why
-that is sound; of those there is one, ``workbench.engines.explore.symmetry``.
+Engines take a reduction or None (no states are merged); they do not know which states it merges or why that is sound.
+The only reduction is ``workbench.engines.explore.symmetry``.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Reduction(Protocol):
         """The representative of a state."""
 
     def compare(self, state: State) -> None:
-        """Raise SymmetryError if a state goes on otherwise than those that it is merged with."""
+        """Raise SymmetryError if a state behaves differently from those that it is merged with."""
 
     def packed(self) -> PackedReduction:
-        """The same for packed states, to be told their layout."""
+        """The same reduction for packed states; ``use`` sets the layout."""

@@ -1,7 +1,7 @@
 """The reference engine: states are tuples of value numbers, visited states a dict from state to predecessor.
 
-Rule kept here: it is the definition of what the fast engines must compute, and the slower correct path for
-models that they cannot pack. Below a few thousand states it is also the fastest.
+Rule kept here: it defines what the fast engines must compute, and explores models that they cannot pack.
+Below a few thousand states it is also the fastest.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from workbench.engines.explore.space import Effect, Space
 from workbench.errors import WorkbenchError
 
 COMPARED = 100  # states, of those that a reduction merges
-LOOK_EVERY = 64  # states between two looks at the limits
+LOOK_EVERY = 64  # states between two checks of the limits
 
 
 def changes(effect: Effect, state: State) -> dict[int, int]:
-    """Variable number -> value number: the writes of an effect with those of its parts."""
+    """The writes of an effect and its parts: variable number -> value number."""
     if not effect.parts:
         return dict(effect.writes)
     merged = dict(effect.writes)
@@ -31,7 +31,7 @@ def changes(effect: Effect, state: State) -> dict[int, int]:
 
 
 def applied(space: Space, effect: Effect, state: State) -> State:
-    """The state after an effect, as wide as the space is now."""
+    """The state after an effect, with all variables of the space."""
     written = changes(effect, state)
     after = list(state) + [0] * (len(space.names) - len(state))
     for index, number in written.items():
@@ -46,7 +46,7 @@ def successors(space: Space, state: State) -> set[State]:
 
 
 class PlainSearch:
-    """A breadth-first search that can be stopped after any number of states and asked what it saw."""
+    """A breadth-first search that can be stopped after any number of states; its outcome is then partial."""
 
     def __init__(self, space: Space, limits: Limits, reduction: Reduction | None = None) -> None:
         self.space = space
@@ -83,7 +83,7 @@ class PlainSearch:
         return any(hit.count and not wanted for hit, wanted in zip(hits, self.wanted, strict=True))
 
     def _level(self, depth: int) -> list[State]:
-        """Look at every state of a level; returns the next level. Sets a limit when one is met."""
+        """Expand every state of a level; returns the next level. Sets `outcome.limit` when a limit is met."""
         found: list[State] = []
         size = sys.getsizeof(self.initial) + 100
         index = 0
@@ -136,7 +136,7 @@ class PlainSearch:
             self.reduction.compare(state)
 
     def _widen(self, found: list[State]) -> list[State]:
-        """Give every state the variables that have appeared; returns the widened next level."""
+        """Add newly found variables to every state; returns the widened next level."""
         width = len(self.space.names)
 
         def wide(state: State) -> State:

@@ -1,7 +1,7 @@
 """The result of an exploration: a verdict per property, exact counts, shortest traces.
 
-Rule kept here: HOLDS for an `always` property and FAILS for a `sometimes` property are only said when all
-states were seen; otherwise the verdict is BOUNDED.
+Rule kept here: HOLDS for an `always` property and FAILS for a `sometimes` property require that all states
+were seen; otherwise the verdict is BOUNDED.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ HOLDS, FAILS, BOUNDED = "HOLDS", "FAILS", "BOUNDED"
 class Finding:
     """A violated property. `states`: how many reachable states violate it (0 for a `sometimes` property).
 
-    `trace` is the shortest way to the first of them; None for a `sometimes` property, which fails by what
-    never happens.
+    `trace` is a shortest path to the first of them; None for a `sometimes` property, which no single trace
+    can show to fail.
     """
 
     code: str
@@ -38,14 +38,14 @@ class Finding:
 
 @dataclass
 class Result:
-    """What an exploration found out.
+    """The result of an exploration.
 
     `transitions` counts enabled actions over all states, those that change nothing included. `depth` is
     the number of steps to the state that is farthest away. `seconds` is the search alone. `stored` is what
     the engine kept, in bytes. `limit` says why the search is BOUNDED, None when all states were seen.
     `hits` has, by property code, the number of states that violate (always) or reach (sometimes) it.
-    `executed` is how often the author's functions were really run. `stands_for`: with symmetry, how many states the
-    `states` are forms of; None without it, or if they are too many to be counted.
+    `executed` is how often the author's functions were run. `stands_for`: with symmetry, the number of states that the
+    `states` represent; None without it, or if they are too many to be counted.
     """
 
     verdicts: dict[str, str]

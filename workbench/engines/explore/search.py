@@ -1,7 +1,7 @@
-"""What every engine is given (limits) and gives back (an outcome), and the clock between them.
+"""The limits that every search engine takes, and the outcome that it returns.
 
-Rule kept here: a limit that stops a search is part of the outcome; nothing is concluded from states that
-were not looked at.
+Rule kept here: a limit that stops a search is part of the outcome; nothing is concluded about states that
+were not visited.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ PROGRESS_EVERY = 0.25  # seconds
 
 @dataclass(frozen=True)
 class Progress:
-    """A moment of a search: distinct states so far, states waiting in this level, states per second."""
+    """The progress of a search: distinct states so far, states waiting in this level, states per second."""
 
     states: int
     frontier: int
@@ -48,7 +48,7 @@ class Limits:
         return time.perf_counter() - self.started
 
     def report(self, states: int, frontier: int, depth: int) -> None:
-        """Tell the caller where the search is, a few times a second."""
+        """Report progress to the caller, a few times a second."""
         now = self.seconds()
         if self.progress is not None and now - self._reported >= PROGRESS_EVERY:
             self._reported = now
@@ -57,7 +57,7 @@ class Limits:
 
 @dataclass
 class Hits:
-    """The states in which something was met: how many, and the first of them with its depth."""
+    """The states that meet a condition: how many, and the first of them with its depth."""
 
     count: int = 0
     depth: int = 0
@@ -72,7 +72,7 @@ class Hits:
 
 @dataclass
 class SearchOutcome:
-    """What an engine saw. `hits` counts, by property, violating (always) or reaching (sometimes) states."""
+    """The outcome of a search. `hits` counts, by property, violating (always) or reaching (sometimes) states."""
 
     engine: str
     hits: list[Hits]

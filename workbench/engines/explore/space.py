@@ -1,7 +1,7 @@
-"""The numbered form of a model: its actions, and what they do to numbered values of numbered variables.
+"""The numbered form of a model: its actions, and their effects on numbered values of numbered variables.
 
-Rule kept here: the author's function is run once for each combination of values that it was seen to read;
-the result is remembered as the leaf of a decision tree whose branches are the reads in their order.
+Rule kept here: the author's function is run once for each combination of values that it reads; the result is
+remembered as the leaf of a decision tree whose branches are the reads in their order.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from workbench.errors import WorkbenchError
 
 
 class Effect:
-    """What an action does: nothing (not enabled), or writes, some of them left to parts.
+    """What an action does: nothing (not enabled), or writes, some of them made by parts.
 
-    `holds` is the answer of a predicate.
+    `holds` is the value of a predicate.
     """
 
     __slots__ = ("enabled", "holds", "parts", "writes")
@@ -52,9 +52,9 @@ Node = Branch | Effect | None
 
 
 class Action:
-    """Something that can happen (a rule, a slot's step, a part of one) or be asked (a predicate).
+    """A rule, a slot's step, a part of either, or a predicate.
 
-    `choice`: of a slot, which of the alternatives that its step offers; None of everything else.
+    `choice`: for a slot, which of the alternatives that its step offers; None for everything else.
     """
 
     __slots__ = ("actor", "choice", "executed", "root", "run", "space")
@@ -68,10 +68,10 @@ class Action:
         self.executed = 0
 
     def effect(self, state: IdState) -> Effect:
-        """What it does in a state; the author's code runs only for values not met before."""
+        """The effect in a state; the author's code runs only for values not met before."""
         node = self.root
         while type(node) is Branch:
-            try:  # as number_in does, without the call: this is where most of the time goes
+            try:  # number_in, inlined: most of the time is spent here
                 value: Any = state[node.var]
             except IndexError:
                 value = 0
@@ -110,7 +110,7 @@ class Action:
 
 
 class Space(Numbering):
-    """A model with everything numbered. Action order: slots, each with its choices, then rules, as listed.
+    """A model with its variables and values numbered. Action order: slots, each with its choices, then rules.
 
     `merging`: see :class:`Positions`.
     """
@@ -133,7 +133,7 @@ class Space(Numbering):
 
     @property
     def parts(self) -> list[Action]:
-        """The parts met so far."""
+        """The parts found so far."""
         return list(self._parts.values())
 
     def initial(self) -> tuple[int, ...]:
@@ -141,7 +141,7 @@ class Space(Numbering):
         return (0,) * len(self.names)
 
     def part(self, fn: Callable[..., None], args: tuple[Hashable, ...], actor: Name) -> Action:
-        """The action of a part; the same for the same function and arguments."""
+        """The action of a part; equal functions and arguments give the same action."""
         key = (fn, args)
         if key not in self._parts:
             self._parts[key] = Action(
@@ -156,7 +156,7 @@ class Space(Numbering):
         return None if position is None else self.positions.step(position)
 
     def step_of(self, action: Action, state: IdState) -> Any:
-        """The step that the action of a slot takes in a state; a rule's name."""
+        """The step that the action of a slot takes in a state; for a rule, its name."""
         if action.choice is None:
             return action.actor
         index = self._index[SlotVar(action.actor)]
@@ -165,7 +165,7 @@ class Space(Numbering):
         return step if offered is None else offered[action.choice]
 
     def offered(self, slot: Name, step: Any) -> Sequence[Any] | None:
-        """The steps of which the slot may take any, if its pending one stands for several."""
+        """The steps that the slot may take next, if its pending step offers a choice."""
         offered = None if self.model.alternatives is None else self.model.alternatives(step)
         most = self.model.choices.get(slot, 1)
         if offered is not None and len(offered) > most:
@@ -189,7 +189,7 @@ class Space(Numbering):
             if answer is BLOCKED:
                 return Effect(False)
             index = self._index[own]
-            if index not in view._writes:  # else the step has itself started or stopped its slot
+            if index not in view._writes:  # otherwise the step has started or stopped its own slot
                 following = self.positions.advance(position, answer if offered is None else taken)
                 view._writes[index] = self.domains[index].number(following)
             return self._written(view)
@@ -201,7 +201,7 @@ class Space(Numbering):
             if rule.fn(view) is not False:
                 return self._written(view)
             if view._writes or view._parts:
-                raise WorkbenchError(f"rule {rule.name} wrote something and then said it is not enabled")
+                raise WorkbenchError(f"rule {rule.name} wrote to the state but returned False (not enabled)")
             return Effect(False)
 
         return Action(self, rule.name, run)

@@ -1,7 +1,7 @@
-"""A counterexample: the steps from the initial state, replayed through the author's own code.
+"""Makes a counterexample: the steps from the initial state, replayed through the author's own code.
 
-Rule kept here: what is shown was just executed, with real generators and real rule functions; the
-remembered tables only chose the way. If the two disagree, the model is not deterministic.
+Rule kept here: every step shown was executed by the model's generators and rule functions; the remembered
+tables only chose the path. If the two disagree, the model is not deterministic.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def trace_along(space: Space, states: list[State]) -> Trace:
 
 
 def as_wide(space: Space, state: State) -> State:
-    """The state with the variables that have appeared since."""
+    """The state extended by the variables found since."""
     return state + (0,) * (len(space.names) - len(state))
 
 
@@ -80,7 +80,7 @@ def towards(
             after = applied(space, effect, state)
             if represent(after) == as_wide(space, wanted):
                 return action, after
-    raise WorkbenchError("a counterexample could not be replayed: no action leads to its next state")
+    raise WorkbenchError("internal error: no action leads to the next state of the trace")
 
 
 def _replayed(space: Space, action: Action, state: State, after: State) -> TraceStep:

@@ -1,7 +1,7 @@
-"""What a rule, a step's semantics or a property sees of a state; everything it does is recorded.
+"""The view of a state given to rules, step semantics and properties; it records their reads and writes.
 
-Rule kept here: what a function does may depend only on what it reads through its view, so the recorded
-reads determine the recorded writes.
+Rule kept here: a function may depend only on what it reads through its view, so the recorded reads determine
+the recorded writes.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from workbench.errors import WorkbenchError
 
 
 class IdState(Protocol):
-    """A state as value numbers by variable number; the whole state, or the part that is known."""
+    """Value numbers by variable number: a whole state, or the known part of one."""
 
     def __getitem__(self, index: int, /) -> int: ...
 
@@ -29,7 +29,7 @@ def number_in(state: IdState, index: int) -> int:
 
 
 class View:
-    """One atomic look at a state. Reads see the state before the step and the writes made so far."""
+    """The view of a state during one atomic step. Reads see the state before the step and the writes made so far."""
 
     __slots__ = ("_actor", "_numbering", "_parts", "_reads", "_seen", "_state", "_writes")
 
@@ -60,7 +60,7 @@ class View:
         return self[var]
 
     def ask(self, var: Hashable, question: Callable[[Any], Hashable]) -> Any:
-        """`question(value)`: a narrower read than the value, so that fewer cases need to be told apart.
+        """Return `question(value)`: narrower than a read of the value, so fewer cases are distinguished.
 
         `question` must be a pure function and always the same object (a module-level one, say).
         """
@@ -77,16 +77,16 @@ class View:
         return answer
 
     def part(self, fn: Callable[..., None], *args: Hashable) -> None:
-        """Let `fn(view, *args)` happen in the same atomic step, on the state before the step.
+        """Run `fn(view, *args)` in the same atomic step, on the state before the step.
 
-        A part is remembered by its own reads, so a step that touches many independent things stays
-        cheap when each of them is a part. Two parts, or a part and its caller, may not write the same
-        variable.
+        A part has a decision tree of its own, so a step that touches many independent variables stays
+        cheap if each of them is handled by a part. Two parts, or a part and its caller, may not write the
+        same variable.
         """
         self._parts.append((fn, args))
 
     def start(self, slot: Name, program: Name) -> None:
-        """Let a slot run a program from its beginning, whatever it did before."""
+        """Let a slot run a program from its beginning; a program it was running is abandoned."""
         index = self._numbering.variable(SlotVar(slot), self._actor)
         self._writes[index] = self._numbering.domains[index].number(self._numbering.positions.start(program))
 
@@ -100,7 +100,7 @@ class View:
         return self.ask(SlotVar(slot), _is_idle)
 
     def position(self, slot: Name) -> Hashable:
-        """Where a slot stands: equal values mean equal future behaviour; None when idle."""
+        """The position of a slot: equal values mean equal future behaviour; None when idle."""
         return self[SlotVar(slot)]
 
     def label(self, slot: Name) -> Any:

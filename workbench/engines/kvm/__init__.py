@@ -1,6 +1,6 @@
-"""The real KVM: guest code on real vCPUs under /dev/kvm, by ctypes, mmap and struct alone.
+"""Runs guest code on real vCPUs under /dev/kvm, using only ctypes, mmap and struct.
 
-The only place in this project with ioctls. ``probe`` says whether it can run here and what this KVM is;
+The only package of this project that issues ioctls. ``probe`` says whether KVM can be used here and what it offers;
 ``guest`` executes steps; ``state`` saves and restores; ``engine`` runs lifecycle events. Without /dev/kvm
 everything still imports.
 """

@@ -1,9 +1,9 @@
-"""One schedule of one event on the real KVM of this host: the guest boots, the event happens, and we look.
+"""Runs one event on the real KVM of this host: the guest boots, the event happens, and the result is observed.
 
-The same protocol, feature and event files as under the simulator. What is claimed is functional: what an access came
-to, what is in guest memory, what KVM's registers hold, how many exits reached user space. Exits that KVM
-handles itself cannot be counted from outside (its counters mean what the vendor module makes of them), so no number
-is given for them; neither are times. What cannot be done here is refused with its reason (:class:`NotRunError`).
+The protocol, feature and event files are those of the simulator. Results are functional: outcomes of accesses,
+contents of guest memory, values of KVM's registers, exits to user space. Exits that KVM handles itself cannot be
+counted from outside (the meaning of its counters depends on the vendor module), so no number is given for them;
+neither are times. An event that cannot be run here is refused with the reason (:class:`NotRunError`).
 """
 
 from collections import Counter
@@ -31,7 +31,7 @@ class NotRunError(EngineError):
 
 @dataclass(frozen=True)
 class KvmRun:
-    """What one event came to on a real machine: counts of the event alone, fates and payloads of all areas."""
+    """The result of one event on a real machine: counts of the event alone, fates and payloads of all areas."""
 
     scenario: Scenario
     event: str
@@ -40,14 +40,14 @@ class KvmRun:
     boot_counts: Counter[str]
     fates: dict[tuple[int, str], Fate]
     payloads: dict[tuple[int, str], bool]  #: of areas the guest believes in: did the host's bytes arrive?
-    strayed: frozenset[tuple[int, str]]  #: areas of others' memory that the host wrote to, or holds
+    strayed: frozenset[tuple[int, str]]  #: areas in reassigned memory that the host wrote to, or holds
     rounds: tuple[int, ...]  #: of a migration: pages copied in each round
-    loaded: tuple[Loaded, ...]  #: of a migration: how each vCPU's registers arrived
+    loaded: tuple[Loaded, ...]  #: of a migration: how loading each vCPU's registers went
 
 
 @lru_cache(maxsize=1)
 def this_host() -> Probe:
-    """Return what the probe found, asked once in the life of a process."""
+    """Return the result of the probe, which is run once in a process."""
     return probe()
 
 
@@ -67,7 +67,7 @@ def why_not(scenario: Scenario, event: Event) -> str | None:
     if there.host.ignore_msrs:
         return "kvm.ignore_msrs is a parameter of the whole host, which this engine leaves alone"
     if not there.host.knows_protocol and _host_ignores_msrs():
-        return "kvm.ignore_msrs=1 here: an access to a register that nobody knows is no #GP"
+        return "kvm.ignore_msrs=1 here: an access to an unknown register does not raise #GP"
     return None
 
 

@@ -4,7 +4,7 @@ The rules kept here:
 
 * KVM's own code is the host for the registers that the protocol calls native; all others are deflected, and
   the protocol's handlers answer them in the MSR exit, one exit at a time, as under QEMU's big lock.
-* Programs started one after the other run at the same time, each vCPU in its thread, until the next other step.
+* Programs started by consecutive Start steps run concurrently, each in its vCPU's thread, until another step comes.
 * A host that does not know the protocol is this KVM with every paravirtual feature refused
   (KVM_CAP_ENFORCE_PV_FEATURE_CPUID, no feature offered) and nothing deflected.
 """
@@ -47,7 +47,7 @@ class KvmMachine:
 
     def __init__(self, scenario: Scenario) -> None:
         self.protocol = scenario.protocol
-        #: The scenario as events get it: a migration of theirs is one of the VM.
+        #: The scenario given to events, with a protocol whose save and restore include the VM's state.
         self.scenario = replace(scenario, protocol=cast(Protocol, OnKvm(scenario.protocol)))
         self.native = native_features(scenario.protocol, scenario.features)
         self.records = {cpu.index: cpu for cpu in scenario.cpus}
@@ -57,7 +57,7 @@ class KvmMachine:
         self.counts: Counter[str] = Counter()
         self.rounds: tuple[int, ...] = ()
         self.loaded: tuple[state.Loaded, ...] = ()
-        #: What guest memory would hold if only the guest had written.
+        #: The contents that guest memory would have if only the guest had written.
         self.shadow = Shadow()
         self._lock = threading.Lock()
         self._running: dict[int, Pending[Done]] = {}
@@ -97,13 +97,13 @@ class KvmMachine:
         return guest
 
     def _offer_what_kvm_offers(self) -> None:
-        """Let the guest's programs see the CPUID bits that this KVM supports, not those of the model's."""
+        """Show the guest's programs the CPUID bits that this KVM supports, not those of the model."""
         bits = pv_features(self.guest.vm.supported_cpuid())
         offered = frozenset(bit for bit in range(32) if bits >> bit & 1)
         self.records = {index: record.but(cpuid=offered) for index, record in self.records.items()}
 
     def _answer(self, cpu: int, access: MsrExit) -> MsrAnswer:
-        """Serve a deflected access by the protocol's own handler, while the vCPU stands in its exit."""
+        """Serve a deflected access by the protocol's own handler, while the vCPU waits in its exit."""
         step = Wrmsr(access.index, access.data) if access.write else Rdmsr(access.index)
         with self._lock:
             result = self._worlds[cpu].carry_out(register_access(self.protocol, step))
@@ -112,7 +112,7 @@ class KvmMachine:
         return MsrAnswer() if access.write else MsrAnswer(data=result)
 
     def held(self) -> dict[Hashable, Any]:
-        """Return what the host remembers now: our own entries, and what KVM's registers hold."""
+        """Return the host's present entries: our own, and the addresses in KVM's registers."""
         kvms = held_by_kvm(self.guest, self.native)
         self.ever.update(kvms)
         return {**self.entries, **kvms}
@@ -120,7 +120,7 @@ class KvmMachine:
     # -- steps of events -------------------------------------------------------------------------------
 
     def play(self, event_program: Program) -> None:
-        """Carry out the steps of a lifecycle event; what it started has ended when this returns."""
+        """Carry out the steps of a lifecycle event, and wait for all programs that it started."""
         driven(in_order(event_program), self.take)
         self._join()
 
@@ -137,7 +137,7 @@ class KvmMachine:
         for pending in running.values():
             try:
                 done = pending.result()
-            except Exception as error:  # noqa: BLE001 - the others are waited for first
+            except Exception as error:  # noqa: BLE001 - raised after all others have ended
                 failure = failure or error
                 continue
             self.counts.update(done.counts)
@@ -146,9 +146,9 @@ class KvmMachine:
         if failure is not None:
             raise failure
         if running:
-            self.held()  # so that "it was served at some time" is known later
+            self.held()  # records the areas served now, for later questions about the past
 
-    # -- what a step of an event acts on: programs have ended before any step but Start is taken ----------
+    # -- steps of events: all programs have ended before any step but Start is taken ----------------------
 
     def cpus(self) -> Iterable[int]:
         return tuple(self.records)
@@ -165,14 +165,14 @@ class KvmMachine:
         self._running[step.cpu] = self.guest.submit(step.cpu, partial(code.run, program))
 
     def halt(self, cpu: int, *, for_good: bool) -> None:
-        """A vCPU that was halted is not run."""
+        """Do nothing: a halted vCPU is not run again."""
 
     def enter(self, cpu: int) -> None:
         with self.watch.for_strays(cpu):
             self.enter_once(cpu)
 
     def enter_once(self, cpu: int) -> None:
-        """Let the vCPU enter the guest; what is due is delivered, by KVM and by the VMM."""
+        """Let the vCPU enter the guest; KVM and the VMM make the pending deliveries."""
         record = self.records[cpu]
         serve = bool(self.protocol.deflected) and record.host.knows_protocol
 
@@ -191,7 +191,7 @@ class KvmMachine:
             self._worlds[cpu].carry_out(host_side(self.protocol.on_init(record), USER))
 
     def pause(self) -> None:
-        """Copy all memory, let every vCPU run on, copy what became dirty; then they stop."""
+        """Copy all memory, let every vCPU run on, copy the pages written meanwhile; then the vCPUs stay stopped."""
         self._stream = Stream(self.guest)
         self._stream.send_everything()
         for cpu in self.records:
@@ -199,7 +199,7 @@ class KvmMachine:
         self._stream.send_dirty()
 
     def resume(self) -> None:
-        """The vCPUs run when they are given something to do."""
+        """Do nothing: a vCPU runs when it is given a program."""
 
     def on_host(self, step: OnHost) -> Any:
         return self._worlds[step.cpu].carry_out(relayed(step.program(), self._with_state))
@@ -215,7 +215,7 @@ class KvmMachine:
         return (yield own)
 
     def leave_host(self) -> None:
-        """What our own handlers remember is gone; KVM's registers stay behind with the VM."""
+        """Send the last dirty pages and clear the entries of our own handlers; KVM's registers stay with the old VM."""
         if self._stream is None:
             self.pause()
         assert self._stream is not None
@@ -229,7 +229,7 @@ class KvmMachine:
         self.records[cpu] = record
 
     def arrive(self) -> None:
-        """A new VM takes over: its memslots, and all pages."""
+        """Open a VM with the same memslots, and write all pages into it."""
         stream, self._stream = self._stream, None
         assert stream is not None
         old, self.guest = self.guest, self._open(self.records[0].host, memslots_of(self.guest))

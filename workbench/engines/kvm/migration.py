@@ -1,9 +1,9 @@
-"""Live migration between two VMs: what an event's save and restore are on a real machine, and the pages under way.
+"""Live migration between two VMs: save and restore on a real machine, and the stream of memory pages.
 
-The rules kept here: the state of the vCPUs, KVM's own paravirtual registers among it, goes through the ioctls
-that QEMU uses (``state``); what a protocol remembers in user space goes by its own ``save`` and ``restore``, and
-by nothing else. What is saved is a tuple of items, one for each paravirtual register and for each that the protocol
-has; they are put back in the order in which they stand. Memory is copied while the vCPUs still run, then what they
+The rules kept here: the state of the vCPUs, including KVM's own paravirtual registers, is transferred by the ioctls
+that QEMU uses (``state``); a protocol's state in user space is transferred only by its own ``save`` and
+``restore``. The saved state is a tuple of items, one for each paravirtual register and for each item of the
+protocol; they are restored in this order. Memory is copied while the vCPUs still run, then the pages that they
 and the VMM wrote meanwhile.
 """
 
@@ -22,22 +22,22 @@ from workbench.engines.kvm.state import GuestState, MemoryCopy
 
 
 class SaveState(NamedTuple):
-    """Read the state of the VM by KVM's ioctls; the answer is a GuestState."""
+    """A step that reads the state of the VM by KVM's ioctls; the answer is a GuestState."""
 
 
 class LoadState(NamedTuple):
-    """Write a GuestState into the VM by KVM's ioctls, the vCPUs in ``order``."""
+    """A step that writes a GuestState into the VM by KVM's ioctls, the vCPUs in ``order``."""
 
     state: GuestState
     order: tuple[int, ...]
 
 
-#: What an item of a saved machine is: all that no protocol is about, a register of KVM's own, or the protocol's item.
+#: Kinds of items of a saved machine: state outside any protocol, a register of KVM's own, an item of the protocol.
 MACHINE, REGISTER, OWN = "machine", "register", "own"
 
 
 def items_of(state: GuestState, own: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Return a saved machine as items: the state, (cpu, index, value) of each register, what the protocol saved."""
+    """Return a saved machine as items: the state, (cpu, index, value) of each register, the protocol's items."""
     registers = ((cpu, *pair) for cpu, vcpu in enumerate(state.vcpus) for pair in vcpu.pv_msrs)
     return (
         (MACHINE, state),
@@ -47,7 +47,7 @@ def items_of(state: GuestState, own: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 def state_of(items: tuple[Any, ...]) -> LoadState:
-    """Return what is to be loaded: the machine with the registers as the items have them, in their order."""
+    """Return the step that loads a saved machine, with the registers and their order as in the items."""
     (state,) = (content for kind, content in items if kind == MACHINE)
     registers: dict[int, list[tuple[int, int]]] = {}
     for kind, content in items:
@@ -60,7 +60,7 @@ def state_of(items: tuple[Any, ...]) -> LoadState:
 
 
 class OnKvm:
-    """A protocol as lifecycle events see it here: its own guest side; save and restore include the VM's state."""
+    """A protocol for events on a real machine: its guest side unchanged; save and restore include the VM's state."""
 
     def __init__(self, protocol: Protocol) -> None:
         self._protocol = protocol
@@ -69,12 +69,12 @@ class OnKvm:
         return getattr(self._protocol, name)
 
     def save(self, cpus: Sequence[Vcpu]) -> Program:
-        """VMM: return the items of what KVM tells of itself, and of what the protocol carries of user space."""
+        """VMM: return the items of KVM's state and those of the protocol's state in user space."""
         state = yield SaveState()
         return items_of(state, (yield from self._protocol.save(cpus)) if self._protocol.deflected else ())
 
     def restore(self, cpus: Sequence[Vcpu], saved: tuple[Any, ...]) -> Program:
-        """VMM: write both on the destination."""
+        """VMM: restore both on the destination."""
         yield state_of(saved)
         if self._protocol.deflected:
             yield from self._protocol.restore(cpus, tuple(item for kind, item in saved if kind == OWN))
@@ -95,19 +95,19 @@ class Stream:
     def __init__(self, source: Guest) -> None:
         self.rounds: list[int] = []  #: pages sent in each round
         self._pages: dict[int, bytes] = {}
-        # A stream takes pages as a destination's memory does: MemoryCopy asks for no more than ``write``.
+        # A stream can be the destination of MemoryCopy, which only calls ``write``.
         self._copy = MemoryCopy(source.memory, cast(GuestMemory, self))
 
     def write(self, gpa: int, data: bytes, *, through_readonly: bool = False) -> None:
-        """Take one page."""
+        """Store one page."""
         self._pages[gpa] = data
 
     def send_everything(self) -> None:
-        """The first round, while the vCPUs run."""
+        """Send all pages: the first round, while the vCPUs run."""
         self.rounds.append(self._copy.everything())
 
     def send_dirty(self) -> None:
-        """One more round: what became dirty since, by KVM's log and by our own writes."""
+        """Send the pages written since the last round, by KVM's log and by our own writes."""
         self.rounds.append(self._copy.dirty())
 
     def arrive(self, destination: Guest) -> None:

@@ -1,13 +1,13 @@
-"""Looking at a real machine from outside: whose bytes the host changed, and what became of each area.
+"""Observes a real machine from outside: which memory the host changed, and the fate of each area.
 
 The rules kept here, by kind of evidence:
 
 * *measured*: bytes of guest memory that changed although no guest code stored there (payloads, strays); what
   KVM_GET_MSRS returns; what our own handlers remember.
-* *provoked*: KVM updates a kvmclock when it sees fit, so it is asked to (KVM_SET_CLOCK to the clock's own value)
-  before we look whether steal time and kvmclock still arrive, and whether they arrive in others' memory.
-* *inferred*: for payloads written once or on an event (wall clock, async page fault, PV EOI) that the writes would
-  arrive is concluded from the register's value and from a memslot that backs it.
+* *provoked*: KVM decides when to update a kvmclock, so an update is requested (KVM_SET_CLOCK to the clock's own value)
+  before checking whether steal time and kvmclock still arrive, and whether they arrive in reassigned memory.
+* *inferred*: for payloads written once or on an event (wall clock, async page fault, PV EOI), the register's value
+  and a memslot that backs it are taken to mean that the writes would arrive.
 """
 
 from collections.abc import Collection, Hashable, Iterator
@@ -25,16 +25,16 @@ from workbench.core.outcome import Fate
 from workbench.core.scenario import Scenario, beliefs, fate_of
 from workbench.engines.kvm.world import WorldOwner, backs
 
-#: Payloads whose updates can be brought about and seen here.
+#: Payloads whose updates can be provoked and observed.
 CAN_BE_SEEN = ("entry", "request")
 
 
 class Watched(WorldOwner, Protocol):
-    """What is asked of a machine to see what becomes of its areas."""
+    """The interface of a machine whose areas are observed."""
 
     scenario: Scenario
     protocol: RegistrationProtocol
-    shadow: GuestMemory  #: guest memory as it would be if only the guest had written
+    shadow: GuestMemory  #: the contents that guest memory would have if only the guest had written
 
     @property
     def native(self) -> Collection[Feature]:
@@ -42,11 +42,11 @@ class Watched(WorldOwner, Protocol):
         ...
 
     def held(self) -> dict[Hashable, Any]:
-        """Return what the host remembers now."""
+        """Return the host's present entries."""
         ...
 
     def enter_once(self, cpu: int) -> None:
-        """Let a vCPU enter the guest once, so that what is due is delivered."""
+        """Let a vCPU enter the guest once, so that pending deliveries are made."""
         ...
 
 
@@ -56,14 +56,14 @@ class Watch:
     def __init__(self, machine: Watched) -> None:
         self._machine = machine
         self.reassigned: set[Unit] = set()
-        self.strayed: set[tuple[int, str]] = set()  #: (owner, feature) of areas in others' memory
+        self.strayed: set[tuple[int, str]] = set()  #: (owner, feature) of areas in reassigned memory
         self._arrived: set[tuple[int, str]] = set()
 
     # -- strays ----------------------------------------------------------------------------------------
 
     @contextmanager
     def for_strays(self, cpu: int) -> Iterator[None]:
-        """Note which reassigned units the host changes while ``cpu`` enters the guest, and those it may change."""
+        """Record the reassigned units that the host changes while ``cpu`` enters the guest, and those it may change."""
         if not self.reassigned:
             yield
             return
@@ -84,7 +84,7 @@ class Watch:
     # -- what became of the areas ------------------------------------------------------------------------
 
     def fates(self) -> dict[tuple[int, str], Fate]:
-        """Return {(owner, feature): fate} for every area of the scenario; enters every vCPU once more to see it."""
+        """Return {(owner, feature): fate} for every area of the scenario; enters every vCPU once more to find out."""
         machine, scenario = self._machine, self._machine.scenario
         held = machine.held()
         self._provoke(held)
@@ -115,7 +115,7 @@ class Watch:
         return {
             (owner, name): self._holds_payload(features[name], gpa)
             for (owner, name), gpa in sorted(beliefs(machine.notes).items())
-            if name in features  # a hostile guest may believe in more
+            if name in features  # a hostile guest may believe in other areas as well
         }
 
     def _holds_payload(self, feature: Feature, gpa: int) -> bool:
@@ -132,7 +132,7 @@ class Watch:
         return backs(self._machine.guest, gpa, feature.size, writable=True)
 
     def _provoke(self, held: dict[Hashable, Any]) -> None:
-        """Let KVM update what it updates at entries, and note where it did."""
+        """Enter each vCPU so that KVM updates its payloads, and record where it did."""
         machine = self._machine
         watched = [feature for feature in machine.native if feature.update_when in CAN_BE_SEEN]
         if not watched:
@@ -150,7 +150,7 @@ class Watch:
             self._arrived.update(key for key, place in places.items() if self._read(*place) != before[key])
 
     def _ask_for_clock(self) -> None:
-        """Let every kvmclock become due, by setting the VM's clock to what it is."""
+        """Make every kvmclock due for an update, by setting the VM's clock to its present value."""
         vm = self._machine.guest.vm
         vm.set_clock(vm.get_clock().clock)
 

@@ -1,7 +1,7 @@
-"""Whether KVM can be used here, why not, and what this KVM is. Its one line stands on every result.
+"""Finds out whether KVM can be used here, why not, and what this KVM is; every result shows its one line.
 
-The rule kept here: what decides how far results may be trusted (is guest kernel code executed by the CPU
-or emulated by KVM?) is measured, not guessed from a name. Nothing here raises.
+The rule kept here: whether guest kernel code is executed by the CPU or emulated by KVM decides how far results
+may be trusted, so it is measured, not guessed from a name. Nothing here raises.
 """
 
 import os
@@ -14,18 +14,18 @@ from workbench.engines.kvm.api import cpuid, ioctl
 from workbench.engines.kvm.guest.guest import Guest
 from workbench.errors import EngineError, WorkbenchError
 
-#: The only API version there has been since Linux 2.6.22; api.rst tells users to refuse any other.
+#: The only API version since Linux 2.6.22; api.rst tells users to refuse any other.
 API_VERSION = 12
 
 _MODULES = Path("/sys/module")
 _LOOPS = 2000
-#: Slower than this per iteration of DEC, JNZ is no CPU that executes the loop itself (ns).
+#: ns per iteration of DEC, JNZ: if the loop is slower than this, KVM emulates it.
 _NATIVE_NS = 100.0
 
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """What was found; ``line`` says it in one line."""
+    """The result of a probe; ``line`` sums it up."""
 
     available: bool
     reason: str  #: why not, in one line; empty if available
@@ -39,12 +39,12 @@ class Probe:
 
     @property
     def missing(self) -> tuple[str, ...]:
-        """Capabilities this engine can use and this KVM lacks."""
+        """Capabilities that this engine can use and this KVM lacks."""
         return tuple(name for name, value in self.capabilities.items() if not value)
 
     @property
     def line(self) -> str:
-        """One line for people: what this KVM is, or why there is none."""
+        """One line of text: what this KVM is, or why there is none."""
         if not self.available:
             return f"kvm: not available: {self.reason}; {self.what_to_do}"
         return f"kvm: Linux {self.kernel}, {self.module}, API {self.api_version}; {_HOW[self.emulated]}"
@@ -67,7 +67,7 @@ def can_open() -> bool:
 
 
 def probe() -> Probe:
-    """Find out what KVM there is: open, ask, and run a short loop on a vCPU (some milliseconds)."""
+    """Probe KVM: open the device, query it, and run a short loop on a vCPU (some milliseconds)."""
     kernel = platform.release()
     try:
         fd = os.open(ioctl.DEVICE, os.O_RDWR | os.O_CLOEXEC)
@@ -115,8 +115,8 @@ def _is_emulated() -> bool:
 
 
 def _is_slow(guest: Guest) -> bool:
-    iterations = 20 * _LOOPS  # long enough to drown the cost of one exit
-    fastest = min(_count_ns(guest, iterations) for _ in range(3))  # the others met a busy machine
+    iterations = 20 * _LOOPS  # long enough that the cost of one exit does not matter
+    fastest = min(_count_ns(guest, iterations) for _ in range(3))  # slower runs met a busy machine
     return fastest / iterations > _NATIVE_NS
 
 
@@ -127,7 +127,7 @@ def _count_ns(guest: Guest, iterations: int) -> int:
 
 
 def _module() -> str:
-    """Return the vendor module's name; several, joined by "or", where the kernel does not tell which."""
+    """Return the vendor module's name; several, joined by "or", if the kernel does not say which."""
     try:
         names = sorted(path.name for path in _MODULES.glob("kvm_*"))
     except OSError:

@@ -1,8 +1,8 @@
-"""Guest programs on a real vCPU: each step is executed by guest code, in the vCPU's own thread.
+"""Runs guest programs on a real vCPU: each step is executed by guest code, in the vCPU's own thread.
 
-The rules kept here: what the guest stored is noted, so that what others wrote into its memory can be told apart;
-exits that reach user space are counted as KVM_RUN hands them over. A program at CPL 3 does its register accesses
-there; its loads and stores are executed at CPL 0, because no rule of a protocol depends on who makes them.
+The rules kept here: the guest's stores are recorded, to distinguish them from writes by others; exits that reach
+user space are counted when KVM_RUN returns them. A program at CPL 3 makes its register accesses at CPL 3; its
+loads and stores are executed at CPL 0, because no rule of a protocol depends on their CPL.
 """
 
 from collections import Counter
@@ -20,7 +20,7 @@ from workbench.errors import EngineError, WorkbenchError
 
 
 class Done(NamedTuple):
-    """What a program came to on its vCPU."""
+    """The result of a program on its vCPU."""
 
     counts: Counter[str]
     stores: list[tuple[int, bytes]]  #: what the guest stored, in order: (gpa, bytes)
@@ -35,7 +35,7 @@ class GuestCode:
         self._stores: list[tuple[int, bytes]] = []
 
     def run(self, program: Program) -> Done:
-        """Execute ``program``; in the vCPU's thread."""
+        """Execute ``program``; to be called in the vCPU's thread."""
         driven(program, self._carry_out)
         return Done(self._counts, self._stores)
 

@@ -1,8 +1,7 @@
-"""What KVM's own registers hold, as entries of a host: read by KVM_GET_MSRS, never remembered by us.
+"""Reads KVM's own registers by KVM_GET_MSRS, as entries of a host; their values are never cached.
 
-The rule kept here: the meaning of a register's bits is the feature's (``Feature.registers``), whether a real KVM serves
-it is the protocol's (``native``). That KVM *holds* an address says nothing about whether its writes arrive there; see
-``observe``.
+The rule kept here: the feature defines the bits of a register (``Feature.registers``); the protocol says whether a real
+KVM serves it (``native``). An address in a register does not show that KVM's writes arrive there; see ``observe``.
 """
 
 from collections.abc import Hashable, Iterable
@@ -16,7 +15,7 @@ from workbench.engines.kvm.guest.guest import Guest
 
 
 def native_features(protocol: Protocol, features: Iterable[Feature]) -> dict[Feature, Register]:
-    """Return those of ``features`` that a register of KVM's own serves, with that register."""
+    """Return those of ``features`` that KVM serves by a register of its own, with that register."""
     claimed = protocol.msrs - protocol.deflected
     return {
         feature: one
@@ -27,7 +26,7 @@ def native_features(protocol: Protocol, features: Iterable[Feature]) -> dict[Fea
 
 
 def held_by_kvm(guest: Guest, native: dict[Feature, Register]) -> dict[Hashable, Any]:
-    """Return the entries of the host that KVM is: every native register, and the address that it holds."""
+    """Return KVM's entries as a host: every native register, and the address that it holds."""
     found: dict[Hashable, Any] = {}
     if not native:
         return found

@@ -1,8 +1,8 @@
-"""The RAM of a machine that replays: memslots that come zeroed, go, and outlive a reset.
+"""The RAM of a replay machine: adds and deletes zeroed memslots, and reuses them after a reset.
 
 The rule kept here: adding or deleting a memslot waits for all readers of the VM's memory (SRCU), about a
-millisecond; so slots from before a reset stay until the machine is used, and those that are asked for again are
-only zeroed. Nothing of it is visible to guest or replay.
+millisecond; so slots from before a reset stay until the machine is used, and those requested again are
+only zeroed. Neither guest nor replay can see this.
 """
 
 from workbench.engines.kvm.api.ioctl import KvmError
@@ -11,7 +11,7 @@ from workbench.engines.kvm.guest import longmode
 from workbench.engines.kvm.guest.guest import Guest
 from workbench.errors import EngineError, WorkbenchError
 
-#: What a deleted memslot of this size or less leaves is used again; larger ones go back to the host.
+#: Memory of deleted memslots up to this size is reused; larger memory is returned to the host.
 _SPARE_BYTES = 1 << 20
 
 
@@ -60,18 +60,18 @@ class ReplayRam:
             self._delete(slot)
 
     def begin_again(self) -> None:
-        """From now on there are no memslots; in truth they stay until :meth:`settle`."""
+        """Start again without memslots; the old ones are kept for reuse until :meth:`settle`."""
         if self._log_dirty:
             self.dirty_pages()
         self._kept = {(slot.gpa, slot.size): slot for slot in self.slots}
 
     def settle(self) -> None:
-        """Delete the memslots from before the reset that nobody asked for again."""
+        """Delete the memslots from before the reset that were not requested again."""
         while self._kept:
             self._delete(self._kept.popitem()[1])
 
     def dirty_pages(self) -> frozenset[int]:
-        """Return the page frames (gpa >> 12) that guest or KVM wrote since the last call, of RAM as it is now."""
+        """Return the page frames (gpa >> 12) of present RAM that guest or KVM wrote since the last call."""
         memory = self._guest.memory
         return frozenset().union(*(memory.dirty(slot.slot).kvm for slot in self.slots))
 

@@ -2,11 +2,11 @@
 
 The rules kept here:
 
-* KVM's own code is the host for the registers that the protocol leaves to it; its other paravirtual registers
-  are hidden by the MSR filter, and those that the protocol keeps for itself are answered by its handlers.
-* A register that KVM does not know is UNKNOWN: KVM gives such accesses to user space, which answers #GP
+* KVM's own code is the host for the registers that the protocol leaves to it; the MSR filter hides KVM's other
+  paravirtual registers; the protocol's handlers answer for the registers that it serves itself.
+* A register that KVM does not know is UNKNOWN: KVM passes such accesses to user space, which answers #GP
   (KVM_CAP_X86_USER_SPACE_MSR, mask UNKNOWN). Without that capability all refusals are FAULT.
-* :meth:`KvmTarget.reset` makes a used machine equal to a new one as far as replays can see, and checks it.
+* :meth:`KvmTarget.reset` makes a used machine equal to a new one as far as replays can observe, and checks it.
 """
 
 from collections.abc import Callable, Hashable
@@ -34,9 +34,9 @@ from workbench.errors import EngineError
 
 T = TypeVar("T")
 
-#: KVM's paravirtual registers outside the range it has claimed: the two old names of the clocks.
+#: KVM's paravirtual registers outside its reserved range: the two old numbers of the clocks.
 _OLD_NAMES = frozenset({SYSTEM_TIME.msr, WALL_CLOCK.msr})
-#: What a vCPU holds after creation; writing it back is a reset.
+#: State that a vCPU has after creation; writing it back resets the vCPU.
 _AFTER_CREATION = {register.msr: register.initial for register in QEMU_ORDER}
 _NO_REFUSAL_WITHOUT_LAPIC = {ASYNC_PF_INT.msr}
 
@@ -60,7 +60,7 @@ class KvmTarget:
         self._spec, self._log_dirty = spec, log_dirty
         self._forget()
         self._answered: dict[int, Any] = {}
-        self._other: _Opened | None = None  #: the VM that a migration left; the next one's destination
+        self._other: _Opened | None = None  #: the source VM of the last migration; the destination of the next
         self._here = self._open()
         self.guest = self._here.guest
         self.tells_unknown = bool(self.guest.vm.has(CAP_USER_SPACE_MSR))
@@ -110,7 +110,7 @@ class KvmTarget:
         return self.guest.memory.read(gpa, size) if backs(self.guest, gpa, size, writable=False) else None
 
     def dirty_pages(self) -> frozenset[int]:
-        """Return the page frames (gpa >> 12) that guest or KVM wrote since the last call, of RAM as it is now."""
+        """Return the page frames (gpa >> 12) of present RAM that guest or KVM wrote since the last call."""
         return self._here.ram.dirty_pages()
 
     # -- registers -------------------------------------------------------------------------------------
@@ -178,7 +178,7 @@ class KvmTarget:
             self._on_host(self.protocol.restore(tuple(self.records.values()), own))
 
     def _arrive(self, destination: _Opened, saved: state.GuestState) -> None:
-        """Memory first, as PV EOI and async page faults are checked against it; CPUID before the registers."""
+        """Restore memory first, because PV EOI and async page faults are checked against it; CPUID before registers."""
         for slot in self._here.ram.slots:
             destination.ram.add(slot.gpa, slot.size)
         copy = state.MemoryCopy(self.guest.memory, destination.guest.memory)
@@ -191,9 +191,9 @@ class KvmTarget:
         destination.offered.update(self._here.offered)
 
     def _destination(self) -> _Opened:
-        """Return a VM without memory: a new one, or the one this machine came from, made new.
+        """Return a VM without memory: a new one, or the source of the last migration after a reset.
 
-        A VM that has run keeps its CPUID bits, so it serves only a machine with the same.
+        A VM that has run keeps its CPUID bits, so it can be used only for a machine with the same bits.
         """
         other, self._other = self._other, None
         if other is not None and other.offered == self._here.offered:
@@ -208,13 +208,13 @@ class KvmTarget:
         return self._worlds[0].carry_out(host_side(program))
 
     def within(self, cpu: int, job: Callable[[], T]) -> T:
-        """Do ``job`` in the thread of vCPU ``cpu``, where its operations need no change of threads."""
+        """Run ``job`` in the thread of vCPU ``cpu``, where its operations need no change of threads."""
         return self.guest.call(cpu, job)
 
     # -- using it again ----------------------------------------------------------------------------------
 
     def reset(self) -> None:
-        """Make the machine as it was when it was opened; CPUID bits, once KVM has fixed them, stay.
+        """Return the machine to the state in which it was opened; CPUID bits stay once KVM has fixed them.
 
         Raises EngineError if a register does not go back to its first value.
         """
@@ -245,14 +245,14 @@ class KvmTarget:
     # -- inside ------------------------------------------------------------------------------------------
 
     def _before_entry(self, cpu: int) -> None:
-        """Deliver what our own host side owes this vCPU; KVM delivers what KVM owes it."""
+        """Make the deliveries of our own host side to this vCPU; KVM makes its own."""
         self._here.ram.settle()
         if self.protocol.deflected:
             program = self.protocol.on_entry(self.records[cpu])
             self.guest.call(cpu, lambda: self._worlds[cpu].carry_out(host_side(program)))
 
     def _answer(self, cpu: int, access: MsrExit) -> MsrAnswer:
-        """Answer an access that KVM leaves to us: by the protocol's handler, or that nobody knows it."""
+        """Answer an access that KVM passes to user space: by the protocol's handler, or as an unknown register."""
         result: Any = UNKNOWN
         if access.reason is MsrReason.FILTER:
             step = Wrmsr(access.index, access.data) if access.write else Rdmsr(access.index)
@@ -263,7 +263,7 @@ class KvmTarget:
         return MsrAnswer(data=0 if access.write else result)
 
     def _refusal(self, cpu: int) -> Outcome:
-        """Return how the access that has just ended with #GP was refused: by us, or else by KVM."""
+        """Return the outcome of the access that has just ended with #GP: ours if we refused it, else KVM's."""
         outcome: Outcome = self._answered.pop(cpu, FAULT)
         return outcome
 

@@ -1,8 +1,8 @@
-"""State transfer between two VMs: saved and loaded through the ioctls QEMU uses, in QEMU's order.
+"""Transfers state between two VMs: saved and loaded by the ioctls that QEMU uses, in QEMU's order.
 
-The rules kept here: MSRs that user space answers for (deflected ones) are in no list, because the MSR
-filter does not hold back KVM_SET_MSRS; the paravirtual MSRs go in one KVM_SET_MSRS in QEMU's order, which
-stops at the first one KVM rejects, and what was lost by that is reported; memory is copied in rounds.
+The rules kept here: deflected MSRs (answered by user space) are in no list, because the MSR filter does not
+apply to KVM_SET_MSRS; the paravirtual MSRs are written by one KVM_SET_MSRS in QEMU's order, which stops at the
+first one that KVM rejects, and the MSRs lost by that are reported; memory is copied in rounds.
 Source: QEMU, target/i386/kvm/kvm.c (kvm_arch_put_registers, kvm_put_msrs), hw/i386/kvm/clock.c.
 """
 
@@ -47,7 +47,7 @@ Msrs = tuple[tuple[int, int], ...]
 
 @dataclass(frozen=True, slots=True)
 class VcpuState:
-    """Everything of one vCPU, in KVM's own layouts."""
+    """The whole state of one vCPU, in KVM's own layouts."""
 
     cpuid: tuple[CpuidEntry, ...]
     mp_state: bytes
@@ -64,7 +64,7 @@ class VcpuState:
 
 @dataclass(frozen=True, slots=True)
 class GuestState:
-    """What a migration carries besides memory."""
+    """The state that a migration transfers besides memory."""
 
     clock: Clock
     vcpus: tuple[VcpuState, ...]
@@ -79,7 +79,7 @@ class Loaded:
 
 
 def msr_lists(vm: Vm, excluded: Iterable[int]) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Return the MSRs to save, machine's and paravirtual; the ``excluded`` (deflected) are in neither."""
+    """Return the MSRs to save, the processor's and the paravirtual ones, both without the ``excluded`` (deflected)."""
     out = set(excluded)
     known = vm.msr_index_list()
     machine = tuple(i for i in known if i not in out and i not in PV_ORDER and i not in KVM_RANGE)
@@ -87,7 +87,7 @@ def msr_lists(vm: Vm, excluded: Iterable[int]) -> tuple[tuple[int, ...], tuple[i
 
 
 def save_vcpu(vcpu: Vcpu, machine: Sequence[int], pv: Sequence[int]) -> VcpuState:
-    """Read a vCPU's state; in its thread, while it does not run. MSRs that cannot be read are left out."""
+    """Read a vCPU's state, in its thread while it does not run. MSRs that cannot be read are left out."""
     vcpu.finish_exit()
     return VcpuState(
         cpuid=vcpu.get_cpuid(),
@@ -105,7 +105,7 @@ def save_vcpu(vcpu: Vcpu, machine: Sequence[int], pv: Sequence[int]) -> VcpuStat
 
 
 def load_vcpu(vcpu: Vcpu, state: VcpuState) -> Loaded:
-    """Write a vCPU's state in QEMU's order; in its thread. Memslots must exist already (PV EOI, async PF)."""
+    """Write a vCPU's state in QEMU's order, in its thread. Memslots must exist already (PV EOI, async PF)."""
     vcpu.set_cpuid(state.cpuid)
     (apic_base,) = struct.unpack_from("<Q", state.sregs, 272)
     vcpu.set_msrs({_APIC_BASE_MSR: apic_base})
@@ -127,7 +127,7 @@ def load_vcpu(vcpu: Vcpu, state: VcpuState) -> Loaded:
 
 
 def save(guest: Guest) -> GuestState:
-    """Read the state of a guest that executes no step meanwhile: the clock first, as QEMU does on stop."""
+    """Read the state of a guest that executes no steps: the clock first, as QEMU does on stop."""
     machine, pv = msr_lists(guest.vm, guest.deflected)
     clock = guest.vm.get_clock()
     vcpus = (guest.call(c, partial(save_vcpu, guest.vcpu(c), machine, pv)) for c in range(guest.cpus))
@@ -143,9 +143,9 @@ def load(
     set_clock: bool = True,
     tell_stopped: bool = True,
 ) -> tuple[Loaded, ...]:
-    """Write a saved state into a guest with as many vCPUs whose memory has arrived already; answer for each vCPU.
+    """Write a saved state into a guest with as many vCPUs, whose memory has already arrived; one result per vCPU.
 
-    ``order``: in which the vCPUs are loaded, by default from the first to the last.
+    ``order``: the order in which the vCPUs are loaded, by default from the first to the last.
     ``clock_first``: KVM_SET_CLOCK before the MSRs, so that the wall clock, which the MSR write computes, is
     right; QEMU sets the clock last. ``tell_stopped``: KVM_KVMCLOCK_CTRL on each vCPU, as QEMU does.
     """
@@ -166,7 +166,7 @@ def load(
 
 
 class MemoryCopy:
-    """Copies guest memory in rounds: everything once, then what became dirty since the round before."""
+    """Copies guest memory in rounds: everything once, then the pages written since the last round."""
 
     def __init__(self, source: GuestMemory, target: GuestMemory) -> None:
         """Start dirty logging of every slot of ``source`` except the engine's own."""
@@ -183,7 +183,7 @@ class MemoryCopy:
     def dirty(self, *, host_writes: bool = True) -> int:
         """Copy the pages written since the last round; return how many.
 
-        Without ``host_writes``, only those in KVM's log: what a VMM that forgets its own writes would copy.
+        Without ``host_writes``, only those in KVM's log, like a VMM that does not record its own writes.
         """
         copied = 0
         for number in self._slots:
@@ -209,7 +209,7 @@ def _read_msrs(vcpu: Vcpu, indices: Sequence[int]) -> Msrs:
     while left:
         values = vcpu.get_msrs(left)
         found += zip(left, values, strict=False)
-        left = left[len(values) + 1 :]  # KVM stopped at one it cannot read: go on behind it
+        left = left[len(values) + 1 :]  # KVM stopped at an MSR that it cannot read: continue after it
     return tuple(found)
 
 

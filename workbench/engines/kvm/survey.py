@@ -1,8 +1,8 @@
-"""What this KVM makes of register values, and when it writes payloads: looked at from outside, one fresh VM a case.
+"""Observes which register values this KVM accepts and when it writes payloads, on fresh VMs for each case.
 
 The rule kept here: "accepted" and "active" are two columns. A case is one value in one register of a guest with one
-memslot; told is what the guest's WRMSR came to, what KVM_GET_MSRS reads afterwards, whether bytes of the area
-changed, and whether the host may write the same value (KVM_SET_MSRS on another fresh VM).
+memslot. Recorded are the outcome of the guest's WRMSR, the value that KVM_GET_MSRS reads afterwards, whether bytes of
+the area changed, and whether the host may write the same value (KVM_SET_MSRS on another fresh VM).
 """
 
 from collections.abc import Iterator
@@ -33,7 +33,7 @@ class Case(NamedTuple):
     """One value for one register; ``gpa`` and ``size`` say where a payload would appear (size 0: nowhere)."""
 
     register: str
-    kind: str  #: what is special about the value
+    kind: str  #: how the value differs from an ordinary one
     msr: int
     value: int
     gpa: int
@@ -41,7 +41,7 @@ class Case(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """What one case came to."""
+    """The result of one case."""
 
     case: Case
     guest: Outcome
@@ -83,7 +83,7 @@ def cases() -> Iterator[Case]:
 
 
 def _size(register: Register) -> int:
-    """Return the bytes of an area: what the host touches, or the distance to the next one if that is more."""
+    """Return the bytes of an area: those the host accesses, or the distance to the next area if that is more."""
     return max(register.touches, register.granule)
 
 

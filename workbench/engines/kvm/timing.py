@@ -1,7 +1,7 @@
-"""What steps cost on this host: CPU time of the vCPU's thread by loops of guest code, and user space's share of it.
+"""Measures what steps cost on this host: CPU time of the vCPU's thread in loops of guest code, and the VMM's share.
 
-The rule kept here: a number is a median with its quartiles over many batches, the loop's own cost is taken off, and
-the share of CPU time spent in user mode stands beside it. Time in which the thread waited for a CPU does not
+The rule kept here: a number is a median with its quartiles over many batches, less the cost of the loop itself,
+and comes with the share of CPU time spent in user mode. Time in which the thread waited for a CPU does not
 count. What the numbers mean depends on the KVM: where guest kernel code is emulated, none of them is the cost of a
 hardware exit.
 """
@@ -18,7 +18,7 @@ from workbench.engines.kvm.guest.executor import Executor, MsrAnswer
 from workbench.engines.kvm.guest.guest import Guest
 
 TSC = 0x10
-_DEFLECTED = 0x4B564D20  # nobody's
+_DEFLECTED = 0x4B564D20  # assigned to no feature
 _AREA = 0x3000
 _BATCHES = 41
 

@@ -1,8 +1,8 @@
-"""The World of the transition function on a real machine: what a handler of ours acts on during an MSR exit.
+"""The World of the transition function on a real machine: our own handlers act on it during an MSR exit.
 
 The rule kept here: a handler reaches guest memory through the VMM's own mapping and only where a memslot of the
-guest backs it; what it remembers is in the machine's table of entries, and time is the host's. Everything runs in
-user space, so KERNEL and USER are one side here and :class:`ToUser` changes nothing.
+guest backs it; its entries are in the machine's table, and time is the host's. Everything runs in
+user space, so KERNEL and USER are the same side here and :class:`ToUser` changes nothing.
 """
 
 from collections.abc import Hashable
@@ -20,7 +20,7 @@ _TSC = 0x10
 
 
 class WorldOwner(Protocol):
-    """What a world needs of the machine that it is part of."""
+    """The interface that a world needs of its machine."""
 
     guest: Guest
     records: dict[int, Vcpu]
@@ -90,15 +90,15 @@ class KvmWorld:
     # -- exits -----------------------------------------------------------------------------------------
 
     def leave(self, cpu: int, step: Exit) -> Vcpu:
-        """Answer with the vCPU's record; the exit itself was counted where KVM_RUN came back."""
+        """Answer with the vCPU's record; the exit itself was counted when KVM_RUN returned."""
         return self._machine.records[cpu]
 
     def to_user(self, cpu: int, step: ToUser) -> None:
-        """Nothing: the exit has come to user space already."""
+        """Do nothing: the exit has already reached user space."""
 
     def vcpus(self) -> tuple[int, ...]:
-        """Answer with the vCPUs that KVM_CREATE_VCPU has made."""
+        """Return the vCPUs that KVM_CREATE_VCPU has made."""
         return tuple(self._machine.records)
 
     def quiesce(self, cpu: int) -> None:
-        """Nothing: our handlers and updates hold one lock from beginning to end, so no other is under way."""
+        """Do nothing: our handlers and updates hold one lock from beginning to end, so no other is running."""

@@ -1,4 +1,4 @@
-"""A machine on which a protocol is tried by hand: one operation at a time, each run to its end by the simulator.
+"""A machine for trying a protocol by hand: one operation at a time, each run to its end by the simulator.
 
     bench = Bench(Generic(choose()))
     bench.register("kvmclock", 0x1000)       # what the guest concludes: ACCEPTED
@@ -40,7 +40,7 @@ class Bench:
         self.memory.add(0, RAM_END)
 
     def run(self, what: str, cpu: int, stream: Program) -> Any:
-        """Run one operation, called ``what``, on a vCPU that is there; every operation comes through here."""
+        """Run one operation, called ``what``, on an existing vCPU; every operation uses this method."""
         return self.machine.run(cpu, stream)
 
     # -- the guest -----------------------------------------------------------------------------------
@@ -51,7 +51,7 @@ class Bench:
         return self.run(f"{what}, vCPU {cpu}", cpu, guest_side(self.protocol, program, cpl=cpl))
 
     def prepare(self, name: str, gpa: int, cpu: int = 0) -> Any:
-        """The guest brings an area into the state that its ABI asks for."""
+        """The guest initialises an area as its ABI requires."""
         return self.guest(self._feature(name).prepare(gpa), cpu, what=f"prepare {name} at {gpa:#x}")
 
     def register(self, name: str, gpa: int, cpu: int = 0, *, cpl: int = 0) -> Any:
@@ -87,7 +87,7 @@ class Bench:
         return self.run(f"{what}, vCPU {cpu}", cpu, host_side(program))
 
     def enter(self, cpu: int = 0) -> Any:
-        """The vCPU enters the guest: updates that are due are delivered."""
+        """The vCPU enters the guest: pending updates are delivered."""
         return self.host(self.protocol.on_entry(self._cpu(cpu)), cpu, what="enter the guest")
 
     def update(self, name: str, gpa: int, cpu: int = 0) -> Any:
@@ -100,7 +100,7 @@ class Bench:
         return self.host(self.protocol.on_init(self._cpu(cpu)), cpu, what="INIT")
 
     def set_msr(self, msr: int, value: int, cpu: int = 0) -> Any:
-        """The VMM writes a register (KVM_SET_MSRS); the result is whether KVM took it."""
+        """The VMM writes a register (KVM_SET_MSRS); the result is whether KVM accepted it."""
         stream = host_write(self.protocol, self._cpu(cpu), msr, value)
         return self.run(f"KVM_SET_MSRS {msr:#x} = {value:#x}, vCPU {cpu}", cpu, stream)
 
@@ -109,7 +109,7 @@ class Bench:
         return self.run(f"KVM_GET_MSRS {msr:#x}, vCPU {cpu}", cpu, host_read(self.protocol, self._cpu(cpu), msr))
 
     def migrate(self) -> tuple[Any, ...]:
-        """Save, arrive with the same memory on a host that remembers nothing, restore; return what was carried."""
+        """Save, arrive with the same memory on a host without state, restore; return the saved state."""
         cpus = tuple(self.machine.cpus.values())
         saved: tuple[Any, ...] = self.machine.run(0, host_side(self.protocol.save(cpus)))
         self.machine.entries.clear()
@@ -126,7 +126,7 @@ class Bench:
         return found
 
     def state(self) -> list[StateEntry]:
-        """Return what a migration would have to carry."""
+        """Return the state that a migration would have to transfer."""
         return self.protocol.state(self.machine.entries, tuple(self.machine.cpus.values()))  # type: ignore[arg-type]
 
     def number(self, gpa: int, size: int = 4) -> int:

@@ -1,7 +1,7 @@
-"""One schedule of one event: the guest boots, the event happens, and every access is counted.
+"""Simulates one event under one schedule: the guest boots, the event happens, and every access is counted.
 
-Under this schedule each program runs to its end before the next one starts (``one_by_one``). What can go wrong between
-two steps is for the explorer to find; a protocol is never judged by this engine alone.
+Under this schedule each program runs to its end before the next one starts (``one_by_one``). Other interleavings are
+left to the explorer; a protocol is never judged by this engine alone.
 """
 
 from collections import Counter
@@ -25,14 +25,14 @@ from workbench.engines.simulate.turns import VCPU_STEPS, ForEach, Turn, alike, i
 
 @dataclass(frozen=True)
 class Run:
-    """What one event came to: counts of the event alone, fates of all areas, the machine as it is now."""
+    """The result of one event: counts of the event alone, fates of all areas, the machine afterwards."""
 
     scenario: Scenario
     event: str
     counts: Counter[str]
     boot_counts: Counter[str]
     fates: dict[Area, Fate]
-    strays: int  #: host writes that hit memory which is somebody else's
+    strays: int  #: host writes to memory that was reassigned to another owner
     machine: Machine
     trace: list[Access]
 
@@ -45,12 +45,12 @@ class Simulation(OneByOne):
         super().__init__(machine, scenario.protocol)
         self.scenario = scenario
         self.in_turn = in_turn(machine)
-        # A trace shows each access of each vCPU, in turn.
+        # With a trace, vCPUs run one by one: it lists each access of each vCPU.
         self.for_each: ForEach = AtOnce(machine, scenario.protocol) if lanes and not trace else self.in_turn
         for region in scenario.memslots():
             machine.memory.add(region.gpa, region.size)
         self.reassigned: set[Unit] = set()
-        self.strayed: set[Area] = set()  # (owner, feature) of areas in others' memory
+        self.strayed: set[Area] = set()  # (owner, feature) of areas in reassigned memory
         self.strays = 0
 
     # -- steps of events -------------------------------------------------------------------------------
@@ -58,7 +58,7 @@ class Simulation(OneByOne):
     def play(self, event_program: Program) -> None:
         """Carry out the steps of a lifecycle event, one after the other.
 
-        The steps of vCPUs answer nothing, so a run of them is read ahead: alike ones may be carried out at once.
+        Steps of vCPUs return nothing, so a run of them is read ahead, and equal ones may be carried out at once.
         """
         event_program = in_order(event_program)
         step = next(event_program, None)
@@ -75,7 +75,7 @@ class Simulation(OneByOne):
                     return
 
     def _on_vcpus(self, turns: list[Turn]) -> None:
-        """Carry out the turns of consecutive vCPUs, which differ in nothing but the vCPU."""
+        """Carry out the turns of consecutive vCPUs, which differ only in the vCPU."""
         first = turns[0]
         watched = bool(self.reassigned) and any(type(step) is Enter for step in first)
         for_each = self.in_turn if watched else self.for_each
@@ -91,7 +91,7 @@ class Simulation(OneByOne):
     # -- what became of the areas ------------------------------------------------------------------------
 
     def reassign(self, unit: Unit) -> None:
-        """Watch the host's writes to memory that is somebody else's from now on."""
+        """From now on count host writes to this memory, which now has another owner."""
         self.reassigned.add(unit)
         self.machine.on_host_store = self._watch
 

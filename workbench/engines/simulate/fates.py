@@ -1,6 +1,6 @@
-"""What became of every area after an event: the evidence that a simulated machine has, and the word for it.
+"""Determines the fate of every area after an event, from the evidence on a simulated machine.
 
-The machine may be one that stands for many vCPUs, and the owner of the area their common index.
+One machine may represent many vCPUs; then the owner of an area is their common index.
 """
 
 from collections.abc import Collection
@@ -20,7 +20,7 @@ Area = tuple[int, str]
 
 
 def evidence_on(machine: Machine, protocol: Protocol, owner: int, feature: Feature, *, strays: bool) -> Evidence:
-    """Return what is known of one area now; ``strays`` says that the host writes to others' memory there."""
+    """Return the evidence on one area now; ``strays``: whether the host wrote to reassigned memory there."""
 
     def arrives(gpa: int) -> bool:
         return machine.memory.reachable(gpa, feature.size, Side.KERNEL, write=True)
@@ -38,7 +38,7 @@ def evidence_on(machine: Machine, protocol: Protocol, owner: int, feature: Featu
 
 
 def all_fates(scenario: Scenario, strayed: Collection[Area], for_each: ForEach) -> dict[Area, Fate]:
-    """Return the fate of every area, by feature and owner; ``for_each`` asks the machine."""
+    """Return the fate of every area, by feature and owner; ``for_each`` evaluates consecutive vCPUs."""
     found: dict[Area, Fate] = {}
     for feature in scenario.features:
         owners, name = scenario.owners(feature), feature.name
@@ -49,5 +49,5 @@ def all_fates(scenario: Scenario, strayed: Collection[Area], for_each: ForEach) 
 
 
 def _fate(protocol: Protocol, feature: Feature, strays: Collection[int], machine: Machine, owner: int) -> Fate:
-    stray = bool(strays) and owner in strays  # where none has strayed, the owner may stand for many
+    stray = bool(strays) and owner in strays  # if none has strayed, ``owner`` may represent many vCPUs
     return fate_of(evidence_on(machine, protocol, owner, feature, strays=stray))

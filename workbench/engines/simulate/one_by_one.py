@@ -1,7 +1,7 @@
-"""The plainest schedule there is: each program runs to its end before the next one starts.
+"""The simplest schedule: each program runs to its end before the next one starts.
 
-:class:`OneByOne` is what a step of a lifecycle event acts on under this schedule; it keeps nothing of its own, so that
-it can be made of any machine, one that stands for many vCPUs (``lanes``) included.
+Steps of lifecycle events act on :class:`OneByOne` under this schedule. It has no state of its own, so it can wrap
+any machine, including one that represents many vCPUs (``lanes``).
 """
 
 from collections.abc import Iterable
@@ -17,7 +17,7 @@ from workbench.core.vcpu import Vcpu
 
 
 class OneByOne:
-    """A machine on which nothing is ever under way when the next step of an event is taken."""
+    """A machine on which no program is running when the next step of an event is taken."""
 
     def __init__(self, machine: Machine, protocol: Protocol) -> None:
         self.machine = machine
@@ -33,12 +33,12 @@ class OneByOne:
         return True
 
     def begin(self, step: Start) -> None:
-        """The vCPU runs the program to its end."""
+        """Run the program to its end."""
         program = step.program(self.machine.cpus[step.cpu])
         self.machine.run(step.cpu, guest_side(self.protocol, program, cpl=step.cpl))
 
     def halt(self, cpu: int, *, for_good: bool) -> None:
-        """Its program has ended already."""
+        """Do nothing: the vCPU's program has already ended."""
 
     def enter(self, cpu: int) -> None:
         self.machine.run(cpu, host_side(self.protocol.on_entry(self.machine.cpus[cpu])))
@@ -49,10 +49,10 @@ class OneByOne:
             self.machine.run(cpu, host_side(self.protocol.on_init(record)))
 
     def pause(self) -> None:
-        """No vCPU runs."""
+        """Do nothing: no vCPU is running."""
 
     def resume(self) -> None:
-        """No vCPU was stopped."""
+        """Do nothing: no vCPU was stopped."""
 
     def on_host(self, step: OnHost) -> Any:
         return self.machine.run(step.cpu, step.program())
@@ -67,7 +67,7 @@ class OneByOne:
         self.machine.cpus[cpu] = record
 
     def arrive(self) -> None:
-        """Memory and records are where they were; the host's entries are gone."""
+        """Do nothing: memory and records stay where they are."""
 
     def add_memslot(self, gpa: int, size: int, readonly: bool) -> None:
         self.machine.memory.add(gpa, size, readonly=readonly)
@@ -79,7 +79,7 @@ class OneByOne:
         self.machine.memory.move(gpa, to)
 
     def reassign(self, unit: Unit) -> None:
-        """Whoever looks for writes to others' memory keeps this (``Simulation``)."""
+        """Do nothing; ``Simulation`` overrides this to detect writes to reassigned memory."""
 
     def guest_notes(self) -> Iterable[Key]:
         return (key for key in self.machine.notes if isinstance(key, Key))

@@ -1,7 +1,7 @@
 """Replay on the simulator: the operations of ``workbench.core.replay_target`` on a concrete machine.
 
-The rule kept here: a guest access is an entry into the guest, the exit it causes, and the handler of the
-protocol, whose own answer is reported, UNKNOWN included. No protocol rule stands here.
+The rule kept here: a guest access is an entry into the guest, the exit it causes, and the protocol's handler;
+the handler's answer is reported unchanged, UNKNOWN included. This file contains no rule of a protocol.
 """
 
 from typing import Any
@@ -26,7 +26,7 @@ class SimulatedTarget:
 
     def __init__(self, spec: MachineSpec, protocol: Protocol, *, log_dirty: bool = False) -> None:
         host = Host(irqchip=spec.irqchip)
-        self._dirty: set[int] = set()  #: page frames the host wrote, of the memory there is
+        self._dirty: set[int] = set()  #: page frames of present memory that the host wrote
         self.protocol = protocol
         self.machine = Machine(Vcpu(index, host=host) for index in range(spec.vcpus))
         if log_dirty:
@@ -50,7 +50,7 @@ class SimulatedTarget:
         return self.machine.memory.peek(gpa, size, GUEST)
 
     def dirty_pages(self) -> frozenset[int]:
-        """Return the page frames (gpa >> 12) that the host wrote since the last call, of RAM as it is now."""
+        """Return the page frames (gpa >> 12) of present RAM that the host wrote since the last call."""
         pages = frozenset(self._dirty)
         self._dirty.clear()
         return pages
@@ -95,11 +95,11 @@ class SimulatedTarget:
         cpus = tuple(machine.cpus.values())
         saved = machine.run(0, host_side(self.protocol.save(cpus)))
         machine.entries.clear()
-        self._dirty.clear()  # another host's log
+        self._dirty.clear()  # the dirty log belongs to the host that was left
         machine.run(0, host_side(self.protocol.restore(cpus, saved)))
 
     def close(self) -> None:
-        """Nothing is held but memory of this process."""
+        """Do nothing: the machine holds only memory of this process."""
 
     # -- inside ----------------------------------------------------------------------------------------
 

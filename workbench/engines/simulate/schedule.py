@@ -1,7 +1,7 @@
-"""One chosen schedule on a concrete machine: who takes the next step is said from outside, step by step.
+"""Runs a given schedule on a concrete machine: the caller chooses which slot takes each next step.
 
-This is how a finding of an explorer is confirmed on bytes: the same programs run in the same order, every step
-must be the one that was recorded, and the ghosts are kept anew from the accesses that really happen.
+It confirms a finding of the explorer on concrete memory: the same programs run in the same order, every step
+must equal the recorded one, and the ghosts are computed again from the accesses made.
 """
 
 from collections.abc import Hashable, Iterable, Iterator
@@ -39,14 +39,14 @@ Pending = Any
 
 
 class Turn(NamedTuple):
-    """The record of who takes the next step (a slot, or an action of the environment), and of the step."""
+    """The record of one step, and of the slot or the action of the environment that takes it."""
 
     actor: Record
     step: Record
 
     @classmethod
     def of(cls, actor: Slot | EnvironmentAction, step: Any) -> "Turn":
-        """Return the turn in which ``actor`` takes ``step``; an action of the environment has none beside itself."""
+        """Return the turn in which ``actor`` takes ``step``; for an action of the environment, the step is None."""
         return cls(record(actor), None if isinstance(actor, EnvironmentAction) else record(step))
 
 
@@ -59,7 +59,7 @@ class Running:
         self.advance(None)
 
     def advance(self, answer: Any) -> None:
-        """Give the answer to the step just taken, and find the next one."""
+        """Send the answer to the step just taken, and fetch the next step."""
         try:
             self.pending = self.program.send(answer)
         except StopIteration:
@@ -67,7 +67,7 @@ class Running:
 
 
 class Schedule(Facts):
-    """A machine under a scenario and an event, whose turns are given; also the facts of its state."""
+    """A machine under a scenario and an event, run turn by turn; also the facts of its state."""
 
     def __init__(self, scenario: Scenario, event: Event) -> None:
         self.scenario = event.adapt(scenario)
@@ -90,7 +90,7 @@ class Schedule(Facts):
         return None if running is None else running.pending
 
     def play(self, turns: Iterable[Turn]) -> None:
-        """Take all turns; raise WorkbenchError at the first that cannot be taken, or is another step."""
+        """Take all turns; raise WorkbenchError at the first that cannot be taken or differs from the recorded step."""
         for number, turn in enumerate(turns, 1):
             try:
                 self.turn(turn)
@@ -104,7 +104,7 @@ class Schedule(Facts):
         elif slot := self._slots.get(turn.actor):
             self._take(slot, turn.step)
         else:
-            raise WorkbenchError(f"there is no {turn.actor!r} in {self.scenario.vcpus} vCPUs under this scenario")
+            raise WorkbenchError(f"no slot or action {turn.actor!r} in this scenario of {self.scenario.vcpus} vCPUs")
 
     def _begin_action(self, action: EnvironmentAction) -> None:
         if self.pending(action.slot) is not None and action.slot.serves_exits:
@@ -182,7 +182,7 @@ class Schedule(Facts):
         self._running[entry_slot(cpu)] = Running(entry(cpu).program(self.scenario))
 
     def reset(self, cpu: int) -> Vcpu | None:
-        """The protocol's own part of INIT follows as steps of the event, with this record of the vCPU."""
+        """Return the vCPU's record, None if its host has no protocol; INIT's protocol part follows as event steps."""
         record = self.machine.cpus[cpu]
         return record if record.host.knows_protocol else None
 
@@ -194,7 +194,7 @@ class Schedule(Facts):
         self.machine.watch.goes_on(self.held())
 
     def on_host(self, step: OnHost) -> None:
-        """Its steps follow as steps of the event."""
+        """Do nothing: the host program's steps follow as steps of the event."""
 
     def leave_host(self) -> None:
         self.machine.watch.left_host(self.held())
@@ -207,7 +207,7 @@ class Schedule(Facts):
         self.machine.cpus[cpu] = record
 
     def arrive(self) -> None:
-        """Memory goes along; nothing else is to be done."""
+        """Do nothing: memory is already present on the destination."""
 
     def add_memslot(self, gpa: int, size: int, readonly: bool) -> None:
         self.machine.memory.add(gpa, size, readonly=readonly)

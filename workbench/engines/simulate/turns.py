@@ -1,7 +1,7 @@
-"""The steps of events that concern one vCPU, and how a run of them is split into turns of one vCPU each.
+"""Splits the event steps that concern single vCPUs into turns, one vCPU each.
 
-Under a schedule without concurrency they answer nothing, so a turn can be carried out by one vCPU, or by many at once
-on a machine that stands for them (``workbench.engines.simulate.lanes``).
+Under a schedule without concurrency these steps return nothing, so one turn can be carried out for one vCPU, or for
+many at once on a machine that represents them (``workbench.engines.simulate.lanes``).
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -14,15 +14,15 @@ from workbench.core.event_steps import Enter, Init, Start, Stop, Wait
 from workbench.core.machine import Machine
 from workbench.core.steps import Program
 
-#: The steps of one vCPU that come together.
+#: Consecutive steps of one vCPU.
 Turn = list[Any]
 
 
 class ForEach(Protocol):
-    """Lets consecutive vCPUs of a machine do the same."""
+    """Performs the same action for consecutive vCPUs of a machine."""
 
     def __call__(self, cpus: Sequence[int], act: Callable[[Machine, Any], Any], *, looks: bool = False) -> list[Any]:
-        """Return ``[act(machine, cpu) for cpu in cpus]``; ``looks``: it runs no program and changes nothing."""
+        """Return ``[act(machine, cpu) for cpu in cpus]``; ``looks``: ``act`` only reads the machine."""
         ...
 
 
@@ -31,7 +31,7 @@ def in_turn(machine: Machine) -> ForEach:
     return lambda cpus, act, looks=False: [act(machine, cpu) for cpu in cpus]
 
 
-#: Steps that concern one vCPU and answer nothing, whatever the host.
+#: Steps that concern one vCPU and return nothing on any host.
 VCPU_STEPS = frozenset({Start, Enter, Init, Wait, Stop})
 
 
@@ -46,7 +46,7 @@ def read_ahead(event_program: Program, step: Any) -> tuple[list[Any], Any]:
 
 
 def alike(run: list[Any]) -> Iterator[list[Turn]]:
-    """Split a run of steps into turns, and yield those of consecutive vCPUs that are alike together."""
+    """Split a run of steps into turns; yield equal turns of consecutive vCPUs as one group."""
     together: list[Turn] = []
     for cpu, steps in groupby(run, attrgetter("cpu")):
         turn = list(steps)
@@ -70,7 +70,7 @@ def _same_step(one: Any, two: Any) -> bool:
 
 
 def _same_method(one: Any, two: Any) -> bool:
-    """Python calls methods equal only if they are of one object; here they are if the objects are equal."""
+    """Compare methods of equal objects as equal; Python requires the same object."""
     return (
         isinstance(one, MethodType)
         and isinstance(two, MethodType)

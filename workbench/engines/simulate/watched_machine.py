@@ -1,4 +1,4 @@
-"""A concrete machine on which time stands still, and which keeps the ghosts of the slot whose turn it is."""
+"""A concrete machine with a frozen clock, which updates the ghosts for the slot that takes the step."""
 
 from collections.abc import Hashable
 from typing import Any
@@ -13,7 +13,7 @@ from workbench.core.vcpu import Vcpu
 
 
 class WatchedMachine(FrozenMachine):
-    """A machine with the memslots of its scenario; ``slot`` is whose turn it is, ``paused`` whether all vCPUs stand."""
+    """A machine with its scenario's memslots; ``slot`` takes the present step, ``paused``: all vCPUs are stopped."""
 
     def __init__(self, scenario: Scenario) -> None:
         super().__init__(scenario.cpus, encrypted=scenario.encrypted, seed=scenario.seed)

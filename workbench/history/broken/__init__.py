@@ -1,5 +1,5 @@
-"""Designs as they were when a bug was in them: small variants, each switch of which is the fix that was made.
+"""Designs with real bugs: small variants of protocols, whose mitigations are the fixes that were made.
 
-A file says in numbered clauses what differs from the protocol it varies, and where that is documented. A variant
-without mitigations is the design as it was; the mitigation is the fix.
+The head of each file lists, in numbered clauses with their sources, how the variant differs from its protocol.
+Without mitigations it is the design with the bug; the mitigation is the fix.
 """

@@ -1,9 +1,9 @@
-"""Arm's PVTIME (DEN0057): the VMM says where stolen time is, the guest asks.
+"""Arm's PVTIME (DEN0057): the VMM places the stolen-time area, and the guest asks for its address.
 
 V1  The VMM tells KVM each vCPU's address before the guest runs; the guest's call PV_TIME_ST returns it.
-V2  The host writes from the first entry on. A realm's page that the guest has not shared is not the host's to
-    write: the access faults in the host.
-V3  Mitigation ``write-once-asked``: it writes from the guest's call on, before which a guest can share.
+V2  The host writes from the first entry on. If the page belongs to a realm that has not shared it, the access
+    faults in the host.
+V3  Mitigation ``write-once-asked``: it writes only after the guest's call, before which a guest can share the page.
 
 Sources: Linux arch/arm64/kvm/pvtime.c, Documentation/virt/kvm/arm/pvtime.rst. Realms have no stolen time: "[RFC PATCH
 04/16] hw/arm/virt: Add support for Arm RME" (Jean-Philippe Brucker, 27 January 2023); V3 is this project's.

@@ -1,19 +1,19 @@
-"""Steal time in Linux before and after 5.16: three ways in which a cached translation outlived what it stood for.
+"""Steal time in Linux before and after 5.16: three ways in which a stale cached translation was used.
 
 FrameCache (until 5.16)
 V1  The host maps the page of the area to write it, and keeps the mapping from one update to the next.
-V2  Nobody tells it when the host's memory management moves the page to another frame.
+V2  It is not notified when the host's memory management moves the page to another frame.
 V3  Mitigation ``by-user-address``: each update goes through the page tables ("KVM: x86: Fix recording of guest
     steal time / preempted status", 7e2175ebd695; "basically a use-after-free", Sean Christopherson, 27 Jan 2022).
 
 AddressCache (from 5.16)
-V4  The place of the area is derived again when the memslots have changed, not when the register has.
+V4  The area's address is translated again when the memslots have changed, but not when the register has.
 V5  Mitigation ``compare-address``: also when the register has ("KVM: x86: revalidate steal time cache if MSR value
     changes", 901d3765fa80, 2022).
 
 PreemptedCache (from 5.16)
-V6  When a vCPU is scheduled out, ``preempted`` is written to the place that the last update has derived.
-V7  Mitigation ``compare-address``: only if that is what the register says ("KVM: x86: do not report preemption if the
+V6  When a vCPU is scheduled out, ``preempted`` is written to the address that the last update used.
+V7  Mitigation ``compare-address``: only if the register has this address ("KVM: x86: do not report preemption if the
     steal time cache is stale").
 """
 
@@ -54,12 +54,12 @@ class FrameCache(PerFeature):
 
 
 def cache(cpu: int) -> Key:
-    """Where the host believes steal time to be, from an earlier derivation (value: gpa)."""
+    """The key of the cached address of steal time (value: gpa)."""
     return Key("cache", cpu, "steal_time")
 
 
 class AddressCache(PerFeature):
-    """Steal time at an address that is derived once."""
+    """Steal time at an address that is translated once."""
 
     name = "address_cache"
     title = "steal time address cached (5.16)"
@@ -84,14 +84,14 @@ class AddressCache(PerFeature):
 
 
 class PreemptedCache(PerFeature):
-    """Steal time whose ``preempted`` is written to the place of the last update."""
+    """Steal time whose ``preempted`` is written to the address of the last update."""
 
     name = "preempted_cache"
     title = "preempted byte cached (5.16)"
     mitigations_known: ClassVar[dict[str, str]] = {"compare-address": "only if the register says so (V7)"}
 
     def on_entry(self, cpu: Vcpu) -> Program:
-        """The vCPU was scheduled out since its last entry: first what the host wrote then."""
+        """First the write of ``preempted``: the vCPU was scheduled out since its last entry."""
         value = yield Get(register(cpu.index, STEAL_TIME.msr))
         place = yield Get(cache(cpu.index))
         if value and place is not None:

@@ -1,7 +1,7 @@
-"""What the designs with one call for each kind of area have in common, whoever ships them.
+"""The common part of the designs with one call for each kind of area.
 
-C1  A hypercall is modelled as an exit: its number stands where a register's index would, its argument is an address.
-C2  The host keeps the address under that number; a negative answer is FAULT, and the guest looks at it.
+C1  A hypercall is modelled as an exit: its number takes the place of a register's index, its argument is an address.
+C2  The host keeps the address under that number; a negative answer is FAULT, and the guest checks it.
 C3  The argument ``off`` revokes. A second call replaces the first.
 C4  A migration carries every address and restores it by the same check as the call.
 """
@@ -17,13 +17,13 @@ from workbench.core.vcpu import Vcpu
 
 
 class Call(Protocol):
-    """One call for each kind of area; subclasses name the calls and say what differs."""
+    """One call for each kind of area; subclasses name the calls and override what differs."""
 
     numbers: ClassVar[Mapping[str, int]]  #: feature -> the number of its call
-    off: ClassVar[int] = 0  #: what a guest says to revoke
+    off: ClassVar[int] = 0  #: the argument with which a guest revokes
 
     def __init_subclass__(cls, **arguments: Any) -> None:
-        """Claim the numbers, unless the class says what it claims."""
+        """Claim the numbers of the calls, unless the class declares its own claims."""
         if "msrs" not in vars(cls):
             cls.msrs = frozenset(cls.numbers.values())
         super().__init_subclass__(**arguments)
@@ -55,7 +55,7 @@ class Call(Protocol):
         return HANDLED
 
     def means_off(self) -> int:
-        """Return what the host takes for "revoke"."""
+        """Return the argument that the host treats as "revoke"."""
         return self.off
 
     def allows(self, cpu: Vcpu, feature: Feature, gpa: int) -> Program:
@@ -64,12 +64,12 @@ class Call(Protocol):
         yield
 
     def on_registered(self, cpu: Vcpu, feature: Feature, gpa: int) -> Program:
-        """Host: what else a guest's registration does. Default: nothing."""
+        """Host: further effects of a guest's registration. Default: none."""
         return
         yield
 
     def keep(self, cpu: Vcpu, feature: Feature, gpa: int | None) -> Program:
-        """Host: remember an address, or none."""
+        """Host: store an address, or none."""
         owner = VM if feature.scope == "vm" else cpu.index
         yield Set(register(owner, self.numbers[feature.name]), gpa)
         yield Set(area(owner, feature.name), gpa)

@@ -1,13 +1,13 @@
-"""Linux since 5.13 on a crash: the crashing CPU revokes its own areas; the registers of the others are out of reach.
+"""Linux since 5.13 on a crash: the crashing CPU revokes its own areas, but cannot write the registers of others.
 
-V1  As in Linux: every register is its own CPU's, and no call names another.
-V2  Mitigation ``revoke-everything``: one more register, whose write makes the host forget the areas of all vCPUs.
-    No KVM has it; doorbell 0 of the proposed pvsched device and a virtio device reset are such.
-V3  The other CPUs are stopped first. Linux revokes before it stops them, which suits V1; with V2 a registration that is
-    under way on another CPU would outlive the revocation.
+V1  As in Linux: a register belongs to one CPU, and no call can name another CPU.
+V2  Mitigation ``revoke-everything``: one more register, whose write revokes the areas of all vCPUs on the host.
+    No KVM has it; doorbell 0 of the proposed pvsched device and a virtio device reset have this effect.
+V3  The other CPUs are stopped first. Linux revokes before it stops them, which suits V1; with V2 a registration in
+    progress on another CPU would come after the revocation.
 
 Sources: "x86/kvm: Disable all PV features on crash" (3d6b84132d2a, 5.13); Linux Documentation/virt/hyperv/overview.rst
-says of Hyper-V what holds here: in a panic the registers of other CPUs cannot be written.
+says the same of Hyper-V: in a panic the registers of other CPUs cannot be written.
 """
 
 from typing import ClassVar
@@ -19,12 +19,12 @@ from workbench.core.vcpu import Vcpu
 from workbench.protocols.per_feature import PerFeature
 
 MSR_REVOKE_EVERYTHING = 0x4B56_4DF2
-#: A host knows its vCPUs; the machines that are explored have two.
+#: The vCPUs of the host; the machines that are explored have two.
 VCPUS = 2
 
 
 class CrashRevoke(PerFeature):
-    """One MSR per feature, and one that revokes everything."""
+    """One MSR per feature, and one that revokes all areas."""
 
     name = "crash_revoke"
     title = "revocation by each CPU alone (5.13)"
@@ -32,7 +32,7 @@ class CrashRevoke(PerFeature):
     mitigations_known: ClassVar[dict[str, str]] = {"revoke-everything": "one write revokes for all (V2)"}
 
     def revoke_everything(self, cpu: Vcpu) -> Program:
-        """Guest: what the crashing CPU does."""
+        """Guest: revoke as the crashing CPU does."""
         if "revoke-everything" in self.mitigations:
             yield Wrmsr(MSR_REVOKE_EVERYTHING, 1)  # V2
         else:

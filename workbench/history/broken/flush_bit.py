@@ -1,11 +1,11 @@
-"""Steal time until CVE-2019-3016 was fixed: the flush bit was taken from a copy of the byte in which a guest sets it.
+"""Steal time before the fix of CVE-2019-3016: the host took the flush request from a stale copy of the byte.
 
-V1  A vCPU that is not running is flushed by its host before it runs again, if another vCPU has asked for it.
-V2  At entry the host reads the request, clears ``preempted``, and then acts upon what it has read.
-V3  Mitigation ``look-after-clearing``: it looks for a request after it has cleared ``preempted``.
+V1  If another vCPU has requested it, the host flushes the TLB of a vCPU that is not running before it runs again.
+V2  At entry the host reads the request, clears ``preempted``, and then acts on the value that it has read.
+V3  Mitigation ``look-after-clearing``: it reads the request after it has cleared ``preempted``.
 
 Two bits of one byte in Linux, which sets and clears them by atomic exchanges; two bytes here, because no step both
-reads and writes. What the fix had to restore is the same: after "running again" is visible, no request goes unseen.
+reads and writes. The fix must ensure the same: once "running again" is visible, no request is missed.
 Source: CVE-2019-3016 (Firecracker, production host setup; 1eff70a9abd4 is a part of the fix).
 """
 

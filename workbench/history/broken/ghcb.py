@@ -2,10 +2,10 @@
 
 V1  The guest puts an exit code and its argument into the block and leaves the guest (VMGEXIT, modelled as one
     register write). The request here is "the AP jump table is at this address".
-V2  The host reads the exit code to check it, and again to act upon it.
+V2  The host reads the exit code to check it, and again to act on it.
 V3  Mitigation ``read-once``: it reads every field once ("KVM: SEV: only access GHCB fields once", 7588dbcebcbf).
 
-Source: CVE-2023-4155; the guest could make the host call itself without end. Introduced by 291bd20d5d88.
+Source: CVE-2023-4155; the guest could cause an endless recursion in the host. Introduced by 291bd20d5d88.
 """
 
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ GHCB = struct("struct ghcb { __u64 exit_code; __u64 address; };")
 
 
 class JumpTable(Feature):
-    """The AP jump table: where a kernel finds how to start its CPUs. The host keeps its address and writes nothing."""
+    """The AP jump table, with which a kernel starts its CPUs. The host keeps its address and writes nothing."""
 
     name = "jump_table"
     title = "AP jump table"

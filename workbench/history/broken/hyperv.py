@@ -1,4 +1,4 @@
-"""Hyper-V's synthetic registers: pages that are zeroed again, stacked, or enabled where there is no memory.
+"""Hyper-V's synthetic registers: pages zeroed by a restore, two pages at one address, pages without memory.
 
 V1  Enabling a SynIC message page zeroes it, also when a VMM restores the register.
 V2  Mitigation ``synic2``: a restore does not (KVM_CAP_HYPERV_SYNIC2, Linux Documentation/virt/kvm/api.rst 8.11).
@@ -24,7 +24,7 @@ HV_X64_MSR_REFERENCE_TSC, HV_X64_MSR_SIEFP, HV_X64_MSR_SIMP = 0x4000_0021, 0x400
 
 
 class MessagePage(OneWord):
-    """The SynIC message page, of which the first word says that there is a message."""
+    """The SynIC message page; its first word says whether there is a message."""
 
     name = "simp"
     title = "SynIC message page"
@@ -42,7 +42,7 @@ class EventFlagsPage(MessagePage):
 
 
 class ReferenceTsc(MessagePage):
-    """The reference TSC page; one for each vCPU here, which changes nothing for what is asked."""
+    """The reference TSC page; here one for each vCPU, which does not affect the properties checked."""
 
     name = "reference_tsc"
     title = "reference TSC page"

@@ -1,11 +1,11 @@
-"""An index register and a data register, and an index that nobody checked.
+"""Registration by an index register and a data register, with an unchecked index.
 
 V1  The guest writes the number of a slot to INDEX and an address to DATA; the host enters it into its table.
-V2  The table has 24 slots; the host takes any index, and a larger one reaches what lies behind the table.
-V3  Mitigation ``check-index``: an index behind the table is #GP.
+V2  The table has 24 slots; the host accepts any index, and a larger one reaches memory beyond the table.
+V3  Mitigation ``check-index``: an index beyond the table is #GP.
 
 Source: CVE-2013-1798, "KVM: Fix bounds checking in ioapic indirect register reads": the pair IOREGSEL and IOWIN of the
-I/O APIC, a table of 24 entries, and reads behind it. That table holds interrupts; the pair is the same here and
+I/O APIC, a table of 24 entries, and reads beyond it. That table holds interrupts; the pair is the same here and
 the table holds areas, as in every registration by index and data (virtio-mmio QueueSel).
 """
 
@@ -25,7 +25,7 @@ SLOT_OF = {"steal_time": 0}
 
 
 class Indexed(Protocol):
-    """One register chooses, the other sets."""
+    """One register selects an entry, the other writes it."""
 
     name = "indexed"
     title = "index and data, index unchecked (2013)"

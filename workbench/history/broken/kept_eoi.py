@@ -1,6 +1,6 @@
-"""PV_EOI_EN in Linux before 5.16: the value was kept before the address was checked.
+"""PV_EOI_EN in Linux before 5.16: the value was stored before the address was checked.
 
-V1  The register takes the new value; then the address is looked up; a failure is #GP, and the value stays.
+V1  The register takes the new value; then the address is looked up; a failure is #GP, but the value stays.
 Source: afd67ee3cbbd, the fix (Vitaly Kuznetsov, 8 November 2021).
 """
 
@@ -13,7 +13,7 @@ from workbench.protocols.per_feature import PerFeature
 
 
 class KeptEoi(PerFeature):
-    """One MSR per feature, with PV_EOI_EN kept first."""
+    """One MSR per feature, with PV_EOI_EN stored before the check."""
 
     name = "kept_eoi"
     title = "PV_EOI_EN kept first (before 5.16)"

@@ -1,9 +1,9 @@
-"""LoongArch's KVM_HCALL_FUNC_NOTIFY: who looks at the address, and who at the answer.
+"""LoongArch's KVM_HCALL_FUNC_NOTIFY: the call does not check the address, and the guest does not check the answer.
 
-V1  The call checks the low bits only: an address without memory is accepted, and later updates give up.
-V2  The VMM's attribute for the same register does check it, so that a restore refuses what the call took.
+V1  The call checks the low bits only: an address without memory is accepted, and later updates are dropped.
+V2  The VMM's attribute for the same register does check it, so that a restore refuses an address the call accepted.
 V3  Mitigation ``check-in-call``: the call refuses it as well.
-V4  Linux in the guest does not look at the answer.
+V4  Linux in the guest does not check the answer.
 V5  Mitigation ``look-at-answer``: it does.
 
 Source: Linux arch/loongarch/kvm/exit.c (kvm_save_notify) and vcpu.c, arch/loongarch/kernel/paravirt.c (6.12). Both

@@ -1,4 +1,4 @@
-"""Areas of which a model needs one word only, whatever else is in them."""
+"""Areas of which a model needs only one word."""
 
 from typing import ClassVar
 
@@ -9,7 +9,7 @@ from workbench.core.steps import Moment, Program, Store
 
 
 class OneWord(Feature):
-    """The guest clears the first ``word``; the host sets it when something has happened."""
+    """The guest clears the first ``word``; the host sets it to report an event."""
 
     word: ClassVar[Scalar] = U64
     update_when = "event"

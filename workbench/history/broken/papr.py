@@ -1,10 +1,10 @@
-"""PAPR's H_REGISTER_VPA: one call, three kinds of area, the size in the area itself.
+"""PAPR's H_REGISTER_VPA: one call for three kinds of area, with the size stored in the area itself.
 
 V1  The guest writes its length at offset 4 of the area; the host reads it there. PAPR asks for at least 640 bytes.
 V2  KVM before 4.14 compared it with the 1024 bytes of its own structure.
 V3  Mitigation ``at-least-640``: it compares with PAPR's minimum (Linux arch/powerpc/include/asm/lppaca.h).
-V4  A dispatch trace log can be registered only where there is a VPA (H_RESOURCE), whoever asks.
-V5  The registrations could not be read, so that a migration lost them.
+V4  A dispatch trace log can be registered only where there is a VPA (else H_RESOURCE), by guest and VMM alike.
+V5  The VMM could not read the registrations, so a migration lost them.
 V6  Mitigation ``one-reg``: each kind of area has a pseudo-register (55b665b0263a, 2012).
 V7  A VMM that restores the log before the VPA restores no log.
 V8  Mitigation ``vpa-first``: it restores the VPA first (QEMU target/ppc/kvm.c).
@@ -27,7 +27,7 @@ LENGTH = 4  # offset of the length in the area
 
 
 class Lppaca(Feature):
-    """The virtual processor area, of which the host writes the yield count."""
+    """The virtual processor area; the host writes its yield count."""
 
     name = "vpa"
     title = "virtual processor area"
@@ -48,7 +48,7 @@ class Lppaca(Feature):
 
 
 class DispatchTraceLog(Lppaca):
-    """The dispatch trace log: the same head, its first entry where the yield count is."""
+    """The dispatch trace log: the same head, with its first entry in place of the yield count."""
 
     name = "dtl"
     title = "dispatch trace log"

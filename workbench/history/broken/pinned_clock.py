@@ -1,9 +1,9 @@
 """kvmclock in Linux before April 2013: the page was looked up once, and the host wrote through that mapping.
 
 V1  SYSTEM_TIME looks up the page of its address and keeps it (gfn_to_page; time_page, time_offset).
-V2  The structure is written by one copy of 32 bytes into that page, wherever in the page it begins.
+V2  The structure is written by one copy of 32 bytes into that page, at any offset in the page.
 V3  Mitigation ``check-alignment``: an address that is not 32-byte aligned maps nothing; no #GP (CVE-2013-1796).
-V4  Mitigation ``derive-again``: no page is kept; each write looks up what is at the address now (CVE-2013-1797).
+V4  Mitigation ``derive-again``: no page is kept; each write looks up the page at the address again (CVE-2013-1797).
 
 Sources: CESA-2013:0727; "KVM: x86: fix for buffer overflow in handling of MSR_KVM_SYSTEM_TIME" (c300aa64ddf5);
 "KVM: x86: Convert MSR_KVM_SYSTEM_TIME to use gfn_to_hva_cache functions" (0b79459b482e).

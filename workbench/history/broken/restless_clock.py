@@ -1,8 +1,8 @@
-"""kvmclock of a host that has a reason to write it at every entry.
+"""kvmclock of a host that writes it at every entry.
 
 V1  A host writes the clock when a vCPU is loaded on another CPU, when the host's own clock changes, and every five
-    minutes (Linux arch/x86/kvm/x86.c, KVM_REQ_CLOCK_UPDATE). Here every entry is such a moment: a failure that needs
-    only one of them is found, and the request that a registration makes is not waited for.
+    minutes (Linux arch/x86/kvm/x86.c, KVM_REQ_CLOCK_UPDATE). Here it writes at every entry, so a failure that needs
+    one such write is found; no request by a registration is needed.
 """
 
 from workbench.features.kvmclock import Kvmclock

@@ -1,4 +1,4 @@
-"""Two restores of KVM's registers that stopped short.
+"""Two restores of KVM's registers that stopped before all were restored.
 
 HiddenClock (until 2026)
 V1  CPUID bits are enforced, and a register whose bit is missing refuses the host too, even the 0 it has read.
@@ -10,7 +10,7 @@ V3  The VMM writes the value of ASYNC_PF_INT to ASYNC_PF_EN ("failed to set MSR 
 V4  Mitigation ``right-register``: it writes each value to its register, INT before EN ("target/i386: Fix VM
     migration when interrupt based APF is enabled", Vitaly Kuznetsov, September 2020).
 
-In both QEMU aborts, and the guest with it; here the entries after the refused one are not restored.
+In both cases QEMU aborts, and the guest is lost; here the entries after the refused one are not restored.
 """
 
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ from workbench.protocols.per_feature import PerFeature
 
 
 class HiddenClock(PerFeature):
-    """One MSR per feature, CPUID enforced, hidden registers closed to the host."""
+    """One MSR per feature, with CPUID enforced; the host cannot write hidden registers."""
 
     name = "hidden_clock"
     title = "hidden registers refuse 0 (until 2026)"

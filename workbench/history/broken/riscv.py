@@ -1,7 +1,7 @@
 """RISC-V SBI's *_set_shmem calls, as KVM and a firmware implemented them.
 
 StealTime (extension STA)
-V1  The call refuses an address that is not 64-byte aligned; KVM_SET_ONE_REG took any, and the next run met WARN_ON.
+V1  The call refuses an address that is not 64-byte aligned; KVM_SET_ONE_REG took any, and the next run hit a WARN_ON.
 V2  Mitigation ``validate-on-restore``: both use one check (fa9681ed5c6a, 2026).
 
 RustSbi
@@ -35,7 +35,7 @@ STA_SET_SHMEM, PMU_SET_SHMEM = 0x53_5441, 0x50_4D55
 
 
 class CounterSnapshot(OneWord):
-    """The first word of the 4096 bytes in which the host leaves counters when they stop."""
+    """The first word of the 4096 bytes to which the host writes counters when they stop."""
 
     name = "pmu_snapshot"
     title = "SBI PMU snapshot"

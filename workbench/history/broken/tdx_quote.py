@@ -1,9 +1,9 @@
-"""TDX GetQuote: a buffer for an answer that comes later, with its status in the buffer.
+"""TDX GetQuote: the VMM writes a later answer, and its status, into a buffer of the guest.
 
-V1  The guest passes the address of a shared buffer; the VMM takes it and answers at once that it has.
-V2  The VMM writes quote and status into the buffer when it has them, and then gives it back.
-V3  The guest looks at the status a few times. A guest that reuses the buffer when it has waited long enough loses
-    what it puts there; Linux keeps a buffer that timed out and refuses further requests.
+V1  The guest passes the address of a shared buffer; the VMM accepts it and returns success at once.
+V2  The VMM writes quote and status into the buffer when it has them, and then releases the buffer.
+V3  The guest polls the status a few times. A guest that reuses the buffer after a timeout loses the data
+    it writes there; Linux keeps a buffer that timed out and refuses further requests.
 
 Source: Linux arch/x86/coco/tdx/tdx.c (tdx_hcall_get_quote), drivers/virt/coco/tdx-guest (6.12).
 """
@@ -70,5 +70,5 @@ class GetQuote(Protocol):
         yield Set(area(cpu.index, feature.name), None)  # V2
 
     def serving(self, entries: Mapping[Any, Any], owner: int, feature: Feature, gpa: int) -> int | None:
-        """The buffer is in use until it is answered, and holds the answer from then on."""
+        """The buffer is in use until it has been answered; then it holds the answer."""
         return entries.get(area(owner, feature.name), entries.get(registry(owner, "answered")))

@@ -1,6 +1,6 @@
 """The VAPIC page of 32-bit guests: the host wrote four bytes through a mapping of one page.
 
-V1  The guest's option ROM tells the VMM where its virtual task priority is; the VMM tells KVM
+V1  The guest's option ROM passes the address of its virtual task priority to the VMM, which passes it to KVM
     (KVM_SET_VAPIC_ADDR). Modelled as one exit that goes to user space.
 V2  KVM maps the page of the address, and writes the four bytes through it.
 V3  Mitigation ``cached-accessors``: it writes to the address, page by page.

@@ -1,11 +1,11 @@
-"""kvmclock in Linux from 2013 to 2018: the check of an area counted its pages, and a sum that wrapped had none.
+"""kvmclock in Linux from 2013 to 2018: an area whose end wrapped around had no pages, so none was checked.
 
 V1  kvm_gfn_to_hva_cache_init checks each page from that of gpa to that of gpa + len - 1, in 64-bit arithmetic.
-V2  SYSTEM_TIME serves the area if that check has found nothing wrong.
+V2  SYSTEM_TIME serves the area if this check finds no error.
 V3  Mitigation ``refuse-wraparound``: a last page before the first is an error.
 
 Sources: 8f964525a121 (2013), "kvm: Disallow wraparound in kvm_gfn_to_hva_cache_init" (f1b9dd5eb86c, 2018), and
-fcfbc617547f (callers could go on with a cache whose making had failed).
+fcfbc617547f (callers could continue with a cache whose initialization had failed).
 """
 
 from typing import ClassVar

@@ -1,10 +1,10 @@
-"""Xen's VCPUOP_register_*: what was not checked, could not be undone, was offered and refused, or was virtual.
+"""Xen's VCPUOP_register_*: unchecked alignment, no revocation, an offered call refused, a virtual address.
 
 VcpuInfo (operation 10)
-V1  Nothing checks the alignment. On Arm the host's exclusive accesses to a misaligned structure fault.
+V1  The alignment is not checked. On Arm the host's exclusive accesses to a misaligned structure fault.
 V2  Mitigation ``check-alignment``: a misaligned address is refused (XSA-327, CVE-2020-15564).
 V3  It can be registered once (-EBUSY) and never revoked (Xen public/vcpu.h).
-V4  A domain's soft reset forgets it; Linux asks for that on kexec and crash (arch/x86/xen/enlighten_hvm.c).
+V4  A domain's soft reset revokes it; Linux requests one on kexec and crash (arch/x86/xen/enlighten_hvm.c).
 
 RunstatePhysical (operation 14)
 V5  XENFEAT_runstate_phys_area is offered unconditionally, and Arm's do_vcpu_op does not know the operation.
@@ -35,7 +35,7 @@ SHUTDOWN_SOFT_RESET = 5
 
 
 class EventChannels(Feature):
-    """The part of struct vcpu_info in which the host says that an event is pending."""
+    """The part of struct vcpu_info in which the host marks an event as pending."""
 
     name = "vcpu_info"
     title = "Xen vcpu_info"

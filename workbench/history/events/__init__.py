@@ -1,1 +1,1 @@
-"""Events of history: what a guest, a host or a VMM did when a bug showed itself."""
+"""The lifecycle events that trigger the historical bugs: actions of a guest, a host or a VMM."""

@@ -1,4 +1,4 @@
-"""Guests that use what they share: unmap it, flush through it, wait for it."""
+"""Guests that use shared memory: they unmap it, request TLB flushes through it, or wait for an answer in it."""
 
 from dataclasses import dataclass
 
@@ -15,12 +15,12 @@ from workbench.lifecycle.event import AfterBoot, of_its_own
 from workbench.lifecycle.linux import LinuxKernel
 from workbench.lifecycle.scratch import SCRATCH
 
-#: Words of the guest's: a pointer to an area, and whether the page tables map what it points to.
+#: Two words in guest memory: a pointer to an area, and whether the page tables map the area.
 POINTER, MAPPED = SCRATCH, SCRATCH + 8
 
 
 class UnmapWhileReading(AfterBoot):
-    """vCPU 1 tears down the mapping through which vCPU 0 reads; with ``grace`` it waits for readers first."""
+    """vCPU 1 unmaps an area while vCPU 0 reads through the mapping; with ``grace`` it waits for readers first."""
 
     name = "unmap-while-reading"
     title = "mapping torn down under a reader"
@@ -45,7 +45,7 @@ class UnmapWhileReading(AfterBoot):
         yield Enter(0)
 
     def setup(self, scenario: Scenario) -> Program:
-        """Nothing: the areas must be placed first."""
+        """Do nothing: the areas must be placed first."""
         return
         yield
 
@@ -57,7 +57,7 @@ def maps(cpu: Vcpu) -> Program:
 
 
 def hides(cpu: Vcpu) -> Program:
-    """Guest: take the pointer back."""
+    """Guest: clear the pointer."""
     yield Store(POINTER, 0, U64)
 
 
@@ -99,7 +99,7 @@ class IsolatingKernel(LinuxKernel):
 
 
 class RemoteFlush(AfterBoot):
-    """vCPU 0 was preempted and runs again while vCPU 1 wants its TLB flushed."""
+    """vCPU 0 was preempted and runs again while vCPU 1 requests a flush of its TLB."""
 
     name = "remote-flush"
     title = "TLB flush of a preempted vCPU"
@@ -116,7 +116,7 @@ class RemoteFlush(AfterBoot):
 
 
 def preempts(gpa: int) -> Program:
-    """Host: vCPU 0 is scheduled out, and its steal time says so."""
+    """Host: schedule vCPU 0 out, and mark it as preempted in its steal time."""
     return host_side(_says_preempted(gpa))
 
 
@@ -131,14 +131,14 @@ class RemoteFlusher:
     gpa: int
 
     def flush(self, cpu: Vcpu) -> Program:
-        """Guest: leave a request; who does not run flushes before it runs again, to all others an IPI goes."""
+        """Guest: leave a request to a preempted vCPU, which then flushes before it runs again; send others an IPI."""
         yield Store(self.gpa + PREEMPTED + 1, 1, U8)
         if (yield Load(self.gpa + PREEMPTED, U8)):
             yield Note(FLUSH_LEFT_TO_HOST, True)
 
 
 class TimedOut(AfterBoot):
-    """The guest has waited for an answer in memory long enough; with ``gives_back`` it reuses that memory."""
+    """The guest stops waiting for an answer in memory; with ``gives_back`` it reuses that memory."""
 
     name = "timed-out"
     title = "guest gives up waiting"

@@ -1,4 +1,4 @@
-"""What the host and the VMM do with the memory of an area: move it, place it."""
+"""Events in which the host moves the memory of an area, or the VMM places it."""
 
 from dataclasses import replace
 
@@ -12,7 +12,7 @@ from workbench.lifecycle.event import AfterBoot, AtBoot
 
 
 class PageMoved(AfterBoot):
-    """The host moves the page of vCPU 0's area to another frame; the guest notices nothing."""
+    """The host moves the page of vCPU 0's area to another frame; the guest cannot observe it."""
 
     name = "page-moved"
     title = "host moves a guest page"
@@ -25,12 +25,12 @@ class PageMoved(AfterBoot):
 
 
 def page_moves(page: int) -> Program:
-    """Host: move one page, its steps marked as the host's."""
+    """Host: move one page; its steps are marked as the host's."""
     return host_side(move_page(page))
 
 
 class HostAllocated(AtBoot):
-    """The VMM places each area, the guest boots and asks where."""
+    """The VMM places each area; the guest boots and asks for the address."""
 
     name = "host-allocated"
     title = "boot, areas placed by the VMM"
@@ -52,7 +52,7 @@ class EncryptedHostAllocated(HostAllocated):
 
 
 def places_areas(scenario: Scenario) -> Program:
-    """VMM: tell the host where each vCPU's area is."""
+    """VMM: pass the address of each vCPU's area to the host."""
     addresses = scenario.addresses
     feature = scenario.supported()[0]
     for cpu in scenario.cpus:

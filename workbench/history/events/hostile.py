@@ -1,4 +1,4 @@
-"""Guests that have booted, and then register what no kernel would; and one that needs more than 32 bits."""
+"""Guests that boot, and then register an invalid address or feature; and one with an address above 4 GiB."""
 
 from collections.abc import Iterator
 
@@ -25,7 +25,7 @@ HIGH_MEMORY = 1 << 32
 
 
 class ThenHostile(Hostile):
-    """Every vCPU boots; then vCPU 0 registers each of its features at a place of the event's choice."""
+    """Every vCPU boots; then vCPU 0 registers each of its features at an address chosen by the event."""
 
     def setup(self, scenario: Scenario) -> Program:
         """Every vCPU boots."""
@@ -38,21 +38,21 @@ class ThenHostile(Hostile):
 
 
 class BadBase(ThenHostile, HostileBadBase):
-    """Where no memory is."""
+    """An address without memory."""
 
     name = "then-bad-base"
     title = "registered again outside RAM"
 
 
 class Unaligned(ThenHostile, HostileUnaligned):
-    """Two bytes off."""
+    """An address two bytes off."""
 
     name = "then-unaligned"
     title = "registered again unaligned"
 
 
 class EndOfRam(ThenHostile):
-    """Half inside the last page of memory, half behind it."""
+    """An area half in the last page of memory, half beyond it."""
 
     name = "then-end-of-ram"
     title = "registered again across the end of RAM"
@@ -63,14 +63,14 @@ class EndOfRam(ThenHostile):
 
 
 class AcrossAPage(ThenHostile, HostilePageCrossing):
-    """Half on each of two pages of RAM."""
+    """An area with one half on each of two pages of RAM."""
 
     name = "then-across-a-page"
     title = "registered again across a page"
 
 
 class Wrapping(ThenHostile):
-    """Half below 2^64, half at 0."""
+    """An area half below 2^64, half at 0."""
 
     name = "then-wrapping"
     title = "registered again across 2^64"
@@ -87,7 +87,7 @@ class UnknownIndex(ThenHostile):
     title = "registered with an index out of range"
 
     def targets(self, scenario: Scenario, cpu: Vcpu) -> Iterator[tuple[Feature, int]]:
-        """Yield the first feature under a name that no table knows."""
+        """Yield the first feature under an unknown name."""
         for feature in LinuxKernel(scenario).at_boot(cpu):
             yield renamed(feature, "unknown"), target(0)
 
@@ -105,7 +105,7 @@ class BadBaseThenMigration(BadBase):
 
 
 class HighMemory(Hostile):
-    """An area above 4 GiB, where there is memory: nothing hostile, but what a 32-bit host must get right."""
+    """An area above 4 GiB, where there is memory: valid, but a 32-bit host must handle the high bits."""
 
     name = "high-memory"
     title = "area above 4 GiB"

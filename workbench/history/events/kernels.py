@@ -1,4 +1,4 @@
-"""Kernels that go: hibernation, and a last call that revokes for all."""
+"""Kernels that are replaced: kexec, hibernation, and a last call that revokes the areas of all CPUs."""
 
 from workbench.core.event_steps import KernelGone, Start, Wait
 from workbench.core.scenario import Scenario
@@ -9,7 +9,7 @@ from workbench.lifecycle.linux import LinuxKernel
 
 
 class Shutdown(AfterBoot):
-    """kexec of a kernel that revokes on its boot CPU, and on the others if ``every_cpu``; the new one boots there."""
+    """kexec of a kernel that revokes on its boot CPU, and on the others if ``every_cpu``; then the new one boots."""
 
     name = "shutdown"
     title = "kexec, which CPUs revoke?"
@@ -30,9 +30,9 @@ class Shutdown(AfterBoot):
 
 
 class Hibernation(AfterBoot):
-    """The kernel that reads the image hands the machine over to the kernel in the image.
+    """Resume from hibernation: the kernel that reads the image is replaced by the kernel in the image.
 
-    The application CPUs of the first go offline and revoke; the boot CPU did not before Linux 5.13.
+    The application CPUs of the first kernel go offline and revoke; before Linux 5.13, its boot CPU did not.
     """
 
     name = "hibernation"
@@ -56,15 +56,15 @@ class Hibernation(AfterBoot):
 
 
 def all_forget(scenario: Scenario) -> Program:
-    """The kernel that believed anything is gone; its memory lies there untouched."""
+    """Clear the beliefs of the kernel that is gone; its memory stays unchanged."""
     yield KernelGone(tuple(range(scenario.vcpus)))
 
 
 class RevokedForAll(AfterBoot):
-    """The kernel's last call makes the host forget the areas of all CPUs; then another kernel boots on vCPU 0.
+    """The kernel's last call revokes the areas of all CPUs on the host; then another kernel boots on vCPU 0.
 
-    A crash, in which the other CPUs stop where they are before that call and nobody uses the dead kernel's memory,
-    or (with ``reuses_memory``) a kexec that ends in a reset of the domain.
+    A crash, in which the other CPUs stop where they are before that call and the dead kernel's memory is not used
+    again, or (with ``reuses_memory``) a kexec that ends in a reset of the domain.
     """
 
     name = "revoked-for-all"

@@ -1,4 +1,4 @@
-"""Migrations in which a bug showed itself."""
+"""Migrations that trigger historical bugs."""
 
 from dataclasses import replace
 from typing import Any
@@ -10,12 +10,12 @@ from workbench.lifecycle.migrate import Migrate, Migration, restore_on
 
 
 def restore_changed(scenario: Scenario, saved: tuple[Any, ...]) -> Program:
-    """VMM: put back a stream in which every address is two bytes off."""
+    """VMM: restore a stream in which every address is two bytes off."""
     return restore_on(scenario, tuple((owner, number, value + 2) for owner, number, value in saved))
 
 
 class ChangedStream(Migration):
-    """The VMM, or who wrote its stream, restores addresses two bytes off from those that were saved."""
+    """The VMM restores addresses two bytes off from those saved, from a stream that was changed or forged."""
 
     name = "changed-stream"
     title = "migration, addresses changed on the way"

@@ -1,1 +1,1 @@
-"""The explored model for other programs: Promela and the SPIN checker, DOT, GraphML."""
+"""Exports an explored model for other programs: Promela for the SPIN checker, DOT, GraphML."""

@@ -1,6 +1,6 @@
-"""The states and steps of a small model as a graph, for DOT and GraphML.
+"""Exports the states and steps of a small model as a graph, in DOT or GraphML.
 
-Rule kept here: the graph is the whole reachable graph or it is refused; a part of it would look like a proof.
+Rule kept here: either the whole reachable graph is exported or none; a partial graph could be mistaken for a proof.
 A node shows the pending step of every slot that is not idle and what differs from the initial state; `Words`
 says how steps, names and values are written.
 Source: https://graphviz.org/doc/info/lang.html, http://graphml.graphdrawing.org/specification.html
@@ -21,9 +21,9 @@ from workbench.engines.explore.search import Limits, State
 from workbench.engines.explore.space import Space
 from workbench.errors import WorkbenchError
 
-#: XML 1.0 cannot write these, not even escaped.
+#: XML 1.0 cannot represent these characters, not even escaped.
 NOT_IN_XML = {code: "?" for code in range(32) if chr(code) not in "\t\n\r"}
-MAX_STATES = 2000  # beyond, nobody looks at a picture
+MAX_STATES = 2000  # larger graphs cannot be read as a picture
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The model as a Promela text for the SPIN checker, printed from what the author's functions were seen to do.
+"""Exports a completely explored model as Promela text for the SPIN checker.
 
 Rule kept here: the text is derived from the decision trees that the explorer itself uses, after a complete
 search; it is not a second description of the model. One enabled action is one `d_step`, so SPIN stores
@@ -25,7 +25,7 @@ from workbench.engines.explore.space import Action, Branch, Effect, Node, Space
 from workbench.errors import WorkbenchError
 
 INDENT = "   "
-COUNTED = "property"  # begins the lines that a verifier made with -DCOUNT prints at its end
+COUNTED = "property"  # prefix of the lines that a verifier built with -DCOUNT prints at its end
 
 
 @dataclass(frozen=True)
@@ -38,14 +38,14 @@ class _Leaf:
 
 @dataclass(frozen=True)
 class _Fork:
-    """Value numbers of one variable, and what follows each group of them."""
+    """A branch on one variable: groups of value numbers, and the subtree for each group."""
 
     var: int
     cases: tuple[tuple[frozenset[int], Any], ...]
 
 
 def promela(space: Space, complete: str | None) -> str:
-    """The Promela text of a space that was searched completely; `complete` is the reason why not, or None."""
+    """The Promela text of a space; `complete` is why it was not searched completely, or None if it was."""
     if complete is not None:
         raise WorkbenchError(f"cannot export a model that was not searched completely ({complete})")
     return _Writer(space).text()
@@ -72,7 +72,7 @@ class _Writer:
             values = "; ".join(f"{n} {self._shown(name, value)}" for n, value in enumerate(domain.values[:40]))
             kind = _type_for(len(domain.values))
             lines.append(f"{kind} {self.names[number]}; /* {_comment(f'{name!r}: {values}')} */")
-        # Temporaries hold a value from before the step while its parts are carried out; never part of the state.
+        # A temporary holds a variable's value from before the step while parts execute; it is not part of the state.
         lines += [
             f"hidden {_type_for(max(3, len(self.space.domains[var].values)))} {self._temporary(var)};"
             for var in sorted(self._all_saved())
@@ -106,7 +106,7 @@ class _Writer:
         return lines
 
     def _simplified(self, node: Node, seen: dict[int, frozenset[int]] | None = None) -> _Leaf | _Fork:
-        """A tree with questions answered, equal branches joined and pointless branches left out."""
+        """A decision tree with projections resolved, equal branches joined and redundant branches left out."""
         seen = seen or {}
         if isinstance(node, Effect):
             return _Leaf(node.enabled, node.holds, node.writes, node.parts)
@@ -122,7 +122,7 @@ class _Writer:
         return _Fork(node.var, tuple((numbers, following) for following, numbers in cases.items()))
 
     def _condition(self, tree: _Leaf | _Fork, wanted: Any, saved: frozenset[int] = frozenset()) -> str:
-        """When a tree leads to a wanted leaf."""
+        """The condition under which a tree leads to a wanted leaf."""
         if isinstance(tree, _Leaf):
             return "true" if wanted(tree) else "false"
         by_rest: dict[str, frozenset[int]] = {}
@@ -140,7 +140,7 @@ class _Writer:
         return terms[0] if len(terms) == 1 else "(" + " || ".join(f"({term})" for term in terms) + ")"
 
     def _test(self, var: int, numbers: frozenset[int], among: frozenset[int], saved: frozenset[int]) -> str:
-        """That a variable has one of some numbers, given that it has one of `among`."""
+        """The test that a variable has one of some numbers, given that it has one of `among`."""
         name = self._temporary(var) if var in saved else self.names[var]
         if numbers == among:
             return "true"
@@ -150,7 +150,7 @@ class _Writer:
         return "(" + " || ".join(f"{name} == {number}" for number in sorted(numbers)) + ")"
 
     def _body(self, tree: _Leaf | _Fork, depth: int, saved: frozenset[int]) -> list[str]:
-        """The statements of all enabled leaves: first what must be looked at, then the writes."""
+        """The statements of all enabled leaves: first the tests, then the writes."""
         if isinstance(tree, _Leaf):
             return self._writes(tree, depth)
         cases = [(numbers, after) for numbers, after in tree.cases if _can_happen(after)]
@@ -179,7 +179,7 @@ class _Writer:
         return [f"{INDENT * depth}{self.names[var]} = {number};" for var, number in writes]
 
     def _saved(self, leaf: _Leaf) -> frozenset[int]:
-        """Variables that a part of this step looks at and that the step or another part writes."""
+        """Variables that a part of this step reads and that the step or another part writes."""
         written = {var for var, _ in leaf.writes}.union(*(_written(part.root) for part in leaf.parts))
         read = set().union(*(_read(part.root) for part in leaf.parts)) if leaf.parts else set()
         return frozenset(read & written)
@@ -197,7 +197,7 @@ class _Writer:
 
 
 def _counters(properties: int) -> list[str]:
-    """What a property's option does: with -DCOUNT count the state, else report an error."""
+    """The definition of MET: with -DCOUNT it counts the state, otherwise it reports an error."""
     show = f'for (n = 1; n <= {properties}; n++) printf("{COUNTED} %d: %lu states\\n", n, met[n]);'
     return [
         "#ifdef COUNT",

@@ -1,4 +1,4 @@
-"""A second opinion: the exported model under the SPIN checker, and how its answers compare.
+"""Checks the exported model with SPIN, and compares SPIN's answers with the explorer's.
 
 Rule kept here: SPIN is run so that it counts what the explorer counts: `-o2` (no hidden variables), no
 partial-order reduction, no lossy compression, all errors counted. Needs the commands `spin` and `gcc`.
@@ -21,9 +21,9 @@ from workbench.engines.explore.result import FAILS, HOLDS, Result
 from workbench.errors import EngineError
 
 DEPTH = 100_000
-VECTOR = 8192  # bytes of a state that SPIN allows for
+VECTOR = 8192  # the largest state that SPIN accepts, in bytes
 WORTH_OPTIMISING = 1_000_000  # states
-#: Safety only, no partial-order reduction: all states. What else is said to pan is in `run_spin`.
+#: Safety only, no partial-order reduction: all states. The other options of pan are set in `run_spin`.
 PAN_OPTIONS = ("-DSAFETY", "-DNOREDUCE", f"-DVECTORSZ={VECTOR}")
 
 
@@ -31,8 +31,8 @@ PAN_OPTIONS = ("-DSAFETY", "-DNOREDUCE", f"-DVECTORSZ={VECTOR}")
 class SpinRun:
     """What one run of SPIN's verifier reported.
 
-    `seconds` is the search, `build_seconds` generating and compiling the verifier, `bytes` all memory used.
-    `met` has, if it was asked for, how many states violate (always) or reach (sometimes) each property.
+    `seconds` is the time of the search, `build_seconds` that of generating and compiling the verifier, `bytes` all
+    memory used. `met`, if requested: how many states violate (always) or reach (sometimes) each property.
     """
 
     states: int
@@ -58,7 +58,7 @@ def run_spin(text: str, *, prop: int = 0, count: bool = False, expected_states: 
         (folder / "model.pml").write_text(text)
         started = time.perf_counter()
         _run(["spin", "-a", "-o2", "-DCOUNT" if count else f"-DPROP={prop}", "model.pml"], folder)
-        # Compiling takes longer than searching what is only counted, unless that is large.
+        # For a run that only counts, compiling takes longer than searching, unless the model is large.
         level = "-O0" if count and expected_states < WORTH_OPTIMISING else "-O2"
         _run(["gcc", level, "-w", *PAN_OPTIONS, "pan.c", "-o", "pan"], folder)
         build = time.perf_counter() - started
@@ -129,7 +129,7 @@ class SecondOpinion:
 
 
 def crosscheck(model: Model) -> SecondOpinion:
-    """Explore a model, export it, and let SPIN answer the same questions."""
+    """Explore a model, export it, and check the same properties with SPIN."""
     from workbench.engines.explore.api import explore_and_export
 
     result, text = explore_and_export(model)
@@ -137,9 +137,9 @@ def crosscheck(model: Model) -> SecondOpinion:
 
 
 def second_opinion(kinds: Mapping[str, str], result: Result, text: str) -> SecondOpinion:
-    """Let SPIN answer, in one run on the exported text, what a complete exploration has answered.
+    """Check the exported text with SPIN in one run, and compare with a complete exploration.
 
-    `kinds` has the properties of the model in order: code and kind.
+    `kinds` lists the properties of the model in order: code and kind.
     """
     run = run_spin(text, count=True, expected_states=result.states)
     verdicts, hits = {}, {}

@@ -1,1 +1,1 @@
-"""The search with compiled loops; it needs the optional package numba."""
+"""The search engine with compiled loops; it needs the optional package numba."""

@@ -1,7 +1,7 @@
-"""Gathering the bits of a key from a packed state: one instruction where the processor has a fast one.
+"""Gathers the bits of a key from a packed state, with the PEXT instruction where it is fast.
 
 Rule kept here: both ways give the same key, because a layout numbers the fields of a key in the order in
-which they lie in the word. Source: PEXT of BMI2; it is microcoded, and slow, before Zen 3.
+which they lie in the word. Source: PEXT of BMI2; on AMD before Zen 3 it is microcoded, and slow.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""How loops are compiled: once, and kept on disk for as long as none of the files they are made of changes.
+"""Compiles loops with numba and caches them on disk until one of their source files changes.
 
-numba keeps what it has compiled until the file of the function changes; but a loop contains what it calls from
-other files, and would go on with their former text. The cache's directory is therefore named by the text of all.
+numba itself recompiles a function only when the function's own file changes. A compiled loop also contains the
+functions it calls from other files, so the name of the cache directory is a hash of all these files.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from typing import Any
 import numba
 
 SOURCES = ("bits.py", "state_set.py", "loops.py", "compiling.py")
-SETTINGS: Any = numba.config  # which settings there are depends on the environment: no type checker knows
+SETTINGS: Any = numba.config  # numba defines its settings from the environment, unknown to type checkers
 
 
 def cache_directory(sources: Path) -> Path:
-    """Where to keep loops made of the files in `sources`: next to them, or where the user may write."""
+    """The cache directory for loops compiled from `sources`: next to them, or where the user may write."""
     text = b"".join((sources / name).read_bytes() for name in SOURCES)
     if SETTINGS.CACHE_DIR:
         base = Path(SETTINGS.CACHE_DIR)
@@ -34,7 +34,7 @@ DIRECTORY = str(cache_directory(Path(__file__).parent))
 
 
 def loop(**options: Any) -> Callable[[Callable[..., Any]], Any]:
-    """Decorate a function that numba shall compile, with numba's options."""
+    """A decorator that compiles a function with numba, with the given options of numba."""
 
     def decorated(function: Callable[..., Any]) -> Any:
         usual, SETTINGS.CACHE_DIR = SETTINGS.CACHE_DIR, DIRECTORY

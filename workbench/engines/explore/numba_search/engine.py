@@ -1,7 +1,7 @@
 """The numba engine: the same tables as the NumPy engine, with compiled loops and an open-addressing set.
 
-Rule kept here: the levels hold every state once, the visited set is only an index of them, so it can be
-thrown away and built anew when it has to grow.
+Rule kept here: the levels hold every state once; the visited set is only an index of them, so it can be
+discarded and rebuilt when it has to grow.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from workbench.engines.explore.tables.local_tables import Outgrown
 from workbench.engines.explore.tables.packed_search import PackedSearch, chunks
 
 CHUNK = 1 << 14  # states looked up at once: their rows stay in the cache
-FULL = 0.7  # of the visited set; linear probing gets slow beyond
-MISSING = 1 << 12  # unknown keys noted before they are filled
-SMALLEST = 20  # bits of the smallest visited set
-LOW = 12  # bits of the room for states set aside while the set grows
+FULL = 0.7  # largest load factor of the visited set; linear probing gets slow beyond
+MISSING = 1 << 12  # unknown keys collected before their entries are filled
+SMALLEST = 20  # log2 of the slots of the smallest visited set
+LOW = 12  # log2 of the slots for states set aside while the set grows
 BEHIND = 6  # how often the visited set may double in place
 
 
@@ -37,7 +37,7 @@ class CompiledSearch(PackedSearch):
     engine = "numba"
 
     def begin(self) -> None:
-        """Make the buffers, and the visited set from the levels so far."""
+        """Allocate the buffers, and build the visited set from the levels so far."""
         self.counters = np.zeros(5, np.int64)
         self.counters[CLASH] = -1
         self.counters[TOTAL] = sum(len(level[0]) for level in self.levels)
@@ -68,7 +68,7 @@ class CompiledSearch(PackedSearch):
         return levels + self.out.nbytes + self.visited.nbytes
 
     def _grow(self) -> None:
-        """Double the visited set; in place, if there is room behind it."""
+        """Double the visited set; in place, if enough addresses are reserved behind it."""
         older, bits = self.bits, self.bits + 1
         if 1 << bits <= len(self.reserved):
             self._use(bits)
@@ -81,8 +81,8 @@ class CompiledSearch(PackedSearch):
         self.bits, self.visited = bits, self.reserved[: 1 << bits]
 
     def _reserve(self, bits: int) -> None:
-        """Take fresh memory for 2**bits slots, and addresses for more: memory that nobody touches costs nothing."""
-        self.reserved = self.visited = np.empty((0, self.layout.words), np.uint64)  # let the old one go first
+        """Allocate 2**bits slots, and reserve addresses for more: untouched pages take no memory."""
+        self.reserved = self.visited = np.empty((0, self.layout.words), np.uint64)  # free the old one first
         try:
             self.reserved = np.zeros((1 << bits + BEHIND, self.layout.words), np.uint64)
         except MemoryError:
@@ -90,7 +90,7 @@ class CompiledSearch(PackedSearch):
         self._use(bits)
 
     def _fill(self, bits: int) -> None:
-        """A visited set of 2**bits slots that holds all levels and what this level has found."""
+        """Build a visited set of 2**bits slots from all levels and the states found in this level."""
         self._reserve(bits)
         for level in self.levels:
             for chunk in chunks(level, 1 << 20):
@@ -116,7 +116,7 @@ class CompiledSearch(PackedSearch):
         self.counters[OUT] = 0
 
     def _next_level(self, found: int) -> None:
-        """Hand over what was found; copy it only if that saves memory."""
+        """Append the states found as the next level; copy them only if that saves memory."""
         level = self.out[:found]
         if 4 * found > 3 * len(self.out):
             self.out = np.empty_like(self.out)
@@ -125,7 +125,7 @@ class CompiledSearch(PackedSearch):
         self.levels.append(_words_of(level))
 
     def _roots(self) -> tuple[np.ndarray, int]:
-        """The root nodes, those of groups without parts first, and how many these are."""
+        """The root nodes, groups without parts first; and the number of groups without parts."""
         roots, groups = self.tables.roots, self.tables.groups
         with_parts = [root.number for root in roots if groups[root.group].composite]
         without = [root.number for root in roots if not groups[root.group].composite]
@@ -148,7 +148,7 @@ class CompiledSearch(PackedSearch):
                     widened.add(number)
 
     def _advance(self, chunk: np.ndarray, rows: np.ndarray) -> int:
-        """Insert the successors of a chunk; returns for how many states that was possible."""
+        """Insert the successors of a chunk; returns how many of its states were expanded."""
         moves = self._moves()
         most = self._make_room()
         done = loops.advance(
@@ -180,7 +180,7 @@ class CompiledSearch(PackedSearch):
         return int(done)
 
     def _make_room(self) -> int:
-        """Room for the successors of at least one block; returns how many these are at most."""
+        """Make room for the successors of at least one block; returns the largest number of successors of a block."""
         counts, groups = self.tables.count.data, len(self.tables.roots)
         most = loops.BLOCK * groups * int(counts.max(initial=0))
         if most > len(self.keys):
@@ -195,7 +195,7 @@ class CompiledSearch(PackedSearch):
         return most
 
     def _collect(self) -> None:
-        """Move what the kernel counted into the outcome."""
+        """Add the counters of the compiled loops to the outcome."""
         outcome = self.outcome
         outcome.transitions += int(self.counters[TRANSITIONS])
         self.counters[TRANSITIONS] = 0
@@ -211,7 +211,7 @@ class CompiledSearch(PackedSearch):
     def _collect_stuck(self, stuck: Words) -> None:
         try:
             where = self.unfinished(stuck, np.arange(len(stuck[0])))
-        except Outgrown:  # the successors are inserted already: go on with the states in a new layout
+        except Outgrown:  # the successors are already inserted: repeat only this check in the new layout
             older = self.layout
             self.relayout()
             self._collect_stuck(self.move(stuck, older))
@@ -220,7 +220,7 @@ class CompiledSearch(PackedSearch):
             self.add_hits(self.outcome.deadlocks, stuck, where)
 
     def moved(self, older: Layout) -> None:
-        """Bring levels and findings of this level into the present layout."""
+        """Repack the levels and the states found in this level into the present layout."""
         found = self.counters[OUT]
         self.levels = [self.move(level, older) for level in self.levels]
         out = self.move(_words_of(self.out[:found]), older)
@@ -251,7 +251,7 @@ class CompiledSearch(PackedSearch):
 
 
 def _rows_of(words: Words) -> np.ndarray:
-    """States as rows of words, as the compiled loops want them."""
+    """States as rows of words, the form that the compiled loops take."""
     return words[0].reshape(-1, 1) if len(words) == 1 else np.stack(words, axis=1)
 
 

@@ -32,7 +32,7 @@ BLOCK = 128  # states whose successors are made before any of them is inserted
 
 @loop(inline="always")
 def _find(states: Any, index: Any, node: Any, lookup: Any, span: Any) -> Any:
-    """The row for a state below a node; or, negative, what stopped the lookup: (entry, node, key)."""
+    """Look up a state below a node: (row, node, key); a negative entry instead of the row if none is known."""
     nodes, segments, table = lookup
     while True:
         key = np.int64(gather(states, index, node, nodes, segments, span))
@@ -54,7 +54,7 @@ def look_up(
     missing: Any,
     span: Any,
 ) -> int:
-    """Fill `rows` with the row of every state and root; returns how many unknown keys were noted.
+    """Fill `rows` with the row of every state and root; returns how many unknown keys were recorded.
 
     The first `simple` roots belong to groups without parts.
     """
@@ -82,7 +82,7 @@ def look_up(
 
 @loop()
 def _note(entry: Any, node: Any, key: Any, lookup: Any, missing: Any, missed: Any) -> Any:
-    """Remember an unknown key once."""
+    """Record an unknown key, once."""
     nodes, _, table = lookup
     if entry < PENDING:
         table[nodes[node, 0] + key] = PENDING
@@ -94,7 +94,7 @@ def _note(entry: Any, node: Any, key: Any, lookup: Any, missing: Any, missed: An
 
 @loop()
 def _least(number: Any, keys: Any, moves: Any, scratch: Any, span: Any) -> None:
-    """Replace states by the least of all their renamed forms."""
+    """Replace each state by its representative, the least of all its renamed forms."""
     starts, shift, mask, to, source, target, offset, values = moves
     words = len(span)
     for index in range(number):
@@ -115,7 +115,7 @@ def _least(number: Any, keys: Any, moves: Any, scratch: Any, span: Any) -> None:
 
 @loop(inline="always")
 def _keep_less(scratch: Any, span: Any) -> None:
-    """Of the two states in `scratch`, put the less one first."""
+    """Put the lesser of the two states in `scratch` first."""
     words = len(span)
     word = 0
     while word < words - 1 and scratch[word] == scratch[words + word]:
@@ -139,7 +139,7 @@ def _with_parts(
     scratch: Any,
     span: Any,
 ) -> int:
-    """Write what follows from a step with parts; returns the root of a part that clashes, or -1."""
+    """Write the successor by a step with parts; returns the root of a part that clashes, or -1."""
     parts_first, parts_count, parts = parts_info
     words = len(span)
     for word in range(2 * words):
@@ -211,7 +211,7 @@ def _successors(
 def _observe(
     states: Any, rows: Any, rows_info: Any, counters: Any, hit_counts: Any, hit_first: Any, stuck: Any, span: Any
 ) -> None:
-    """Count transitions and what the predicates met; note states in which nothing is enabled."""
+    """Count transitions and the states that meet each predicate; record states in which nothing is enabled."""
     _, _, enabled, hits = rows_info
     for index in range(len(states)):
         able, met = np.int64(0), np.uint64(0)
@@ -250,7 +250,7 @@ def advance(
     scratch: Any,
     span: Any,
 ) -> int:
-    """Insert the successors of the states, block by block; returns how many states were done.
+    """Insert the successors of the states, block by block; returns how many states were expanded.
 
     Stops early when the visited set (`limit` states) or the next level could overflow; one block has at most
     `most` successors.

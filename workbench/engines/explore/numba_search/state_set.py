@@ -14,14 +14,14 @@ from workbench.engines.explore.numba_search.compiling import loop
 
 TAG = np.uint64(1 << 63)  # a word of a state has at most 63 bits
 SPREAD = np.uint64(0x9E3779B97F4A7C15)  # the golden ratio: Knuth's multiplicative hash
-RECENT = 15  # bits of the filter of recent states
-OUT, TOTAL, TRANSITIONS, STUCK, CLASH = range(5)  # places in the counters
+RECENT = 15  # log2 of the slots of the filter of recent states
+OUT, TOTAL, TRANSITIONS, STUCK, CLASH = range(5)  # indices into the counters
 ONE = np.uint64(1)
 
 
 @loop(inline="always")
 def _hashed(states: Any, index: Any, down: Any, span: Any) -> Any:
-    """Where a state, with its mark or without, belongs in a table of 2**(64 - down) slots."""
+    """The home slot of a state, with its mark or without, in a table of 2**(64 - down) slots."""
     mixed = (states[index, 0] | TAG) * SPREAD
     for word in range(1, len(span)):
         mixed = ((mixed >> np.uint64(32)) ^ mixed ^ states[index, word]) * SPREAD
@@ -30,7 +30,7 @@ def _hashed(states: Any, index: Any, down: Any, span: Any) -> Any:
 
 @loop(inline="always")
 def _differs(states: Any, index: Any, table: Any, slot: Any, tag: Any, span: Any) -> Any:
-    """Whether a slot of a table holds another state, or none."""
+    """Whether a slot of a table is empty or holds another state."""
     other = table[slot, 0] != states[index, 0] | tag
     for word in range(1, len(span)):
         other |= table[slot, word] != states[index, word]
@@ -39,7 +39,7 @@ def _differs(states: Any, index: Any, table: Any, slot: Any, tag: Any, span: Any
 
 @loop(inline="always")
 def copied(source: Any, index: Any, target: Any, place: Any, tag: Any, span: Any) -> None:
-    """Write one state into a row of another array, with a mark or none."""
+    """Copy one state into a row of another array, with or without a mark."""
     target[place, 0] = source[index, 0] | tag
     for word in range(1, len(span)):
         target[place, word] = source[index, word]
@@ -47,9 +47,9 @@ def copied(source: Any, index: Any, target: Any, place: Any, tag: Any, span: Any
 
 @loop()
 def not_recent(keys: Any, number: Any, recent: Any, span: Any) -> int:
-    """Leave out states seen a short while ago, which most are; returns how many are left.
+    """Drop states seen a short while ago, which most are; returns how many are left.
 
-    `recent` fits the second-level cache; without it each state would cost a miss in the visited set.
+    `recent` fits the second-level cache; without it each state would cost a cache miss in the visited set.
     """
     down = np.uint64(64 - RECENT)
     left = 0
@@ -64,10 +64,10 @@ def not_recent(keys: Any, number: Any, recent: Any, span: Any) -> int:
 
 @loop()
 def insert(keys: Any, number: Any, visited: Any, bits: Any, out: Any, counters: Any, span: Any) -> None:
-    """Add the first `number` states to the visited set, new ones also to the next level."""
+    """Add the first `number` states to the visited set; new ones also to the next level."""
     last = np.uint64(len(visited) - 1)
     down = np.uint64(64 - bits)
-    # Independent reads first: their cache misses overlap. What is found at once is dropped here.
+    # Independent reads first: their cache misses overlap. States found at their home slot are dropped here.
     left = 0
     for index in range(number):
         other = _differs(keys, index, visited, _hashed(keys, index, down, span), TAG, span)
@@ -100,12 +100,12 @@ def rehash(states: Any, visited: Any, bits: Any, span: Any) -> None:
 
 @loop()
 def stretch(visited: Any, older: Any, bits: Any, low: Any, block: Any, span: Any) -> bool:
-    """Move the states of a set that was 2**older slots large and has grown in place to where they belong now.
+    """Move the states of a set that had 2**older slots and has grown in place to their new slots.
 
-    A place is the upper bits of a product, so it at least doubles: taken from the end, block by block, every state
-    goes beyond all states that are yet to be moved. Those at the beginning, which do not, wait in `low`. Memory is
-    read and written in order, which inserting anew does not do. Returns False if a state is too far behind its place,
-    or the end of the set too full, for that to be so; the set must then be filled anew.
+    A home slot is the upper bits of a product, so its number at least doubles: moved from the end, block by block,
+    every state goes beyond all states still to be moved. Those at the beginning, which do not, are kept in `low`
+    meanwhile. Unlike inserting every state again, this reads and writes memory in order. Returns False if a state is
+    too far from its home slot, or the end of the set too full, for this to work; the set must then be rebuilt.
     """
     down, last = np.uint64(64 - bits), np.uint64(len(visited) - 1)
     first = len(low)
@@ -125,7 +125,7 @@ def stretch(visited: Any, older: Any, bits: Any, low: Any, block: Any, span: Any
 
 @loop()
 def _taken(visited: Any, start: Any, slots: Any, block: Any, span: Any) -> int:
-    """Take all states out of some slots; returns how many are now in `block`."""
+    """Move all states of some slots to `block`; returns how many they are."""
     taken = 0
     for slot in range(start, start + slots):
         copied(visited, slot, block, taken, np.uint64(0), span)

@@ -1,1 +1,1 @@
-"""The search that needs NumPy alone."""
+"""The search engine on NumPy arrays; it needs no compiler."""

@@ -1,4 +1,4 @@
-"""The NumPy engine: successors of whole chunks of states, visited states in arrays that are a hash table."""
+"""The NumPy engine: expands whole chunks of states; visited states are in a hash table made of arrays."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class VectorSearch(PackedSearch):
     engine = "numpy"
 
     def begin(self) -> None:
-        """Remember the states of the levels so far as visited."""
+        """Mark the states of the levels so far as visited."""
         self.found: list[Words] = []
         self._remember_anew()
 
@@ -39,7 +39,7 @@ class VectorSearch(PackedSearch):
         return self.visited.count
 
     def stored(self) -> int:
-        """Bytes of levels, visited set and what this level has found."""
+        """Bytes of the levels, the visited set and the states found in this level."""
         return self.visited.nbytes + self.layout.state_bytes * self.seen()
 
     def level(self) -> None:
@@ -64,7 +64,7 @@ class VectorSearch(PackedSearch):
         self.found = []
 
     def _keep_new(self, pieces: list[Words]) -> None:
-        """Remember the successors that were not visited before."""
+        """Keep the successors that were not visited before."""
         rest = []
         for words in pieces:
             other = self.recent.others(words)
@@ -79,7 +79,7 @@ class VectorSearch(PackedSearch):
             self.found.append([word.take(new) for word in states])
 
     def moved(self, older: Layout) -> None:
-        """Bring levels and findings of this level into the present layout."""
+        """Repack the levels and the states found in this level into the present layout."""
         self.levels = [self.move(level, older) for level in self.levels]
         self.found = [self.move(words, older) for words in self.found]
         self._remember_anew()

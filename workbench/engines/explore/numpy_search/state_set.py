@@ -1,7 +1,7 @@
-"""A set of packed states that is asked and filled with whole arrays: open addressing without a compiler.
+"""A set of packed states with open addressing; whole arrays are looked up and inserted by NumPy.
 
-Rule kept here: one pass of NumPy per probe, over the states that are not settled yet. Two states may reach for
-the same empty slot in one pass; the array write decides, and the loser goes on to the next slot. A state's first word
+Rule kept here: one pass of NumPy per probe, over the states that have no slot yet. If two states try the same
+empty slot in one pass, the array write decides, and the other state tries the next slot. A state's first word
 has at most 63 bits; the mark in the highest bit tells an occupied slot from an empty one, which is 0.
 """
 
@@ -16,10 +16,10 @@ from workbench.engines.explore.tables.bit_layout import Words
 TAG = np.uint64(1 << 63)
 SPREAD = np.uint64(0x9E3779B97F4A7C15)  # the golden ratio: Knuth's multiplicative hash
 HALF = np.uint64(32)
-FULL = 0.6  # linear probing gets slow beyond
-LARGE = 22  # bits of a set from which on it only doubles
-SIGNED = 18  # bits of the place where states that are new sign, to be counted once
-RECENT = 20  # bits of the filter of recent states
+FULL = 0.6  # largest load factor; linear probing gets slow beyond
+LARGE = 22  # log2 of the slots from which on a set grows by a factor of 2, not 4
+SIGNED = 18  # log2 of the size of the array in which duplicates among new states are found
+RECENT = 20  # log2 of the slots of the filter of recent states
 
 
 class StateSet:
@@ -63,7 +63,7 @@ class StateSet:
             slots[where] = word.take(empty)
 
     def _each_once(self, slot: np.ndarray, index: np.ndarray, chosen: np.ndarray) -> list[np.ndarray]:
-        """One index for each slot among the chosen: whoever is the last to sign there, and the last of the rest."""
+        """Indices of the chosen states, one for each slot: the last one written to its place in `signed`."""
         once = []
         while len(chosen):
             place = slot.take(chosen) & (len(self.signed) - 1)
@@ -76,14 +76,14 @@ class StateSet:
         return once
 
     def has_room(self, more: int) -> bool:
-        """Whether so many states may be added."""
+        """Whether `more` states can be added without growing."""
         return self.count + more <= FULL * len(self.slots[0])
 
     def grow(self, more: int, everything: Iterable[Words]) -> None:
-        """Make room for more states; `everything` gives all states of the set, each once, to insert them anew."""
+        """Make room for more states; `everything` yields all states of the set, each once, to be inserted again."""
         while self.count + more > FULL * (1 << self.bits):
             self.bits += 1 if self.bits >= LARGE else 2
-        self.slots = []  # let the old table go first
+        self.slots = []  # free the old table first
         self.slots = _empty(self.words, self.bits)
         self.count = 0
         for states in everything:
@@ -131,7 +131,7 @@ def _taken(states: Words, chosen: np.ndarray) -> Words:
 
 
 def _differ(slots: Words, slot: np.ndarray, states: Words) -> np.ndarray:
-    """Whether each state's slot holds something else, or nothing."""
+    """Whether each state's slot is empty or holds another state."""
     differ: np.ndarray = slots[0].take(slot) != states[0]
     for words, word in zip(slots[1:], states[1:], strict=True):
         differ |= words.take(slot) != word
@@ -139,7 +139,7 @@ def _differ(slots: Words, slot: np.ndarray, states: Words) -> np.ndarray:
 
 
 def _hashed(states: Words, bits: int) -> np.ndarray:
-    """The upper bits of a product, in which each further word is mixed."""
+    """The home slots: the upper bits of a product, into which each further word is mixed."""
     hashed = states[0] * SPREAD
     for word in states[1:]:
         hashed ^= hashed >> HALF

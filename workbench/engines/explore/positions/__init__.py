@@ -1,1 +1,1 @@
-"""Where a program stands: what identifies a suspended generator, and what it does next, learnt once."""
+"""Positions of generator programs: what identifies a suspended generator, and what it does next."""

@@ -1,9 +1,9 @@
-"""What identifies the position of a suspended generator: code, instruction, locals and value stack.
+"""Describes the position of a suspended generator: code, instruction, locals and value stack.
 
 Rule kept here: two positions may only be called equal if they behave alike. A snapshot is taken from TWO
-runs with the same history: what is one object in both came from outside and is told apart by identity;
-what each run made for itself is described by its contents. Whatever can be described in neither way
-raises OpaqueError, and the caller falls back to the history of answers.
+runs with the same history: an object that both runs share came from outside and is identified by identity;
+an object that each run created is described by its contents. Anything else raises OpaqueError, and the caller
+identifies the position by its history of answers instead.
 
 Source: CPython 3.11+, Objects/genobject.c (gen_traverse visits the locals and the value stack of a
 suspended frame, so an iterator that only lives on the stack is seen).
@@ -29,7 +29,7 @@ _SETS = (set, frozenset)
 
 
 class OpaqueError(Exception):
-    """A frame holds something that cannot be compared with what another run holds."""
+    """A frame holds an object that cannot be compared with that of another run."""
 
 
 def snapshot(first: types.GeneratorType, second: types.GeneratorType) -> Key:
@@ -38,11 +38,11 @@ def snapshot(first: types.GeneratorType, second: types.GeneratorType) -> Key:
 
 
 class _Pair:
-    """Walks two runs in lockstep; things with an identity are numbered, so aliasing is part of the key."""
+    """Walks two runs in lockstep; objects with an identity are numbered, so aliasing is part of the key."""
 
     def __init__(self) -> None:
         self.numbers: dict[tuple[int, int], int] = {}
-        self.alive: list[Any] = []  # what was numbered: its id must not be used again
+        self.alive: list[Any] = []  # keeps numbered objects alive, so that no id is used twice
 
     def key(self, a: Any, b: Any) -> Key:
         kind: Any = type(a)
@@ -58,7 +58,7 @@ class _Pair:
             return self._contents(a, b)
         if dataclasses.is_dataclass(a) and _compares_by_value(kind):
             if kind.__dataclass_params__.frozen and a == b and _is_hashable(a):
-                return (kind, a)  # what cannot change is its value
+                return (kind, a)  # immutable: the value describes it
             return (kind, self._all(_attributes(a), _attributes(b)))
         if _compares_by_value(kind) and not callable(a):
             return self._equal(a, b)
@@ -79,7 +79,7 @@ class _Pair:
         return (type(a), a)
 
     def _numbered(self, a: Any, b: Any) -> Key:
-        """A thing with an identity of its own: described once, then referred to by number."""
+        """An object with an identity of its own: described once, then referred to by number."""
         pair = (id(a), id(b))
         if pair in self.numbers:
             return ("again", self.numbers[pair])
@@ -129,10 +129,10 @@ class _Pair:
                 raise OpaqueError("a generator ended in one run only")
             return ("ended", _Same(a.gi_code))
         if a.gi_code is not b.gi_code or frame.f_lasti != other.f_lasti:
-            raise OpaqueError(f"generator {a.__qualname__} stands elsewhere in another run")
+            raise OpaqueError(f"generator {a.__qualname__} is at another instruction in another run")
         names = _bound(frame)
         if names != _bound(other):
-            raise OpaqueError(f"generator {a.__qualname__} has other locals in another run")
+            raise OpaqueError(f"generator {a.__qualname__} has different locals in another run")
         return ("at", _Same(a.gi_code), frame.f_lasti, names, self._all(_held(a), _held(b)))
 
     def _members(self, a: Iterable[Any], b: Any) -> list[Key]:
@@ -160,7 +160,7 @@ def _is_hashable(value: Any) -> bool:
 
 
 class _Same:
-    """Compares by identity and keeps its object alive, so that an id is never used twice."""
+    """Compares by identity, and keeps its object alive so that no id is used twice."""
 
     __slots__ = ("thing",)
 
@@ -181,9 +181,9 @@ def _bound(frame: types.FrameType) -> tuple[str, ...]:
 
 
 def _held(generator: types.GeneratorType) -> list[Any]:
-    """Locals and value stack of a suspended generator, with its function; without what looking at it made.
+    """Locals and value stack of a suspended generator, with its function.
 
-    Reading `gi_frame` creates a frame object; reading `f_locals` a dict, in the order of who read it when.
+    Objects made by inspection are left out: reading `gi_frame` creates a frame object, reading `f_locals` a dict.
     """
     frame: Any = generator.gi_frame
     seen_before = frame.f_locals
@@ -216,7 +216,7 @@ def _attributes(thing: Any) -> list[Any]:
 
 
 def _reduced(iterator: Any) -> Any:
-    """An iterator as the arguments that would rebuild it; it is not consumed."""
+    """The arguments from which an iterator can be rebuilt; it is not consumed."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)
@@ -226,7 +226,7 @@ def _reduced(iterator: Any) -> Any:
 
 
 def differing_locals(runs: list[types.GeneratorType]) -> list[str]:
-    """Names of locals whose contents are different in every one of the given suspended generators."""
+    """Names of locals that have a different value in each of the given suspended generators."""
     seen: dict[str, list[str]] = {}
     for run in runs:
         current: Any = run
@@ -239,7 +239,7 @@ def differing_locals(runs: list[types.GeneratorType]) -> list[str]:
 
 
 def require_generator(program: str, made: Any) -> types.GeneratorType:
-    """The generator itself, or a WorkbenchError that names the program."""
+    """Return the generator; raise WorkbenchError, naming the program, if it is none."""
     if not isinstance(made, types.GeneratorType):
         raise WorkbenchError(f"program {program}: make() returned a {type(made).__name__}, not a generator")
     return made

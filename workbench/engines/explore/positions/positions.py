@@ -1,7 +1,7 @@
-"""Positions of programs: what a generator does next, learnt once by running it, then remembered.
+"""Finds what a generator does next by running it, once per position and answer, and remembers it.
 
-Rule kept here: a generator is never copied. To learn what follows an answer, the history of answers is
-replayed in fresh generators (two of them, which must agree), once per position and answer.
+Rule kept here: a generator is never copied. To find what follows an answer, the history of answers is
+replayed in two fresh generators, which must agree.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from workbench.engines.explore.positions.generator_state import (
 )
 from workbench.errors import WorkbenchError
 
-#: What a slot, a program or a rule is called: any value; it is written as text in messages and traces only.
+#: The name of a slot, a program or a rule: any value; only messages and traces turn it into text.
 Name = Hashable
 SlotValue = tuple[Name, int] | None  # None: idle
 _Runs = tuple[types.GeneratorType, types.GeneratorType]
@@ -57,7 +57,7 @@ class Positions:
     """All positions of all programs of a model, by program name and index.
 
     `merging`: two histories of answers that leave a program in the same state are the same position. Without it
-    each history is a position of its own and `limit` is not looked at: cheaper, for walks that take one way only.
+    each history is a position of its own and `limit` is ignored; this is cheaper for a walk along a single path.
     """
 
     def __init__(self, programs: Mapping[Any, Program], limit: int, merging: bool = True) -> None:
@@ -67,7 +67,7 @@ class Positions:
         self.table: dict[Name, list[Position]] = {}
         self.known: dict[Name, dict[Any, int]] = {}
         self.runs: dict[Position, _Runs] = {}
-        self.executed = 0  # generator steps that were really run
+        self.executed = 0  # generator steps executed
 
     def start(self, program: Name) -> SlotValue:
         """The position at which a program waits before its first step; None if it has no step."""
@@ -84,14 +84,14 @@ class Positions:
         return self.table[at[0]][at[1]].step
 
     def told_apart(self, at: SlotValue) -> tuple[Any, Any] | None:
-        """The step pending at a position with the types in it: Python calls named tuples equal if their fields are."""
+        """The step pending at a position, with its types: named tuples of two types compare equal in Python."""
         if at is None:
             return None
         step = self.step(at)
         return _types(step), step
 
     def advance(self, at: tuple[Name, int], answer: Any) -> SlotValue:
-        """The position that follows when the pending step is answered so; None when the program ends."""
+        """The position that follows when the pending step gets this answer; None when the program ends."""
         program = at[0]
         position = self.table[program][at[1]]
         key = (type(answer), answer)
@@ -113,7 +113,7 @@ class Positions:
         return require_generator(str(program), make()), require_generator(str(program), make())
 
     def _at(self, program: Name, position: Position) -> _Runs:
-        """Two generators suspended at a position: those left there, or replayed ones."""
+        """Two generators suspended at a position: kept from an earlier step, or replayed to it."""
         if position in self.runs:
             return self.runs.pop(position)
         runs = self._fresh(program)
@@ -143,7 +143,7 @@ class Positions:
             raise WorkbenchError(f"program {program} raised {error!r} {where}") from error
 
     def _add(self, program: Name, runs: _Runs, previous: Position | None, answer: Any) -> int | None:
-        """Resume both runs with the answer; the index of the position they reach, None when they end."""
+        """Resume both runs with the answer; return the index of the position they reach, None when they end."""
         (ended, step), (ended_too, step_too) = (self._resume(program, run, previous, answer) for run in runs)
         if ended != ended_too or step != step_too:
             shown, other = ("its end" if e else repr(s) for e, s in ((ended, step), (ended_too, step_too)))

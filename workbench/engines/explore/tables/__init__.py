@@ -1,1 +1,1 @@
-"""Packed states and local tables: what the NumPy and the numba search share."""
+"""Packed states and lookup tables, shared by the NumPy and the numba engine."""

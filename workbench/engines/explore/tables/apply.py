@@ -1,7 +1,7 @@
-"""Apply local tables to many packed states at once with NumPy.
+"""Applies local tables to many packed states at once with NumPy.
 
-Rule kept here: no Python code runs per state. What a table does not know yet is collected, filled once per
-distinct key, and looked up again.
+Rule kept here: no Python code runs per state. Keys that a table does not know yet are collected, filled once
+each, and looked up again.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ import numpy as np
 from workbench.engines.explore.tables.bit_layout import Words
 from workbench.engines.explore.tables.local_tables import PENDING, TableNode, Tables
 
-FEW = 8  # up to so many children one comparison for each is faster than sorting
+FEW = 8  # up to this many children, one comparison for each is faster than sorting
 
 
 @dataclass
 class Expansion:
-    """Successors of a chunk of states (unchanged states left out), and what was met in the states."""
+    """Successors of a chunk of states (unchanged states left out), and the predicates met in the states."""
 
     pieces: list[Words]  # one per group of actions
     counts: list[np.ndarray]
@@ -77,7 +77,7 @@ class Walker:
                     break
 
     def _successors(self, words: Words, rows: np.ndarray, counts: np.ndarray, root: TableNode) -> Words:
-        """What follows from each state; a group whose steps have parts is a group of one action."""
+        """The successors of each state; a group whose steps have parts has one action."""
         tables = self.tables
         ends = np.cumsum(counts, dtype=np.int64)
         total = int(ends[-1]) if len(ends) else 0

@@ -1,7 +1,7 @@
-"""Where each variable lives in a packed state: a field of bits in one or more 64-bit words.
+"""Places each variable in a packed state: a bit field in one of its 64-bit words.
 
-Rule kept here: packing is exact. Number 0 (the initial value) is all zero bits, so a variable that appears
-later needs no change of what was packed before; a domain that outgrows its field makes a new layout.
+Rule kept here: packing is exact. Number 0 (the initial value) is all zero bits, so states packed before a
+variable was found need no change; a domain that outgrows its field makes a new layout.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class Layout:
         return var < len(self.width) and number >> self.width[var] == 0
 
     def segments(self, variables: Iterable[int]) -> tuple[list[Segment], list[tuple[int, int, int]]]:
-        """How to gather the fields of variables into one key, and where each lies in it.
+        """How the fields of variables are gathered into one key, and where each is in it.
 
         Returns the segments, and (variable, shift in the key, mask) in key order.
         """
@@ -114,7 +114,7 @@ class Layout:
 
 
 def _widths(space: Space) -> list[int]:
-    """Just enough bits for each domain; slots get room to grow, because programs go on being discovered."""
+    """The bits of each field: as few as its domain needs, more for slots, because new positions will be found."""
     widths = []
     for name, domain in zip(space.names, space.domains, strict=True):
         known: Any = len(domain.values)

@@ -1,7 +1,7 @@
-"""Which actions are looked up together: one table for all that mostly read the same variables.
+"""Groups actions that read mostly the same variables, so that one table lookup serves them all.
 
-Rule kept here: grouping changes speed only. A group's table is indexed by what its actions read, first by
-the variable that most of them read first (a program counter, a slot's position), then by the rest.
+Rule kept here: grouping changes speed only. A group's table is indexed by the variables its actions read: first by
+the one that most of them read first (a program counter, a slot's position), then by the others.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from workbench.engines.explore.space import Action, Branch, Effect, Node, Space
 from workbench.engines.explore.tables.bit_layout import bits_for
 
-WORTH = 512  # table entries that one lookup per state less is worth
+WORTH = 512  # table entries that may be spent to save one lookup per state
 
 
 @dataclass
@@ -32,7 +32,7 @@ class Group:
 
 
 def reads_of(node: Node, known: dict[int, int] | None = None) -> list[int]:
-    """Variables read below a node of a decision tree, nearest first, given the values of some."""
+    """Variables read below a node of a decision tree, nearest first, given the values of some variables."""
     found: dict[int, None] = {}
     waiting: list[Node] = [node]
     for current in waiting:
@@ -61,7 +61,7 @@ def _as_bits(variables: Iterable[int]) -> int:
 
 
 def group_actions(space: Space) -> list[Group]:
-    """Put every action and predicate of a space into a group, by what they were seen to read so far."""
+    """Put every action and predicate of a space into a group, by the variables they have read so far."""
     widths = _Widths(space)
     groups: list[Group] = []
     sizes: list[int] = []
@@ -125,7 +125,7 @@ def _size(group: Group, widths: _Widths) -> int:
 
 
 class _Widths:
-    """Bits that sets of variables need; the sets are asked for again and again."""
+    """The bits that sets of variables need, cached."""
 
     def __init__(self, space: Space) -> None:
         self.single = [bits_for(len(domain.values)) for domain in space.domains]
@@ -145,7 +145,7 @@ class _Widths:
 
 
 def placing_order(space: Space, groups: list[Group]) -> list[int]:
-    """An order of the variables in which those that are read together are mostly adjacent."""
+    """An order of the variables in which those read together are mostly adjacent."""
     order: dict[int, None] = {}
     for group in groups:
         if group.head is not None:

@@ -1,8 +1,8 @@
-"""Local tables: what each group of actions does, by the packed values that it reads.
+"""Local tables: the effects of each group of actions, indexed by the packed values that it reads.
 
 Rule kept here: a table is filled from the decision trees of the author's functions, only for combinations
-that really occur. A node gathers some fields of a state into a key; the entry is a row (what happens), the
-next node (more must be read), or still unknown.
+that occur. A node gathers some fields of a state into a key; the entry is a row (the effects), the next node
+(more must be read), or still unknown.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ from workbench.engines.explore.tables.grouping import Group, reads_of
 from workbench.errors import WorkbenchError
 
 UNKNOWN = -(1 << 31)  # less than any other entry
-PENDING = UNKNOWN + 1  # unknown, and somebody has already noted that
+PENDING = UNKNOWN + 1  # unknown, and already listed to be filled
 LEAF_BITS = 12  # a node with at most this many key bits leads to rows
-BRANCH_BITS = 4  # a node that only leads to others takes at least this many key bits, if there are
+BRANCH_BITS = 4  # a node that leads to other nodes reads at least this many key bits, if available
 
 
-class UnknownVariable(Exception):  # noqa: N818 - not an error: it says what to read as well
+class UnknownVariable(Exception):  # noqa: N818 - not an error: it names a variable to read as well
     """A decision tree asks for a variable that the key does not contain."""
 
     def __init__(self, var: int) -> None:
         self.var = var
 
 
-class Outgrown(Exception):  # noqa: N818 - not an error: the engine makes a new layout and goes on
-    """A variable or value has appeared for which the layout has no place."""
+class Outgrown(Exception):  # noqa: N818 - not an error: the engine makes a new layout and continues
+    """A new variable or value has no place in the layout."""
 
 
 class _Partial(dict[int, int]):
@@ -79,12 +79,12 @@ class TableNode:
 
     @property
     def code(self) -> int:
-        """How a table entry refers to this node."""
+        """The table entry that refers to this node."""
         return -1 - self.number
 
 
 class Tables:
-    """The tables of all groups in one layout. Roots: one node per group, `ending`, one per part met."""
+    """The tables of all groups in one layout. Roots: one node per group, `ending`, one per part found."""
 
     def __init__(self, space: Space, layout: Layout, groups: list[Group]) -> None:
         self.space = space
@@ -117,7 +117,7 @@ class Tables:
         return node
 
     def _shape(self, node: TableNode, more: list[int]) -> None:
-        """Decide what a node reads: all that its group reads from here, or the first of it if that is much."""
+        """Decide what a node reads: all variables that its group reads from here, or the first few if they are many."""
         reads = dict.fromkeys(more)
         for member in self.groups[node.group].members():
             reads.update(dict.fromkeys(var for var in reads_of(member.root, node.known)))
@@ -169,7 +169,7 @@ class Tables:
         return chosen
 
     def fill(self, node: TableNode, key: int) -> bool:
-        """Make one entry known. False: the node had to be widened, and its keys are to be gathered again."""
+        """Fill one entry. Returns False if the node had to be widened; its keys must then be gathered again."""
         known = _Partial(node.known)
         for var, shift, mask in node.places:
             known[var] = key >> shift & mask
@@ -201,18 +201,18 @@ class Tables:
         return self.parts.data[start : start + int(self.parts_count.data[successor])].tolist()
 
     def clash(self, root: int) -> WorkbenchError:
-        """The error for a part that writes what its step has written."""
+        """The error for a part that writes a variable that its step has written."""
         part = self.groups[self.nodes[root].group].actions[0]
         return WorkbenchError(f"{part.actor}: a variable is written twice in one step")
 
     def _row(self, node: TableNode, known: _Partial) -> int:
-        """The row of what a group does for known values; equal rows are stored once."""
+        """The row with the effects of a group for known values; equal rows are stored once."""
         group = self.groups[node.group]
         successors, enabled, hits = [], 0, 0
         for action in group.actions:
             effect = action.effect(known)
             if effect.parts and not group.composite:
-                raise Outgrown  # a step was first seen to have parts: group anew
+                raise Outgrown  # a step has parts for the first time: group again
             if effect.enabled:
                 enabled += 1
                 writes = self._checked(effect.writes)

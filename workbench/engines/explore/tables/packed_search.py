@@ -1,7 +1,7 @@
-"""What the table engines share: packing, tables, moving to a larger layout, counting, and the way back.
+"""The search that the table engines share: packing, tables, new layouts, counting, paths to a state.
 
-Rule kept here: levels are kept as packed words and nothing else is needed for a counterexample: one walks
-back through them by asking, level by level, which state leads to the wanted one.
+Rule kept here: a counterexample needs only the levels, kept as packed words. Its path is found backwards: level
+by level, the states are expanded again to find one that leads to the wanted state.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ HANDED_OVER = "handed over to another engine"
 
 
 class PackedSearch(ABC):
-    """A breadth-first search over packed states; subclasses say how visited states are remembered.
+    """A breadth-first search over packed states; subclasses store the visited states.
 
-    With `begun` it goes on after the last complete level of another search of the same space.
-    `hand_over_at` is the number of states from which on, at the end of a level, another engine shall go on.
+    With `begun` it continues after the last complete level of another search of the same space.
+    From `hand_over_at` states on, the search stops at the end of a level for another engine to continue.
     """
 
     engine = ""
@@ -96,7 +96,7 @@ class PackedSearch(ABC):
 
     @abstractmethod
     def begin(self) -> None:
-        """Remember the states of the levels so far as visited."""
+        """Mark the states of the levels so far as visited."""
 
     @abstractmethod
     def level(self) -> None:
@@ -112,13 +112,13 @@ class PackedSearch(ABC):
 
     @abstractmethod
     def moved(self, older: Layout) -> None:
-        """Bring everything remembered into the present layout."""
+        """Repack all stored states into the present layout."""
 
     def _violated(self) -> bool:
         return any(hit.count and not wanted for hit, wanted in zip(self.outcome.hits, self.wanted, strict=True))
 
     def stop_here(self, more: bool) -> bool:
-        """Report progress; whether a limit ends the search here, given that there is more to do."""
+        """Report progress; return whether a limit ends the search here. `more`: whether states are left to expand."""
         states, stored = self.seen(), self.stored()
         self.limits.report(states, len(self.levels[self.outcome.depth][0]), self.outcome.depth)
         self.outcome.stored = max(self.outcome.stored, stored)
@@ -128,7 +128,7 @@ class PackedSearch(ABC):
         return self.outcome.limit is not None
 
     def relayout(self) -> None:
-        """Make room for values and variables that have appeared, and move every state there."""
+        """Make a layout with room for new values and variables, and repack every state."""
         older = self.layout
         for _ in range(100):
             try:
@@ -144,7 +144,7 @@ class PackedSearch(ABC):
         return self.canonical(self.layout.repack(words, older))
 
     def canonical(self, words: Words) -> Words:
-        """Representatives, if states are merged."""
+        """The representatives of states; the states themselves if none are merged."""
         return words if self.packed_reduction is None else self.packed_reduction.least(words)
 
     def count(self, words: Words, enabled: np.ndarray, hits: np.ndarray) -> None:
@@ -159,14 +159,14 @@ class PackedSearch(ABC):
             self.add_hits(self.outcome.deadlocks, words, stuck)
 
     def unfinished(self, words: Words, stuck: np.ndarray) -> np.ndarray:
-        """Those of the stuck states (given by index) in which the model may not end."""
+        """The deadlocks among the stuck states (given by index): those in which the model may not end."""
         if not len(stuck):
             return stuck
         ending = self.walker.hits(self.tables.ending, [word[stuck] for word in words])
         return stuck[ending == 0]
 
     def add_hits(self, found: Hits, words: Words, where: np.ndarray) -> None:
-        """Count some states of a chunk; the least of them stands for all in a counterexample."""
+        """Count some states of a chunk; the least of them is the one shown in a counterexample."""
         if found.state is not None:
             found.count += len(where)
             return
@@ -176,7 +176,7 @@ class PackedSearch(ABC):
 
     def path(self, depth: int, state: State) -> list[State]:
         """The states from the initial one to `state`, one per level."""
-        # A representative in the layout in which it was met need not be the one in this layout.
+        # The representative depends on the layout, which may have changed since the state was found.
         first = self.canonical([np.array([word], np.uint64) for word in self.layout.pack(state)])
         wanted = [word[0] for word in first]
         states = [state]
@@ -197,7 +197,7 @@ class PackedSearch(ABC):
                 if same.any():
                     origin = int(np.searchsorted(np.cumsum(counts), same.argmax(), side="right"))
                     return [word[origin] for word in chunk]
-        raise WorkbenchError("a counterexample could not be found back: no state leads to the next one")
+        raise WorkbenchError("internal error: no predecessor for a state of the trace")
 
 
 def chunks(words: Words, size: int = CHUNK) -> Iterator[Words]:

@@ -1,4 +1,4 @@
-"""A whole virtual machine as a model for the explorer: protocol, features, event, every interleaving."""
+"""Explores a virtual machine: turns a protocol, features and an event into a model for the explorer."""
 
 from workbench.engines.explore.vm.explore import explore_machine
 from workbench.engines.explore.vm.export import machine_graph, machine_promela

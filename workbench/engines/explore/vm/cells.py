@@ -1,9 +1,9 @@
 """Guest memory in the explorer: words at addresses, as coarse as the accesses allow.
 
-Aliasing is the point: two accesses that overlap must see each other, byte for byte. Memory is therefore cut
-into *cells*, the coarsest pieces such that every access covers whole ones. An access that would cut an cell
-makes the search begin again with finer ones (:class:`Finer`); so does a host entry met for the first time,
-because a step that forgets everything must know all there is.
+Two accesses that overlap must see each other's bytes. Memory is therefore cut into *cells*, the coarsest pieces such
+that every access covers whole cells. An access that would cut a cell restarts the search with finer cells
+(:class:`Finer`); so does a host entry met for the first time, because a step that clears all of the host's
+entries must know every one.
 """
 
 from bisect import bisect_left, bisect_right
@@ -13,8 +13,8 @@ from itertools import pairwise
 from typing import NamedTuple
 
 
-class Finer(Exception):  # noqa: N818  (no error: the search begins again)
-    """The model has learnt something that changes its variables; the search must begin again."""
+class Finer(Exception):  # noqa: N818  (not an error: the search restarts)
+    """The model has found new variables; the search must restart."""
 
 
 class MemoryCell(NamedTuple):
@@ -28,7 +28,7 @@ class MemoryCell(NamedTuple):
 
 
 class MemoryCells:
-    """The cuts made so far, and the host entries and notes known so far."""
+    """The cells cut so far, and the host entries and notes known so far."""
 
     def __init__(self) -> None:
         self._cuts: list[int] = []
@@ -40,7 +40,7 @@ class MemoryCells:
 
     @contextmanager
     def learning(self) -> Iterator[None]:
-        """Meanwhile what is new is noted and nothing is raised; the states seen are then worth nothing."""
+        """A context in which new cells and names are recorded without raising Finer; its states are not valid."""
         self._is_learning = True
         try:
             yield
@@ -74,11 +74,11 @@ class MemoryCells:
 
     @property
     def is_learning(self) -> bool:
-        """Whether what is new is noted and nothing is raised."""
+        """Whether new cells and names are recorded without raising Finer."""
         return self._is_learning
 
     def know(self, name: Hashable) -> None:
-        """Take note of a host entry or a ghost; raise Finer if it is new."""
+        """Record a host entry or a ghost; raise Finer if it is new."""
         if name not in self.names:
             self.names[name] = None
             if not self._is_learning:

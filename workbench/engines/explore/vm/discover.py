@@ -1,8 +1,8 @@
-"""Discovering a machine: some walks find out which memory and which entries there are, before the search begins.
+"""Discovers the memory and host entries of a machine by walks along a few schedules, before the search begins.
 
-All variables must exist from the beginning, because a step that forgets everything must know all there is, and memory
-must be cut as finely as any access needs. The walks find nearly all of it in a few thousand steps; whatever they miss
-ends the search, which then begins again (:class:`Finer`).
+All variables must exist from the beginning: a step that clears all of the host's entries must know every one, and
+memory must be cut as finely as any access needs. The walks find nearly all of them in a few thousand steps; if the
+search meets one that they missed, it restarts (:class:`Finer`).
 """
 
 import random
@@ -20,25 +20,25 @@ from workbench.errors import WorkbenchError
 Answer = TypeVar("Answer")
 
 WALKS = 3
-#: How often everything may happen during a walk: it shall come everywhere.
+#: How often each action of the environment may happen during a walk; high, so that the walk reaches everything.
 MANY = 50
 LONGEST_WALK = 10_000
 MOST_RESTARTS = 1000
 
 
 def settled(machine: MachineModel, work: Callable[[Model], Answer]) -> Answer:
-    """Do some work on the model, beginning again whenever it learns that its variables must be finer."""
+    """Do some work on the model; start again whenever it finds new variables or finer cells."""
     learn(machine, range(WALKS))
     for restart in range(MOST_RESTARTS):
         try:
             return work(machine.model())
         except Finer:
             learn(machine, [WALKS + restart])
-    raise WorkbenchError(f"the memory under event {machine.event.name} cannot be cut finely enough")
+    raise WorkbenchError(f"event {machine.event.name}: new memory cells or names after {MOST_RESTARTS} restarts")
 
 
 def learn(machine: MachineModel, seeds: Iterable[int]) -> None:
-    """Walk through the model along different schedules and note the memory and the entries that are met."""
+    """Walk through the model along different schedules; record the memory and the entries that are met."""
     bounds = machine.bounds
     machine.bounds = Bounds(bounds.updates and MANY, bounds.reads and MANY)
     with machine.cells.learning():
@@ -49,9 +49,9 @@ def learn(machine: MachineModel, seeds: Iterable[int]) -> None:
 
 
 def walk(machine: MachineModel, seed: int) -> bool:
-    """Take one schedule to its end: seeds 0 and 1 prefer one actor over the next, the others draw lots.
+    """Follow one schedule to its end: seeds 0 and 1 give actors a fixed priority, other seeds choose at random.
 
-    Returns False if it was given up before.
+    Returns False if the walk was cut off before its end.
     """
     space = Space(machine.model(), merging=False)
     choice = random.Random(seed)

@@ -1,4 +1,4 @@
-"""Exploring a machine: it is discovered first, then searched, with or without exchanging vCPUs."""
+"""Explores a machine: its memory is discovered first, then its states are searched, with or without symmetry."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from workbench.engines.explore.vm.symmetry import explore_exchanging
 
 
 def explore_machine(machine: MachineModel, *, symmetry: bool = False, **options: Any) -> Result:
-    """Explore, beginning again whenever the model learns that its variables must be finer.
+    """Explore a machine; restart whenever new variables or finer memory cells are found.
 
     With ``symmetry``, states that differ by exchanging vCPUs are merged; ``machine.merging`` says which vCPUs. Where
     not all vCPUs are alike, fewer are exchanged, or none. ``options`` are those of ``explore``.

@@ -1,4 +1,4 @@
-"""A machine's model for other programs: a Promela text, a state graph; both of the whole model or not at all.
+"""Exports a completely explored machine as Promela text or as a state graph.
 
 Source: ``workbench.engines.explore.export.promela``, ``workbench.engines.explore.export.graph``.
 """
@@ -11,7 +11,7 @@ from workbench.engines.explore.vm.model import MachineModel
 
 
 def machine_promela(machine: MachineModel, max_states: int | None = None) -> tuple[Result, str]:
-    """Explore a machine completely and give its model as a Promela text as well.
+    """Explore a machine completely; return the result and its model as Promela text.
 
     Raises WorkbenchError if `max_states` does not suffice.
     """

@@ -1,4 +1,4 @@
-"""A machine in the explorer: what is known of its memory, entries and programs, and what a view of one state shows."""
+"""A machine in the explorer: its known memory, entries and programs, and what a view shows of its state."""
 
 from collections.abc import Callable, Hashable, Iterator
 from typing import Any
@@ -19,21 +19,21 @@ from workbench.errors import WorkbenchError
 
 
 class ExploredMachine:
-    """A scenario adapted by an event, with what has been learnt of it so far."""
+    """A scenario adapted by an event, with the memory, names and programs found so far."""
 
     def __init__(self, scenario: Scenario, event: Event) -> None:
         self.scenario = event.adapt(scenario)
         self.protocol = self.scenario.protocol
         self.event = event
         self.cells = MemoryCells()
-        self.met: dict[Hashable, None] = {}  #: further variables, met on the way; declared from then on
+        self.met: dict[Hashable, None] = {}  #: further variables found during walks and searches; declared from then on
         self.programs: dict[Name, Program] = {}
         self._starts: dict[ProgramName, Any] = {}
 
     # -- programs --------------------------------------------------------------------------------------
 
     def guest_program(self, start: Start) -> ProgramName:
-        """Return the name of the program that a Start step means, making it known if it is new."""
+        """Return the name of the program that a Start step starts; register the program if it is new."""
         name = program_name(start)
         known = self._starts.setdefault(name, _identity(start))
         if known != _identity(start):
@@ -42,33 +42,33 @@ class ExploredMachine:
         return name
 
     def action_program(self, action: EnvironmentAction) -> EnvironmentAction:
-        """Return the name of an action's program, which is the action itself, making it known if it is new."""
+        """Return the name of an action's program, which is the action itself; register the program if it is new."""
         self.programs.setdefault(action, Program(action, lambda: action.program(self.scenario)))
         return action
 
     def entry_program(self, cpu: int) -> EnvironmentAction:
-        """Return the name of the program that delivers what is due when ``cpu`` enters the guest."""
+        """Return the name of the program that makes the pending deliveries when ``cpu`` enters the guest."""
         return self.action_program(entry(cpu))
 
     # -- what a view of one state shows ------------------------------------------------------------------
 
     def at_boundary(self, view: View, cpu: int) -> bool:
-        """Tell whether vCPU ``cpu`` stands at an instruction boundary of its guest, or is halted (and still loaded)."""
+        """Tell whether vCPU ``cpu`` is at an instruction boundary of its guest, or halted (and still loaded)."""
         return view.idle(entry_slot(cpu)) and in_guest(view.label(vcpu_slot(cpu)))
 
     def at_rest(self, view: View) -> bool:
-        """Tell whether nothing is going on: no program runs, no update is on its way."""
+        """Tell whether the machine is idle: no program runs, no update is in progress."""
         if not view.idle(EVENT) or view[PAUSED]:
             return False
         cpus = range(self.scenario.vcpus)
         return all(view.idle(vcpu_slot(cpu)) and view.idle(entry_slot(cpu)) for cpu in cpus)
 
     def memory_in(self, gpa: int, size: int) -> tuple[MemoryCell, ...]:
-        """Return the known pieces of memory in a range."""
+        """Return the known memory cells in a range."""
         return self.cells.within(gpa, size)
 
     def held(self, view: View) -> Iterator[tuple[Key, Any]]:
-        """Yield what the host remembers, derived entries included."""
+        """Yield the host's entries, derived ones included."""
         for name in self.cells.names:
             if isinstance(name, Key) and name.kind not in GHOST_KINDS:
                 value = view[name]
@@ -76,7 +76,7 @@ class ExploredMachine:
                     yield name, value
 
     def watch(self, view: View) -> Watch:
-        """Return the keeper of ghosts for one atomic step."""
+        """Return the object that updates the ghosts during one atomic step."""
 
         def put(name: Hashable, value: Any) -> None:
             view[name] = value
@@ -85,7 +85,7 @@ class ExploredMachine:
 
 
 class ViewFacts(Facts):
-    """What a predicate may ask of a view of ``machine``'s model."""
+    """The facts that a predicate may query in one state of ``machine``'s model."""
 
     def __init__(self, machine: ExploredMachine, view: View) -> None:
         self.scenario = machine.scenario
@@ -118,12 +118,12 @@ class ViewFacts(Facts):
 
 
 def asking(machine: ExploredMachine, question: Callable[[Facts], bool]) -> Callable[[View], bool]:
-    """Return a property's predicate that asks ``question`` of each state."""
+    """Return a property's predicate that evaluates ``question`` in each state."""
     return lambda view: question(ViewFacts(machine, view))
 
 
 def _identity(start: Start) -> Any:
-    """What a program is, comparable by value: bound methods of equal objects are the same program."""
+    """A key that identifies a program by value: bound methods of equal objects are the same program."""
     function: Any = getattr(start.program, "function", start.program)
     owner = getattr(function, "__self__", None)
     return getattr(function, "__func__", function), owner, getattr(start.program, "arguments", ())

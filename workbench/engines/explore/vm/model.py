@@ -1,8 +1,8 @@
-"""From a scenario and an event to a model: slots for vCPUs, entries and the event; properties on top.
+"""Builds the model of a scenario under an event: slots for vCPUs, guest entries and the event, and properties.
 
-The event may happen at any time: it does not wait until the guest has booted. What happens by itself
-(``workbench.checking.environment``) is a rule for each happening, taken as often as :class:`Bounds` allows: an update
-stops the vCPU's own guest code meanwhile, everybody else goes on.
+The event may happen at any time: it does not wait until the guest has booted. Each action of the environment
+(``workbench.checking.environment``) is a rule, taken as often as :class:`Bounds` allows. An update stops the guest
+code of its vCPU until it ends; all other slots continue.
 """
 
 from collections.abc import Callable, Hashable, Iterator, Sequence
@@ -47,10 +47,10 @@ from workbench.errors import WorkbenchError
 
 @dataclass(frozen=True)
 class Bounds:
-    """How often things may happen that could happen for ever.
+    """How often each action of the environment may happen; without a bound, it could happen for ever.
 
-    ``updates``: payload deliveries for each vCPU, beyond those the event asks for, and as many events that it
-    handles; ``reads``: payloads read by another vCPU, all together.
+    ``updates``: for each vCPU, payload deliveries beyond those the event asks for, and also the number of events
+    that it handles; ``reads``: payload reads by another vCPU, all vCPUs together.
     """
 
     updates: int = 1
@@ -59,14 +59,14 @@ class Bounds:
 
 @dataclass
 class Merging:
-    """Which vCPUs were taken for interchangeable, none if fewer than two; and why others were not."""
+    """Which vCPUs were treated as interchangeable (none if fewer than two), and why others were not."""
 
     cpus: tuple[int, ...] = ()
     reasons: list[str] = field(default_factory=list)
 
 
 class MachineModel(ExploredMachine):
-    """The model of one scenario under one event; :meth:`model` builds it anew with what was learnt so far."""
+    """The model of one scenario under one event; :meth:`model` rebuilds it with the variables found so far."""
 
     def __init__(
         self,
@@ -78,7 +78,7 @@ class MachineModel(ExploredMachine):
         super().__init__(scenario, event)
         self.bounds = bounds
         self.merging = Merging()
-        #: Who looks at the event's steps while the machine is being discovered; None: nobody.
+        #: Wraps the event's steps while the machine is being discovered, to observe them; None: not observed.
         self.noting: Callable[[Steps], Steps] | None = None
         self._properties = properties
         for owner, feature in self._areas():
@@ -107,7 +107,7 @@ class MachineModel(ExploredMachine):
         for step in in_order(self.event.setup(self.scenario)):
             if not isinstance(step, Start):
                 raise WorkbenchError(f"event {self.event.name}: setup yielded {step!r}; the explorer allows only Start")
-            # A vCPU that is to start twice before the event starts the later program, as if the first was done.
+            # If a vCPU starts twice before the event, only the later program counts, as if the first had ended.
             slots[vcpu_slot(step.cpu)] = self.guest_program(step)
         for cpu in range(self.scenario.vcpus):
             self.entry_program(cpu)

@@ -1,4 +1,4 @@
-"""The variables of a machine's model besides memory, host entries, notes and ghosts."""
+"""Variables of a machine's model other than memory, host entries, notes and ghosts."""
 
 from collections.abc import Callable
 from functools import cache
@@ -20,7 +20,7 @@ class Flag(NamedTuple):
 
 
 class Shared(NamedTuple):
-    """Whether an encrypted guest has shared this page."""
+    """The variable that says whether an encrypted guest has shared this page."""
 
     frame: int
 
@@ -34,7 +34,7 @@ READS_LEFT = Flag("readings left")
 
 
 def record(cpu: int) -> Flag:
-    """The vCPU's record, which every exit hands to its handler."""
+    """The vCPU's record, which every exit passes to its handler."""
     return Flag("record", cpu)
 
 
@@ -54,7 +54,7 @@ def takes_left(cpu: int) -> Flag:
 
 
 def in_guest(step: Any) -> bool:
-    """Tell whether a vCPU whose pending step is this one stands in guest code (idle: None counts)."""
+    """Tell whether a vCPU with this pending step executes guest code; an idle vCPU (None) does."""
     return step is None or step[0] is GUEST
 
 
@@ -65,7 +65,7 @@ def pages(gpa: int, size: int) -> range:
 
 @cache
 def reaches(gpa: int, size: int, write: bool) -> Callable[[tuple[Region, ...]], bool]:
-    """A question to the memslots: is all of [gpa, gpa + size) in one of them or in neighbours?"""
+    """A question about the memslots: is all of [gpa, gpa + size) in one of them or in adjacent ones?"""
 
     def question(slots: tuple[Region, ...]) -> bool:
         at, end = gpa, gpa + max(size, 1)

@@ -1,4 +1,4 @@
-"""What steps act on in the explorer: the traced variables of one atomic step, for programs and for the event."""
+"""The World of the explorer: steps of programs and of the event act on the variables of one atomic step."""
 
 from collections.abc import Hashable, Iterable, Iterator
 from typing import Any
@@ -19,7 +19,7 @@ from workbench.errors import WorkbenchError
 
 
 class ViewWorld:
-    """What one step in a slot acts on; ``restoring``: it is a step of the event's, while all are paused."""
+    """The World of one step in a slot; ``restoring``: a step of the event, while all vCPUs are paused."""
 
     def __init__(self, machine: ExploredMachine, view: View, slot: Slot, restoring: bool = False) -> None:
         self.scenario = machine.scenario
@@ -107,7 +107,7 @@ class ViewWorld:
 
 
 class EventWorld:
-    """A machine of which one step of its event sees, and changes, the variables of ``view``."""
+    """The World of one step of the event: it reads and writes the variables of ``view``."""
 
     def __init__(self, machine: ExploredMachine, view: View) -> None:
         self._machine = machine
@@ -137,7 +137,7 @@ class EventWorld:
         self._view.start(entry_slot(cpu), self._machine.entry_program(cpu))
 
     def reset(self, cpu: int) -> Vcpu | None:
-        """The protocol's own part of INIT follows as steps of the event, with this record of the vCPU."""
+        """Return the vCPU's record, None if its host has no protocol; INIT's protocol part follows as event steps."""
         found = self.record(cpu)
         return found if found.host.knows_protocol else None
 
@@ -151,7 +151,7 @@ class EventWorld:
     # -- the host --------------------------------------------------------------------------------------
 
     def on_host(self, step: OnHost) -> None:
-        """Its steps follow as steps of the event."""
+        """Do nothing: the host program's steps follow as steps of the event."""
 
     def leave_host(self) -> None:
         self._machine.watch(self._view).left_host(self._machine.held(self._view))
@@ -167,7 +167,7 @@ class EventWorld:
         self._view[record(cpu)] = changed
 
     def arrive(self) -> None:
-        """Memory goes along; nothing else is to be done."""
+        """Do nothing: memory is already present on the destination."""
 
     def reassign(self, unit: Unit) -> None:
         self._view[OwnerOf(unit)] = "other"
@@ -220,7 +220,7 @@ class EventWorld:
         return found
 
     def _make_private(self, gpa: int, size: int) -> None:
-        """What may come back in the pages of a memslot that is gone is private again."""
+        """Make the pages of a deleted memslot private again, for when memory returns there."""
         frames = pages(gpa, size)
         for name in self._machine.met:
             if isinstance(name, Shared) and name.frame in frames:

@@ -1,4 +1,4 @@
-"""CPUID entries: what KVM can offer a guest, and what we decide to offer.
+"""CPUID entries: what KVM can offer a guest, and what this engine offers.
 
 Leaf 0x40000001 EAX holds KVM's paravirtual feature bits (Documentation/virt/kvm/x86/cpuid.rst).
 """

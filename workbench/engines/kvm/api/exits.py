@@ -1,4 +1,4 @@
-"""Why KVM_RUN came back, as values: a closed union. What is not in it is an error, never ignored.
+"""The reasons why KVM_RUN returned, as a closed union of values; any other exit is an error, never ignored.
 
 Numbers and layouts: <linux/kvm.h>, struct kvm_run; Documentation/virt/kvm/api.rst, section 5.
 """
@@ -21,7 +21,7 @@ class MsrReason(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class MsrExit:
-    """A WRMSR (``write``, with ``data``) or RDMSR of ``index`` that KVM leaves to us."""
+    """A WRMSR (``write``, with ``data``) or RDMSR of ``index`` that KVM passes to user space."""
 
     write: bool
     reason: MsrReason
@@ -44,7 +44,7 @@ class IoExit:
 class MmioExit:
     """A load or store at a ``gpa`` that no memslot backs (or a store to a read-only one).
 
-    ``data`` is what a store sends; a read has as many zeros as it asks for.
+    ``data`` is what a store writes; for a load, it is as many zeros as bytes requested.
     """
 
     write: bool
@@ -64,7 +64,7 @@ class Shutdown:
 
 @dataclass(frozen=True, slots=True)
 class Interrupted:
-    """KVM_RUN came back on our request (a signal, or immediate_exit); the guest may go on."""
+    """KVM_RUN returned on our request (a signal, or immediate_exit); the guest can continue."""
 
 
 Exit = MsrExit | IoExit | MmioExit | Hlt | Shutdown | Interrupted

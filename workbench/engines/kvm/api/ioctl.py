@@ -1,7 +1,7 @@
-"""The ioctls of /dev/kvm: their numbers, whose descriptor takes them, and what unlocks each.
+"""The ioctls of /dev/kvm: their numbers, the descriptor that takes each, and the capability that each needs.
 
-The rule kept here: a refusal by the kernel leaves this file as one :class:`KvmError` line that names the
-ioctl, the errno and, where one exists, the capability (and the Linux version) that brought the ioctl.
+The rule kept here: a refusal by the kernel is raised as a :class:`KvmError` of one line that names the
+ioctl, the errno and, where one exists, the capability (and the Linux version) that introduced the ioctl.
 Numbers are computed as <asm-generic/ioctl.h> does; sizes and capabilities are those of <linux/kvm.h>
 and Documentation/virt/kvm/api.rst.
 """
@@ -24,7 +24,7 @@ Owner = Literal["system", "VM", "vCPU"]
 
 
 class KvmError(EngineError):
-    """KVM refused an ioctl; ``errno`` is kept for callers who expect a certain refusal."""
+    """KVM refused an ioctl; ``errno`` is kept for callers that handle a certain refusal."""
 
     def __init__(self, reason: str, number: int) -> None:
         super().__init__(reason, "kvm")
@@ -42,7 +42,7 @@ class Capability:
 
 @dataclass(frozen=True, slots=True)
 class Ioctl:
-    """One ioctl: its request number, the descriptor that takes it, and what unlocks it."""
+    """One ioctl: its request number, the descriptor that takes it, and the capability that it needs."""
 
     name: str
     number: int
@@ -79,7 +79,7 @@ CAP_MSR_FILTER = Capability("KVM_CAP_X86_MSR_FILTER", 189, "5.10")
 CAP_ENFORCE_PV_CPUID = Capability("KVM_CAP_ENFORCE_PV_FEATURE_CPUID", 190, "5.10")
 CAP_BINARY_STATS = Capability("KVM_CAP_BINARY_STATS_FD", 203, "5.14")
 
-#: Every capability this engine can make use of, in KVM's numbering order.
+#: Every capability that this engine can use, in KVM's numbering order.
 CAPABILITIES = tuple(
     sorted((it for it in list(globals().values()) if isinstance(it, Capability)), key=lambda it: it.number)
 )
@@ -167,7 +167,7 @@ def call(fd: int, ioctl: Ioctl, argument: int | bytearray = 0) -> int:
     """Issue one ioctl and return its (non-negative) result.
 
     ``argument`` is an integer, or the structure's bytes, which the kernel reads and writes in place.
-    Raises :class:`KvmError` with the ioctl's name, the errno's name, and what would unlock it.
+    Raises :class:`KvmError` with the ioctl's name, the errno's name, and the capability that it needs.
     """
     if isinstance(argument, bytearray):
         # The view must live until the ioctl returns: an address alone would not keep the bytes in place.
@@ -204,7 +204,7 @@ def open_device() -> int:
 
 
 def explain_open(error: OSError) -> tuple[str, str]:
-    """Return why the device could not be opened, and what to do about it; one line each."""
+    """Return why the device could not be opened and what to do about it, one line each."""
     if error.errno in (errno.ENOENT, errno.ENOTDIR):
         advice = "load kvm_intel or kvm_amd, enable virtualization in firmware, or pass the device in"
         return f"{DEVICE} does not exist", advice
@@ -217,5 +217,5 @@ def explain_open(error: OSError) -> tuple[str, str]:
 
 
 def check_extension(fd: int, capability: Capability) -> int:
-    """Return what KVM says of ``capability`` on a system or VM descriptor; 0 means absent."""
+    """Return KVM_CHECK_EXTENSION of ``capability`` on a system or VM descriptor; 0 means absent."""
     return call(fd, KVM_CHECK_EXTENSION, capability.number)

@@ -1,8 +1,8 @@
-"""Guest memory as KVM sees it: memslots over anonymous mappings of this process.
+"""Guest memory under KVM: memslots over anonymous mappings of this process.
 
 The rule kept here: the host reaches guest memory only through a memslot (a gpa in no slot raises
-GuestMemoryError), and every write through our own mapping is remembered, because KVM's dirty log does
-not see it (KVM_GET_DIRTY_LOG covers the guest's stores and KVM's own writes only).
+GuestMemoryError), and every write through our own mapping is recorded, because KVM's dirty log does
+not contain it (KVM_GET_DIRTY_LOG covers the guest's stores and KVM's own writes only).
 Source: Documentation/virt/kvm/api.rst, 4.35 KVM_SET_USER_MEMORY_REGION, 4.8 KVM_GET_DIRTY_LOG.
 """
 
@@ -65,14 +65,14 @@ class Memslot:
 
 @dataclass(frozen=True, slots=True)
 class DirtyPages:
-    """Page frame numbers (gpa >> 12) written since the last look, by whom they were seen."""
+    """Page frame numbers (gpa >> 12) written since the last query, by who recorded the write."""
 
     kvm: frozenset[int]  #: the guest's stores and KVM's own payload writes
     host: frozenset[int]  #: writes through our mapping, which KVM's log does not show
 
     @property
     def all(self) -> frozenset[int]:
-        """What a migration must copy."""
+        """All dirty pages: those that a migration must copy."""
         return self.kvm | self.host
 
 
@@ -143,7 +143,7 @@ class GuestMemory:
         return self._change(replace(self.slot(slot), gpa=gpa))
 
     def set_readonly(self, slot: int, readonly: bool) -> Memslot:
-        """Make a slot read-only or writable. KVM has no change of that flag: the slot goes and returns."""
+        """Make a slot read-only or writable. KVM cannot change that flag: the slot is deleted and added again."""
         old = self.slot(slot)
         flags = old.flags & ~READONLY | (READONLY if readonly else 0)
         self._tell_kvm(old, 0)
@@ -167,7 +167,7 @@ class GuestMemory:
     # -- dirty log -----------------------------------------------------------------------------------
 
     def dirty(self, slot: int) -> DirtyPages:
-        """Return the pages of a logged slot written since the last call, and start anew.
+        """Return the pages of a logged slot written since the last call, and clear the log.
 
         With ``manual_clear`` KVM's part stays set until :meth:`clear_dirty`.
         """
@@ -187,7 +187,7 @@ class GuestMemory:
     def clear_dirty(self, slot: int, first: int = 0, pages: int | None = None) -> None:
         """Clear KVM's dirty bits of ``pages`` pages from page ``first`` of the slot (multiples of 64).
 
-        For a VM made with ``manual_clear``; without it :meth:`dirty` clears already.
+        For a VM made with ``manual_clear``; without it, :meth:`dirty` clears them.
         """
         count = self.slot(slot).size // PAGE - first if pages is None else pages
         ones = bytearray(b"\xff" * ((count + 63) // 64 * 8))
@@ -210,7 +210,7 @@ class GuestMemory:
     def write(self, gpa: int, data: bytes, *, through_readonly: bool = False) -> None:
         """Write ``data`` at ``gpa``; GuestMemoryError, and no write, unless writable slots back it all.
 
-        ``through_readonly``: as a VMM that loads a ROM, write read-only slots as well.
+        ``through_readonly``: write read-only slots as well, as a VMM does to load a ROM.
         """
         end = gpa + len(data)
         parts = []

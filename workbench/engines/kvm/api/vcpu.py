@@ -1,8 +1,8 @@
 """One virtual CPU: its mapped struct kvm_run, its registers, its MSRs, and KVM_RUN itself.
 
-The rules kept here: general registers travel through the mapped kvm_run where KVM_CAP_SYNC_REGS exists,
+The rules kept here: general registers are passed through the mapped kvm_run where KVM_CAP_SYNC_REGS exists,
 else by ioctl, and callers see no difference; the mapping is closed before the descriptor, because it
-keeps the VM alive. No threads here: whoever calls :meth:`Vcpu.run` is the vCPU's thread.
+keeps the VM alive. This file starts no threads: the thread that calls :meth:`Vcpu.run` is the vCPU's thread.
 Source: Documentation/virt/kvm/api.rst; layouts from <asm/kvm.h> and <linux/kvm.h>.
 """
 
@@ -97,7 +97,7 @@ class Vcpu:
         """Close mapping, statistics and descriptor; may be called twice."""
         if self.fd < 0:
             return
-        # A blank in its place: a late access then meets the closed descriptor's error, not a Python one.
+        # A dummy replaces the mapping: a late access then gets the closed descriptor's error, not a Python one.
         mapped, self.kvm_run = self.kvm_run, bytearray(len(self.kvm_run))
         if isinstance(mapped, mmap.mmap):
             mapped.close()
@@ -109,7 +109,7 @@ class Vcpu:
     # -- running ---------------------------------------------------------------------------------------
 
     def run(self) -> exits.Exit:
-        """KVM_RUN once; return why it came back. Raises EngineError for exits nobody understands."""
+        """Issue KVM_RUN once; return why it returned. Raises EngineError for exits this engine does not know."""
         result = attempt(self.fd, _run_number)
         if result < 0:
             if result == -errno.EINTR:
@@ -158,13 +158,13 @@ class Vcpu:
         return Regs._make(_regs.unpack_from(self.kvm_run, SYNC_REGS))
 
     def fetch_regs(self) -> None:
-        """Read the registers from KVM by ioctl; needed when something else than :meth:`run` changed them."""
+        """Read the registers from KVM by ioctl; needed when they were changed other than by :meth:`run`."""
         if self.sync_regs:
             _u64.pack_into(self.kvm_run, SYNC_DIRTY, 0)
         _regs.pack_into(self.kvm_run, SYNC_REGS, *_regs.unpack(self.get(KVM_GET_REGS)))
 
     def rax_rdx(self) -> tuple[int, int]:
-        """Return rax and rdx after a run: what RDMSR and small loads answer with."""
+        """Return rax and rdx after a run: the results of RDMSR and small loads."""
         if not self.sync_regs:
             self.fetch_regs()
         rax, _, _, rdx = struct.unpack_from("<4Q", self.kvm_run, SYNC_REGS)
@@ -179,22 +179,22 @@ class Vcpu:
         return data
 
     def set(self, ioctl: Ioctl, data: bytes | bytearray) -> None:
-        """Give a structure to a KVM_SET_* ioctl of fixed size. Raises KvmError."""
+        """Pass a structure to a KVM_SET_* ioctl of fixed size. Raises KvmError."""
         call(self.fd, ioctl, bytearray(data))
 
     def get_msrs(self, indices: Sequence[int]) -> list[int]:
-        """Read MSRs as the host; a list shorter than ``indices`` ends before the first unreadable one."""
+        """Read MSRs as the host; the list returned ends before the first MSR that cannot be read."""
         data = _msr_list([(index, 0) for index in indices])
         done = call(self.fd, KVM_GET_MSRS, data)
         return [_u64.unpack_from(data, 16 + 16 * n)[0] for n in range(done)]
 
     def set_msrs(self, values: Mapping[int, int] | Sequence[tuple[int, int]]) -> int:
-        """Write MSRs as the host, in order; return how many KVM took: it stops at the first it rejects."""
+        """Write MSRs as the host, in order; return how many KVM accepted: it stops at the first it rejects."""
         pairs = list(values.items()) if isinstance(values, Mapping) else values
         return call(self.fd, KVM_SET_MSRS, _msr_list(pairs))
 
     def set_cpuid(self, entries: Sequence[cpuid.CpuidEntry]) -> None:
-        """KVM_SET_CPUID2. EINVAL after the first run if they differ from those in force."""
+        """KVM_SET_CPUID2. Fails with EINVAL after the first run if ``entries`` differ from those in force."""
         call(self.fd, KVM_SET_CPUID2, cpuid.pack(entries))
 
     def get_cpuid(self) -> tuple[cpuid.CpuidEntry, ...]:
@@ -234,7 +234,7 @@ class Vcpu:
         self.enable_cap(CAP_ENFORCE_PV_CPUID, int(on))
 
     def stats(self) -> dict[str, int]:
-        """Return the vCPU's statistics by name; what they mean depends on the vendor module."""
+        """Return the vCPU's statistics by name; their meaning depends on the vendor module."""
         if self.fd < 0:
             raise EngineError(f"vCPU {self.number} is closed", "kvm")
         if self._stats is None:

@@ -1,7 +1,7 @@
 """One virtual machine under /dev/kvm: memory, interrupt controller, clock, MSR filter, vCPUs.
 
-The rule kept here: everything a Vm opened is closed by it, vCPUs before the VM, the VM before the memory
-behind it, also when opening stops half-way. A Vm has no threads; see ``threads`` and ``stubs``.
+The rule kept here: a Vm closes everything that it opened, vCPUs before the VM, the VM before its memory,
+also when opening fails half-way. A Vm has no threads; see ``threads`` and ``stubs``.
 Source: Documentation/virt/kvm/api.rst.
 """
 
@@ -55,7 +55,7 @@ _CLOCK_REALTIME = 4
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """What KVM_GET_CLOCK tells: nanoseconds of the VM's clock, and the same moment on the host."""
+    """The result of KVM_GET_CLOCK: nanoseconds of the VM's clock, and the same moment on the host."""
 
     clock: int  #: ns since the VM's clock started
     flags: int
@@ -113,7 +113,7 @@ class Vm:
     # -- capabilities, statistics ----------------------------------------------------------------------
 
     def has(self, capability: Capability) -> int:
-        """Return what KVM says of ``capability`` for this VM; 0 means absent."""
+        """Return KVM_CHECK_EXTENSION of ``capability`` for this VM; 0 means absent."""
         return check_extension(self.fd, capability)
 
     def enable_cap(self, capability: Capability, argument: int) -> None:
@@ -131,10 +131,10 @@ class Vm:
         return self._stats.read()
 
     def msr_index_list(self) -> tuple[int, ...]:
-        """Return the MSRs KVM saves and restores (KVM_GET_MSR_INDEX_LIST), in KVM's order."""
+        """Return the MSRs that KVM saves and restores (KVM_GET_MSR_INDEX_LIST), in KVM's order."""
         probe = bytearray(4)
         with suppress(KvmError):
-            call(self.system_fd, KVM_GET_MSR_INDEX_LIST, probe)  # E2BIG, but it tells the number
+            call(self.system_fd, KVM_GET_MSR_INDEX_LIST, probe)  # fails with E2BIG, but returns the number
         (count,) = struct.unpack("<I", probe)
         data = bytearray(struct.pack("<I", count) + bytes(4 * count))
         call(self.system_fd, KVM_GET_MSR_INDEX_LIST, data)
@@ -147,8 +147,8 @@ class Vm:
     def create_lapics(self) -> None:
         """Let KVM emulate each vCPU's LAPIC (async page faults need it); before the first vCPU.
 
-        The split interrupt controller: IOAPIC and PIC would be ours, and nothing here uses them. A whole
-        one in the kernel (KVM_CREATE_IRQCHIP) costs each VM's life some 10 ms of waiting (SRCU).
+        The split interrupt controller: user space would emulate IOAPIC and PIC, which nothing here uses. A full
+        in-kernel one (KVM_CREATE_IRQCHIP) costs each VM some 10 ms of waiting (SRCU).
         """
         self.enable_cap(CAP_SPLIT_IRQCHIP, _IOAPIC_PINS)
         self.has_lapics = True
@@ -164,7 +164,7 @@ class Vm:
     def deflect(
         self, indices: Iterable[int], *, read: bool = True, write: bool = True, mask: int = MsrReason.FILTER
     ) -> None:
-        """Give the guest's accesses to these MSRs to user space (:class:`MsrExit`); none clears the filter.
+        """Pass the guest's accesses to these MSRs to user space (:class:`MsrExit`); no MSRs clear the filter.
 
         ``mask`` adds reasons: with INVAL and UNKNOWN (7 in all) refusals by KVM exit as well, instead of
         raising #GP. Only guest accesses are deflected; KVM_SET_MSRS and KVM_GET_MSRS reach KVM.

@@ -1,7 +1,7 @@
-"""One vCPU that executes stubs: sets registers, runs, answers the exits on the way, decodes the end.
+"""Executes stubs on one vCPU: sets registers, runs, handles the exits on the way, decodes the result.
 
-Everything here runs in the vCPU's own thread; :class:`workbench.engines.kvm.guest.guest.Guest` sees to that.
-An MSR that the filter deflects is answered by a callback while the vCPU stands still in the exit.
+Everything here runs in the vCPU's own thread, as :class:`workbench.engines.kvm.guest.guest.Guest` ensures.
+An access to an MSR that the filter deflects is answered by a callback while the vCPU waits in the exit.
 """
 
 import struct
@@ -24,14 +24,14 @@ _SPIV, _SPIV_ENABLE = 0xF0, 0x100
 
 
 class MsrAnswer(NamedTuple):
-    """What user space answers to a deflected access: #GP, or ``data`` for a RDMSR."""
+    """The answer of user space to a deflected access: #GP, or ``data`` for a RDMSR."""
 
     error: bool = False
     data: int = 0
 
 
 class StubResult(NamedTuple):
-    """What one step came to."""
+    """The result of one step."""
 
     outcome: Outcome
     exits: tuple[Exit, ...] = ()  #: exits to user space on the way, without the OUT that ends the stub
@@ -44,7 +44,7 @@ OnMsrExit = Callable[[int, MsrExit], MsrAnswer]
 
 
 def refuse_msr(cpu: int, access: MsrExit) -> MsrAnswer:
-    """Answer a deflected access with #GP, as for a register nobody knows. The default."""
+    """Answer a deflected access with #GP, as for an unknown register. The default."""
     return MsrAnswer(error=True)
 
 
@@ -79,7 +79,7 @@ class Executor:
     # -- steps -------------------------------------------------------------------------------------------
 
     def nop(self) -> StubResult:
-        """Enter the guest and come back."""
+        """Enter the guest and return."""
         return self._step("nop")
 
     def wrmsr(self, msr: int, value: int) -> StubResult:
@@ -137,7 +137,7 @@ class Executor:
         return self._step("wrmsr loop", rcx=msr, rax=value & _LOW, rdx=value >> 32 & _LOW, rsi=times)
 
     def spin(self) -> StubResult:
-        """Loop for ever."""
+        """Loop for ever, until the watchdog stops the vCPU."""
         return self._step("spin")
 
     def halt(self) -> StubResult:
@@ -186,7 +186,7 @@ class Executor:
     ) -> StubResult:
         """Run one stub from its start to its OUT."""
         if self._in_exit:
-            raise EngineError(f"vCPU {self._cpu} stands in an exit and cannot execute step {stub} now", "kvm")
+            raise EngineError(f"vCPU {self._cpu} is waiting in an exit and cannot execute step {stub} now", "kvm")
         self.vcpu.set_regs(
             Regs(rax, 0, rcx, rdx, rsi, rdi, rsp or self._stack, 0, 0, 0, 0, 0, 0, 0, 0, 0, _ENTRY[stub])
         )
@@ -233,4 +233,4 @@ class Executor:
 def _check_reach(gpa: int, size: int) -> None:
     if size < 1 or gpa < 0 or gpa + size > longmode.STUB_GPA:
         allowed = f"1 byte or more below gpa {longmode.STUB_GPA:#x}"
-        raise WorkbenchError(f"a guest access of {size} bytes at {gpa:#x}: possible is {allowed}")
+        raise WorkbenchError(f"a guest access of {size} bytes at {gpa:#x} is not possible; allowed: {allowed}")

@@ -1,11 +1,11 @@
-"""A guest whose steps are executed by real vCPUs: WRMSR, RDMSR, CPUID, loads, stores, and mishaps.
+"""A guest whose steps are executed by real vCPUs: WRMSR, RDMSR, CPUID, loads, stores, halts and faults.
 
-The rules kept here: a step is real guest code in a memslot of the engine's own (``longmode``); #GP comes
-back as FAULT; the OUT that ends every stub is ours and counts as no exit of the guest. Every vCPU has a
+The rules kept here: a step is real guest code in a memslot of the engine's own (``longmode``); #GP is
+returned as FAULT; the OUT that ends every stub is not counted as an exit of the guest. Every vCPU has a
 thread of its own, and every method may be called from any thread; inside a job given to :meth:`Guest.call`
 steps run without changing threads, which is two to three times as fast.
 
-KVM may serve a request (a payload update) only at the vCPU's next entry: :meth:`Guest.nop` enters once.
+KVM may carry out a request (a payload update) only at the vCPU's next entry: :meth:`Guest.nop` enters once.
 """
 
 from collections.abc import Callable, Iterable
@@ -116,7 +116,7 @@ class Guest:
     # -- running things in a vCPU's thread -----------------------------------------------------------
 
     def executor(self, cpu: int) -> Executor:
-        """Return what executes steps on ``cpu``; for jobs in that vCPU's own thread."""
+        """Return the executor of ``cpu``, to be used only in that vCPU's own thread."""
         try:
             return self._executors[cpu]
         except KeyError:
@@ -131,7 +131,7 @@ class Guest:
         return self.executor(cpu).thread.submit(job)
 
     def call(self, cpu: int, job: Callable[[], T]) -> T:
-        """Do ``job`` in the thread of vCPU ``cpu`` and return its result."""
+        """Run ``job`` in the thread of vCPU ``cpu`` and return its result."""
         return self.executor(cpu).thread.call(job)
 
     def answer_msrs_with(self, on_msr_exit: OnMsrExit) -> None:
@@ -192,7 +192,7 @@ class Guest:
         return executor.thread.call(lambda: executor.store(gpa, data))
 
     def nop(self, cpu: int) -> StubResult:
-        """Enter the guest once and come back: KVM serves what it had put off until the next entry."""
+        """Enter the guest once and return: KVM carries out what it had deferred to the next entry."""
         return self.call(cpu, self.executor(cpu).nop)
 
     def count(self, cpu: int, iterations: int, *, user: bool = False) -> StubResult:

@@ -1,7 +1,7 @@
 """What a vCPU needs to execute 64-bit code at CPL 0: page tables, descriptor tables, segment registers.
 
-All of it lies in one memslot at STUB_GPA, far above the RAM of a test, so that the guest's RAM stays the
-test's own. Virtual equals physical below REACH (2 MiB pages, user bit set for the CPL 3 stub; accessed
+All of it is in one memslot at STUB_GPA, far above the RAM of a test, so that the guest's RAM is entirely
+the test's. Virtual equals physical below REACH (2 MiB pages, user bit set for the CPL 3 stub; accessed
 and dirty bits set beforehand, so that the CPU never writes to the tables).
 Source: AMD64 Architecture Programmer's Manual, volume 2, chapters 4, 5, 8 and 12.
 """

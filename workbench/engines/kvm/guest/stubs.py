@@ -11,7 +11,7 @@ VECTORS = 32
 GENERAL_PROTECTION = 13
 
 _HANDLER_BYTES = 4
-_STAY = "eb fe"  # jmp $: never reached, unless somebody runs the vCPU on after the OUT
+_STAY = "eb fe"  # jmp $: reached only if the vCPU is run on after the OUT
 _DONE = f"e6 {DONE_PORT:02x} {_STAY}"
 
 _SOURCES = {

@@ -1,7 +1,7 @@
-"""vCPU threads: one fresh thread per vCPU for all its life, and a watchdog over every run.
+"""vCPU threads: one new thread for each vCPU as long as it exists, and a watchdog that limits every run.
 
-The rules kept here. A vCPU's ioctls are issued by its own thread, which is young (KVM counts the thread's
-whole waiting time as steal at the first update). No run lasts longer than its limit: the watchdog signals
+The rules kept here. A vCPU's ioctls are issued by its own thread, which is new (at the first update, KVM counts
+the whole time that the thread has ever waited as steal). No run lasts longer than its limit: the watchdog signals
 the thread, and since the signal is blocked everywhere but inside KVM_RUN, no signal is lost or arrives
 elsewhere. After ``close`` no thread is left.
 """
@@ -20,13 +20,13 @@ from workbench.errors import EngineError
 
 T = TypeVar("T")
 
-#: The signal that gets a vCPU out of KVM_RUN; blocked outside it. (34: imports work off Linux, too.)
+#: The signal that interrupts KVM_RUN; blocked outside it. (34: so that imports work on other systems, too.)
 KICK = getattr(signal, "SIGRTMIN", 34) + 6
 _CLOSE_SECONDS = 5.0
 
 
 def _block_signals() -> None:
-    """Leave all signals to the other threads, except those that tell of a crash of this one."""
+    """Block all signals in this thread, except those that report a crash of this thread."""
     crashes = {signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGABRT}
     signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals() - crashes)
 
@@ -49,7 +49,7 @@ class Pending(Generic[T]):
         """Do the job, in the thread of the vCPU."""
         try:
             self._done.put((True, self._job()))
-        except BaseException as error:  # noqa: BLE001 - whatever it is, it belongs to the caller
+        except BaseException as error:  # noqa: BLE001 - any error is raised again in the caller
             self._done.put((False, error))
 
     def refuse(self, error: EngineError) -> None:
@@ -58,7 +58,7 @@ class Pending(Generic[T]):
 
 
 class VcpuThread:
-    """A thread that does one vCPU's work, job after job."""
+    """A thread that runs one vCPU's jobs, one after the other."""
 
     def __init__(self, number: int, limit: float) -> None:
         """Start the thread of vCPU ``number``; each run may last ``limit`` seconds."""
@@ -84,7 +84,7 @@ class VcpuThread:
         return pending
 
     def call(self, job: Callable[[], T]) -> T:
-        """Do ``job`` in this thread and wait for it; at once if this is the calling thread."""
+        """Run ``job`` in this thread and wait for it; directly if this is the calling thread."""
         if threading.get_ident() == self._thread.ident:
             return job()
         return self.submit(job).result()
@@ -108,13 +108,13 @@ class VcpuThread:
                     where = f"vCPU {self.number}, step {step}"
                     raise EngineError(f"guest did not come back within {self.limit:g} s ({where})", "kvm")
                 if self._closing:
-                    raise EngineError(f"the guest was closed in a run (vCPU {self.number}, step {step})", "kvm")
+                    raise EngineError(f"the guest was closed during a run (vCPU {self.number}, step {step})", "kvm")
         finally:
             self.entered = 0.0
         return reason
 
     def run_delay(self) -> int:
-        """Return how many ns this thread has waited for a CPU in its life; what KVM reports as steal."""
+        """Return how many ns this thread has waited for a CPU since it started; KVM reports this as steal time."""
         schedstat = Path(f"/proc/self/task/{self._thread.native_id}/schedstat").read_text()
         return int(schedstat.split()[1])
 
@@ -127,7 +127,7 @@ class VcpuThread:
 
     def close(self) -> None:
         """Stop the guest and end the thread. Raises EngineError if a job does not end."""
-        with self._gate:  # the end is the last job there will ever be
+        with self._gate:  # the request to end is the last job
             self._closing = True
             self._jobs.put(None)
         give_up = time.monotonic() + _CLOSE_SECONDS
@@ -169,7 +169,7 @@ class Watchdog:
         self._thread: threading.Thread | None = None
 
     def watch(self, thread: VcpuThread) -> None:
-        """Look after ``thread`` from now on."""
+        """Watch ``thread`` from now on."""
         self._watched += (thread,)
         if self._thread is None:
             self._thread = threading.Thread(target=self._work, name="vcpu-watchdog", daemon=True)

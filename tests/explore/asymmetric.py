@@ -1,4 +1,4 @@
-"""Protocols, features and events that do not treat all vCPUs alike: what must not be merged, or must not go wrong."""
+"""Asymmetric protocols, features and events: they treat vCPUs differently, and merging must not hide that."""
 
 from workbench.clayout.layout import U32
 from workbench.core.driver import host_side
@@ -14,7 +14,7 @@ from workbench.protocols.per_feature import PerFeature
 
 
 class RefusesOne(PerFeature):
-    """The host refuses what vCPU 1 registers."""
+    """The host refuses every registration of vCPU 1."""
 
     def on_wrmsr(self, cpu, msr, value, *, host_initiated=False):
         if cpu.index == 1:
@@ -33,7 +33,7 @@ class WritesTwice(PerFeature):
 
 
 class Numbers(PerFeature):
-    """The host keeps the index of the vCPU that came last: a number that is no address."""
+    """The host stores the index of the vCPU that registered last: a number that is not an address."""
 
     def on_wrmsr(self, cpu, msr, value, *, host_initiated=False):
         yield Set(registry(VM, "last"), cpu.index + 7)
@@ -41,7 +41,7 @@ class Numbers(PerFeature):
 
 
 class Frames(PerFeature):
-    """The host keeps frame numbers, in which nobody can see an address."""
+    """The host stores frame numbers, which cannot be recognised as addresses."""
 
     def on_wrmsr(self, cpu, msr, value, *, host_initiated=False):
         yield Set(registry(cpu.index, "frame"), value >> 12)
@@ -58,7 +58,7 @@ class Halves(PerFeature):
 
 
 class NotServed(PerFeature):
-    """Whoever asks what is served of vCPU 1 hears that nothing is."""
+    """The protocol reports that no area of vCPU 1 is served."""
 
     def serving(self, entries, owner, feature, gpa):
         return None if owner == 1 else super().serving(entries, owner, feature, gpa)
@@ -72,7 +72,7 @@ class ForgetsOne(PerFeature):
 
 
 class FirstWins(PerFeature):
-    """A restore that stops when one vCPU has an area: which one depends on the order."""
+    """A restore that stops when one vCPU has an area; the order decides which one."""
 
     def restore(self, cpus, saved):
         by_index = {cpu.index: cpu for cpu in cpus}
@@ -95,7 +95,7 @@ class SlowForOne(StealTime):
 
 
 class Placing(AtBoot):
-    """The host tells each vCPU's area in turn while all run."""
+    """The host places each vCPU's area in turn while all vCPUs run."""
 
     name, title = "placing", "areas placed in turn"
 
@@ -116,7 +116,7 @@ def _places(scenario):
 
 
 class Halved(AfterBoot):
-    """The first memslot comes back with the memory of vCPU 0 and not of the others."""
+    """The first memslot is added again with the memory of vCPU 0 but not of the others."""
 
     name, title = "halved", "less memory comes back"
 
