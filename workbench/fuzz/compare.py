@@ -29,12 +29,13 @@ class Divergence:
     simulated: str
     real: str
     why: str = ""
+    rule: str = ""  #: of payloads, the rule that is broken
     expect: Mapping[str, Any] = field(default_factory=dict)  #: KVM's answer as an expectation of a replay file
 
     @property
     def kind(self) -> str:
         """The kind of divergence, which must stay the same while a sequence is shrunk."""
-        return f"{self.key} {self.why.partition('(')[0] if self.key == 'hex' else ''}".strip()
+        return f"{self.key} {self.rule}".strip()
 
 
 @dataclass(slots=True)
@@ -113,7 +114,8 @@ def _load(
     low, high = found.offset, found.offset + found.size
     key, allowed = found.expect
     patterns = tuple("??" * low + digits.ljust(2 * (len(mine) - low), "?") for digits in allowed)
-    return Divergence(position, "hex", mine[low:high].hex(), real[low:high].hex(), found.why, {key: patterns})
+    why = f"{found.rule} ({found.gpa:#x})"
+    return Divergence(position, "hex", mine[low:high].hex(), real[low:high].hex(), why, found.rule, {key: patterns})
 
 
 def _at_the_end(position: int, simulated: Answers, real: Answers, payloads: Payloads) -> Divergence | None:

@@ -118,7 +118,8 @@ class Difference(NamedTuple):
 
     offset: int
     size: int
-    why: str
+    rule: str
+    gpa: int  #: of the area, or of the byte
     expect: tuple[str, tuple[str, ...]]  #: ``hex`` or ``not_hex``, and hex digits from ``offset`` on: KVM's side
 
 
@@ -254,7 +255,7 @@ class Payloads:
         if not why:
             return None
         expect = _expected(form, before, now[1], really, really != moved)
-        return Difference(at, 4, f"{form.feature}: {why} ({area.gpa:#x})", expect)
+        return Difference(at, 4, f"{form.feature}: {why}", area.gpa, expect)
 
     def _judge_bytes(self, near: list[Area], gpa: int, simulated: bytes, real: bytes) -> Difference | None:
         if simulated == real:
@@ -272,8 +273,8 @@ class Payloads:
         if not apart:
             return None
         offset = ((apart & -apart).bit_length() - 1) // 8
-        why = f"a byte that no host may change, or both alike ({gpa + offset:#x})"
-        return Difference(offset, 1, why, ("hex", (real[offset : offset + 1].hex(),)))
+        rule = "a byte that no host may change, or both alike"
+        return Difference(offset, 1, rule, gpa + offset, ("hex", (real[offset : offset + 1].hex(),)))
 
     def _free(self, area: Area, whole: bool) -> Iterator[tuple[int, int]]:
         if not area.alone:
