@@ -1,7 +1,7 @@
 """The command line: ``workbench COMMAND ...``, also ``python -m workbench``.
 
-Each file in ``workbench/commands`` is one command: ``add(subparsers)`` declares it, ``run(args)`` does it and
-returns the exit status. A mistake of the user is one line on stderr that begins with ``workbench:``, status 2.
+Each file in ``workbench/commands`` is one command: ``add(subparsers)`` declares it, ``run(args)`` runs it
+and returns the exit status. A user error prints one line on stderr that begins with ``workbench:``; the status is 2.
 """
 
 import argparse
@@ -20,14 +20,14 @@ INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 
 
 class Parser(argparse.ArgumentParser):
-    """An ArgumentParser whose errors are WorkbenchErrors: one line, whoever finds them."""
+    """An ArgumentParser that raises WorkbenchError, so that its errors are printed in one line like all others."""
 
     def error(self, message: str) -> NoReturn:
         raise WorkbenchError(message)
 
 
 def parser() -> Parser:
-    """Return the parser with every command there is."""
+    """Return the parser with all commands."""
     top = Parser(
         prog="workbench",
         description="Compare the ways in which a KVM guest registers shared memory with its hypervisor.",
@@ -57,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("workbench: interrupted", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:
-        # The reader (head, a pager) has seen enough. Python would complain once more at exit.
+        # The reader (head, a pager) closed the pipe; otherwise Python reports that again when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     return status

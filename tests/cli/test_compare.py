@@ -1,4 +1,4 @@
-"""``workbench compare``: what it prints is the tidy table, in four formats, the same bytes each time."""
+"""``workbench compare`` prints the tidy table in four formats, with the same bytes in each run."""
 
 import csv
 import io

@@ -1,4 +1,4 @@
-"""A mistake of the user is one line on stderr and status 2; nothing is printed, nothing written."""
+"""A user error gives one line on stderr and status 2; nothing is printed on stdout and no file is written."""
 
 import pytest
 
@@ -70,7 +70,7 @@ def complaint(capsys, *arguments):
 def test_one_line(capsys, monkeypatch, tmp_path, arguments, message):
     monkeypatch.chdir(tmp_path)
     said = complaint(capsys, *arguments.split())
-    # Python 3.12 and 3.14 write the choices in other ways: there the beginning must do.
+    # Python 3.12 and 3.14 format the choices differently, so only the beginning is compared.
     assert said.startswith(message) if "invalid choice" in message else said == message
     assert list(tmp_path.iterdir()) == []
 
@@ -86,7 +86,7 @@ def test_a_protocol_that_breaks_off_is_named_with_its_line(capsys, tmp_path):
     path.write_text(BROKEN)
     said = complaint(capsys, "compare", "--vcpus", "2", "--events", "boot", "--protocols", f"{path}:Broken")
     assert said == (
-        "protocol broken breaks off under event boot: AttributeError: 'int' object has no attribute 'nothing' "
+        "protocol broken raised an exception under event boot: AttributeError: 'int' object has no attribute 'nothing' "
         f"({path}:9)"
     )
 
@@ -95,7 +95,7 @@ def test_two_protocols_of_one_name(capsys, tmp_path):
     path = tmp_path / "again.py"
     path.write_text(BROKEN.replace('"broken"', '"generic"'))
     said = complaint(capsys, "compare", "--protocols", f"generic,{path}")
-    assert said == "two different protocols are called 'generic'; give one another name"
+    assert said == "two different protocols are called 'generic'; rename one of them"
 
 
 def test_an_interruption_is_one_line(capsys, monkeypatch):

@@ -1,4 +1,4 @@
-"""``workbench explore`` and ``workbench matrix``: what they print, and what they say to mistakes."""
+"""``workbench explore`` and ``workbench matrix``: their output and their error messages."""
 
 import csv
 import json

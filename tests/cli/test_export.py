@@ -1,4 +1,4 @@
-"""Models for other programs: the Promela text runs as its first lines say, the graphs are well-formed and whole."""
+"""Models for other programs: the Promela text runs as its first lines say; the graphs are well-formed and complete."""
 
 import json
 import re
@@ -19,7 +19,7 @@ GRAPHML = "{http://graphml.graphdrawing.org/xmlns}"
 
 
 def parsed_dot(text):
-    """Return (nodes, edges) of a DOT text, by the statements of its grammar that are in use; refuse any other."""
+    """Return (nodes, edges) of a DOT text; accept only the statements of DOT that the export uses."""
     first, *lines, last, end = text.split("\n")
     assert (first, last, end) == ("digraph states {", "}", "")
     nodes, edges = {}, []

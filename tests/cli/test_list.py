@@ -1,4 +1,4 @@
-"""``workbench list``: what there is to choose from."""
+"""``workbench list``: the known protocols, features, events, metrics and cost models."""
 
 import json
 import subprocess

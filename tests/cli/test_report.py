@@ -1,4 +1,4 @@
-"""``workbench report``: everything in one directory, whole or not at all, the same bytes each time."""
+"""``workbench report`` writes everything into one directory or nothing, with the same bytes in each run."""
 
 import csv
 import io
@@ -17,7 +17,7 @@ from workbench.present.progress import Progress
 
 @pytest.fixture(autouse=True)
 def _few_machines(monkeypatch):
-    """Run the growth curves up to 4 vCPUs: their length is not what is tested here."""
+    """Run the growth curves up to 4 vCPUs only, because these tests do not depend on their length."""
     original = report.over_vcpus
     monkeypatch.setattr(
         report,

@@ -1,7 +1,7 @@
 """A third protocol in a single file outside the package: one register for all types, the type in its low bits.
 
 R1  The register is 0x4b564d20; bits 63:6 are the area's address, bits 5:1 the type, bit 0 enables.
-R2  The host keeps the value for each type; RDMSR cannot show it, for there is one register and many types.
+R2  The host keeps the value for each type; RDMSR cannot show it, because one register serves many types.
 """
 
 from typing import ClassVar
@@ -15,7 +15,7 @@ MSR_PACKED = 0x4B56_4D20
 
 
 class Packed(Protocol):
-    """The type in the low bits of the address."""
+    """A protocol that puts the type into the low bits of the address."""
 
     name = "packed"
     title = "type in the low bits"

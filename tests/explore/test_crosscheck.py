@@ -121,4 +121,4 @@ def test_without_spin_one_line_says_what_is_missing(capsys, monkeypatch):
 
 def test_an_event_without_a_model_is_refused(capsys):
     assert main(["crosscheck", "--events", "noon"]) == 2
-    assert capsys.readouterr().err.startswith("workbench: no model for event 'noon'; there are: boot, ")
+    assert capsys.readouterr().err.startswith("workbench: no model for event 'noon'; known: boot, ")

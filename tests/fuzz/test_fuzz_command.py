@@ -12,7 +12,7 @@ YES = "--yes-this-fuzzes-the-kernel"
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ("", f"and panics where panic_on_warn is set; if that is all right here, say {YES}"),
+        ("", f"and panics if panic_on_warn is set; to accept this, pass {YES}"),
         (f"{YES} --seed -1", "argument --seed: -1 is out of range; allowed: 0 or more"),
         (f"{YES} --seconds 0", "argument --seconds: '0' is not allowed; allowed: a number of seconds above 0"),
         (f"{YES} --seconds nan", "argument --seconds: 'nan' is not allowed; allowed: a number of seconds above 0"),

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from workbench.present.text.report import Parameters
 
 FORMATS = ("text", "json", "csv", "markdown")
-EXPLORED_FORMATS = ("text", "json", "csv")  #: of what the explorer found
+EXPLORED_FORMATS = ("text", "json", "csv")  #: for results of the explorer
 
 
 def add_command(
@@ -37,7 +37,7 @@ def add_command(
 
 
 def whole_number(low: int, high: int | None = None) -> Any:
-    """Return a converter for argparse: a whole number from ``low`` on, at most ``high``."""
+    """Return a converter for argparse: a whole number, at least ``low`` and at most ``high``."""
 
     def convert(text: str) -> int:
         allowed = f"{low} to {high}" if high is not None else f"{low} or more"
@@ -77,42 +77,44 @@ def add_subject(parser: argparse.ArgumentParser) -> None:
     add_names(
         parser,
         "--protocols",
-        f"protocols, by name or as path/to/file.py:Class; +MITIGATION switches one on (default {','.join(DEFAULT)})",
+        f"protocols, by name or as path/to/file.py:Class; +MITIGATION adds a mitigation (default {','.join(DEFAULT)})",
     )
     add_names(parser, "--features", "features (default all)")
     add_names(parser, "--events", "lifecycle events (default all)")
     parser.add_argument(
         "--cost-model",
         metavar="NAME",
-        help="also give costs, by a published model (see workbench list) or path/to/model.json",
+        help="also give costs by this cost model: a known one (see workbench list) or path/to/model.json",
     )
     parser.add_argument(
         "--seed",
         type=whole_number(0),
         default=0,
         metavar="N",
-        help="where the virtual clock starts (default 0)",
+        help="start of the virtual clock (default 0)",
     )
 
 
 def add_output(parser: argparse.ArgumentParser, formats: Sequence[str] = FORMATS) -> None:
     """Add the options that say how a table is written, and where."""
     parser.add_argument("--format", choices=formats, default="text", help="default text")
-    parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="write to FILE, whole or not at all")
+    parser.add_argument(
+        "-o", "--output", type=Path, metavar="FILE", help="write to FILE; it is replaced only by complete output"
+    )
 
 
-#: The options that change a result, in the order in which a command line is written down again.
+#: The options that change a result, in the order in which :func:`command_line` gives them.
 _RESULT_OPTIONS = (
     "vcpus", "protocols", "features", "events", "metrics", "cost_model", "seed", "format"
 )  # fmt: skip
 _DEFAULTS = {"vcpus": 64, "seed": 0, "format": "text"}
-_LONGEST_PIECE = 66  # of a line of 72: four spaces before it, a blank and a backslash behind it
+_LONGEST_PIECE = 66  # 72 columns, less four spaces before the piece, and a space and a backslash after it
 
 
 def command_line(
     command: str, args: argparse.Namespace, positional: Iterable[object] = ()
 ) -> tuple[str, ...]:
-    """Return the command line that gives this result again, in pieces; options at their default are left out."""
+    """Return the command line that reproduces this result, in pieces; options at their default are left out."""
     pieces = [f"workbench {command}", *(shlex.quote(str(text)) for text in positional)]
     for option in _RESULT_OPTIONS:
         value = getattr(args, option, None)
@@ -124,7 +126,7 @@ def command_line(
 
 
 def _pieces(option: str, values: list[str]) -> list[str]:
-    """Return ``option`` with its values, repeated where one piece would not fit into a line of a mail."""
+    """Return ``option`` with its values, in several pieces where one would not fit into a line of 72 columns."""
     pieces = [f"{option} {shlex.quote(values[0])}"]
     for value in values[1:]:
         longer = f"{pieces[-1]},{shlex.quote(value)}"
@@ -136,12 +138,12 @@ def _pieces(option: str, values: list[str]) -> list[str]:
 
 
 def unique(values: Iterable[str] | None) -> list[str] | None:
-    """Return the values each once, in order; None stays None."""
+    """Return the values without duplicates, in order of first appearance; None stays None."""
     return None if values is None else list(dict.fromkeys(values))
 
 
 def parameters(command: str, args: argparse.Namespace, *positional: object) -> Parameters:
-    """Return what ``args`` asks for, all names resolved; raise WorkbenchError for one that is unknown."""
+    """Return what ``args`` asks for, all names resolved; raise WorkbenchError for an unknown name."""
     from workbench import features, lifecycle
     from workbench.measure.comparison import cost, metrics
     from workbench.measure.comparison.runs import possible
@@ -170,7 +172,7 @@ def parameters(command: str, args: argparse.Namespace, *positional: object) -> P
 
 
 def write(args: argparse.Namespace, text: str) -> None:
-    """Write ``text`` to the file that was asked for, or to stdout."""
+    """Write ``text`` to the file of ``--output``, or to stdout."""
     from workbench.present.files import write_file
 
     if args.output is not None:

@@ -1,8 +1,8 @@
-"""``workbench calibrate``: measure this host's KVM once, and keep it in one file.
+"""``workbench calibrate``: measure this host's KVM and write the results to one file.
 
-The file holds words, counts and costs with their provenance (kernel, module, CPU, date, command). Where guest code
-runs natively the costs are also written as a cost model for ``--cost-model``; where it is emulated they are not,
-and the reason is said.
+The file holds fates, counts and costs with their provenance (kernel, module, CPU, date, command). Where guest code
+runs natively, the costs are also offered as a cost model for ``--cost-model``; where it is emulated they are not,
+and the command says why.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ def add(subparsers: Any) -> None:
         description=__doc__,
         example="workbench calibrate -o here.json",
     )  # fmt: skip
-    parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="default: KERNEL-MODULE.json, here")
+    parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="default: KERNEL-MODULE.json")
     parser.add_argument(
         "--release",
         metavar="TEXT",
-        help="write this for the kernel's release, where a local version says more about the place than the kernel",
+        help="kernel release to record instead of this host's, for example without a local version suffix",
     )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Measure and write; say where, and whether the costs are offered as a cost model."""
+    """Measure and write; print the file's path and whether the costs are offered as a cost model."""
     import json
     from dataclasses import asdict
 

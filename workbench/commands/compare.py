@@ -1,4 +1,4 @@
-"""``workbench compare``: the chosen protocols under the chosen events, side by side."""
+"""``workbench compare``: compare the chosen protocols under the chosen events, side by side."""
 
 from __future__ import annotations
 

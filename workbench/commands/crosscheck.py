@@ -1,6 +1,6 @@
-"""``workbench crosscheck``: the explorer and the SPIN checker on the same models, number for number.
+"""``workbench crosscheck``: run the explorer and the SPIN model checker on the same models and compare their results.
 
-Exit status: 0 if both say the same, 1 if they do not.
+Exit status: 0 if all numbers and verdicts are equal, 1 if not.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ def add(subparsers: Any) -> None:
         example="workbench crosscheck --protocols generic,my/file.py:Mine --events migrate,boot",
     )  # fmt: skip
     _options.add_names(parser, "--protocols", "protocols as in compare (default: those known)")
-    _options.add_names(parser, "--events", "only these of the models' lifecycle events")
+    _options.add_names(parser, "--events", "lifecycle events, of those that have a model (default all)")
     _options.add_names(parser, "--property", "properties by code or name (default all)")
     _options.add_output(parser, _options.EXPLORED_FORMATS)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Explore, export, run SPIN, and write what both say."""
+    """Explore, export, run SPIN, and write the results of both."""
     from workbench.checking.failures import choose as choose_failures
     from workbench.measure.exploration.crosscheck import crosscheck
     from workbench.measure.variants import variants
@@ -54,7 +54,7 @@ def _settings(args: argparse.Namespace) -> list[Setting]:
     wanted = _options.unique(args.events) or list(known)
     for name in wanted:
         if name not in known:
-            raise WorkbenchError(f"no model for event {name!r}; there are: {', '.join(known)}")
+            raise WorkbenchError(f"no model for event {name!r}; known: {', '.join(known)}")
     return [setting for name, setting in known.items() if name in wanted]
 
 

@@ -1,4 +1,7 @@
-"""``workbench explore PROTOCOL``: every interleaving of a protocol under lifecycle events, with shortest traces."""
+"""``workbench explore PROTOCOL``: explore every interleaving of a protocol under lifecycle events.
+
+Each failure is shown with a shortest trace that leads to it.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ if TYPE_CHECKING:
     from workbench.measure.exploration.explore import Question
     from workbench.present.text.exploration import Explored
 
-#: What is explored when no event is named; ``--events all`` is every one there is.
+#: Events explored when none is named; ``--events all`` explores all that are known.
 EVENTS = ("boot", "kexec", "kexec-no-teardown", "migrate", "ignore-msrs", "descriptor-race")
 FEATURES = ("steal_time",)
 MAX_VCPUS = 8
@@ -28,11 +31,11 @@ def add(subparsers: Any) -> None:
     )  # fmt: skip
     add_model(parser)
     parser.add_argument("--symmetry", action="store_true",
-                        help="merge states that differ by exchanging interchangeable vCPUs, where there are any")
+                        help="merge states that differ only by a permutation of interchangeable vCPUs")
     parser.add_argument("--max-memory", type=_options.whole_number(1), metavar="MIB",
-                        help="stop a search that stores so many MiB of states (default: half of the machine's memory)")
+                        help="stop a search when its states take MIB mebibytes (default: half of the machine's memory)")
     parser.add_argument("--trace", choices=TRACES, default="diagram",
-                        help="how text output shows a finding; replay: a Python file for the first finding")
+                        help="how text output shows a finding; replay prints a Python file for the first one")
     _options.add_output(parser, _options.EXPLORED_FORMATS)
 
 
@@ -41,9 +44,9 @@ def add_model(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("protocol", metavar="PROTOCOL", help="a name, or path/to/file.py:Class; +MITIGATION")
     add_what(parser)
     parser.add_argument("--updates", type=_options.whole_number(0, 16), default=1, metavar="N",
-                        help="payload updates of each vCPU beyond the event's own (default 1)")
+                        help="payload updates for each vCPU besides those of the event (default 1)")
     parser.add_argument("--reads", type=_options.whole_number(0, 16), default=0, metavar="N",
-                        help="payloads that another vCPU reads meanwhile (default 0)")
+                        help="payloads that another vCPU reads during the run (default 0)")
 
 
 def add_what(parser: argparse.ArgumentParser) -> None:
@@ -55,11 +58,11 @@ def add_what(parser: argparse.ArgumentParser) -> None:
     _options.add_names(parser, "--property", "properties by code or name (default all)")
     _options.add_names(parser, "--mitigations", "mitigations to switch on")
     parser.add_argument("--max-states", type=_options.whole_number(1), metavar="N",
-                        help="stop a search after so many states; its verdict is BOUNDED")
+                        help="stop a search after N states; its verdict is then BOUNDED")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Explore, and write what was found; findings are results, the status is 0."""
+    """Explore and write the results; the status is 0 even if a property fails."""
     from workbench.present.text import exploration as present
 
     found = _explored(args)
@@ -125,7 +128,7 @@ def questions(args: argparse.Namespace) -> list[Question]:
         for event in events
     ]
     if not found:
-        raise WorkbenchError(f"none of the events can happen to {args.vcpus} vCPUs")
+        raise WorkbenchError(f"none of the events can happen with {args.vcpus} vCPUs")
     for question in found:
         question.check()
     return found

@@ -1,8 +1,8 @@
-"""``workbench export promela|dot|graphml PROTOCOL -o FILE``: the explored model for other programs.
+"""``workbench export promela|dot|graphml PROTOCOL -o FILE``: write the explored model for other programs.
 
-``promela`` is for the SPIN checker and says in its first lines how to run it and what it must find; ``dot`` and
-``graphml`` are the graph of all states and steps. A file holds the model of one event (boot, unless another is
-named); with several events FILE is a directory that gets a file for each.
+``promela`` is for the SPIN model checker; its first lines say how to run SPIN and which results to expect. ``dot`` and
+``graphml`` are the graph of all states and steps. A file holds the model of one event (default: boot); with several
+events FILE is a directory with one file for each.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ def add(subparsers: Any) -> None:
         description=__doc__,
         example="workbench export promela generic --events kexec --vcpus 2 -o kexec.pml",
     )  # fmt: skip
-    parser.add_argument("form", choices=tuple(SUFFIXES), help="what to write")
+    parser.add_argument("form", choices=tuple(SUFFIXES), help="output format")
     add_model(parser)
-    parser.add_argument("-o", "--output", type=Path, metavar="FILE", required=True, help="whole or not at all")
+    parser.add_argument("-o", "--output", type=Path, metavar="FILE", required=True, help="file or directory to write")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -54,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _check_place(path: Path, *, several: bool) -> None:
-    """Refuse a place that cannot be written before minutes are spent on what would stand there."""
+    """Raise WorkbenchError if ``path`` cannot be written, before minutes are spent on exploring."""
     if several and path.exists() and not path.is_dir():
         reason = "it is a file; several events need a directory"
         raise WorkbenchError(f"cannot write into directory {str(path)!r}: {reason}")

@@ -1,7 +1,7 @@
-"""``workbench fuzz``: the same random sequences on the simulator and on this host's KVM, compared step by step.
+"""``workbench fuzz``: run random sequences on the simulator and on this host's KVM and compare them step by step.
 
-Exit status: 0 if no divergence is unexplained, 1 if one is, 2 (by WorkbenchError) if it cannot run. It drives the
-kernel of this host with half-valid registrations, so it asks for a yes. The manual is docs/fuzzing.md.
+Exit status: 0 if no divergence is unexplained, 1 if one is, 2 (by WorkbenchError) if it cannot run. It writes
+half-valid registrations to this host's kernel, so it needs consent (``YES``). The manual is docs/fuzzing.md.
 """
 
 import argparse
@@ -17,8 +17,8 @@ from workbench.fuzz.worker import Task
 
 YES = "--yes-this-fuzzes-the-kernel"
 WARNING = (
-    "fuzz writes refused and half-valid values into this kernel's KVM; a kernel can warn at that (syzbot "
-    "bc0e18379a290e5edfe4), and panics where panic_on_warn is set"
+    "fuzz writes invalid and half-valid values to this kernel's KVM; a kernel may log a warning (syzbot "
+    "bc0e18379a290e5edfe4), and panics if panic_on_warn is set"
 )
 _SECONDS = 30.0
 _EVERY = 5.0
@@ -28,32 +28,37 @@ def add(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
     """Declare ``fuzz`` and its arguments."""
     parser = subparsers.add_parser(
         "fuzz",
-        help="random sequences on the simulator and on real KVM, compared step by step",
+        help="compare the simulator with this host's KVM on random sequences",
         description=f"Compare the simulator with this host's KVM (docs/fuzzing.md). {WARNING}.",
     )
-    parser.add_argument(YES, action="store_true", dest="yes", help="needed: it is all right if this kernel warns")
     parser.add_argument(
-        "--seed", type=_options.whole_number(0), default=0, help="which sequences (default: %(default)s)"
+        YES, action="store_true", dest="yes", help="required: accept that this kernel may warn or panic"
     )
-    parser.add_argument("--ops", type=_options.whole_number(1), metavar="N", help="until N operations are compared")
     parser.add_argument(
-        "--seconds", type=_positive, metavar="S", help=f"for S seconds (default, without --ops: {_SECONDS:g})"
+        "--seed", type=_options.whole_number(0), default=0, help="seed of the random sequences (default: %(default)s)"
     )
-    parser.add_argument("--state", type=Path, metavar="FILE", help="note finished sequences here, and go on from it")
+    parser.add_argument("--ops", type=_options.whole_number(1), metavar="N", help="stop after N compared operations")
+    parser.add_argument(
+        "--seconds", type=_positive, metavar="S", help=f"stop after S seconds (default without --ops: {_SECONDS:g})"
+    )
+    parser.add_argument(
+        "--state", type=Path, metavar="FILE", help="record finished sequences in FILE; a later run resumes from it"
+    )
     parser.add_argument(
         "--out", type=Path, default=Path("fuzz-findings"), metavar="DIR",
-        help="where replay files of divergences go (default: %(default)s)",
+        help="directory for replay files of divergences (default: %(default)s)",
     )  # fmt: skip
     parser.add_argument(
         "--jobs", type=_options.whole_number(1, 256), metavar="N", help="processes (default: one for each CPU)"
     )
     parser.add_argument(
         "--length", type=_options.whole_number(20, 10_000), default=200, metavar="N",
-        help="operations of a sequence (default: %(default)s)",
+        help="operations in each sequence (default: %(default)s)",
     )  # fmt: skip
     parser.add_argument(
-        "--protocol", default="per_feature", metavar="NAME", help="what the simulator runs (default: %(default)s)"
-    )
+        "--protocol", default="per_feature", metavar="NAME",
+        help="protocol that the simulator runs (default: %(default)s)",
+    )  # fmt: skip
     parser.set_defaults(run=run)
 
 
@@ -75,7 +80,7 @@ def run(args: argparse.Namespace) -> int:
     from workbench.replay.engines import find_engine
 
     if not args.yes:
-        raise WorkbenchError(f"{WARNING}; if that is all right here, say {YES}")
+        raise WorkbenchError(f"{WARNING}; to accept this, pass {YES}")
     find(args.protocol)
     find_engine("kvm")
     line = probe().line
@@ -85,7 +90,7 @@ def run(args: argparse.Namespace) -> int:
     _say(f"note: {WARNING}")
     with Journal(args.state, campaign.head_of(task)) as journal:
         if journal.done:
-            _say(f"going on from {args.state}: {len(journal.done)} sequences, {journal.operations} operations")
+            _say(f"resuming from {args.state}: {len(journal.done)} sequences, {journal.operations} operations")
         jobs = args.jobs or campaign.jobs_by_default()
         plan = Plan(args.ops, seconds)
         say = Progress(patience=_EVERY)

@@ -1,4 +1,4 @@
-"""``workbench history``: real bugs, each modelled as it was (it must fail) and as it was fixed (it must hold)."""
+"""``workbench history``: explore real bugs, each modelled as it was (must fail) and as it was fixed (must hold)."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def add(subparsers: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Explore the cases and write the table; status 1 if one of them is not as it was."""
+    """Explore the cases and write the table; status 1 if any real bug is not reproduced."""
     from workbench.history import choose, explore_cases
     from workbench.present.progress import Progress
 

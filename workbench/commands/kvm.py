@@ -1,7 +1,7 @@
-"""``workbench kvm``: the same protocols and events on this host's real KVM, beside the simulator's words.
+"""``workbench kvm``: run protocols and events on this host's KVM and compare the fates with the simulator's.
 
-Exit status: 0 if every word is the same or differs for a known reason, 1 if one differs, 2 (with one line that says
-why and what to do) if there is no KVM here.
+Exit status: 0 if every fate is the same or differs for a known reason, 1 if one differs for no known reason, 2 (with
+one line that says why and what to do) if this host has no usable KVM.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ MOST_VCPUS = 240
 def add(subparsers: Any) -> None:
     """Declare the command."""
     parser = _options.add_command(
-        subparsers, "kvm", run, "run protocols and events on this host's KVM, beside the simulator",
+        subparsers, "kvm", run, "run protocols and events on this host's KVM; compare with the simulator",
         description=__doc__,
         example="workbench kvm --events boot,migrate --protocols generic,generic+carry-registry",
     )  # fmt: skip
     parser.add_argument(
-        "--probe", action="store_true", help="only say what this KVM is, or why there is none"
+        "--probe", action="store_true", help="only print what this KVM is, or why it cannot be used"
     )
     parser.add_argument(
         "--vcpus",
@@ -44,7 +44,7 @@ def add(subparsers: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Probe; unless that is all, run, compare and write."""
+    """Probe; without ``--probe`` also run, compare and write."""
     from workbench.engines.kvm.engine import this_host
     from workbench.measure.on_kvm import kvm_agreement
     from workbench.measure.on_kvm import runs as on_kvm

@@ -1,4 +1,4 @@
-"""``workbench layout``: sizes, offsets and holes of a C struct as pasted, on x86-64 and i386."""
+"""``workbench layout``: print sizes, offsets and holes of a C struct on x86-64 and i386."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``workbench list``: what there is to choose from: protocols, features, events, metrics, cost models."""
+"""``workbench list``: list the known protocols, features, events, metrics and cost models."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def _protocols(chosen: list[str] | None) -> list[dict[str, Any]]:
 
 
 def _opening(kind: type) -> str:
-    """Return the docstring of the file that defines ``kind``; a file named by its path is no known module."""
+    """Return the docstring of the file that defines ``kind``; a file given by its path is not an imported module."""
     functions = [value for value in vars(kind).values() if inspect.isfunction(value)]
     return functions[0].__globals__.get("__doc__") or "" if functions else ""
 
@@ -95,7 +95,7 @@ def _render(form: str, lists: Lists) -> str:
     return _as_tables(lists, markdown=form == "markdown")
 
 
-#: What a reader must know to read a list.
+#: Notes printed below a list.
 _NOTES = {
     "event": ["vcpus: the least number of vCPUs to which the event can happen."],
     "cost model": [

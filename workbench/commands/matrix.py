@@ -1,4 +1,7 @@
-"""``workbench matrix``: which protocol fails how, under which lifecycle event; with mitigations, before and after."""
+"""``workbench matrix``: which properties each protocol violates under each lifecycle event.
+
+With ``--mitigations`` the matrix is explored without and with them, and the differences are listed.
+"""
 
 from __future__ import annotations
 

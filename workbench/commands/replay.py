@@ -1,4 +1,4 @@
-"""``workbench replay FILE...``: carry out replay files and say where they are not met.
+"""``workbench replay FILE...``: run replay files and print each expectation that is not met.
 
 Exit status: 0 if every expectation was met, 1 if one was not, 2 (by WorkbenchError) if a file is missing,
 malformed or impossible. Nothing is run when any file is malformed. The format is in docs/replay.md.
@@ -22,8 +22,8 @@ def add(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
     """Declare ``replay`` and its arguments."""
     parser = subparsers.add_parser(
         "replay",
-        help="carry out replay files: operations on a machine and what must come back",
-        description="Carry out replay files (docs/replay.md) and print each expectation that is not met.",
+        help="run replay files: operations on a machine and their expected results",
+        description="Run replay files (docs/replay.md) and print each expectation that is not met.",
     )
     parser.add_argument("files", nargs="+", metavar="FILE", help="one JSON object per line")
     parser.add_argument("--engine", choices=tuple(replay.ENGINES), default="sim", help="default: %(default)s")
@@ -31,14 +31,14 @@ def add(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
         "--protocol",
         default="per_feature",
         metavar="NAME",
-        help="for machines that name none: a name, or path/to/file.py:Class (default: %(default)s)",
+        help="protocol of machines that name none: a name, or path/to/file.py:Class (default: %(default)s)",
     )
     parser.add_argument("--format", choices=FORMATS, default="text", help="default: %(default)s")
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Read all files, then run them; return the exit status. Raises WorkbenchError as told above."""
+    """Read all files, then run them; return the exit status. Raises WorkbenchError where the status is 2."""
     chosen = find(args.protocol)
     files = [replay.read(path) for path in args.files]
     for file in files:
@@ -56,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _check_protocols(file: ReplayFile) -> None:
-    """A file may name what the workbench knows; code of the user's own is for the command line to name."""
+    """Raise WorkbenchError if a file names an unknown protocol; other code can be named on the command line only."""
     for line, name in protocols_named(file):
         if name not in PROTOCOLS:
             raise WorkbenchError(

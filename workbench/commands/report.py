@@ -1,4 +1,4 @@
-"""``workbench report``: text, tables, figures and executed notebooks, written into a directory."""
+"""``workbench report``: write text, tables, figures and executed notebooks into a directory."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ def add(subparsers: Any) -> None:
         description=__doc__,
         example="workbench report report/ --vcpus 64",
     )  # fmt: skip
-    parser.add_argument("directory", type=Path, metavar="DIR", help="made if need be; other files in it stay")
+    parser.add_argument("directory", type=Path, metavar="DIR", help="created if missing; other files in it are kept")
     _options.add_subject(parser)
     parser.add_argument("--no-notebooks", action="store_true", help="do not execute the notebooks")
     parser.set_defaults(metrics=None)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Measure and write; what was in the directory stays until everything new is there."""
+    """Measure and write; the directory's files are replaced only when all new ones are complete."""
     from workbench.present import files, report
     from workbench.present.notebooks import notebooks
     from workbench.present.progress import Progress
