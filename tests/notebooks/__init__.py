@@ -1,1 +1,1 @@
-"""The notebooks as tests: executed, compared with what is committed, and kept readable."""
+"""The notebooks as tests: they run, reproduce their committed outputs, and can be read without a kernel."""

@@ -1,7 +1,7 @@
 """Execute every notebook and write it back with its outputs, the same bytes each time.
 
     python -m tests.notebooks.refresh            # all
-    python -m tests.notebooks.refresh 02 04      # those whose names begin so
+    python -m tests.notebooks.refresh 02 04      # those whose names begin with 02 or 04
 """
 
 import sys
@@ -20,7 +20,7 @@ def notebooks(*beginnings):
 
 
 def fresh(path):
-    """Return the notebook at ``path`` as it is after a run, nothing of an earlier run in it."""
+    """Return the notebook at ``path`` after a run, without anything from an earlier run."""
     notebook = nbformat.read(path, as_version=4)
     for cell in notebook.cells:
         if cell.cell_type == "code":

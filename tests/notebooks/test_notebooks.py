@@ -1,4 +1,4 @@
-"""Every notebook runs, says what it said when it was committed, and stays readable without a kernel."""
+"""Every notebook runs, reproduces its committed outputs, and is readable without a kernel."""
 
 import ast
 import json
@@ -12,7 +12,7 @@ from tests.notebooks.refresh import FOLDER, fresh, notebooks
 
 PATHS = [pytest.param(path, id=path.stem) for path in notebooks()]
 LONGEST_CELL, WIDEST_LINE, MOST_IMPORTS = 12, 110, 5
-#: Tag of a cell whose output depends on the machine; its claims must hold, its words may differ.
+#: Tag of a cell whose output depends on the machine; its claims must hold, its text may differ.
 MACHINE = "machine"
 TEXTS = ("text/plain", "text/html", "image/svg+xml")
 
@@ -26,7 +26,7 @@ def code(notebook):
 
 
 def said(cell):
-    """Return what a cell shows: its texts word for word, of its pictures that they are there."""
+    """Return what a cell shows: its exact texts, and for each picture only that it is present."""
     found = []
     for output in cell.outputs:
         if output.output_type == "stream":
@@ -93,7 +93,7 @@ def test_functions_are_defined_in_protocols_only(path):
 
 @pytest.mark.parametrize("path", PATHS)
 def test_it_can_be_read_without_a_kernel(path):
-    """No error, no widget without its model, no empty output, and a picture stands near its numbers as text."""
+    """No error, no widget without its model, no empty output, and a picture's numbers are near it as text."""
     for cell in code(read(path)):
         for output in cell.outputs:
             assert output.output_type in ("stream", "execute_result", "display_data"), cell.source
@@ -105,7 +105,7 @@ def test_it_can_be_read_without_a_kernel(path):
 
 @pytest.mark.parametrize("path", PATHS)
 def test_what_shows_a_panel_also_prints_it(path):
-    """A saved panel is a picture or a table; whoever cannot see it finds the same as text in the cells around it."""
+    """A saved panel is a picture or a table; the cells around it give the same as text."""
     cells = read(path).cells
     for at, cell in enumerate(cells):
         if cell.cell_type == "code" and re.search(r"^(panel|\w+Panel\()", cell.source, re.MULTILINE):

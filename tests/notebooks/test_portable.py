@@ -1,4 +1,4 @@
-"""What is taken from an executed notebook, and what is left."""
+"""What is removed from an executed notebook, and what is kept."""
 
 import nbformat.v4 as v4
 

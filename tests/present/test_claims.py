@@ -1,4 +1,4 @@
-"""A claim says PASS or FAIL, whatever happens."""
+"""A claim prints PASS or FAIL, even on an exception."""
 
 from workbench.core.outcome import ACCEPTED, REFUSED
 from workbench.present.notebooks.claims import claim, verdict

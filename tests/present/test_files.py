@@ -1,4 +1,4 @@
-"""Nothing is ever half-written."""
+"""Files and directories are written completely or not at all."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Flat records as JSON and CSV, and the label that stands in them."""
+"""Flat records as JSON and CSV, and the labels in them."""
 
 import csv
 import io

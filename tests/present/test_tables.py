@@ -1,4 +1,4 @@
-"""Tables for people: 72 columns, ASCII, nothing cut off."""
+"""Text tables: 72 columns of ASCII, nothing cut off."""
 
 from hypothesis import given
 from hypothesis import strategies as st

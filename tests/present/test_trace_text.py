@@ -1,4 +1,4 @@
-"""Traces for people: 72 columns of ASCII, every step in its lane; replay files that run."""
+"""Traces as text: 72 columns of ASCII, every step in its lane; replay files that run."""
 
 import subprocess
 import sys
@@ -78,6 +78,6 @@ def test_a_finding_does_not_happen_where_it_was_mended():
     before = recorded(MUST_HAVE[0])
     mended = RecordedFinding("generic+copy-once", *(getattr(before, name) for name in
                       ("event", "features", "vcpus", "property", "turns")))  # fmt: skip
-    assert "could not be taken again: turn 8: vcpu0 is about to " in mended.report()
+    assert "could not be replayed: turn 8: vcpu0 is about to " in mended.report()
     unviolated = RecordedFinding(before.protocol, before.event, before.features, before.vcpus, "F01", before.turns)
     assert not unviolated.happens()

@@ -1,4 +1,4 @@
-"""Trying a protocol by hand gives the same steps, bytes and exits as a run of the whole."""
+"""A trial by hand gives the same steps, bytes and exits as a complete run."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The widgets without a browser: set a control, look at the text, the picture, the error."""
+"""The widgets without a browser: set a control, check the text, the picture, the error."""
 
 import struct
 

@@ -1,1 +1,1 @@
-"""Tables, plots, text reports and exports. Nothing is measured here, nothing is printed here."""
+"""Tables, plots, text reports and exports. This package measures nothing and prints nothing."""

@@ -1,4 +1,4 @@
-"""Writing results so that nothing is ever half-written."""
+"""Atomic writing of results: a file or directory is either complete or unchanged."""
 
 import os
 import shutil
@@ -11,7 +11,7 @@ from workbench.errors import WorkbenchError
 
 
 def write_file(path: Path, text: str) -> None:
-    """Write ``text`` as UTF-8 with LF line ends: all of it, or the file stays as it was.
+    """Write ``text`` as UTF-8 with LF line ends; on an error the file is unchanged.
 
     Raises WorkbenchError if it cannot be written.
     """
@@ -32,10 +32,10 @@ def write_file(path: Path, text: str) -> None:
 
 @contextmanager
 def whole_directory(path: Path) -> Iterator[Path]:
-    """Yield a directory to write into; when the block ends well, its files are in ``path``, each of them whole.
+    """Yield a directory to write into; when the block ends without an exception, its files are moved into ``path``.
 
-    When the block ends by an exception ``path`` is as it was. Files in ``path`` that are not written again stay.
-    Raises WorkbenchError if ``path`` cannot be made or written.
+    After an exception in the block ``path`` is unchanged. Other files in ``path`` are kept.
+    Raises WorkbenchError if ``path`` cannot be created or written.
     """
     made = [folder for folder in (path, *path.parents) if not folder.exists()]
     partial = None
@@ -67,7 +67,7 @@ def _move_all(source: Path, target: Path) -> None:
 
 
 def _as_others_may_read(path: Path) -> None:
-    """Give a temporary file, made for its owner alone, the permissions of an ordinary one."""
+    """Give a temporary file, which only its owner may read, the permissions of an ordinary file."""
     mask = os.umask(0)
     os.umask(mask)
     path.chmod(0o666 & ~mask)

@@ -1,4 +1,4 @@
-"""A finding as a Python file, a program and a test for pytest: it takes the schedule again on a simulated machine."""
+"""A finding as a Python file, which is a program and a pytest test: it replays the schedule on a simulated machine."""
 
 from __future__ import annotations
 

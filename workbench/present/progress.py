@@ -1,4 +1,4 @@
-"""Progress on stderr for what takes longer than two seconds: a line every two seconds at most."""
+"""Progress messages on stderr, at most one every two seconds; nothing for work shorter than that."""
 
 import sys
 import time
@@ -11,7 +11,7 @@ PATIENCE = 2.0  # seconds
 
 
 class Progress:
-    """Says what is being done, whenever nothing was said for longer than ``patience`` seconds (PATIENCE if None)."""
+    """Prints a message if none was printed in the last ``patience`` seconds (PATIENCE if None)."""
 
     def __init__(self, stream: TextIO | None = None, patience: float | None = None) -> None:
         self.stream = sys.stderr if stream is None else stream
@@ -19,23 +19,23 @@ class Progress:
         self._spoke = time.monotonic()
 
     def counting(self, what: str) -> Callable[[int, int], None]:
-        """Return a function of (done, of how many) that says so of ``what``."""
+        """Return a function of (done, total) that prints both, after ``what``."""
         return lambda done, of: self(f"{what}: {done} of {of}")
 
     def searching(self, what: str) -> Callable[[explore.Progress], None]:
-        """Return a function that says of the search ``what`` how many states it has seen, and how fast."""
+        """Return a function that prints the number of states and the speed of the search ``what``."""
         return lambda now: self(
             f"{what}: {now.states:,} states, frontier {now.frontier:,}, depth {now.depth}, {now.rate:,.0f} states/s"
         )
 
     def __call__(self, what: str) -> None:
-        """Say ``what`` is being done now, unless something was said a moment ago."""
+        """Print that ``what`` is being done, unless a message was printed in the last ``patience`` seconds."""
         now = time.monotonic()
         if now - self._spoke >= self.patience:
             self.note(what)
             self._spoke = now
 
     def note(self, text: str) -> None:
-        """Say ``text`` in any case: it is no progress, but something to know."""
+        """Print ``text`` unconditionally, for messages that are not progress."""
         self.stream.write(f"workbench: {text}\n")
         self.stream.flush()

@@ -1,4 +1,4 @@
-"""Flat records for other programs: JSON and CSV, the same bytes for the same records."""
+"""Flat records for other programs, as JSON and CSV; equal records give the same bytes."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ def of_frame(table: pandas.DataFrame) -> list[Record]:
 
 
 def as_json(records: Iterable[Record]) -> str:
-    """Return a list of records, one line each; an unknown value is null."""
+    """Return the records as a JSON list, one line each; an unknown value is null."""
     lines = ",\n".join(json.dumps(record, default=_plain) for record in records)
     return f"[\n{lines}\n]\n" if lines else "[]\n"
 
 
 def as_indented_json(value: Any) -> str:
-    """Return an object, or a list of records of several shapes, with every value on a line of its own."""
+    """Return an object, or a list of records of several shapes, as JSON with every value on a line of its own."""
     return json.dumps(value, indent=1) + "\n"
 
 
 def as_csv(records: Iterable[Record], columns: Sequence[str] | None = None) -> str:
     """Return a header line and one line for each record; an unknown value is empty.
 
-    Without ``columns`` they are those of the first record; then ValueError is raised for a record that has others.
+    ``columns`` defaults to those of the first record; ValueError is then raised for a record that has others.
     """
     rows = list(records)
     text = io.StringIO()
@@ -49,5 +49,5 @@ def as_csv(records: Iterable[Record], columns: Sequence[str] | None = None) -> s
 
 
 def _plain(value: Any) -> Any:
-    """Turn a NumPy number into Python's."""
+    """Turn a NumPy number into a Python number."""
     return value.item()

@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 
     from workbench.present.text.report import Parameters
 
-#: Curves of the report: metric, words for the axis.
+#: Curves of the report: metric, label of the axis.
 GROWTH = (("exits", "exits"), ("state_bytes", "migration state"), ("guest_memory_bytes", "guest memory"))
 
 
 def measure(
     parameters: Parameters, say: Progress, points: Iterable[int] = POINTS
 ) -> dict[str, pandas.DataFrame]:
-    """Return all tables of the report by their names."""
+    """Return all tables of the report, by name."""
     variants, features = parameters.variants, parameters.features
     first = parameters.events[0]
     found = {
@@ -71,7 +71,7 @@ def text(found: dict[str, pandas.DataFrame], parameters: Parameters) -> str:
 
 
 def pictures(found: dict[str, pandas.DataFrame], parameters: Parameters) -> Iterable[tuple[str, Figure]]:
-    """Yield (name, figure) of every figure of the report, made when asked for."""
+    """Yield (name, figure) of every figure of the report, each drawn when it is asked for."""
     growth, comparison = found["growth_vcpus"], found["comparison"]
     names = [feature.name for feature in parameters.features]
     for metric, what in GROWTH:

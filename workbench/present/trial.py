@@ -1,10 +1,10 @@
-"""A protocol tried by hand, one operation at a time, with every step of it on paper.
+"""A protocol tried by hand, one operation at a time, with every step recorded.
 
     trial = Trial("generic")
     trial.register("kvmclock", 0x1000)       # an Account: the steps of guest, kernel and VMM, and the result
 
-The measurements count whole events; here one looks at a single instruction, on the machine of
-:class:`workbench.engines.simulate.by_hand.Bench`. What an operation did is an :class:`Account`, whose text form is a
+The measurements count whole events; a trial shows single steps, on the machine of
+:class:`workbench.engines.simulate.by_hand.Bench`. Each operation returns an :class:`Account`, whose text form is a
 table.
 """
 
@@ -27,12 +27,12 @@ from workbench.features import choose
 from workbench.measure.variants import Variant, variant
 
 WIDTH = 72
-#: Steps whose answer tells the reader something.
+#: Steps whose answer is shown.
 ASKING = (Load, Get, Backed, Share, AllVcpus)
 
 
 class Taken(NamedTuple):
-    """One step that was taken: by whom, what it was, its answer, and what the watched bytes were then."""
+    """One step that was taken: the side that took it, the step, its answer, and the watched bytes after it."""
 
     side: Side
     step: Any
@@ -42,7 +42,7 @@ class Taken(NamedTuple):
 
 @dataclass(frozen=True)
 class Account:
-    """What one operation came to: its steps in order, what the program returned, and the exits by class."""
+    """What one operation did: its steps in order, what the program returned, and the exits by class."""
 
     what: str
     steps: tuple[Taken, ...]
@@ -58,21 +58,21 @@ class Account:
 
     @property
     def exits_text(self) -> str:
-        """The exits in words, such as ``1 exit (kernel)``."""
+        """The exits as text, such as ``1 exit (kernel)``."""
         kinds = [kind for kind in ("kernel", "user") if self.exits[f"{kind}_exits"]]
         count = self.exits["exits"]
         return f"{count or 'no'} exit{'' if count == 1 else 's'}" + (f" ({', '.join(kinds)})" if kinds else "")
 
 
 def told(value: Any) -> str:
-    """Return an answer as people write it: structs without their blank padding, words of the closed sets as words."""
+    """Return an answer as text: structs without zero padding, enum members by their value."""
     if isinstance(value, Value):
         return repr(value)
     return str(value.value) if isinstance(value, Enum) else value_text(value)
 
 
 def answer_text(taken: Taken) -> str:
-    """Return what came back, where that says something; else nothing."""
+    """Return the step's answer as text; empty where the answer says nothing."""
     return told(taken.answer) if type(taken.step) in ASKING else ""
 
 
@@ -85,10 +85,10 @@ def _row(number: int, taken: Taken, text: str) -> str:
 
 
 class Trial(Bench):
-    """A bench of a protocol by its name, class or variant; each operation returns its :class:`Account`.
+    """A bench for a protocol, given by name, class or variant; each operation returns its :class:`Account`.
 
-    ``machine`` is what a :class:`Bench` takes: vcpus, abi, host ... ``watch`` is a range of guest memory (gpa, bytes)
-    that is noted after every step. Raises WorkbenchError for a protocol, feature or vCPU that is not there.
+    ``machine``: the arguments of :class:`Bench` (vcpus, abi, host ...). ``watch``: a range of guest memory (gpa,
+    bytes), recorded after every step. Raises WorkbenchError for an unknown protocol, feature or vCPU.
     """
 
     def __init__(
@@ -104,7 +104,7 @@ class Trial(Bench):
         self.watch = watch
 
     def run(self, what: str, cpu: int, stream: Program) -> Account:
-        """Run one operation, and write down what it did."""
+        """Run one operation and return what it did."""
         before, watched = Counter(self.counts), self._watched()
         steps: list[Taken] = []
 

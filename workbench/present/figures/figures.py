@@ -1,6 +1,6 @@
 """Figures of tidy measurements, as matplotlib ``Figure`` objects: no pyplot, no global state.
 
-Units stand on every axis; a protocol looks the same in every figure (``style.looks``); every plotted point is a
+Every axis has its unit; a protocol looks the same in every figure (``style.looks``); every plotted point is a
 run of the simulator and the figure says so. The same table gives the same bytes (``images``).
 """
 
@@ -42,7 +42,7 @@ def growth(table: pandas.DataFrame, metric: str, what: str, event: str = "boot",
 
 
 def carried(table: pandas.DataFrame, event: str = "boot") -> str:
-    """Return one line on how much of each protocol's state a migration carries, for the largest machine run."""
+    """Return one line: how much of each protocol's state a migration carries, for the largest machine run."""
     largest = table[(table["event"] == event) & (table["vcpus"] == table["vcpus"].max())]
     values = {
         (row.protocol, row.metric): int(row.value) for row in largest.itertuples() if row.unit == "bytes"
@@ -56,7 +56,7 @@ def carried(table: pandas.DataFrame, event: str = "boot") -> str:
 
 
 def feature_growth(table: pandas.DataFrame, metric: str, what: str, names: Sequence[str]) -> Figure:
-    """Return curves of ``metric`` over the number of features; ``names`` are the features as they were added."""
+    """Return curves of ``metric`` over the number of features; ``names``: the features in the order added."""
     chosen = table[table["metric"] == metric]
     vcpus = int(chosen["vcpus"].iloc[0])
     title = f"{what} by number of features ({vcpus} vCPUs, event: {chosen['event'].iloc[0]})"
@@ -75,7 +75,7 @@ def feature_growth(table: pandas.DataFrame, metric: str, what: str, names: Seque
 
 
 def guest_memory(table: pandas.DataFrame, event: str = "boot") -> Figure:
-    """Return the guest memory of each protocol after ``event``, descriptors, areas and padding stacked."""
+    """Return a bar chart of each protocol's guest memory after ``event``: descriptors, areas and padding stacked."""
     chosen = table[table["event"] == event]
     protocols = list(chosen["protocol"].unique())
     vcpus = int(chosen["vcpus"].iloc[0])
@@ -100,7 +100,7 @@ def guest_memory(table: pandas.DataFrame, event: str = "boot") -> Figure:
 
 
 def fates(table: pandas.DataFrame) -> Figure:
-    """Return the heat map of events (rows) by protocols (columns), the word of the worst fate in each cell."""
+    """Return a heat map of events (rows) by protocols (columns); each cell names the worst fate of any area."""
     chosen = table[table["metric"] == "fate"]
     events, protocols = list(chosen["event"].unique()), list(chosen["protocol"].unique())
     words = {(row.event, row.protocol): str(row.value) for row in chosen.itertuples()}
@@ -127,7 +127,7 @@ def fates(table: pandas.DataFrame) -> Figure:
 
 
 def exits_by_class(table: pandas.DataFrame) -> Figure:
-    """Return the exits of each event that has any, one bar for each protocol, those that end in the VMM black."""
+    """Return a bar chart of the exits in each event that has any, a bar per protocol; exits to the VMM are black."""
     chosen = table[table["metric"].isin(("exits", "user_exits"))]
     values = {(row.event, row.protocol, row.metric): int(row.value) for row in chosen.itertuples()}
     protocols = list(chosen["protocol"].unique())
@@ -146,7 +146,7 @@ def exits_by_class(table: pandas.DataFrame) -> Figure:
     axes.set_xlabel("exits (number)")
     axes.set_ylabel("event (name)")
     axes.grid(visible=False, axis="y")
-    # Beside the title: bars of any length may reach into every corner of the axes.
+    # Beside the title, because bars may reach into every corner of the axes.
     axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=len(protocols), frameon=False, borderpad=0)
     _height(figure, 1.8 + (0.12 + 0.13 * len(protocols)) * len(events))
     return figure
@@ -190,7 +190,7 @@ def _curves(axes: Axes, chosen: pandas.DataFrame, x: str) -> None:
     for index, (protocol, rows) in enumerate(groups):
         rows = rows.sort_values(x)
         style = look[str(protocol)]
-        thin = index / len(groups)  # later curves are thinner, so that none hides another
+        thin = index / len(groups)  # later curves are thinner, so that earlier ones stay visible
         axes.plot(
             rows[x].astype(int), rows["value"].astype(int), color=style.colour, linestyle=style.dashes,
             marker=style.marker, markersize=7 - 3 * thin, linewidth=3 - 2 * thin, label=str(protocol),
@@ -203,7 +203,7 @@ def _log_values(axes: Axes, chosen: pandas.DataFrame, label: str) -> None:
     if min(values) > 0:
         axes.set_yscale("log")
     else:
-        axes.set_yscale("symlog", linthresh=1)  # a curve of zeros is a result, and log has no place for it
+        axes.set_yscale("symlog", linthresh=1)  # a log scale cannot show a curve of zeros
         axes.set_ylim(bottom=-0.2, top=max(*values, 1) * 2)
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.0f}"))
     axes.yaxis.set_minor_locator(NullLocator())

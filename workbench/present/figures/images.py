@@ -1,4 +1,4 @@
-"""A figure as PNG or SVG bytes: the same figure gives the same bytes, with no date and no tool in it."""
+"""A figure as PNG or SVG bytes, without date and software name: the same figure gives the same bytes."""
 
 import io
 from typing import Any
@@ -8,7 +8,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
-#: Identifiers inside an SVG are made from this, not from chance.
+#: Identifiers inside an SVG are derived from the salt, so that they are not random.
 _SETTINGS: Any = {"svg.hashsalt": "workbench", "hatch.linewidth": 0.6}
 
 
@@ -27,7 +27,7 @@ def _bytes(figure: Figure, form: str) -> bytes:
     metadata = {"Software": None} if form == "png" else {"Date": None, "Creator": None}
     buffer = io.BytesIO()
     if figure.get_layout_engine() is not None:
-        # Each drawing moves a constrained layout a little further: lay it out once, then leave it.
+        # Every drawing changes a constrained layout slightly: lay it out once, then fix it.
         figure.draw_without_rendering()
         figure.set_layout_engine("none")
     with matplotlib.rc_context(_SETTINGS):

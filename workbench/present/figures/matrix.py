@@ -1,7 +1,7 @@
 """The failure matrix as a heat map: a panel for each protocol, events by properties, each verdict with its own mark.
 
-Fills are those of ``style``: as dark as the verdict is harmful. Because nobody should have to see a colour, what
-fails has a number in it, the steps of its shortest trace, and what cannot happen has dots instead of a fill.
+Fills are those of ``style``: the more harmful the verdict, the darker. The verdicts can be told apart without colour:
+a failing cell holds the number of steps of its shortest trace, a cell that cannot happen has dots instead of a fill.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ LEGEND = (
     "striped, ?: a limit stopped the search; dotted: cannot happen in this scenario"
 )
 LETTERS_PER_INCH = 17  # of the note below the panels
-# In inches: a cell, the names of the events, what stands above a panel, a line of the note.
+# In inches: a cell, the names of the events, the heading of a panel, a line of the note.
 CELL, NAMES, HEAD, LINE = 0.27, 2.5, 0.6, 0.13
 
 
@@ -71,7 +71,7 @@ def failures(table: Sequence[Cell]) -> Figure:
 
 
 def mark(cell: Cell | None) -> Mark:
-    """Return how a cell looks; None is one that was not asked about."""
+    """Return how a cell looks; None is a cell that was not explored."""
     if cell is None or (cell.verdict == HOLDS and not cell.applies):
         return _CANNOT_HAPPEN
     found = _MARKS[cell.verdict]
@@ -79,7 +79,7 @@ def mark(cell: Cell | None) -> Mark:
 
 
 def _title(label: Label) -> str:
-    """Return the protocol; a protocol with several mitigations says how many, as their names would not fit."""
+    """Return the title of a panel; several mitigations are given by their number, because their names would not fit."""
     count = len(label.mitigations)
     return f"{label.name} + {count} mitigations" if count > 1 else str(label)
 
@@ -91,7 +91,7 @@ def _panel(
         looks = [mark(cells.get((event, code))) for code in codes]
         for look in dict.fromkeys(one._replace(text="") for one in looks):
             alike = [(x, 1) for x, one in enumerate(looks) if one._replace(text="") == look]
-            # The colour of the edge is the colour of the hatch: a dark one would drown the text.
+            # The edge's colour is also the hatch's: a dark one would make the text unreadable.
             axes.broken_barh(alike, (y, 1), facecolor=look.fill, hatch=look.hatch, edgecolor="#999999")
         for x, look in enumerate(looks):
             if look.text:

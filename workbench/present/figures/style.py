@@ -1,7 +1,7 @@
-"""How protocols and fates look: fixed for each of them, and still told apart in a grey print.
+"""How protocols and fates look in figures: fixed for each of them, and distinguishable in greyscale.
 
 Colours are those of Okabe and Ito, "Color Universal Design" (2008), in an order in which neighbours differ in
-brightness; a line style, a marker and a hatch go with each, so that no figure depends on colour.
+brightness; each has a line style, a marker and a hatch, so that no figure depends on colour.
 """
 
 from collections.abc import Iterable
@@ -33,14 +33,14 @@ LOOKS = (
 
 
 def looks(protocols: Iterable[str]) -> dict[str, Look]:
-    """Return the look of each protocol: those that come with the workbench have their own, others follow."""
+    """Return the look of each protocol: built-in protocols have fixed looks, others take the next ones."""
     fixed = list(PROTOCOLS)
     others = [name for name in dict.fromkeys(protocols) if name not in fixed]
     order = fixed + others
     return {name: LOOKS[order.index(name) % len(LOOKS)] for name in order}
 
 
-#: From harmless to harmful, light to dark; brightness alone gives the order.
+#: From harmless (light) to harmful (dark); brightness alone gives the order.
 _SHADES = ("#ffffff", "#f2f2f2", "#d9ecd9", "#fbe3b0", "#f4b97a", "#d9684a", "#8e2230")
 FATE_COLOUR = {fate.value: shade for fate, shade in zip(SEVERITY, _SHADES, strict=True)}
 DARK_FATES = {fate.value for fate in SEVERITY[-1:]}

@@ -1,1 +1,1 @@
-"""Notebooks: executed, made comparable, and what their cells call."""
+"""Notebooks: executing them, making their outputs comparable, and the functions that their cells call."""

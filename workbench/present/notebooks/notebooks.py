@@ -1,4 +1,4 @@
-"""Notebooks, executed and written as HTML. Each runs in its own folder's place, the file itself is not changed."""
+"""Notebooks, executed and written as HTML. Each runs in the folder of its file; the file is not changed."""
 
 import re
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from typing import Any
 from workbench.errors import WorkbenchError
 from workbench.present.notebooks import portable
 
-#: nbconvert's page without the scripts that it fetches from elsewhere: a report is read offline, and needs none.
+#: nbconvert's page without the scripts that it loads from the network, so that a report can be read offline.
 OFFLINE = """{%- extends 'lab/index.html.j2' -%}
 {%- block html_head_js -%}{%- endblock -%}
 {%- block html_head_js_mathjax -%}{%- endblock -%}

@@ -1,7 +1,7 @@
-"""Executed notebooks without what differs from run to run, or needs a kernel or a network to be read.
+"""Executed notebooks without anything that differs from run to run or needs a kernel or a network to be read.
 
-A widget's saved output keeps its text and picture and loses the reference to a model that nobody will find again;
-execution times, widget states and kernel details go; cells are numbered in the order in which they ran.
+A widget's saved output keeps its text and picture and loses the reference to its model, which ends with the kernel;
+execution times, widget states and kernel details are removed; cells are numbered in the order in which they ran.
 """
 
 import os
@@ -18,7 +18,7 @@ def execute(notebook: Any, folder: Path) -> None:
     from nbclient import NotebookClient
     from traitlets.config import Config
 
-    # The kernel listens on 127.0.0.1 only; "auto" keeps ipykernel from warning at every start.
+    # The kernel listens on 127.0.0.1 only; "auto" avoids ipykernel's warning at every start.
     config = Config({"KernelManager": {"transport_encryption": "auto"}})
     client = NotebookClient(
         notebook, timeout=TIMEOUT, resources={"metadata": {"path": str(folder)}}, config=config, record_timing=False
@@ -27,14 +27,14 @@ def execute(notebook: Any, folder: Path) -> None:
 
 
 def _environment() -> dict[str, str]:
-    """Return this process's environment, in which the kernel finds the same workbench, installed or not."""
+    """Return this process's environment, extended so that the kernel imports the same workbench, installed or not."""
     package = str(Path(__file__).resolve().parents[3])
     others = os.environ.get("PYTHONPATH")
     return {**os.environ, "PYTHONPATH": os.pathsep.join([package, others] if others else [package])}
 
 
 def normalise(notebook: Any) -> Any:
-    """Take everything from ``notebook`` that another run would write differently; return it."""
+    """Remove everything from ``notebook`` that another run would write differently; return ``notebook``."""
     notebook.metadata = type(notebook.metadata)(kernelspec=dict(KERNEL), language_info={"name": "python"})
     number = 0
     for cell in notebook.cells:
@@ -47,7 +47,7 @@ def normalise(notebook: Any) -> Any:
 
 
 def _joined(outputs: list[Any]) -> list[Any]:
-    """Put pieces of one stream together: where the kernel happened to flush is nobody's business."""
+    """Join adjacent pieces of the same stream, because where the kernel flushes differs from run to run."""
     joined: list[Any] = []
     for output in outputs:
         is_stream = output.output_type == "stream"

@@ -1,4 +1,4 @@
-"""What a notebook shows in one short line: a table as text, a figure as PNG, a drawing as SVG."""
+"""One-line helpers for notebook cells: show a table as text, a figure as PNG, a drawing as SVG."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 
 
 def show(table: Table) -> None:
-    """Print a table, as it would stand in a mail."""
+    """Print a table as plain text of 72 columns."""
     sys.stdout.write(as_text(table))
 
 
 def picture(figure: Figure, alt: str) -> Any:
-    """Return a figure for display; ``alt`` says what is in it and where its numbers stand as text."""
+    """Return a figure for display; ``alt`` says what it shows and where its numbers are given as text."""
     from IPython.display import Image
 
     return Image(png(figure), alt=alt)

@@ -1,4 +1,4 @@
-"""Explorer and SPIN side by side: a table for people, records for programs."""
+"""Results of explorer and SPIN side by side, as a text table."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _EQUAL = "yes"
 
 
 def crosscheck_text(found: Sequence[Compared]) -> str:
-    """Return a row for each model, and how many are equal in everything."""
+    """Return a table with a row for each model, and how many models are equal in everything."""
     return rows_text([row(compared) for compared in found], len(found[0].failures)) if found else ""
 
 
@@ -39,7 +39,7 @@ def rows_text(rows: Sequence[Sequence[Cell]], asked: int) -> str:
 
 
 def row(compared: Compared) -> list[Cell]:
-    """Return what explorer and SPIN say of one model, as cells of plain numbers and text."""
+    """Return the results of explorer and SPIN for one model, as cells of plain numbers and text."""
     question, opinion = compared.question, compared.opinion
     ours, spins = (" ".join(codes) or "none" for codes in compared.failing())
     read = " (read)" if question.bounds.reads else ""

@@ -1,4 +1,4 @@
-"""What an exploration found, for people and for programs."""
+"""Results of explorations as text, JSON, CSV, or a Python file that replays a finding."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def as_json(explored: Explored) -> str:
 
 
 def as_csv(explored: Explored) -> str:
-    """Return a line for each event and property."""
+    """Return a CSV line for each event and property."""
     return records.as_csv(cell.record() for one in explored.explorations for cell in cells_of(one))
 
 
@@ -113,7 +113,7 @@ def _summary(exploration: Exploration) -> dict[str, Any]:
 
 
 def _merged(exploration: Exploration) -> dict[str, Any]:
-    """What symmetry did, where it was asked for: ``stands_for`` is None if it did nothing or was not counted."""
+    """What symmetry merged, if it was asked for: ``stands_for`` is None if nothing was merged or it was not counted."""
     if exploration.merging is None:
         return {}
     return {"interchangeable": list(exploration.merging.cpus), "stands_for": exploration.result.stands_for}

@@ -27,7 +27,7 @@ def letter(cell: Cell) -> str:
 
 
 def matrix_text(cells: Sequence[Cell], sizes: Iterable[Size]) -> str:
-    """Return one block for each variant, the list of what fails, and the sizes explored."""
+    """Return one block for each variant, the failures with their trace lengths, and the sizes explored."""
     blocks = [_block(label, list(chosen)) for label, chosen in groupby(cells, key=Cell.label)]
     legend = [LEGEND, "properties:"]
     codes = dict.fromkeys(cell.property for cell in cells)
@@ -37,7 +37,7 @@ def matrix_text(cells: Sequence[Cell], sizes: Iterable[Size]) -> str:
 
 
 def effects_text(effects: Sequence[Effect]) -> str:
-    """Return what each mitigation changes in the matrix, and a table of its price."""
+    """Return which verdicts each mitigation changes, and a table of its price."""
     told = [_told(effect) for effect in effects]
     columns = ["boot", "kexec", "state", "lost", "guest"]
     priced: dict[tuple[Label, Price], None] = {}
@@ -95,14 +95,14 @@ def _short(label: Label) -> str:
 
 
 def _lines(label: Label) -> list[str]:
-    """Return a label in as many lines as it needs, broken between mitigations."""
+    """Return a label as lines of at most WIDTH columns, broken between mitigations."""
     if len(str(label)) <= WIDTH:
         return [str(label)]
     return wrap(" ".join(label.pieces), WIDTH, subsequent_indent="  ", break_on_hyphens=False)
 
 
 def left_out_text(back: Mapping[str, Sequence[Change]]) -> str:
-    """Return what changes in the matrix when one mitigation is left out, by the mitigation."""
+    """Return a table of the verdicts that change when one mitigation is left out, for each mitigation."""
     columns = [Column("without"), Column("event"), Column("changes")]
     rows: list[list[int | str | None]] = []
     for name, changed in back.items():

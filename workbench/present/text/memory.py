@@ -1,7 +1,7 @@
-"""Guest memory for the eye: bytes as a hex dump, a payload field by field, a structure's layouts as a drawing.
+"""Views of guest memory: bytes as a hex dump, a payload field by field, a structure's layouts as a drawing.
 
-Rule: what is drawn is computed from bytes and layouts that a run produced; text is ASCII and 72 columns, drawings are
-SVG strings without a date, a random name or a font that must be fetched.
+Everything shown is computed from bytes and layouts that a run produced. Text is ASCII of 72 columns; drawings are
+SVG strings without a date, a random name or a font from the network.
 """
 
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ FONT = "font-family='monospace' font-size='12'"
 
 
 def hex_dump(data: bytes, gpa: int = 0) -> str:
-    """Return ``data`` as lines of 16 bytes, each with its address; runs of lines of zeros become one line."""
+    """Return ``data`` as lines of 16 bytes, each with its address; adjacent lines of zeros become one line."""
     lines: list[str] = []
     for offset in range(0, len(data), PER_LINE):
         part = data[offset : offset + PER_LINE]
@@ -43,7 +43,7 @@ def field_rows(layout: Layout, data: bytes) -> list[tuple[int, str, str, str]]:
 
 
 def fields(layout: Layout, data: bytes) -> str:
-    """Return a payload field by field: where it is, its bytes as they stand in memory, what they say."""
+    """Return a table of a payload's fields: offset, bytes in memory order, name, value."""
     lines = [f"{'offset':>6}  {'bytes in memory':24} {'field':18} value"]
     lines += [f"{at:6}  {raw:24} {name:18} {value}" for at, raw, name, value in field_rows(layout, data)]
     return "\n".join(lines)
@@ -100,7 +100,7 @@ def _place(addresses: AddressMap, unit: Unit) -> tuple[int, int]:
 
 
 def _box(x: float, y: float, width: float, label: str, colour: str) -> str:
-    """Return a box with its label, upright where it would not fit otherwise."""
+    """Return a box with its label, which is turned by 90 degrees where it would not fit otherwise."""
     box = f"<rect x='{x:.1f}' y='{y}' width='{width:.1f}' height='{BOX}' fill='{colour}' stroke='{EDGE}'/>"
     if not label:
         return box

@@ -1,6 +1,6 @@
-"""Tables of what a real KVM did: simulated and measured side by side, under their own names.
+"""Tables of what a real KVM did, with simulated and measured values in separate columns.
 
-The line that says which KVM it was stands above every one of them; nothing simulated stands in a measured column.
+The title of every table says which KVM it was.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ NOT_COUNTED = (
 
 
 def words(lines: Sequence[Agreement], host: str) -> Table:
-    """Return for each event the simulated word, the measured one, and the measured exits to user space."""
+    """Return a table of each event's simulated fate, measured fate, and measured exits to user space."""
     protocols = list(dict.fromkeys(line.protocol for line in lines))
     by_key = {(line.event, line.protocol): line for line in lines}
     rows: list[list[Cell]] = []
@@ -60,21 +60,21 @@ def _differences(lines: Sequence[Agreement]) -> list[str]:
 
 
 def payloads(found: Sequence[Measurement], event: str, host: str) -> Table:
-    """Return in how many areas the host's bytes were seen, by feature, after ``event``."""
+    """Return a table of how many areas of each feature held bytes of the host after ``event``."""
     chosen = [one for one in found if one.event == event and one.not_run is None]
     features = list(dict.fromkeys(name for one in chosen for name in one.words))
     rows: list[list[Cell]] = [[name, *(one.payloads.get(name, 0) for one in chosen)] for name in features]
     columns = [Column("feature"), *(Column("", one.protocol) for one in chosen)]
     note = (
-        "Areas the guest believes in that hold bytes which the guest did not write (where there is a version, an "
-        "even one). PV EOI gets its payload on an event, async page fault a token when KVM enables it; poll and "
-        "migration control are values, and the watchdog's time is the guest's own."
+        "Registered areas, as the guest knows them, with bytes that the guest did not write (where there is a "
+        "version, an even one). PV EOI gets its payload on an event, async page fault a token when KVM enables it; "
+        "poll and migration control are values, and the watchdog's time is the guest's own."
     )
     return Table(f"Payloads seen in guest memory after {event} ({host})", columns, rows, notes=[note])
 
 
 def validation(measured: Sequence[Validation], simulated: Sequence[Validation], host: str) -> Table:
-    """Return what became of each register value on a real KVM, and whether the simulator says the same."""
+    """Return a table of what a real KVM did with each register value, and whether the simulator does the same."""
     rows: list[list[Cell]] = [
         [
             one.register,
@@ -96,14 +96,14 @@ def validation(measured: Sequence[Validation], simulated: Sequence[Validation], 
 
 
 def behaviours(found: Iterable[Behaviour], host: str) -> Table:
-    """Return when each payload is written."""
+    """Return a table of when each payload is written."""
     rows: list[list[Cell]] = [[one.register, *("yes" if seen else "no" for seen in one[1:])] for one in found]
     names = ("register", "at once", "by next entry", "every entry", "clock set")
     return Table(f"When payloads are written ({host})", [Column(name) for name in names], rows)
 
 
 def costs(found: Iterable[Cost], costs_are: str, host: str) -> Table:
-    """Return what steps cost, in nanoseconds, with the spread."""
+    """Return a table of what steps cost, in nanoseconds, with quartiles."""
     rows: list[list[Cell]] = [
         [
             one.what,

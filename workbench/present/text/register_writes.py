@@ -1,7 +1,7 @@
-"""What KVM's registers do with values, good and bad: the outcome, what is kept, and what then arrives.
+"""A table of what KVM's registers do with valid and invalid values.
 
-"Accepted" is not "active", so these are columns of their own: the outcome of the WRMSR, the register afterwards, the
-place that the host serves, and whether the host's next update changes the memory there.
+An accepted value need not take effect, so there are separate columns for the outcome of the WRMSR, the register's
+value afterwards, the address that the host serves, and whether the host's next update changes the memory there.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from workbench.present.text.table import Column, Table
 from workbench.present.trial import Trial
 
 _KNOWN = [(register, feature) for feature in FEATURES.values() for register in feature.registers]
-#: Name without MSR_KVM_ -> register, in order of their numbers, second names last.
+#: Name without MSR_KVM_ -> register number, in numerical order, second names of a register last.
 REGISTERS = {
     register.name: register.msr
     for register, _ in sorted(_KNOWN, key=lambda one: (one[0].cell != one[0].msr, one[0].msr))
@@ -32,7 +32,7 @@ COLUMNS = ("register", "written", "outcome", "reads", "host serves", "arrives")
 
 
 def write_row(trial: Trial, register: str, value: int) -> list[str]:
-    """Write ``value`` to a register of KVM's by its name, and return the cells of COLUMNS."""
+    """Write ``value`` to the KVM register of this name, and return the cells of COLUMNS."""
     msr = REGISTERS[register]
     outcome = trial.wrmsr(msr, value).result
     back = trial.rdmsr(msr).result
@@ -46,7 +46,7 @@ def write_row(trial: Trial, register: str, value: int) -> list[str]:
 
 
 def writes(done: Iterable[tuple[str, int]], title: str = "", **circumstances: Any) -> Table:
-    """Return a table of writes, one after the other on one machine; ``adapt`` as of :class:`Trial`."""
+    """Return a table of successive writes on one machine; ``circumstances`` are arguments of :class:`Trial`."""
     trial = Trial("per_feature", **circumstances)
     rows = [write_row(trial, register, value) for register, value in done]
     notes = [f"RAM is 0 to {RAM_END:#x}. arrives: the host's next update changes memory."]
@@ -54,10 +54,10 @@ def writes(done: Iterable[tuple[str, int]], title: str = "", **circumstances: An
 
 
 def _arrives(trial: Trial, feature: Feature, where: int | None) -> bool:
-    """Tell whether the next update changes what is in memory at ``where``; the update is really carried out."""
+    """Tell whether the next update changes memory at ``where``; the update is carried out."""
     if where is None:
         return False
-    trial.read(feature.name, where)  # what an earlier write left there is taken, or the host would have to wait for it
+    trial.read(feature.name, where)  # consume an earlier payload, because the host would wait until it is read
     before = trial.memory.peek(where, PAGE_SIZE - where % PAGE_SIZE)
     trial.host(_update_now(feature, where), what="update")
     after = trial.memory.peek(where, PAGE_SIZE - where % PAGE_SIZE)

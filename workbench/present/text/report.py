@@ -1,7 +1,7 @@
-"""The comparison as one text: tables, then everything needed to get the same text again.
+"""The comparison as one text: tables, then everything needed to reproduce it.
 
-Made for a terminal and for a plain-text mail: 72 columns, ASCII, and at its end the parameters, the seed, the
-version and the command. As Markdown the same parts in the same order.
+For a terminal or a plain-text mail: 72 columns of ASCII that end with the parameters, the seed, the version and
+the command. The Markdown form has the same parts in the same order.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ DISCLAIMER = "simulated, not measured on hardware"
 
 @dataclass(frozen=True)
 class Parameters:
-    """What a comparison was made of; ``command`` is given in the pieces at which its line may be broken."""
+    """The parameters of a comparison; ``command`` is in pieces between which its line may be broken."""
 
     variants: tuple[Variant, ...]
     features: tuple[Feature, ...]

@@ -1,7 +1,7 @@
-"""A table for people: as text for a terminal or a mail (72 columns, ASCII), or as Markdown.
+"""A table as text for a terminal or a mail (72 columns, ASCII), or as Markdown.
 
-Columns come in groups (a protocol's columns stand together). A table that is too wide is printed as several,
-one under the other, each beginning with the label columns; no line is ever broken.
+Columns are grouped, for example by protocol. A table that is too wide is printed as several tables, one below the
+other, each beginning with the label columns; no line is ever broken.
 """
 
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ Cell = int | str | None
 
 @dataclass(frozen=True)
 class Column:
-    """A heading under the name of its group; columns of one group stay side by side."""
+    """A column's heading and the name of its group; columns of one group stay side by side."""
 
     name: str
     group: str = ""
@@ -80,12 +80,12 @@ def _heading(title: str) -> str:
 
 
 def _is_number(table: Table, index: int) -> bool:
-    # A column of values is a column of numbers, even where one of its values is a word or unknown.
+    # A column of values is aligned as numbers, even if one of its values is a word or unknown.
     return any(row and isinstance(row[index], int) for row in table.rows)
 
 
 def _pieces(name: str) -> list[str]:
-    """Break a long name for a heading: before each +, and where it is longer than a heading should be."""
+    """Break a long name for a heading: before each +, and after LONGEST_NAME characters."""
     name = ascii_only(name)
     if len(name) <= LONGEST_NAME:
         return [name]
@@ -134,11 +134,11 @@ def _block(table: Table, groups: list[list[int]]) -> str:
 
 
 def _heads(table: Table, groups: list[list[int]]) -> list[str]:
-    """Return the heading lines: the groups' names, and below them the columns' where these have any."""
+    """Return the heading lines: the groups' names, and below them the columns' names if there are any."""
     names = [column.name for column in table.columns]
     above = _group_lines(table, groups)
     if above and not any(names[table.labels :]):
-        # Nothing stands under the groups: the labels' names may stand beside them.
+        # No names are below the groups: the names of the label columns go into the same line.
         labels = _line(table, groups, names).rstrip()
         return [*above[:-1], labels + above[-1][len(labels) :]]
     return [*above, _line(table, groups, names)]

@@ -1,4 +1,4 @@
-"""From tidy measurements to the tables that people read: summary, events, state entry by entry, growth."""
+"""Text tables made from tidy measurements: summary, events, state entry by entry, growth."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def summary(table: pandas.DataFrame, event: str, further: Sequence[str] = ()) -> Table:
     """Return all metrics of one event, the protocols side by side; lines that are 0 for all are left out.
 
-    ``further`` notes stand below the table.
+    ``further``: notes to print below the table.
     """
     chosen = table[table["event"] == event]
     protocols = list(chosen["protocol"].unique())
@@ -53,7 +53,7 @@ NOTES = {
 
 
 def events_by_protocol(table: pandas.DataFrame) -> Table:
-    """Return for each event and protocol the word that says what happened, and the exits."""
+    """Return a table of the fate and the exits of each event under each protocol."""
     protocols = list(table["protocol"].unique())
     values = {(row.event, row.protocol, row.metric): row.value for row in table.itertuples()}
     measured = set(table["metric"])
@@ -72,7 +72,7 @@ def events_by_protocol(table: pandas.DataFrame) -> Table:
 
 
 def _what_happened(values: Mapping[tuple[str, str, str], Cell], event: str, protocol: str) -> list[Cell]:
-    """Return the word, and the exits as a number or as KVM's + the VMM's; only what was measured."""
+    """Return the fate, and the exits as a total or as KVM's + the VMM's; only those that were measured."""
     cells = []
     if (event, protocol, "fate") in values:
         cells.append(values[event, protocol, "fate"])
@@ -85,7 +85,7 @@ def _what_happened(values: Mapping[tuple[str, str, str], Cell], event: str, prot
 def state_table(
     variant: Variant, features: tuple[Feature, ...], vcpus: int, event: Event, seed: int = 0
 ) -> Table:
-    """Return one protocol's state after ``event``, entry by entry; entries of all vCPUs in one line."""
+    """Return one protocol's state after ``event``, entry by entry; equal entries of all vCPUs share a line."""
     entries = state_of_run(variant, features, vcpus, event, seed)
     more = state_of_run(variant, features, vcpus, event, seed, values=True)
     extra = [feature.name for feature in features if feature.linux_boot is None]
@@ -127,7 +127,7 @@ def _total(kinds: Sequence[EntryKind]) -> str:
 
 
 def hidden_state(features: Sequence[Feature]) -> Table:
-    """Return what Linux keeps beside the registers, and how a migration does without it (read, not measured)."""
+    """Return what Linux keeps besides the registers, and how a migration does without it (read, not measured)."""
     notes = [
         f"{entry.feature}: {entry.state}. In a migration: {entry.avoided}. ({entry.source})"
         for entry in hidden_rows(features)
@@ -136,7 +136,7 @@ def hidden_state(features: Sequence[Feature]) -> Table:
 
 
 def growth_table(table: pandas.DataFrame, metric: str) -> Table:
-    """Return one metric for every number of vCPUs that was run, protocols side by side."""
+    """Return a table of one metric by number of vCPUs, protocols side by side."""
     chosen = table[table["metric"] == metric]
     protocols = list(chosen["protocol"].unique())
     values = {(row.vcpus, row.protocol): row.value for row in chosen.itertuples()}
@@ -160,7 +160,7 @@ def _law(straight: tuple[int, int] | None) -> str:
 
 
 def feature_growth_table(table: pandas.DataFrame, metric: str) -> Table:
-    """Return one metric for the first 1, 2, ... features."""
+    """Return a table of one metric for the first 1, 2, ... features."""
     chosen = table[table["metric"] == metric]
     protocols = list(chosen["protocol"].unique())
     values = {(row.feature_count, row.protocol): row.value for row in chosen.itertuples()}
@@ -175,14 +175,14 @@ def feature_growth_table(table: pandas.DataFrame, metric: str) -> Table:
 
 
 def _newest(features: dict[int, str], count: int) -> str:
-    """Return the feature that came with this count; a table that has them all calls the whole list "all"."""
+    """Return the feature that was added at this count; the full list of features is written "all" in the table."""
     before = set(features.get(count - 1, "").split(","))
     now = FEATURES if features[count] == "all" else features[count].split(",")
     return ", ".join(name for name in now if name not in before)
 
 
 def cost_model_notes(model: CostModel) -> list[str]:
-    """Return what a reader must know of the model behind a cost."""
+    """Return a note that gives a cost model's figures and their source."""
     return [
         f"Cost model {model.name}: {model.title}. Kernel exit {model.kernel_exit_cycles} cycles, user exit "
         f"{'unknown' if model.user_exit_cycles is None else f'{model.user_exit_cycles} cycles'}. "

@@ -1,7 +1,7 @@
-"""A trace for people: a sequence diagram of 72 ASCII columns, and a table of what each step changed.
+"""A trace as text: a sequence diagram of 72 ASCII columns, and a table of what each step changed.
 
-The diagram has a lane for each vCPU, for KVM, for the VMM and for the lifecycle event. A star is who acts, an arrow
-goes from who acts to whom it sets going: an exit to KVM, an exit to user space, a start of a vCPU.
+The diagram has a lane for each vCPU, for KVM, for the VMM and for the lifecycle event. A star marks the lane that
+takes the step; an arrow leads to the lane that it starts: an exit to KVM, an exit to user space, a start of a vCPU.
 """
 
 from __future__ import annotations
@@ -23,21 +23,21 @@ NUMBER = 4  #: columns of the step's number
 
 
 def lane_of(row: TraceRow) -> str:
-    """Return in whose lane a step stands."""
+    """Return the lane of a step."""
     if row.side == "guest":
         return f"vCPU{row.cpu or 0}"
     return {"kernel": KVM, "user": VMM}.get(row.side, EVENT)
 
 
 def lanes_of(rows: Sequence[TraceRow]) -> list[str]:
-    """Return the lanes of a trace in the order of the picture: vCPUs, KVM, VMM, event."""
+    """Return the lanes of a trace in the diagram's order: vCPUs, KVM, VMM, event."""
     cpus = sorted({row.cpu for row in rows if row.cpu is not None})
     used = {lane_of(row) for row in rows} | {goal for row in rows if (goal := _goal(row))}
     return [*(f"vCPU{cpu}" for cpu in cpus), *(lane for lane in (KVM, VMM, EVENT) if lane in used)]
 
 
 def diagram(rows: Sequence[TraceRow]) -> str:
-    """Return the sequence diagram, at most 72 columns of ASCII, each line ended; empty for an empty trace."""
+    """Return the sequence diagram, at most 72 columns of ASCII, each line ending in a newline; empty for no steps."""
     if not rows:
         return ""
     lanes = lanes_of(rows)
@@ -61,7 +61,7 @@ def where(places: Sequence[tuple[int, str]]) -> str:
 
 
 def changes_table(rows: Sequence[TraceRow]) -> str:
-    """Return a table with a line for each value that a step changed: step, who, what, before, after."""
+    """Return a table with a line for each value that a step changed: step, lane, variable, before, after."""
     lines = ["step who    what changed"]
     for number, row in enumerate(rows, 1):
         who = lane_of(row)
@@ -87,17 +87,17 @@ def as_records(rows: Sequence[TraceRow]) -> list[dict[str, object]]:
 
 
 def changes_of(row: TraceRow) -> list[tuple[str, str, str]]:
-    """Return what a step changed, in words: (name, before, after)."""
+    """Return what a step changed, as text: (name, before, after)."""
     return [(key_text(name), _value_text(name, old), _value_text(name, new)) for name, old, new in row.changes]
 
 
 def _value_text(name: Any, value: Any) -> str:
-    """Return a variable's value; of a slot, the step that it is about to take."""
+    """Return a variable's value as text; for a slot, the step that it takes next."""
     return step_text(value) if isinstance(name, SlotVar) and value is not None else value_text(value)
 
 
 def _goal(row: TraceRow) -> str | None:
-    """Return the lane that a step sets going, None if it sets nobody going."""
+    """Return the lane that a step starts, None if it starts none."""
     if isinstance(row.own_step, ToUser):
         return VMM
     if isinstance(row.own_step, Exit):
@@ -110,7 +110,7 @@ def _goal(row: TraceRow) -> str | None:
 
 
 def _marks(lanes: list[str], row: TraceRow) -> str:
-    """Return the lanes of one line: a star, bars, and an arrow if the step sets somebody going."""
+    """Return the lanes of one line: a star, bars, and an arrow if the step starts another lane."""
     line = list("".join("|".center(LANE) for _ in lanes))
     middle = "|".center(LANE).index("|")
     own = lanes.index(lane_of(row)) * LANE + middle
@@ -126,7 +126,7 @@ def _marks(lanes: list[str], row: TraceRow) -> str:
 
 
 def _whose(row: TraceRow) -> str:
-    """Return for which vCPU the host acts, where the step does not say so itself."""
+    """Return the vCPU for which the host acts, in brackets; empty if the step's text names it."""
     if row.side == "guest" or row.cpu is None or f"vCPU {row.cpu}" in row.text:
         return ""
     return f" [vCPU {row.cpu}]"

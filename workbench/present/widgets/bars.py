@@ -1,7 +1,7 @@
-"""Two panels with sliders: exits of an event and what they cost, and the state that a migration must carry.
+"""Two panels with sliders: exits of an event with their cost, and the state that a migration must carry.
 
-Both are one bar for each protocol, split in two; the numbers stand beside them as a table. Every value is a run of
-the simulator (``measure.measured``), taken once and kept, so going back to a setting costs only the drawing.
+Both show one bar for each protocol, split in two, and a table of the numbers. Every value comes from a run of
+the simulator (``measure.measured``), which is cached: returning to a setting only draws again.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ DPI = 100
 
 
 class Bar(NamedTuple):
-    """One protocol's bar: its plain part, then its black part, and the words at its end."""
+    """One protocol's bar: the lengths of its plain and its black part, and the text at its end."""
 
     label: str
     plain: int
@@ -41,7 +41,7 @@ class Bar(NamedTuple):
 
 
 class BarPicture:
-    """A figure that is kept: while the protocols are the same, only the bars' lengths change (half the time)."""
+    """A figure that is reused: if the protocols are the same, only the bars' lengths change (half the time)."""
 
     def __init__(self, size: tuple[int, int]) -> None:
         self.figure = Figure(figsize=(size[0] / DPI, size[1] / DPI), dpi=DPI)
@@ -62,7 +62,7 @@ class BarPicture:
             black.set_width(bar.black)
             words.set_text(f" {bar.words}")
             words.set_x(bar.plain + bar.black)
-        self.axes.set_xlim(0, max(longest, 1) * 1.45)  # room for the words
+        self.axes.set_xlim(0, max(longest, 1) * 1.45)  # room for the text
         self.axes.set_title(title, fontsize=10, loc="left")
         self.axes.set_xlabel(unit)
         return png(self.figure)
@@ -85,7 +85,7 @@ class BarPicture:
 
 
 class _BarPanel(Panel):
-    """What the two panels share: the machine that is asked about."""
+    """Common part of the two panels: the controls that choose the machine."""
 
     size = (700, 260)
 
@@ -108,20 +108,20 @@ class _BarPanel(Panel):
     priced = False
 
     def runs(self) -> list[tuple[Variant, Measured]]:
-        """Return one run for each protocol that is chosen."""
+        """Return one run for each chosen protocol."""
         asked = {name: control.value for name, control in self.controls.items()}
         chosen: tuple[Feature, ...] = choose_features(list(asked["features"]))
         happening = EVENTS[asked["event"]]
         return [(one, measured(one, chosen, asked["vcpus"], happening)) for one in variants(asked["protocols"])]
 
     def title(self, what: str) -> str:
-        """Return the picture's title: what is shown, for which machine."""
+        """Return the picture's title: ``what`` is shown, and for which machine."""
         values = {name: control.value for name, control in self.controls.items()}
         return f"{what}: {values['event']}, {values['vcpus']} vCPUs, {len(values['features'])} features (simulated)"
 
 
 class ExitsPanel(_BarPanel):
-    """Exits of one event by protocol, those that end in the VMM black; with a cost model also their price."""
+    """Exits of one event by protocol, exits to the VMM black; with a cost model also their cost."""
 
     priced = True
 
@@ -149,10 +149,10 @@ class ExitsPanel(_BarPanel):
 
 
 class StatePanel(_BarPanel):
-    """The state a host must carry after one event, what no migration carries black, entry by entry in the table."""
+    """The state that a migration must carry after one event; the part that no migration carries is black."""
 
     def view(self) -> View:
-        """Return the bars of bytes on the wire and the entries."""
+        """Return the bars of bytes on the wire, and the table of entries."""
         runs = self.runs()
         bars = []
         for one, run in runs:

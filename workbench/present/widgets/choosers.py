@@ -1,6 +1,6 @@
 """Controls that several panels share: vCPUs on a log scale, protocols, features, an event, a cost model.
 
-Each has ``value`` (what a panel's argument of the same name takes) and ``observe``, as every ipywidget has.
+Each has a ``value``, which a panel takes as the argument of the control's name, and ipywidgets' ``observe``.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ NO_COST = "none: count exits"
 
 
 class Checks(W.VBox):
-    """Names to be ticked, and a line for names that are not in the list. ``value``: the names chosen, in order."""
+    """Checkboxes for names, and a text line for further names. ``value``: the chosen names, in order."""
 
     value = traitlets.Tuple()
 
@@ -50,7 +50,7 @@ class Checks(W.VBox):
 
     def _told(self, change: Any) -> None:
         """Show a value that was set from Python."""
-        self._telling = True  # boxes that follow the value must not each give it a new one
+        self._telling = True  # setting the boxes below must not set ``value`` again
         try:
             self.others.value = ",".join(name for name in change["new"] if name not in self.boxes)
             for name, box in self.boxes.items():
@@ -60,7 +60,7 @@ class Checks(W.VBox):
 
 
 def vcpus(value: int) -> W.SelectionSlider:
-    """Return a slider of 1 to 4096 vCPUs on a log scale; a machine of 4096 takes a second to run: on release."""
+    """Return a log-scale slider of 1 to 4096 vCPUs that acts on release, because 4096 vCPUs take a second to run."""
     steps = {value, *(2**power for power in range(13)), *(3 * 2**power for power in range(11))}
     options = sorted(step for step in steps if step <= max(MAX_VCPUS, value))
     return W.SelectionSlider(
@@ -70,7 +70,7 @@ def vcpus(value: int) -> W.SelectionSlider:
 
 
 def protocols(chosen: Sequence[str]) -> Checks:
-    """Return a chooser of protocols; any other, also from a file, can be typed."""
+    """Return a chooser of protocols; others, also from a file, can be typed."""
     return Checks("Protocols", list(PROTOCOLS), chosen, "others: generic+carry-registry, path/to/file.py:Class")
 
 
@@ -80,18 +80,18 @@ def features(chosen: Sequence[str] | None) -> Checks:
 
 
 def event(chosen: str) -> W.Dropdown:
-    """Return a chooser of lifecycle events; raise WorkbenchError if ``chosen`` is none."""
+    """Return a chooser of lifecycle events; raise WorkbenchError if ``chosen`` is no event."""
     choose_events([chosen])
     return dropdown("Event", list(EVENTS), chosen)
 
 
 def cost_model(chosen: str | None) -> W.Dropdown:
-    """Return a chooser of cost models; its value is None where exits are only counted."""
+    """Return a chooser of cost models; its value is None if no cost is asked for."""
     if chosen is not None:
         cost.load(chosen)
     return dropdown("Cost", [(NO_COST, None), *((name, name) for name in cost.known())], chosen)
 
 
 def dropdown(title: str, options: Sequence[Any], chosen: Any) -> W.Dropdown:
-    """Return a dropdown that stands in line with the sliders."""
+    """Return a dropdown that is aligned with the sliders."""
     return W.Dropdown(options=options, value=chosen, description=title, style=NARROW, layout={"width": "320px"})

@@ -1,11 +1,11 @@
-"""What every widget of the notebooks has in common: controls, a picture of fixed size, text, errors that are seen.
+"""Base of every widget of the notebooks: controls, a picture of fixed size, text, and visible errors.
 
-A panel wraps a value that has a text form: whatever the controls say, ``text`` is the result in plain text,
-``picture`` (PNG) or ``drawing`` (HTML) the same for the eye. Without a browser it shows those; with one, the widget.
-An error in a callback is shown in the panel, where the reader is looking, and hides the result it would contradict.
-The line at the bottom is Python that gives the same view again.
+For each setting of the controls, ``text`` is the result as plain text, and ``picture`` (PNG) or ``drawing`` (HTML)
+shows the same graphically. Without a browser the panel shows those; with one, the widget.
+An error in a callback is shown in the panel and hides the result of the previous setting.
+The line at the bottom is a Python expression that gives the same view.
 
-State that crosses to the browser: the controls' values, one PNG or HTML string, the text, the error.
+State sent to the browser: the controls' values, one PNG or HTML string, the text, the error.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ ERROR = "padding:4px 8px;border-left:4px solid #8e2230;background:#fbeaea;color:
 
 
 class View(NamedTuple):
-    """What a panel shows: the result as text, and the same as a picture or as a drawing (or neither)."""
+    """What a panel shows: the result as text, and optionally as a picture or a drawing."""
 
     text: str
     png: bytes | None = None
@@ -33,14 +33,14 @@ class View(NamedTuple):
 
 
 class Panel:
-    """A panel of controls and their result. Subclasses make controls and say what they show (``view``)."""
+    """A panel of controls and their result. Subclasses make the controls and compute what is shown (``view``)."""
 
     controls: Mapping[str, Any]  #: argument of the class -> control with a ``value``
     size: tuple[int, int] = (700, 300)  #: of the picture, in pixels
     text_in_panel = True
 
     def start(self, *rows: W.Widget) -> None:
-        """Put the panel together from rows of controls, watch the controls, and draw for the first time."""
+        """Build the panel from rows of controls, observe the controls, and draw for the first time."""
         self.image = W.Image(format="png", width=self.size[0], height=self.size[1])
         self.image.layout.display, self.image.layout.align_self = "none", "flex-start"
         self.html, self.pre, self.error, self.source = (W.HTML() for _ in range(4))
@@ -51,24 +51,24 @@ class Panel:
         self.changed()
 
     def view(self) -> View:
-        """Return what the controls ask for; any exception is shown to the reader."""
+        """Return the result for the controls' values; any exception is shown in the panel."""
         raise NotImplementedError(f"{type(self).__name__}.view must be written")
 
     def changed(self, _change: Any = None) -> None:
-        """Show what the controls ask for now, or what was wrong with it."""
+        """Show the result for the controls' present values, or the error."""
         self.source.value = _pre(f"copy as Python:  {self.as_python()}")
         try:
             view = self.view()
         except WorkbenchError as error:
             self._fail(str(error))
-        except Exception as error:  # noqa: BLE001  an exception in a callback would be lost in a log nobody reads
+        except Exception as error:  # noqa: BLE001  an exception in a callback would appear in the kernel's log only
             place = traceback.extract_tb(error.__traceback__)[-1]
             self._fail(f"{type(error).__name__}: {error} ({place.filename.rsplit('/', 1)[-1]}:{place.lineno})")
         else:
             self._show(view)
 
     def as_python(self) -> str:
-        """Return the Python expression that gives this view again."""
+        """Return a Python expression that gives the same view."""
         given = ", ".join(f"{name}={control.value!r}" for name, control in self.controls.items())
         return f"{type(self).__name__}({given})"
 
@@ -85,7 +85,7 @@ class Panel:
     def _fail(self, message: str) -> None:
         self.text, self.picture, self.drawing = f"error: {message}", b"", ""
         self.error.value = f"<div role='alert' style='{ERROR}'>{escape(message)}</div>"
-        # Hidden and not removed: what stands below must not jump.
+        # Hidden, not removed, so that what is below does not move.
         self.image.layout.visibility = "hidden"
         self.html.value = self.pre.value = ""
 
@@ -93,7 +93,7 @@ class Panel:
         return self.text
 
     def _repr_mimebundle_(self, **_wanted: Any) -> dict[str, Any]:
-        """Return the widget for a browser with a kernel, and the result for every other reader."""
+        """Return the widget for a browser with a kernel, and the result for every other viewer."""
         bundle = dict(self.box._repr_mimebundle_() or {})
         bundle["text/plain"] = self.text
         if self.picture:

@@ -1,4 +1,4 @@
-"""A panel on which a value is written to one of KVM's registers: what comes back, what is kept, what arrives."""
+"""A panel that writes a value to one of KVM's registers and shows the outcome, the register and the host's update."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class RegisterPanel(Panel):
         self.start(W.HBox([which, number]), W.HBox([bits, *switches]))
 
     def view(self) -> View:
-        """Return the row of the write that the controls describe."""
+        """Return the table row of the write that the controls describe."""
         asked = {name: control.value for name, control in self.controls.items()}
         circumstances = {"host": Host(irqchip=asked["irqchip"]), "enforce_cpuid": asked["enforce_cpuid"]}
         if asked["cpuid_bits"].strip():

@@ -1,6 +1,6 @@
-"""A panel that goes through one operation step by step: the stream of steps, and the bytes of the area beside it.
+"""A panel that shows one operation step by step: the list of steps, and the bytes of the area after each.
 
-It is HTML, the fastest thing to redraw, and holds every step before the first is shown: moving the slider runs
+It is HTML, because that redraws fastest. All steps are computed before the first is shown, so moving the slider runs
 nothing again. Bytes that the step has changed are marked.
 """
 
@@ -28,7 +28,7 @@ CELL = "padding:1px 8px;text-align:left;vertical-align:top;line-height:1.35;font
 
 
 def account_of(protocol: str, feature: str, operation: str) -> Account:
-    """Return the steps of an operation on an area at 0x1000, prepared and (but for ``register``) registered."""
+    """Return the steps of an operation on an area at 0x1000, registered before unless the operation is ``register``."""
     if operation not in OPERATIONS:
         raise WorkbenchError(f"unknown operation {operation!r}; known: {', '.join(OPERATIONS)}")
     if feature not in FEATURES:
@@ -43,7 +43,7 @@ def account_of(protocol: str, feature: str, operation: str) -> Account:
 
 
 class StepsPanel(Panel):
-    """``step`` 0 is before the first one; the steps are those of ``operation`` under ``protocol``."""
+    """The steps of ``operation`` under ``protocol``, with ``step`` marked; 0 is before the first step."""
 
     text_in_panel = False
 
@@ -69,7 +69,7 @@ class StepsPanel(Panel):
         self.start(W.HBox([who, what]), how, when)
 
     def view(self) -> View:
-        """Return the list of steps with the present one marked, and the area's fields as they are after it."""
+        """Return the list of steps with the current one marked, and the area's fields after it."""
         asked = {name: control.value for name, control in self.controls.items()}
         wanted = (asked["protocol"], asked["feature"], asked["operation"])
         if wanted != self._shown:
@@ -81,7 +81,7 @@ class StepsPanel(Panel):
 
 
 def _drawing(account: Account, feature: str, step: int) -> str:
-    """Return the fields, and below them the steps: what changes stands near the slider, and nothing jumps."""
+    """Return the fields, and below them the steps: what changes is near the slider, and nothing moves."""
     steps = [_step_row(account, index, index == step - 1) for index in range(len(account.steps))]
     return f"<div data-step='{step}'>{_table(_field_rows(account, feature, step))}{_table(steps)}</div>"
 
@@ -96,7 +96,7 @@ def _step_row(account: Account, index: int, is_now: bool) -> str:
 
 
 def _field_rows(account: Account, feature: str, step: int) -> list[str]:
-    """Return the rows of the area after ``step`` steps, those that differ from the step before it marked."""
+    """Return the rows of the area after ``step`` steps, with the rows that this step changed marked."""
     layout = FEATURES[feature].payload.on(Abi.X86_64)
     empty = bytes(layout.size)
     states = [account.before, *(taken.watched for taken in account.steps)]
