@@ -97,7 +97,7 @@ def test_a_protocol_that_breaks_off_is_one_line(capsys, tmp_path):
     assert main(["kvm", "--protocols", str(broken), "--events", "boot"]) == 2
     err = capsys.readouterr().err
     assert err.count("\n") == 1
-    assert "protocol broken breaks off under event boot: AttributeError" in err
+    assert "protocol broken raised an exception under event boot: AttributeError" in err
 
 
 @pytest.mark.parametrize(

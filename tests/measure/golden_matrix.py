@@ -1,8 +1,8 @@
-"""The golden failure matrix and the traces that one would put before the designs' authors.
+"""The golden failure matrix, and golden traces worth showing to the designs' authors.
 
     python -m tests.measure.golden_matrix
 
-writes tests/golden/matrix.csv and tests/golden/traces/*.txt anew; read the difference before you commit it.
+writes tests/golden/matrix.csv and tests/golden/traces/*.txt again; read the diff before you commit it.
 """
 
 import os
@@ -22,7 +22,7 @@ GOLDEN = Path(__file__).resolve().parents[1] / "golden"
 MATRIX = GOLDEN / "matrix.csv"
 TRACES = GOLDEN / "traces"
 
-#: Explored again by every run of the tests; the whole matrix only by the slow ones.
+#: Explored by every run of the tests; the whole matrix only by the slow tests.
 QUICK = (
     "kexec-no-teardown",
     "migrate-no-state",

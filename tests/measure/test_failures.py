@@ -1,4 +1,4 @@
-"""The catalogue of failures, the matrix, and the findings that must be there, each confirmed on bytes."""
+"""The catalogue of failures, the matrix, and the findings that are required, each confirmed on bytes."""
 
 import csv
 
@@ -22,7 +22,7 @@ from workbench.measure.exploration.mitigations import changes, mitigated, price
 from workbench.measure.variants import variant, variants
 from workbench.present.records import as_csv
 
-# What a boot that changes nothing must not say; the two of S are about what must happen.
+# Failures that a boot in which nothing else happens must not have; the two of S are about what must be possible.
 SAFE = [code for code, failure in FAILURES.items() if failure.kind == "always"]
 
 
@@ -132,7 +132,7 @@ def test_a_mitigation_does_what_it_says(bare, mitigation, event, features, vcpus
 
 
 def test_revoking_on_crossing_makes_a_stale_area_a_silent_one():
-    """R5 of per_feature: the old area is dropped, the new one is still not mapped, and the guest is told nothing."""
+    """R5 of per_feature: the old area is dropped, the new one is still not mapped, and the guest is not informed."""
     before = failing("per_feature", "double-registration-crossing", "kvmclock")
     after = failing("per_feature+revoke-on-crossing", "double-registration-crossing", "kvmclock")
     assert (before, after) == ({"F01", "F15"}, {"F04"})

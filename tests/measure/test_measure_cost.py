@@ -90,7 +90,7 @@ def test_what_a_model_does_not_know_it_does_not_guess(tmp_path):
         ),
         ({"user_exit_cycles": 1.5}, "user_exit_cycles is 1.5; allowed: .*, or null for unknown$"),
         ({"user_exit_cycles": True}, "user_exit_cycles is True"),
-        ({"source": " "}, "source must be a text that says something"),
+        ({"source": " "}, "source must be a non-empty text"),
     ],
 )
 def test_a_model_that_is_not_one(tmp_path, changes, message):

@@ -1,4 +1,4 @@
-"""Laws that every measurement obeys, whatever the protocol, the event, the features and the number of vCPUs."""
+"""Laws that every measurement obeys for any protocol, event, features and number of vCPUs."""
 
 import pytest
 from hypothesis import assume, given, settings

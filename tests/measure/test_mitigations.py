@@ -1,4 +1,4 @@
-"""What each mitigation costs, and what comes back when one of them is left out."""
+"""The price of each mitigation, and the failures that return if one is left out."""
 
 import pytest
 
@@ -46,7 +46,7 @@ def test_what_comes_back_when_a_mitigation_is_left_out():
     assert {name: {(c.event, c.property, c.after) for c in found} for name, found in back.items()} == {
         "carry-registry": {("migrate", "F02", "FAILS")},
         "validate-restore": {
-            ("migrate-damaged", "F02", "HOLDS"),  # what is served where no memory is, is not lost
+            ("migrate-damaged", "F02", "HOLDS"),  # an area that is served outside memory does not count as lost
             ("migrate-damaged", "F09", "FAILS"),
             ("migrate-damaged", "F15", "FAILS"),
         },

@@ -1,4 +1,4 @@
-"""What the explorer says of restores in another order and of changed streams, and of the repairs; traces on bytes."""
+"""Restores in another order, changed migration streams, and their repairs, as explored; traces confirmed on bytes."""
 
 from pathlib import Path
 
@@ -25,7 +25,7 @@ def explored(design, event, features, vcpus=1):
 
 
 def failing(design, event, features, vcpus=1):
-    """Return the codes that fail; the last step of each trace, and none before, does it on bytes too."""
+    """Return the codes that fail; check on bytes that the last step of each trace, and none before, violates them."""
     found = explored(design, event, features, vcpus)
     codes = {code for code, verdict in found.result.verdicts.items() if verdict == "FAILS"}
     assert found.result.limit is None
@@ -45,13 +45,13 @@ def failing(design, event, features, vcpus=1):
     ("features", "vcpus"), [("wall_clock,steal_time", 1), ("kvmclock,async_pf", 1), ("steal_time", 2)]
 )
 def test_a_shipped_design_fails_in_reverse_what_it_fails_in_order(design, features, vcpus):
-    """An honest finding: no shipped design depends on the order where nothing is refused."""
+    """No shipped design depends on the order if nothing is refused."""
     found = failing(design, REORDERED, features, vcpus)
     assert found == failing(design, EVENTS["migrate"], features, vcpus) <= {"F10"}
 
 
 def test_a_vmm_that_has_the_right_order_keeps_power_alive_and_another_does_not():
-    """The VPA stands first in the fixed VMM's list; read from behind, the log comes first and is refused."""
+    """The VPA is first in the fixed VMM's list; in reverse order the log comes first and is refused."""
     fixes = ("at-least-640", "one-reg", "vpa-first")
     power, areas = Variant("register_vpa", RegisterVpa, fixes), (Lppaca(), DispatchTraceLog())
     assert failing(power, EVENTS["migrate"], areas) == set()
@@ -60,13 +60,13 @@ def test_a_vmm_that_has_the_right_order_keeps_power_alive_and_another_does_not()
 
 @pytest.mark.parametrize("event", [EVENTS["migrate"], REORDERED], ids=repr)
 def test_qemus_bug_of_2020_makes_another_machine_in_either_order(event):
-    """The clock is restored; what stands behind the refused ASYNC_PF_EN in the list is not."""
+    """The clock is restored; what follows the refused ASYNC_PF_EN in the list is not."""
     assert failing(Variant("as it was", SwappedAsyncPf), event, "kvmclock,async_pf") == {"F02", "F09"}
     assert failing(Variant("as fixed", SwappedAsyncPf, ("right-register",)), event, "kvmclock,async_pf") == set()
 
 
 def test_a_shipped_register_that_keeps_a_refused_value_ends_the_restore():
-    """Nothing is altered here: ASYNC_PF_EN of Linux 6.12 was refused, is carried, is refused again."""
+    """The stream is unchanged: ASYNC_PF_EN of Linux 6.12 was refused, is carried, and is refused again."""
     event, features = BadBaseThenMigration(), "async_pf,steal_time"
     before = failing("per_feature", event, features)
     assert before == {"F02", "F04", "F09", "F16"}
@@ -81,10 +81,10 @@ def test_a_shipped_register_that_keeps_a_refused_value_ends_the_restore():
 
 @pytest.mark.parametrize("vcpus", [1, 2])
 def test_a_generic_restore_that_trusts_serves_what_the_call_refuses(vcpus):
-    """``validate-restore``: what the guest's own call would refuse is lost, and not served where no memory is."""
+    """``validate-restore``: an area that the guest's call would refuse is lost, and not served where no memory is."""
     assert failing(TRUSTING, DAMAGED, "steal_time", vcpus) == {"F09", "F15"}
     assert failing(TRUSTING, WRAPPING, "steal_time", vcpus) == {"F07", "F09", "F15"}
-    others = {"F09"} if vcpus > 1 else set()  # the other vCPU's area is there, so the machine is another one
+    others = {"F09"} if vcpus > 1 else set()  # the other vCPU's area is there, so the machine differs
     for event in (DAMAGED, WRAPPING):
         assert failing(CHECKING, event, "steal_time", vcpus) == {"F02"} | others
 

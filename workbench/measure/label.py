@@ -1,4 +1,4 @@
-"""What a protocol with its mitigations is called in tables: ``generic+carry-registry``."""
+"""The name of a protocol with its mitigations, as in tables: ``generic+carry-registry``."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import NamedTuple
 
 
 class Label(NamedTuple):
-    """A protocol's name and the mitigations switched on; its text is written and read here alone."""
+    """A protocol's name and the mitigations switched on; only this class writes and parses the text form."""
 
     name: str
     mitigations: tuple[str, ...] = ()
 
     @classmethod
     def read(cls, text: str) -> Label:
-        """Return the label that ``text`` writes."""
+        """Return the label whose text form is ``text``."""
         name, *mitigations = text.split("+")
         return cls(name, tuple(mitigations))
 
@@ -28,5 +28,5 @@ class Label(NamedTuple):
 
 
 def joined(mitigations: Iterable[str]) -> str:
-    """Return what a column of mitigations says; nothing if there are none."""
+    """The mitigations as the text of a column; empty if there are none."""
     return "+".join(mitigations)

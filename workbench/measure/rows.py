@@ -1,4 +1,4 @@
-"""Tidy tables: one row per (protocol, event, metric), value and unit apart.
+"""Tidy tables: one row per (protocol, event, metric), with value and unit in separate columns.
 
 A count and a cost never share a unit, and every row says which engine its value comes from, so that rows of
 different runs, engines and protocols can be put into one table and taken apart again.
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 ENGINE = "simulate"
 
-#: Called with how many runs are done and how many there are, so that a caller can show progress.
+#: Called with (runs done, runs in total), so that a caller can show progress.
 Progress = Callable[[int, int], None]
 
 

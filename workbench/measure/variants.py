@@ -1,8 +1,8 @@
-"""What is compared: protocols, by name or from a file, each with the mitigations switched on.
+"""Variants, which are what is compared: protocols, by name or from a file, each with mitigations switched on.
 
-A variant is written ``NAME``, ``path/to/file.py:Class`` or ``path/to/file.py``, and any of these followed by
-``+mitigation`` as often as wanted: ``generic+carry-registry``. The whole text is not the label in tables: a
-protocol from a file is called by its own name.
+A variant is written ``NAME``, ``path/to/file.py:Class`` or ``path/to/file.py``, each followed by any number of
+``+mitigation``: ``generic+carry-registry``. In tables a protocol from a file is labelled with its own name, not
+with the path.
 """
 
 import re
@@ -18,7 +18,7 @@ from workbench.measure.label import Label
 
 _VARIANT = re.compile(r"(?P<name>.*?\.py(?::\w*)?|[^+]*)(?P<mitigations>(?:\+[^+/]*)*)")
 
-#: What a comparison compares when nobody says otherwise: the two designs of the question.
+#: Protocols of a comparison when none is named: the two designs in question.
 DEFAULT = ("generic", "per_feature")
 
 
@@ -43,7 +43,7 @@ class Variant:
 
 @cache
 def _load(name: str) -> type[Protocol]:
-    # A file is loaded once, so that its class is one class and its measurements are taken once.
+    # A file is loaded once, so that there is one class from it, whose measurements are cached.
     return protocols.find(name)
 
 
@@ -67,7 +67,7 @@ def variants(named: Iterable[str | Variant]) -> tuple[Variant, ...]:
     for name in named:
         one = variant(name) if isinstance(name, str) else name
         if found.setdefault(one.label, one).kind is not one.kind:
-            raise WorkbenchError(f"two different protocols are called {one.label!r}; give one another name")
+            raise WorkbenchError(f"two different protocols are called {one.label!r}; rename one of them")
     if not found:
         raise WorkbenchError(
             f"no protocol named; known: {', '.join(protocols.PROTOCOLS)}, or path/to/file.py:Class"
@@ -76,6 +76,6 @@ def variants(named: Iterable[str | Variant]) -> tuple[Variant, ...]:
 
 
 def features_text(features: tuple[Feature, ...]) -> str:
-    """Return what the column ``features`` says: "all", or names separated by commas."""
+    """Return the text of the column ``features``: "all", or names separated by commas."""
     names = [feature.name for feature in features]
     return "all" if names == list(FEATURES) else ",".join(names)

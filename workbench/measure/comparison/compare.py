@@ -53,8 +53,8 @@ def compare(
 ) -> pandas.DataFrame:
     """Return the tidy comparison (columns of ``tidy.Row``); None means all.
 
-    Events that need more vCPUs are left out unless named. Raises WorkbenchError for an unknown name and for a
-    number of vCPUs that is not possible.
+    Events that need more vCPUs are left out unless named. Raises WorkbenchError for an unknown name and for an
+    impossible number of vCPUs.
     """
     check_vcpus(vcpus)
     chosen = variants(protocols)

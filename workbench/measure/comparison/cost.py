@@ -1,4 +1,4 @@
-"""Cost models: what an exit costs in cycles, as somebody published it. Never mixed with counts.
+"""Cost models: published costs of an exit, in cycles. Costs are never mixed with counts.
 
 A model is a JSON file in ``data/cost_models/`` or anywhere else. It names its source, hardware and date, because
 such figures do not transfer from one machine to another; a figure that the source does not give is null, and a
@@ -23,7 +23,7 @@ _CYCLES = ("kernel_exit_cycles", "user_exit_cycles", "memory_access_cycles")
 class CostModel:
     """Cycles for an exit that KVM handles, one that the VMM handles, and a host access to guest memory.
 
-    None is unknown. An unknown memory access counts as nothing: exits are what the source speaks of.
+    None is unknown. An unknown cost of a memory access counts as 0, because the sources are about exits.
     """
 
     name: str
@@ -39,11 +39,11 @@ class CostModel:
 
     @property
     def unit(self) -> str:
-        """The unit of a cost by this model; it names the model, so that two of them are never added up."""
+        """The unit of a cost by this model; it names the model, so that costs by different models are never added."""
         return f"cycles (model {self.name})"
 
     def cost(self, run: Measured) -> int | None:
-        """Return the cycles that the exits and accesses of ``run`` cost, None where the model cannot say."""
+        """Return the cycles that the exits and accesses of ``run`` cost, None if the model lacks a figure for them."""
         user = run.counts["user_exits"]
         if user and self.user_exit_cycles is None:
             return None
@@ -94,7 +94,7 @@ def _check_value(name: str, key: str, value: Any) -> None:
     if key not in _CYCLES:
         if not isinstance(value, str) or not value.strip():
             raise WorkbenchError(
-                f"cost model {name!r}: {key} must be a text that says something, not {value!r}"
+                f"cost model {name!r}: {key} must be a non-empty text, not {value!r}"
             )
         return
     optional = key != "kernel_exit_cycles"

@@ -17,11 +17,11 @@ from workbench.measure.variants import Variant
 if TYPE_CHECKING:
     import pandas
 
-#: The machines that are run for a growth curve: powers of four, from one vCPU to the most KVM allows.
+#: Numbers of vCPUs that are run for a growth curve: powers of four, from 1 to the most KVM allows.
 POINTS = tuple(4**power for power in range(7))
 assert POINTS[-1] == MAX_VCPUS
 
-#: What is worth a curve: the other metrics are sums or parts of these.
+#: Metrics with a growth curve; the others are sums or parts of these.
 CURVES = ("exits", "user_exits", "areas", "state_bytes", "state_carried_bytes", "guest_memory_bytes")
 
 

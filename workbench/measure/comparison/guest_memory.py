@@ -1,11 +1,11 @@
 """Guest memory that a registration costs: descriptors, payloads, padding; pages an encrypted guest must share.
 
-Counted is what the guest holds after the event, by its own belief: an area it was refused costs nothing any
-more. A feature that is a value (poll control) costs memory only under a protocol whose host keeps an area
-for it; a register carries it for nothing.
+An area counts if the guest considers it registered after the event; a refused area costs nothing. A feature that
+is a value (poll control) costs memory only under a protocol whose host keeps an area for it; in a register it
+costs none.
 
-Padding is what alignment costs when a vCPU's descriptor and areas lie one behind the other, in the order of the
-features, each aligned as its ABI document asks. Pages are counted where the areas really lie.
+Padding is what alignment costs if a vCPU's descriptor and areas follow one another, in the order of the
+features, each aligned as its ABI document requires. Pages are counted at the areas' actual addresses.
 """
 
 from collections.abc import Iterable
@@ -33,7 +33,7 @@ class GuestMemoryUse(NamedTuple):
 def held_areas(scenario: Scenario, machine: Machine) -> dict[tuple[int, str], int]:
     """Return {(owner, feature): gpa} of the areas for which the guest holds memory.
 
-    What a guest claims under a name that is no feature of the scenario (a hostile one may) is not counted.
+    An area under a name that is no feature of the scenario, which a hostile guest may claim, is not counted.
     """
     is_value = {feature.name: feature.is_value for feature in scenario.features}
     return {
@@ -44,7 +44,7 @@ def held_areas(scenario: Scenario, machine: Machine) -> dict[tuple[int, str], in
 
 
 def padding(descriptor: int, features: Iterable[Feature]) -> int:
-    """Return the bytes lost between a descriptor of so many bytes (0: none) and areas of ``features``."""
+    """Return the bytes lost to alignment between a descriptor of this size (0: none) and areas of ``features``."""
     end = lost = 0
     pieces = [(descriptor, DESCRIPTOR_ALIGN)] if descriptor else []
     for size, align in (*pieces, *((feature.size, feature.align) for feature in features)):
@@ -80,6 +80,6 @@ def guest_memory_use(scenario: Scenario, machine: Machine) -> GuestMemoryUse:
 
 
 def _generation(scenario: Scenario, gpas: Iterable[int]) -> int:
-    """Return which kernel's memory these areas lie in: its descriptors lie there too."""
+    """Return the kernel in whose memory these areas are: its descriptors are there too."""
     units = (scenario.addresses.unit_at(gpa) for gpa in gpas)
     return max((unit.generation for unit in units if unit is not None), default=0)

@@ -1,7 +1,7 @@
-"""Every metric: its name, its unit, what it means, and how it is read off a run.
+"""Every metric: its name, its unit, what it means, and how it is read from a run.
 
-Units stay apart: exits, accesses, areas, entries, bytes, pages, words. Costs are not here, they need a model
-(``workbench.measure.comparison.cost``).
+Units are exits, accesses, areas, entries, bytes, pages and words. Costs need a model and are in
+``workbench.measure.comparison.cost``.
 """
 
 from collections.abc import Callable, Iterable
@@ -14,7 +14,7 @@ from workbench.measure.comparison.runs import Measured
 
 
 class Metric(NamedTuple):
-    """A metric; ``read`` takes its value from a run."""
+    """A metric; ``read`` returns its value for a run."""
 
     name: str
     unit: str

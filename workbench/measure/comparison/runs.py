@@ -1,6 +1,6 @@
-"""Running what is measured: one simulation per (protocol, features, vCPUs, event, seed), taken once and kept.
+"""Measured runs: one simulation per (protocol, features, vCPUs, event, seed), run once and cached.
 
-What is kept is small numbers, not the machine: the boot of 4096 vCPUs stays cheap to ask about again.
+The cache holds a run's numbers, not its machine, so that even a boot of 4096 vCPUs is cheap to keep.
 """
 
 import traceback
@@ -28,7 +28,7 @@ from workbench.measure.variants import Variant
 
 @dataclass(frozen=True)
 class Measured:
-    """What one run came to. Counts are the event's own; state and guest memory are as they are after it."""
+    """The results of one run. Counts are of the event alone; state and guest memory are as they are after it."""
 
     scenario: Scenario
     event: str
@@ -38,11 +38,11 @@ class Measured:
     state: tuple[StateEntry, ...]
     guest_memory: GuestMemoryUse
     dirty_logged: int  #: pages in KVM's dirty log, boot included
-    dirty_unlogged: int  #: pages the VMM wrote that this log does not show, boot included
+    dirty_unlogged: int  #: pages that the VMM wrote and this log does not show, boot included
 
     @property
     def fate(self) -> Fate:
-        """The worst that became of any area."""
+        """The worst fate of any area."""
         return worst(list(self.fates))
 
 
@@ -77,7 +77,7 @@ def check_vcpus(vcpus: int) -> int:
 
 
 def possible(events: Iterable[Event], vcpus: int) -> tuple[Event, ...]:
-    """Return those of ``events`` that can happen to a machine of so many vCPUs."""
+    """Return those of ``events`` that can happen to a machine of ``vcpus`` vCPUs."""
     return tuple(event for event in events if event.min_vcpus <= vcpus)
 
 
@@ -85,9 +85,9 @@ def possible(events: Iterable[Event], vcpus: int) -> tuple[Event, ...]:
 def measured(
     variant: Variant, features: tuple[Feature, ...], vcpus: int, event: Event, seed: int = 0
 ) -> Measured:
-    """Run ``event`` under ``variant`` and return what it came to; the same question is run once per process.
+    """Run ``event`` under ``variant`` and return the results, which are cached per process.
 
-    Raises WorkbenchError for a number of vCPUs that is not possible, and for a protocol that breaks off.
+    Raises WorkbenchError for an impossible number of vCPUs, and if the protocol raises an exception.
     """
     check_vcpus(vcpus)
     if vcpus < event.min_vcpus:
@@ -99,12 +99,12 @@ def measured(
     except WorkbenchError:
         raise
     except Exception as error:
-        what = f"protocol {variant.label} breaks off under event {event.name}"
+        what = f"protocol {variant.label} raised an exception under event {event.name}"
         raise WorkbenchError(f"{what}: {_where(error)}") from error
 
 
 def _where(error: Exception) -> str:
-    """Say in one line what went wrong in a program and on which line of which file."""
+    """Return the error of a program, with file and line, in one line of text."""
     frame = traceback.extract_tb(error.__traceback__)[-1]
     text = " ".join(str(error).split())
     return f"{type(error).__name__}: {text} ({frame.filename}:{frame.lineno})"
@@ -126,7 +126,7 @@ def _digest(run: Run) -> Measured:
 
 
 def state_of(scenario: Scenario, machine: Machine) -> list[StateEntry]:
-    """Return what the host on which the machine is *now* must carry; one that knows no protocol holds nothing."""
+    """Return the state that the machine's present host must carry; a host without the protocol holds none."""
     cpus = [machine.cpus[index] for index in sorted(machine.cpus)]
     if not any(cpu.host.knows_protocol for cpu in cpus):
         return []

@@ -1,8 +1,8 @@
-"""The state that a host must carry in a migration, entry by entry, and the hidden state beside it.
+"""The state that a host must carry in a migration, entry by entry, and the hidden state besides it.
 
-The entries are the host's after the event, on the host where the machine then is. The ledger of hidden state
-is what Linux keeps beside the registers' values, and how upstream avoids migrating it, as each feature says
-of itself; it is read from the kernel's source, not measured, and each line says where.
+The entries are those of the machine's host after the event. The ledger of hidden state lists what Linux keeps
+besides the registers' values, and how upstream avoids migrating it. Each feature's file declares it; it is read from
+the kernel's source, not measured, and each line names the place.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class EntryRow(NamedTuple):
 
 
 class EntryKind(NamedTuple):
-    """Entries of one name, all owners together; sizes in bytes for one of them."""
+    """Entries of one name, of all owners together; sizes in bytes are for one entry."""
 
     scope: str  #: "VM" or "each vCPU"
     name: str
@@ -48,7 +48,7 @@ class EntryKind(NamedTuple):
 
 
 class HiddenRow(NamedTuple):
-    """State that Linux keeps beside the register of a feature."""
+    """State that Linux keeps besides the register of a feature."""
 
     feature: str
     state: str
@@ -57,7 +57,7 @@ class HiddenRow(NamedTuple):
 
 
 def hidden_rows(features: Iterable[Feature]) -> list[HiddenRow]:
-    """Return the hidden state of ``features``, first of those whose payload the host writes most often."""
+    """Return the hidden state of ``features``; features whose payload the host writes most often come first."""
     often = sorted(features, key=lambda feature: get_args(Update).index(feature.update_when))
     return [HiddenRow(feature.name, *feature.hidden) for feature in often if feature.hidden is not None]
 
@@ -88,7 +88,7 @@ _WITH_VALUES: dict[Event, WithValues] = {}
 
 
 def _with_values(event: Event) -> WithValues:
-    # One object for each event, so that the cache of runs knows it again.
+    # One object for each event, so that the cache of runs recognises it.
     return _WITH_VALUES.setdefault(event, WithValues(event))
 
 
@@ -113,7 +113,7 @@ def state_entries(
 
 
 def entry_kinds(entries: Iterable[StateEntry]) -> list[EntryKind]:
-    """Put entries that differ in nothing but the vCPU together, with their count, in order of appearance."""
+    """Group entries that differ only in the vCPU, with their count, in order of appearance."""
     kinds: dict[tuple[str, StateEntry], EntryKind] = {}
     for entry in entries:
         scope = "VM" if entry.cpu == VM else "each vCPU"

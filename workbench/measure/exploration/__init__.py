@@ -1,1 +1,1 @@
-"""Verdicts: explorations, the failure matrix, what mitigations change, second opinions."""
+"""Verdicts: explorations, the failure matrix, the effects of mitigations, the cross-check with SPIN."""

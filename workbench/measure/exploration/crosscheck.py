@@ -1,7 +1,7 @@
-"""The second opinion: explorer and SPIN, the same models, number for number.
+"""The cross-check: explorer and SPIN on the same models, number by number.
 
-SPIN's model is the exported text; what both must agree in is the number of states and transitions, every
-property's verdict, and the number of states that violate it (always) or have it (sometimes).
+SPIN's model is the exported text. Both must agree on the number of states and transitions, every property's
+verdict, and the number of states that violate it (always) or have it (sometimes).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from workbench.measure.variants import Variant
 
 
 class Setting(NamedTuple):
-    """An event and how small the machine is to which it happens."""
+    """An event, and the size of the machine to which it happens."""
 
     event: str
     vcpus: int
@@ -29,12 +29,12 @@ class Setting(NamedTuple):
     reads: int = 0
 
     def question(self, variant: Variant) -> Question:
-        """Return what is asked of a protocol."""
+        """Return the question for a protocol."""
         features = choose_features(list(self.features))
         return Question(variant, EVENTS[self.event], features, self.vcpus, Bounds(reads=self.reads))
 
 
-#: From a few hundred to a million states, each with other kinds of steps: registers and descriptors,
+#: From a few hundred to a million states, each with different kinds of steps: registers and descriptors,
 #: areas moved, vCPUs that stop, hosts that change, memory that goes, pages that are shared, payloads that are read.
 SETTINGS = (
     Setting("boot", 1, ("kvmclock", "async_pf")),
@@ -52,7 +52,7 @@ SETTINGS = (
 
 @dataclass(frozen=True)
 class Compared:
-    """A question, the failures asked about, and what explorer and SPIN say."""
+    """A question, its failures, and the results of explorer and SPIN."""
 
     question: Question
     failures: tuple[Failure, ...]
@@ -60,11 +60,11 @@ class Compared:
 
     @property
     def equal(self) -> bool:
-        """Whether both say the same in every number and every verdict."""
+        """Whether every number and every verdict is the same in both."""
         return self.opinion.agrees
 
     def failing(self) -> tuple[list[str], list[str]]:
-        """Return the codes of the properties that fail: by the explorer, by SPIN."""
+        """Return the codes of the properties that fail, according to the explorer and according to SPIN."""
         verdicts = self.opinion.verdicts
         ours = [code for code, (said, _) in verdicts.items() if said == FAILS]
         return ours, [code for code, (_, said) in verdicts.items() if said == FAILS]
@@ -95,7 +95,7 @@ class Compared:
 
 
 def compared(question: Question, failures: Sequence[Failure] = tuple(FAILURES.values())) -> Compared:
-    """Explore a question and let SPIN answer it; raise EngineError if SPIN is absent or cannot."""
+    """Explore a question and run SPIN on it; raise EngineError if SPIN is absent or fails."""
     result, text = promela_of(question, failures)
     return Compared(question, tuple(failures), second_opinion({f.code: f.kind for f in failures}, result, text))
 
@@ -106,7 +106,7 @@ def crosscheck(
     failures: Sequence[Failure] = tuple(FAILURES.values()),
     progress: Callable[[int, int], None] | None = None,
 ) -> list[Compared]:
-    """Compare each variant in each setting, in this order; ``progress(done, all)`` is called before each."""
+    """Compare each variant in each setting, in this order; ``progress(done, total)`` is called before each."""
     questions = [setting.question(variant) for variant in variants for setting in settings]
     found = []
     for number, question in enumerate(questions):

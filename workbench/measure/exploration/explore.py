@@ -28,17 +28,17 @@ from workbench.engines.simulate.schedule import Schedule, Turn
 from workbench.errors import WorkbenchError
 from workbench.measure.variants import Variant
 
-#: When nobody says otherwise; some two hundred bytes each.
+#: The default; a state takes some two hundred bytes.
 MAX_STATES = 1_000_000
-#: An endless guest is explored for this long; a limit of 16 areas is exceeded by then.
+#: An event with endless registrations is explored with this many, which exceeds a limit of 16 areas.
 REGISTRATIONS = 17
 
 
 class TraceRow(NamedTuple):
-    """One step of a trace, as values: who took it, what it was, which variables it changed (name, before, after).
+    """One step of a trace: its actor, the step, and the variables that it changed (name, before, after).
 
-    ``actor`` is a slot, or an action of the environment, which is then the step as well. ``descriptor`` is the layout
-    of the guest's descriptors, for who words the step.
+    ``actor`` is a slot, or an action of the environment, which is then also the step. ``descriptor`` is the layout
+    of the guest's descriptors, from which ``text`` is made.
     """
 
     actor: Slot | EnvironmentAction
@@ -48,14 +48,14 @@ class TraceRow(NamedTuple):
 
     @property
     def side(self) -> str:
-        """Who acts: guest, kernel (KVM), user (the VMM), or event."""
+        """The side that acts: guest, kernel (KVM), user (the VMM), or event."""
         if isinstance(self.actor, EnvironmentAction):
             return "guest" if self.actor.slot.serves_exits else "kernel"
         return self.step[0].name.lower() if type(self.step) is tuple else "event"
 
     @property
     def cpu(self) -> int | None:
-        """For which vCPU; None: for none in particular."""
+        """The vCPU for which the step is taken; None for none in particular."""
         return None if self.actor == EVENT else self.actor.cpu
 
     @property
@@ -70,13 +70,13 @@ class TraceRow(NamedTuple):
 
     @property
     def turn(self) -> Turn:
-        """The record of this step, which a schedule can take again."""
+        """The record of this step, which a schedule can replay."""
         return Turn.of(self.actor, self.step)
 
 
 @dataclass(frozen=True)
 class Question:
-    """What is explored. ``features`` of which the protocol knows none make an empty model, and say so."""
+    """What is explored. If the protocol knows none of ``features``, the model is empty, and this is reported."""
 
     variant: Variant
     event: Event
@@ -90,7 +90,7 @@ class Question:
         return Scenario(self.variant.protocol(self.features), self.features, vcpus=self.vcpus)
 
     def check(self) -> None:
-        """Raise WorkbenchError if the event cannot happen to so few vCPUs."""
+        """Raise WorkbenchError if the event needs more vCPUs."""
         if self.vcpus < self.event.min_vcpus:
             raise WorkbenchError(
                 f"event {self.event.name!r} needs at least {self.event.min_vcpus} vCPUs; here are {self.vcpus}"
@@ -98,16 +98,16 @@ class Question:
 
     @property
     def size(self) -> str:
-        """The size in words: "2 vCPUs, steal_time"."""
+        """The size as text: "2 vCPUs, steal_time"."""
         features = "+".join(feature.name for feature in self.features)
         return f"{self.vcpus} vCPU{'s' if self.vcpus > 1 else ''}, {features}"
 
 
 @dataclass(frozen=True)
 class Exploration:
-    """A question, the explorer's result, and the failures that were asked about.
+    """A question, the explorer's result, and the failures that were checked.
 
-    ``merging``: which vCPUs were exchanged; None if nobody asked for symmetry.
+    ``merging``: which vCPUs were exchanged; None if symmetry was not asked for.
     """
 
     question: Question
@@ -125,7 +125,7 @@ class Exploration:
         return next((found for found in self.result.findings if found.code == failure.code), None)
 
     def places(self, rows: Sequence[TraceRow]) -> list[tuple[int, str]]:
-        """Return the addresses that a trace speaks of, with what the guest keeps there."""
+        """Return the addresses that occur in a trace, with what the guest keeps there."""
         scenario = self.question.event.adapt(self.question.scenario)
         named = {number for row in rows for number in numbers_in(row.step, row.descriptor)}
         units = {unit for gpa in named if (unit := scenario.unit_at(gpa)) is not None}
@@ -133,7 +133,7 @@ class Exploration:
         return [(gpa, f"{unit.what} of {whose(unit.cpu)} (kernel {unit.generation})") for gpa, unit in begins]
 
     def trace(self, failure: Failure) -> tuple[TraceRow, ...] | None:
-        """Return the shortest way to a violation; None if there is none, or nothing to show."""
+        """Return the shortest trace to a violation; None if there is no violation or no trace."""
         finding = self.finding(failure)
         if finding is None or finding.trace is None:
             return None
@@ -158,10 +158,10 @@ def explore_question(
     symmetry: bool = False,
     progress: Callable[[Progress], None] | None = None,
 ) -> Exploration:
-    """Explore one question; raise WorkbenchError if the event cannot happen there or a program breaks off.
+    """Explore one question; raise WorkbenchError if the event cannot happen there or a program raises an exception.
 
-    ``max_bytes`` of stored states end the search as ``max_states`` do; None: half of this machine's memory.
-    ``symmetry``: merge states that differ by exchanging vCPUs, where any can be exchanged.
+    ``max_bytes`` of stored states stop the search, as ``max_states`` do; None: half of this machine's memory.
+    ``symmetry``: merge states that differ only by exchanging interchangeable vCPUs.
     """
     question.check()
 
@@ -180,7 +180,7 @@ def explore_question(
 
 
 def half_of_memory() -> int | None:
-    """Return half of this machine's memory in bytes; None where the system does not tell."""
+    """Return half of this machine's memory in bytes; None if the system does not report it."""
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
     except (AttributeError, OSError, ValueError):
@@ -188,7 +188,7 @@ def half_of_memory() -> int | None:
 
 
 def as_explored(event: Event) -> Event:
-    """Return the event as the explorer runs it: what is endless is made short."""
+    """Return the event as the explorer runs it: endless registrations are cut to REGISTRATIONS."""
     if getattr(event, "registrations", 0) <= REGISTRATIONS:
         return event
     shorter = copy(event)
@@ -197,7 +197,7 @@ def as_explored(event: Event) -> Event:
 
 
 def needs_met(question: Question) -> frozenset[str]:
-    """Return which needs of failures this question meets; where one is not met, HOLDS says nothing."""
+    """Return the preconditions of failures that this question meets; HOLDS is vacuous where one is not met."""
     scenario = question.event.adapt(question.scenario)
     steps = [type(step) for step in in_order(question.event.happen(scenario))]
     met = {
@@ -212,9 +212,9 @@ def needs_met(question: Question) -> frozenset[str]:
 
 
 def confirm(question: Question, turns: Sequence[Turn | tuple[Any, Any]]) -> Schedule:
-    """Take recorded turns on a concrete machine and return it; ask a failure's ``holds`` of it.
+    """Replay recorded turns on a concrete machine and return it, for a failure's ``holds`` to check.
 
-    Raises WorkbenchError if a turn cannot be taken or is another step than the recorded one.
+    Raises WorkbenchError if a turn cannot be taken or its step differs from the recorded one.
     """
     question.check()
     schedule = Schedule(question.scenario, as_explored(question.event))

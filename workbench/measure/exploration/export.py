@@ -1,6 +1,6 @@
-"""A question's model for other programs: Promela with what is expected of it, or the state graph as DOT or GraphML.
+"""A question's model for other programs: Promela with the expected results, or the state graph as DOT or GraphML.
 
-Rule kept here: a text holds the whole model, and is derived from the same protocol file that everything else runs.
+Each text holds the whole model, derived from the same protocol file that the engines run.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def graph_of(question: Question, failures: Sequence[Failure], form: str, max_sta
 
 
 def _heading(question: Question, failures: Sequence[Failure], result: Result) -> str:
-    """What the model is, how SPIN is run on it, and what SPIN will say."""
+    """The heading of a Promela file: the model, how to run SPIN on it, and the expected results."""
     bits = max(10, (result.states - 1).bit_length())
     compiler = " ".join(["gcc -O2 -w", *PAN_OPTIONS, "pan.c -o pan"])
     lines = [

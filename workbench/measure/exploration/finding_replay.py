@@ -1,4 +1,4 @@
-"""A finding, recorded: the schedule that leads to it, which a simulated machine can take again, byte by byte."""
+"""A recorded finding: the schedule that leads to it, which a simulated machine can replay, byte by byte."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from workbench.measure.variants import variant
 
 @dataclass(frozen=True)
 class RecordedFinding:
-    """What is needed to take a schedule again: the question, the property, and the turns."""
+    """What is needed to replay a schedule: the question, the property, and the turns."""
 
     protocol: str  #: as on a command line: NAME, path/to/file.py:Class, with +mitigation
     event: str
@@ -33,7 +33,7 @@ class RecordedFinding:
     def of(cls, exploration: Exploration, failure: Failure, protocol: str = "") -> RecordedFinding | None:
         """Return the finding of a failure; None if there is none with a trace.
 
-        ``protocol``: how it is named on a command line, where that is not its label (a class from a file).
+        ``protocol``: its name on a command line, where that is not its label (a class from a file).
         """
         rows, question = exploration.trace(failure), exploration.question
         if rows is None:
@@ -50,15 +50,15 @@ class RecordedFinding:
         )
 
     def question(self) -> Question:
-        """Return what was explored; raise WorkbenchError for a name that is unknown."""
+        """Return what was explored; raise WorkbenchError for an unknown name."""
         (event,) = choose_events([self.event])
         bounds = Bounds(self.updates, self.reads)
         return Question(variant(self.protocol), event, choose_features(list(self.features)), self.vcpus, bounds)
 
     def happens(self) -> bool:
-        """Take the turns on a simulated machine and tell whether the property is violated then, and not before.
+        """Replay the turns on a simulated machine and tell whether the property is violated after the last, not before.
 
-        Raises WorkbenchError if a turn cannot be taken or is another step than the recorded one.
+        Raises WorkbenchError if a turn cannot be taken or its step differs from the recorded one.
         """
         (failure,) = choose_failures([self.property])
         question = self.question()
@@ -67,10 +67,10 @@ class RecordedFinding:
         return not failure.holds(confirm(question, self.turns))
 
     def report(self) -> str:
-        """Return one line that says what came of it."""
+        """Return one line that gives the result of the replay."""
         (failure,) = choose_failures([self.property])
         try:
             told = "happened again" if self.happens() else "did not happen"
         except WorkbenchError as error:
-            told = f"could not be taken again: {error}"
+            told = f"could not be replayed: {error}"
         return f"{failure.code} {failure.name}, {self.protocol} under {self.event}, {len(self.turns)} steps: {told}"

@@ -1,7 +1,7 @@
-"""The failure matrix: protocol x lifecycle event x property, each with a verdict, each FAILS with a shortest trace.
+"""The failure matrix: a verdict for each protocol, lifecycle event and property; each FAILS has a shortest trace.
 
-Every event is explored at a few small sizes (:func:`sizes_for`); a record names the size that decided it: of FAILS
-the one with the shortest trace, otherwise the one with the most states. HOLDS is said when all sizes hold.
+Every event is explored at a few small sizes (:func:`sizes_for`); a record names the size that decided it: for FAILS
+the one with the shortest trace, otherwise the one with the most states. The verdict is HOLDS if all sizes hold.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ MAX_STATES = 1_000_000
 
 @dataclass(frozen=True)
 class Size:
-    """How small a scenario is; ``reads``: payloads that other vCPUs read meanwhile."""
+    """The size of a scenario; ``reads``: payloads that other vCPUs read during the run."""
 
     vcpus: int
     features: tuple[str, ...]
@@ -44,20 +44,20 @@ class Size:
         return f"{self.vcpus} vCPU{'s' if self.vcpus > 1 else ''}: {' + '.join(self.features)}{reads}"
 
 
-#: One vCPU with two features shows what the calls do to each other.
+#: One vCPU with two features shows how calls for different features interact.
 ALONE = (Size(1, ("wall_clock", "steal_time")), Size(1, ("kvmclock", "async_pf")))
-#: Two vCPUs with one feature show the races between them; the rest of the guest is the same again.
+#: Two vCPUs with one feature show the races between vCPUs; the rest of the guest repeats them.
 TOGETHER = (Size(2, ("steal_time",)),)
-#: And a payload of one that the other reads meanwhile.
+#: Two vCPUs, one of which reads a payload of the other during the run.
 READING = (Size(2, ("kvmclock",), reads=1),)
 RACES = frozenset({"boot", "kexec", "crash", "init", "migrate", "migrate-reordered"})
 READERS = frozenset({"boot", "migrate"})
 
 
 def sizes_for(event: Event) -> tuple[Size, ...]:
-    """Return the sizes at which an event is explored when nobody says otherwise."""
+    """Return the sizes at which an event is explored by default."""
     if hasattr(event, "registrations"):
-        return (Size(1, ("steal_time",)),)  # a long program: one of a kind is enough
+        return (Size(1, ("steal_time",)),)  # a long program: one vCPU and one feature are enough
     sizes: tuple[Size, ...] = ALONE if event.min_vcpus == 1 else ()
     if event.min_vcpus > 1 or event.name in RACES:
         sizes += TOGETHER
@@ -81,7 +81,7 @@ class Cell(NamedTuple):
     trace: tuple[TraceRow, ...] | None = None
 
     def label(self) -> Label:
-        """Return what the protocol with its mitigations is called."""
+        """Return the label of the protocol with its mitigations."""
         return Label(self.protocol, self.mitigations)
 
     def record(self) -> dict[str, Any]:
@@ -92,7 +92,7 @@ class Cell(NamedTuple):
 
 
 def cells_of(exploration: Exploration) -> Iterator[Cell]:
-    """Yield a cell for each failure that was asked about."""
+    """Yield a cell for each failure that was checked."""
     question, result = exploration.question, exploration.result
     met = needs_met(question)
     for failure in exploration.failures:
@@ -115,8 +115,8 @@ def cells_of(exploration: Exploration) -> Iterator[Cell]:
 
 
 def merged(cells: Sequence[Cell]) -> Cell:
-    """Return the cell that decides among the same property at several sizes."""
-    # What must be possible needs one size in which it happens; what must not happen must not in any.
+    """Return the cell that decides the verdict of a property explored at several sizes."""
+    # "sometimes" holds if it happens at one size; "always" fails if it is violated at one size.
     sometimes = FAILURES[cells[0].property].kind == "sometimes"
     order = (HOLDS, BOUNDED, FAILS) if sometimes else (FAILS, BOUNDED, HOLDS)
     verdict = next(verdict for verdict in order if any(cell.verdict == verdict for cell in cells))
@@ -129,7 +129,7 @@ def merged(cells: Sequence[Cell]) -> Cell:
 
 @dataclass(frozen=True)
 class Task:
-    """All that a worker needs to fill the cells of one event at one size."""
+    """Everything a worker process needs to fill the cells of one event at one size."""
 
     variant: Variant
     event: str
@@ -138,13 +138,13 @@ class Task:
     max_states: int
 
     def question(self) -> Question:
-        """Return what is to be explored."""
+        """Return the question to explore."""
         features = choose_features(list(self.size.features))
         return Question(self.variant, EVENTS[self.event], features, self.size.vcpus, Bounds(reads=self.size.reads))
 
 
 def work(task: Task) -> tuple[list[Cell], bool]:
-    """Explore one task; return its cells and whether the user interrupted it."""
+    """Explore one task; return its cells, and whether the user interrupted it."""
     failures = [FAILURES[code] for code in task.codes]
     exploration = explore_question(task.question(), failures, max_states=task.max_states)
     return list(cells_of(exploration)), exploration.interrupted
@@ -180,8 +180,8 @@ def matrix(
 ) -> list[Cell]:
     """Return a cell for each variant, event and property, in this order.
 
-    ``jobs`` processes share the work; ``progress(done, all, task)`` is called before each task. An interruption ends
-    the matrix: what was finished is returned. Raises WorkbenchError if nothing could be explored.
+    ``jobs`` processes share the work; ``progress(done, total, task)`` is called before each task. An interruption ends
+    the matrix: the finished cells are returned. Raises WorkbenchError if nothing could be explored.
     """
     todo = tasks(variants, events, failures, sizes, max_states)
     if not todo:
@@ -217,7 +217,7 @@ def _worked(todo: Sequence[Task], jobs: int) -> Iterator[tuple[Task, tuple[list[
 
 
 def _end_with_parent() -> None:
-    """Let this worker end when whoever started it was killed and so could not end it."""
+    """Let this worker process exit when its parent was killed and so could not stop it."""
     parent = os.getppid()
 
     def watch() -> None:

@@ -1,7 +1,7 @@
-"""What a mitigation buys and what it costs: cells of the matrix that change, beside exits, state and guest memory.
+"""Effect and price of mitigations: the matrix cells that change, and the exits, state and guest memory they cost.
 
 The price is measured by the simulator at the size at which designs are compared (64 vCPUs, every feature), because at
-the explorer's sizes everything is small. Bought and paid never share a column.
+the explorer's sizes all costs are small. Effect and price never share a column.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ class Price(NamedTuple):
     boot_exits: int
     kexec_exits: int
     state_bytes: int  #: in a migration stream, after boot
-    uncarried: int  #: state entries that no interface carries, so that a migration loses them
+    uncarried: int  #: state entries that a migration loses, because no interface carries them
     guest_bytes: int  #: descriptors and areas
 
 
 class Change(NamedTuple):
-    """A cell that has another verdict with a mitigation than without."""
+    """A cell whose verdict with a mitigation differs from the one without."""
 
     event: str
     property: str
@@ -41,7 +41,7 @@ class Change(NamedTuple):
 
 @dataclass(frozen=True)
 class Effect:
-    """One mitigation, or several together: what changed in the matrix, and the price before and after."""
+    """The effect of one or several mitigations: changed cells of the matrix, and the price before and after."""
 
     variant: Variant
     changes: tuple[Change, ...]
@@ -50,7 +50,7 @@ class Effect:
 
 
 def price(variant: Variant, vcpus: int = VCPUS) -> Price:
-    """Measure a variant with the simulator."""
+    """Return the price of a variant, measured with the simulator."""
     features = tuple(FEATURES.values())
     boot, kexec = (measured(variant, features, vcpus, EVENTS[name]) for name in ("boot", "kexec"))
     use = boot.guest_memory
@@ -74,12 +74,12 @@ def changes(before: Iterable[Cell], after: Iterable[Cell]) -> tuple[Change, ...]
 
 
 def effect(variant: Variant, before: Iterable[Cell], after: Iterable[Cell]) -> Effect:
-    """Return what the mitigations of ``variant`` do; ``before`` are the cells of the same protocol without them."""
+    """Return the effect of the mitigations of ``variant``; ``before``: the cells of the protocol without them."""
     return Effect(variant, changes(before, after), price(Variant.of(variant.kind)), price(variant))
 
 
 def left_out(variant: Variant) -> dict[str, Variant]:
-    """Return, for each mitigation of ``variant``, the same variant without this one: what comes back, it had cured."""
+    """Return ``variant`` without each one of its mitigations in turn; failures that return were fixed by that one."""
     return {
         name: Variant.of(variant.kind, (other for other in variant.mitigations if other != name))
         for name in variant.mitigations
@@ -87,9 +87,9 @@ def left_out(variant: Variant) -> dict[str, Variant]:
 
 
 def mitigated(variants: Sequence[Variant], names: Sequence[str]) -> list[Variant]:
-    """Return each variant with those of the mitigations that its protocol knows ("all": every one it knows).
+    """Return each variant with those of the mitigations that its protocol has ("all": every one it has).
 
-    Raises WorkbenchError for a name that none of the protocols knows.
+    Raises WorkbenchError for a name that no protocol has.
     """
     known = {name for variant in variants for name in variant.kind.mitigations_known}
     wrong = [name for name in names if name != "all" and name not in known]

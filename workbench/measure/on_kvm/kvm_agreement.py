@@ -1,8 +1,8 @@
-"""What the simulator says beside what a real KVM did: area by area, and where they differ.
+"""The simulator's results compared with a real KVM's, area by area.
 
 A difference is a finding, unless it is in the table of known differences (``data/known_fate_differences.json``), which
-names the kernels it holds for, the reason, and the source; or the feature brings a register that no KVM has, and KVM
-itself is the host: then it serves nothing, which is expected. Nothing is left out silently.
+names the kernels it holds for, the reason, and the source; or the feature has a register that no KVM has, and KVM
+itself is the host: then it serves no area, which is expected. No difference is left out.
 """
 
 from __future__ import annotations
@@ -27,22 +27,22 @@ KNOWN = DATA / "known_fate_differences.json"
 
 
 class Agreement(NamedTuple):
-    """One event under one protocol, by both engines. ``measured`` is "not run" where the event was not."""
+    """One event under one protocol, by both engines. ``measured`` is "not run" if the event was not run."""
 
     protocol: str
     event: str
-    simulated: str  #: the worst word
+    simulated: str  #: the worst fate
     measured: str
-    simulated_register_exits: int  #: exits for WRMSR and RDMSR, whoever handles them
+    simulated_register_exits: int  #: exits for WRMSR and RDMSR, handled by KVM or by the VMM
     measured_user_exits: int | None
-    difference: str  #: areas for which the words differ; empty if none
+    difference: str  #: areas whose fates differ; empty if none
     known: str  #: reason and source if the difference is a known one; empty otherwise
     not_run: str
 
 
 @dataclass(frozen=True)
 class KnownDifference:
-    """A difference that was looked into: where it appears, between which kernels, why, and who says so."""
+    """An explained difference: where it appears, on which kernels, why, and the source."""
 
     protocol: str
     event: str
@@ -50,7 +50,7 @@ class KnownDifference:
     simulated: str
     measured: str
     first_kernel: str  #: the first release it was seen on, e.g. "6.1"
-    last_kernel: str  #: the last one, or "" where it is not known to have ended
+    last_kernel: str  #: the last one, or "" if no end is known
     reason: str
     source: str
 
@@ -68,7 +68,7 @@ def version(release: str) -> tuple[int, ...]:
     """Return the numbers at the beginning of a kernel release: "6.18.44-x" is (6, 18, 44)."""
     match = re.match(r"\d+(?:\.\d+)*", release)
     if match is None:
-        raise WorkbenchError(f"{release!r} is no kernel release; expected something like 6.12.1")
+        raise WorkbenchError(f"{release!r} is no kernel release; a release begins with numbers, such as 6.12.1")
     return tuple(int(number) for number in match[0].split("."))
 
 
@@ -78,7 +78,7 @@ def known_differences(path: Path = KNOWN) -> tuple[KnownDifference, ...]:
 
 
 def differing(simulated: Words, measured: Words) -> list[tuple[str, str, str]]:
-    """Return (feature, simulated words, measured words) for each feature whose areas came to other words."""
+    """Return (feature, simulated fates, measured fates) for each feature whose areas' fates differ."""
     return [
         (feature, _as_text(simulated.get(feature, {})), _as_text(measured.get(feature, {})))
         for feature in dict.fromkeys((*simulated, *measured))
@@ -96,9 +96,9 @@ def beside(
     chosen: Iterable[Variant] = (),
     known: Iterable[KnownDifference] | None = None,
 ) -> list[Agreement]:
-    """Put the simulator's words beside each measurement; ``kernel`` is the release it was made on.
+    """Return each measurement with the simulator's fates; ``kernel`` is the release it was measured on.
 
-    ``chosen``: the variants, for protocols that have no name of their own here (from a file).
+    ``chosen``: the variants, needed for protocols from a file, which cannot be found by name.
     """
     by_label = {one.label: one for one in chosen}
     table = known_differences() if known is None else tuple(known)
@@ -135,7 +135,7 @@ def _reason(
 
 
 def _no_register(of: Variant, name: str, words: Words) -> str:
-    """Say that KVM has no register for a feature, if that is why it serves none of its areas."""
+    """Return the reason that KVM has no register for a feature, if it serves none of its areas for that reason."""
     feature = FEATURES[name]
     if not of.kind.native or not feature.brings_register:
         return ""
@@ -145,5 +145,5 @@ def _no_register(of: Variant, name: str, words: Words) -> str:
 
 
 def unexplained(lines: Iterable[Agreement]) -> list[Agreement]:
-    """Return those that differ for no known reason."""
+    """Return those of ``lines`` that differ for no known reason."""
     return [line for line in lines if line.difference and not line.known]

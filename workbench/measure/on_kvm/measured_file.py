@@ -1,8 +1,8 @@
 """Measured data: what a real KVM did, one file for each host, with its provenance; kept apart from all simulation.
 
-Files are JSON in ``data/measured/``, named after kernel and vendor module. They hold words and counts of every event,
-what became of register values, when payloads are written, and what steps cost, each with the line that says which
-KVM it was. Costs of a host that emulates guest kernel code are kept as what they are and never made a cost model.
+Files are JSON in ``data/measured/``, named after kernel and vendor module. They hold fates and counts of every event,
+the handling of register values, when payloads are written, and what steps cost, each with the line that says which
+KVM it was. Costs of a host that emulates guest kernel code are labelled as such and never become a cost model.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class MeasuredFile:
     events: tuple[Measurement, ...]
     validation: tuple[Validation, ...]
     payloads: tuple[survey.Behaviour, ...]
-    costs_are: str  #: what the costs may be taken for
+    costs_are: str  #: what the costs represent: EMULATED, NATIVE or UNKNOWN
     tsc_per_ns: float
     costs: tuple[timing.Cost, ...]
 
@@ -70,9 +70,9 @@ def cpu_model() -> str:
 def record(
     command: str, say: Callable[[str], None], release: str | None = None, *, with_costs: bool = True
 ) -> MeasuredFile:
-    """Measure everything on this host, some seconds. ``release`` replaces the kernel's name for itself.
+    """Measure everything on this host, which takes some seconds. ``release`` is recorded instead of the kernel's own.
 
-    ``say`` is told what is being done. Raises EngineError with reason and advice if there is no KVM.
+    ``say`` is called with progress messages. Raises EngineError with reason and advice if there is no KVM.
     """
     require_kvm()
     host = this_host() if release is None else replace(this_host(), kernel=release)
@@ -124,9 +124,9 @@ def _rounded(cost: timing.Cost) -> timing.Cost:
 
 
 def live_or_recorded() -> tuple[str, MeasuredFile]:
-    """Measure words and counts here if there is a KVM, else take the newest recorded ones; say first which it is.
+    """Measure fates and counts here if there is a KVM, else take the newest recorded ones; first print which.
 
-    Costs are not measured: they are for :func:`record`, on a quiet host. The kernel is called by its numbers alone.
+    Costs are not measured: use :func:`record` on an idle host. The kernel is named by its version numbers alone.
     """
     host = this_host()
     if host.available:
@@ -146,12 +146,12 @@ def why_no_cost_model(found: MeasuredFile) -> str | None:
     if found.host["emulated"] is False:
         return None
     if found.host["emulated"]:
-        return "guest kernel code is emulated here, so that none of these is the cost of a hardware exit"
-    return "it could not be found out whether guest kernel code runs natively here"
+        return "guest kernel code is emulated here, so none of these is the cost of a hardware exit"
+    return "it is unknown whether guest kernel code runs natively here"
 
 
 def cost_model(found: MeasuredFile) -> CostModel:
-    """Return the costs of a host that runs guest code natively as a cost model; raise WorkbenchError for others."""
+    """Return the costs as a cost model; raise WorkbenchError unless the host runs guest code natively."""
     reason = why_no_cost_model(found)
     if reason is not None:
         raise WorkbenchError(f"no cost model of {found.name}: {reason}")
@@ -211,7 +211,7 @@ def load(path: Path) -> MeasuredFile:
         raise WorkbenchError(f"measured data {str(path)!r} is not JSON: {error}") from error
     if not isinstance(data, dict) or data.get("format") != FORMAT:
         raise WorkbenchError(
-            f"measured data {str(path)!r} is not of format {FORMAT}; make it anew with calibrate"
+            f"measured data {str(path)!r} is not of format {FORMAT}; write it again with calibrate"
         )
     try:
         return MeasuredFile(

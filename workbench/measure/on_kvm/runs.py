@@ -1,7 +1,7 @@
-"""The same events on this host's real KVM, in the same tidy columns, and beside the simulator's words.
+"""Runs of events on this host's KVM, in the tidy columns of simulated runs, and the simulator's fates for comparison.
 
 Measured values carry ``engine`` = "kvm" and the line that says what this KVM is; they never share a column with
-simulated ones. Exits that KVM handles itself are not countable from outside and are unknown here, not 0.
+simulated ones. Exits that KVM handles itself cannot be counted from outside; they are unknown, not 0.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ if TYPE_CHECKING:
 
 ENGINE = "kvm"
 
-#: {feature: {word: areas}}: what became of the areas, by feature.
+#: {feature: {fate: number of areas}}.
 Words = dict[str, dict[str, int]]
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """What one event came to on a real KVM, in numbers and words alone; or why it was not run."""
+    """The results of one event on a real KVM, as numbers and text; or why it was not run."""
 
     protocol: str
     event: str
@@ -49,13 +49,13 @@ class Measurement:
     words: Words = field(default_factory=dict)
     user_exits: int = 0
     guest_wrmsrs: int = 0
-    payloads: dict[str, int] = field(default_factory=dict)  #: feature -> areas in which the host's bytes are
-    strayed: int = 0  #: areas of others' memory that the host wrote to, or holds
-    pages_sent: tuple[int, ...] = ()  #: of a migration: in each round
+    payloads: dict[str, int] = field(default_factory=dict)  #: feature -> number of areas that hold bytes of the host
+    strayed: int = 0  #: areas in memory with another owner that the host wrote to, or holds
+    pages_sent: tuple[int, ...] = ()  #: of a migration: for each round
 
     @property
     def fate(self) -> str:
-        """The worst word of any area, or "not run"."""
+        """The worst fate of any area, or "not run"."""
         if self.not_run is not None:
             return "not run"
         return worst([Fate(word) for words in self.words.values() for word in words]).value
@@ -71,7 +71,7 @@ class Measurement:
 
 
 def words_of(fates: Mapping[tuple[int, str], Fate]) -> Words:
-    """Return how many areas of each feature came to which word."""
+    """Return the number of areas of each feature with each fate."""
     found: Words = {}
     for (_, feature), fate in fates.items():
         words = found.setdefault(feature, {})
@@ -82,7 +82,7 @@ def words_of(fates: Mapping[tuple[int, str], Fate]) -> Words:
 def measure_on_kvm(variant: Variant, features: tuple[Feature, ...], vcpus: int, event: Event) -> Measurement:
     """Run ``event`` under ``variant`` on this host's KVM.
 
-    Raises EngineError if there is no KVM, WorkbenchError for a number of vCPUs that is not possible.
+    Raises EngineError if there is no KVM, WorkbenchError for an impossible number of vCPUs.
     """
     check_vcpus(vcpus)
     scenario = Scenario(variant.protocol(features), features, vcpus=vcpus)
@@ -106,7 +106,7 @@ def measure_on_kvm(variant: Variant, features: tuple[Feature, ...], vcpus: int, 
 
 @contextmanager
 def naming(variant: Variant, event: Event) -> Iterator[None]:
-    """Turn what a protocol's own code raises into one line that names protocol, event, and place in its file."""
+    """Turn an exception of a protocol's own code into one line that names protocol, event, file and line."""
     try:
         yield
     except WorkbenchError:
@@ -115,7 +115,7 @@ def naming(variant: Variant, event: Event) -> Iterator[None]:
         last = traceback.extract_tb(error.__traceback__)[-1]
         text = f"{type(error).__name__}: {' '.join(str(error).split())} ({last.filename}:{last.lineno})"
         raise WorkbenchError(
-            f"protocol {variant.label} breaks off under event {event.name}: {text}"
+            f"protocol {variant.label} raised an exception under event {event.name}: {text}"
         ) from error
 
 
@@ -127,7 +127,7 @@ def _payloads(run: KvmRun) -> dict[str, int]:
 def simulated_words(
     variant: Variant, features: tuple[Feature, ...], vcpus: int, event: Event
 ) -> tuple[Words, int]:
-    """Return what the simulator says of the same areas, and its exits for guest accesses to registers."""
+    """Return the simulator's fates for the same areas, and its exits for guest accesses to registers."""
     what_happens: Any = event
     with naming(variant, event):
         run = simulate(Scenario(variant.protocol(features), features, vcpus=vcpus), what_happens)
@@ -135,7 +135,7 @@ def simulated_words(
 
 
 def check_vcpus(vcpus: int) -> int:
-    """Return ``vcpus``; raise WorkbenchError if no guest here has so many."""
+    """Return ``vcpus``; raise WorkbenchError if a guest here cannot have so many."""
     if not 1 <= vcpus <= MAX_CPUS:
         raise WorkbenchError(f"{vcpus} vCPUs on KVM: allowed are 1 to {MAX_CPUS}")
     return vcpus
@@ -158,7 +158,7 @@ def measurements(
 ) -> tuple[Measurement, ...]:
     """Run every chosen protocol under every chosen event on this host's KVM; None means all.
 
-    Events that need more vCPUs are left out unless named. ``say`` is told what is being done.
+    Events that need more vCPUs are left out unless named. ``say`` is called with progress messages.
     Raises EngineError if there is no KVM.
     """
     require_kvm()
@@ -180,7 +180,7 @@ def measurements(
 
 
 def rows_of(one: Measurement, host: str) -> list[Row]:
-    """Return the tidy rows of one measurement: words, areas, exits, payloads, and what KVM it was."""
+    """Return the tidy rows of one measurement: fates, areas, exits, payloads, and which KVM it was."""
 
     def row(metric: str, value: int | str | None, unit: str) -> Row:
         return Row(one.protocol, one.event, metric, value, unit, ENGINE, one.vcpus, one.features)
@@ -211,7 +211,7 @@ def on_kvm(
 ) -> pandas.DataFrame:
     """Return the tidy table of a real KVM (columns of ``tidy.Row``, ``engine`` "kvm"); None means all.
 
-    An event that cannot take place here has the fate "not run" and a row ``not_run`` with the reason.
+    An event that cannot be run here has the fate "not run" and a row ``not_run`` with the reason.
     Raises EngineError if there is no KVM here.
     """
     host = require_kvm()

@@ -1,7 +1,7 @@
-"""What becomes of register values: the cases of the survey on a real KVM, and the same cases in the simulator.
+"""How register values are handled: the survey's cases on a real KVM, and the same cases in the simulator.
 
-One case is one value in one register of an otherwise empty guest. Told apart are what the guest's write came to, what
-the register reads afterwards, whether a payload appeared, and whether the host may write the value.
+One case is one value in one register of an otherwise empty guest. Recorded are the outcome of the guest's write, the
+register's value afterwards, whether a payload appeared, and whether the host may write the value.
 """
 
 from collections.abc import Iterable
@@ -29,7 +29,7 @@ class Validation(NamedTuple):
 
 
 def measured(verdict: Verdict) -> Validation:
-    """Return a verdict of a real KVM as words."""
+    """Return a result of a real KVM as a case."""
     return _validation(verdict.case, verdict.guest, verdict.reads, verdict.written, verdict.host)
 
 
