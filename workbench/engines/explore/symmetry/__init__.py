@@ -1,7 +1,7 @@
-"""States that differ only by exchanging what is interchangeable, represented by one of them.
+"""Symmetry reduction: states that differ only by exchanging interchangeable vCPUs are represented by one of them.
 
-A box: ``workbench.engines.explore.api`` makes a ``SymmetryReduction`` and hands it to the engines as what they know, a
-reduction. Where that raises SymmetryError, a machine is explored state by state: the same verdicts, later
+The package can be removed: ``workbench.engines.explore.api`` makes a ``SymmetryReduction`` and passes it to the engines
+as a reduction. If it raises SymmetryError, the machine is explored without it, with the same verdicts but more slowly
 (docs/decisions/0004 says why, 0006 by how much).
 """
 

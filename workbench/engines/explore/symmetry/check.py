@@ -1,8 +1,8 @@
-"""Is a model as symmetric as its author claims, and how many states do the representatives stand for?
+"""Checks that a model is as symmetric as its author claims; counts the states that the representatives stand for.
 
-Rule kept here: a claim that is found false ends the search; it never makes a verdict. Programs are compared
-completely: every position and every answer that was met. What steps do to states, and what properties say of them, is
-compared on the first states of a search (`workbench.engines.explore.reference`) and on a sample of all of them.
+A claim that is found false ends the search and never leads to a verdict. Programs are compared completely: every
+position and every answer that was met. Successor states and the values of properties are compared on the first states
+of a search (`workbench.engines.explore.reference`) and on a sample of all of them.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ COUNTED_UP_TO = 1_000_000  # representatives; counting takes about as long as th
 
 
 def hold_against(renamings: Renamings, search: PlainSearch | PackedSearch, compare: Callable[[State], None]) -> None:
-    """Raise SymmetryError if what a search has met is not symmetric; ``compare`` raises it of one state."""
+    """Raise SymmetryError if what a search has met is not symmetric; ``compare`` raises it for one state."""
     renamings.compare_programs()
     for state in _sample(search):
         compare(state)
@@ -53,7 +53,7 @@ def stands_for(renamings: Renamings, search: PlainSearch | PackedSearch) -> int 
 
 
 def _alone(space: Space) -> list[int]:
-    """The variables that say of a state, by not being as in the beginning, that it stands for itself alone."""
+    """The variables that, if not at their initial value, show that a state represents only itself."""
     wanted = {group.alone for group in space.model.symmetry if group.alone is not None}
     return [index for index, name in enumerate(space.names) if name in wanted]
 

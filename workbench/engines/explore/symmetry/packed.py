@@ -1,7 +1,7 @@
-"""Representatives of packed states: the least of all renamed ones, computed for many states at once.
+"""Representatives of packed states: the least of all renamed states, computed for many states at once.
 
-Rule kept here: the same renamings as the plain engine's, expressed as moved bit fields; a field whose values
-are renamed too goes through a small table.
+The renamings are those of the plain engine, expressed as moves of bit fields; a field whose values
+are renamed too is mapped through a small table.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class PackedSymmetry:
         self.layout: Layout | None = None
         self.moves: list[list[_Move]] = []
         self.known = 0
-        self._closed: dict[int, int] = {}  # by variable: so many of its values have been renamed
+        self._closed: dict[int, int] = {}  # by variable: the number of its values that have been renamed
         self._flat: tuple[np.ndarray, ...] = ()
         self._close()
 
@@ -45,11 +45,11 @@ class PackedSymmetry:
         return sum(len(domain.values) for domain in self.space.domains)
 
     def _close(self) -> None:
-        """Rename every known value, until that gives no new ones."""
+        """Rename every known value until no new values appear."""
         size = -1
         while size != self._size():
             size = self._size()
-            for index, domain in enumerate(self.space.domains):  # both may grow meanwhile
+            for index, domain in enumerate(self.space.domains):  # both may grow during the loop
                 known, values = self._closed.get(index, 0), len(domain.values)
                 for renaming in self.renamings.all:
                     for number in range(known, values):
@@ -82,7 +82,7 @@ class PackedSymmetry:
         return moves
 
     def _table(self, layout: Layout, renaming: Renaming, var: int) -> np.ndarray | None:
-        """What the numbers of a variable become; None when they stay the same."""
+        """The renamed numbers of a variable's values; None if they stay the same."""
         numbers = [renaming.number(var, number) for number in range(len(self.space.domains[var].values))]
         if not all(layout.fits(var, number) for number in range(len(numbers))) or not all(
             layout.fits(renaming.target(var), number) for number in numbers
@@ -112,7 +112,7 @@ class PackedSymmetry:
         return self._flat
 
     def _refresh(self) -> None:
-        """Take account of values that have appeared since the renamings were expressed in the layout."""
+        """Update the tables with values that have appeared since the renamings were expressed in the layout."""
         assert self.layout is not None
         if self.known != self._size():
             self.use(self.layout)
@@ -126,7 +126,7 @@ class PackedSymmetry:
         return best
 
     def unmoved(self, words: Words) -> np.ndarray:
-        """How many renamings leave each of these representatives as it is, not counting the one that moves nothing."""
+        """The number of renamings that leave each of these representatives unchanged, without the identity."""
         found = np.zeros(len(words[0]), np.int64)
         for moves in self.moves:
             pairs = zip(_renamed(words, moves), words, strict=True)

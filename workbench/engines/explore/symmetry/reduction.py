@@ -1,4 +1,4 @@
-"""A reduction (``workbench.engines.explore.reduction``): states that differ by exchanging what is interchangeable."""
+"""Symmetry as a reduction (``workbench.engines.explore.reduction``): states that differ by an exchange are merged."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class SymmetryReduction:
 
     @property
     def ways(self) -> int:
-        """How many forms a state can have, its own included."""
+        """The number of renamed forms of a state, its own included."""
         return len(self.renamings.all) + 1
 
     def compare(self, state: State) -> None:
@@ -30,7 +30,7 @@ class SymmetryReduction:
         self.renamings.refute(state, lambda other: successors(self.space, other))
 
     def packed(self) -> PackedSymmetry:
-        """The same for packed states, to be told their layout."""
+        """The same reduction for packed states, which still needs their layout."""
         return PackedSymmetry(self.space, self.renamings)
 
     def hold_against(self, search: PlainSearch | PackedSearch) -> None:
@@ -38,11 +38,11 @@ class SymmetryReduction:
         hold_against(self.renamings, search, self.compare)
 
     def stands_for(self, search: PlainSearch | PackedSearch) -> int | None:
-        """How many states the representatives of a search stand for; None if there are too many to count."""
+        """The number of states that the representatives of a search stand for; None if there are too many to count."""
         return stands_for(self.renamings, search)
 
     def unmerged(self, states: list[State]) -> list[State]:
-        """States that really follow each other from the initial one, of which the given ones are renamed forms."""
+        """The actual trace from the initial state of which the given states are renamed forms."""
         space, path, actions = self.space, [self.space.initial()], []
         for packed in states[1:]:
             goal = self.least(as_wide(space, packed))  # engines choose other representatives

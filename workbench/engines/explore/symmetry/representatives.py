@@ -1,8 +1,8 @@
 """One representative for all states that differ only by exchanging interchangeable slots.
 
 Rule kept here: the representative is the least of all renamed states, so it does not depend on the order
-in which states are met. That the model really is symmetric is the author's claim; what is met is held against it
-(here each renamed position, and `workbench.engines.explore.symmetry.check`).
+in which states are met. The author claims that the model is symmetric; the claim is checked on what the search meets
+(here each renamed position, the rest in `workbench.engines.explore.symmetry.check`).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Group = tuple[Symmetry, Mapping[Any, Any]]
 
 
 class Renaming:
-    """One way of exchanging slots: where each variable goes, and what its values become."""
+    """One permutation of slots: the target of each variable, and the renamed values."""
 
     def __init__(self, space: Space, groups: list[Group]) -> None:
         self.space = space
@@ -33,7 +33,7 @@ class Renaming:
 
     @property
     def moved(self) -> int:
-        """How many members become others."""
+        """The number of members that are exchanged."""
         return sum(old != new for _, mapping in self.groups for old, new in mapping.items())
 
     def target(self, index: int) -> int:
@@ -43,7 +43,7 @@ class Renaming:
         return self.targets[index]
 
     def number(self, index: int, number: int) -> int:
-        """The number, in the target variable, of what a value becomes."""
+        """The number, in the target variable, of a renamed value."""
         target, known = self.target(index), self.values[index]
         if number not in known:
             value = self.space.domains[index].values[number]
@@ -51,7 +51,7 @@ class Renaming:
         return known[number]
 
     def apply(self, state: State) -> State:
-        """The renamed state; as wide as the space, which this may widen."""
+        """The renamed state, as wide as the space, which may grow here."""
         placed = [(self.target(index), self.number(index, number)) for index, number in enumerate(state) if number]
         result = [0] * len(self.space.names)
         for index, number in placed:
@@ -86,7 +86,7 @@ class Renaming:
         return value
 
     def answer(self, step: Any, answer: Any) -> Any:
-        """What a renamed program receives where the program receives `answer` for `step`."""
+        """The answer that a renamed program receives where the program receives `answer` for `step`."""
         for group, mapping in self.groups:
             answer = group.value(None, answer, mapping) if group.answer is None else group.answer(step, answer, mapping)
         return answer
@@ -95,7 +95,7 @@ class Renaming:
         return None if at is None else self.position(at[0], self.space.positions.table[at[0]][at[1]])
 
     def position(self, program: Name, position: Position) -> Any:
-        """The position that the renamed program reaches by the renamed answers. Raises SymmetryError if none."""
+        """The position that the renamed program reaches by the renamed answers; raises SymmetryError if none."""
         chain = [position]
         while chain[-1] not in self._positions and chain[-1].came_from is not None:
             chain.append(chain[-1].came_from)
@@ -125,7 +125,7 @@ class Renaming:
             raise SymmetryError(f"with slots exchanged, {error}") from error
 
     def _compare(self, program: Name, step: Any, other: Any) -> None:
-        """Raise SymmetryError if `other` is not what `step` becomes."""
+        """Raise SymmetryError if `other` is not the renamed `step`."""
         renamed, expected = step, other
         for group, mapping in self.groups:
             if group.step is None:
@@ -138,7 +138,7 @@ class Renaming:
 
 
 class Renamings:
-    """All ways of exchanging slots except leaving everything in place; they remember what became of what."""
+    """All permutations of slots except the identity, with a cache of their results."""
 
     def __init__(self, space: Space) -> None:
         self.space = space
@@ -150,7 +150,7 @@ class Renamings:
         self.all = [renaming for renaming in found if renaming.moved]
         if not self.all:
             raise WorkbenchError("symmetry was asked for, but the model declares no interchangeable slots")
-        #: Those of two members; every other is one after the other of these.
+        #: Exchanges of two members; every other permutation is a sequence of these.
         self.swaps = [renaming for renaming in self.all if renaming.moved == 2]
 
     def least(self, state: State) -> State:
@@ -164,7 +164,7 @@ class Renamings:
         return found
 
     def home(self, steps: Sequence[Any]) -> Renaming | None:
-        """How a trace of these steps must be renamed to be the author's; None if it is as it should be."""
+        """The renaming that gives a trace of these steps the author's numbering; None if it has it already."""
         homes = [group.home(steps) if group.home else None for group in self.space.model.symmetry]
         if not any(homes):
             return None
@@ -173,12 +173,12 @@ class Renamings:
         wanted = [home or {member: member for member in group.members} for group, home in pairs]
         return next(found for found in self.all if [mapping for _, mapping in found.groups] == wanted)
 
-    # -- is it true? -----------------------------------------------------------------------------------
+    # -- checks ---------------------------------------------------------------------------------------
 
     def refute(self, state: State, successors: Callable[[State], set[State]]) -> None:
         """Raise SymmetryError if a renamed state has other successors or other verdicts than the state.
 
-        It is enough to exchange two, if that is tried on all that comes of it.
+        Exchanges of two members suffice if they are also applied to every result.
         """
         space, expected = self.space, successors(state)
         for renaming in self.swaps:
@@ -192,14 +192,14 @@ class Renamings:
                 raise SymmetryError("exchanging slots changes what can happen next")
 
     def compare_programs(self) -> None:
-        """Raise SymmetryError unless renamed programs answer every answer met so far by the renamed step.
+        """Raise SymmetryError unless renamed programs follow every answer met so far with the renamed step.
 
-        Renaming may meet answers that no search has met: those are compared as well.
+        Renaming may produce answers that the search has not met: those are compared as well.
         """
         positions = self.space.positions
         for renaming in self.swaps:
             for program in list(positions.table):
-                for position in positions.table[program]:  # which may grow meanwhile
+                for position in positions.table[program]:  # which may grow during the loop
                     self._compare_answers(renaming, program, position)
 
     def _compare_answers(self, renaming: Renaming, program: Name, position: Position) -> None:

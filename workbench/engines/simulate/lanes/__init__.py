@@ -1,7 +1,7 @@
-"""Many vCPUs at once: vCPUs that do the same thing at other addresses run as one.
+"""Batches of vCPUs that run the same program at different addresses, simulated in one run.
 
-A box: ``AtOnce`` is all that the simulator uses of it, in one place. The plain loop that it stands for, ``in_turn``
-in ``workbench.engines.simulate.turns``, gives the same results, later.
+The package can be removed: the simulator uses only ``AtOnce``, in one place. The plain loop that it replaces,
+``in_turn`` in ``workbench.engines.simulate.turns``, gives the same results but is slower.
 Why it is sound: docs/decisions/0003; what it saves: 0006.
 """
 

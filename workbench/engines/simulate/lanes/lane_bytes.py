@@ -1,8 +1,8 @@
-"""Bytes that stand for many: what symbolic numbers become in guest memory, and structs made of them.
+"""Bytes that differ from lane to lane: symbolic numbers as they are stored in guest memory, and structs of them.
 
 Each byte is an int, the same in all lanes, or one byte of a number that differs. Slicing keeps this exact; reading a
-number puts its bytes together again by that number's own arithmetic, which is exact or raises Diverged. Of the number
-nothing else is known here.
+number assembles its bytes by that number's own arithmetic, which is exact or raises Diverged. This module uses
+nothing else of the number.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,7 +16,7 @@ from workbench.clayout.value import Value
 
 
 class Part(NamedTuple):
-    """Byte ``byte``, counted from the lowest, of a number that is at least 0."""
+    """Byte ``byte``, counted from the lowest, of a number that is not negative."""
 
     number: Any  # a SymbolicNumber with the arithmetic of an int
     byte: int
@@ -35,7 +35,7 @@ class LaneBytes(SymbolicBytes):
         self.atoms = tuple(atoms)
 
     @property  # type: ignore[misc]
-    def __class__(self) -> type:  # a program that asks isinstance(x, bytes) must hear what it would hear of bytes
+    def __class__(self) -> type:  # isinstance(x, bytes) must be true, as it is for the bytes of a single vCPU
         return bytes
 
     def __len__(self) -> int:
@@ -62,7 +62,7 @@ class LaneBytes(SymbolicBytes):
         return self.refuse()
 
     def unpacked(self, kind: Any) -> Any:
-        """Return the number that a Scalar, or the struct that a Layout, finds in these bytes."""
+        """Decode these bytes: to a number by a Scalar, to a struct by a Layout."""
         if len(self) != kind.size:
             return self.refuse()
         if isinstance(kind, Scalar):
@@ -70,7 +70,7 @@ class LaneBytes(SymbolicBytes):
         return value_of(kind, self.atoms)
 
     def refuse(self, *_: Any) -> Never:
-        """Raise Diverged; stands for every operation that is not defined above."""
+        """Raise Diverged; used for every operation that is not defined above."""
         numbers: Iterator[SymbolicNumber] = (atom.number for atom in self.atoms if isinstance(atom, Part))
         next(numbers).refuse()
 
@@ -109,7 +109,7 @@ def _equal(one: Atom, two: Atom) -> bool:
 
 
 def atoms_of(data: Any) -> tuple[Atom, ...]:
-    """Return the bytes of ``data`` one by one, LaneBytes or not."""
+    """Return the bytes of ``data`` as a sequence of atoms, whether it is LaneBytes or bytes."""
     return data.atoms if isinstance(data, LaneBytes) else tuple(data)
 
 
@@ -119,7 +119,7 @@ def together(atoms: Sequence[Atom]) -> Any:
 
 
 def value_of(layout: Layout, atoms: Iterable[Atom]) -> Any:
-    """Return the Value of ``layout`` with these bytes; what its padding holds is dropped."""
+    """Return the Value of ``layout`` with these bytes; the content of its padding is dropped."""
     kept: list[Atom] = []
     for atom, covered in zip(atoms, layout.covered, strict=True):
         if isinstance(atom, int):
@@ -149,13 +149,13 @@ def number_of(atoms: Sequence[Atom], *, signed: bool = False) -> Any:
 
 
 def _run_key(item: tuple[int, Atom]) -> tuple[Any, ...]:
-    """Bytes of one number that follow each other belong together; every other byte stands alone."""
+    """Key by which adjacent bytes of one number are grouped; any other byte is a group of its own."""
     position, atom = item
     return (id(atom.number), position - atom.byte) if isinstance(atom, Part) else (position,)
 
 
 def packed(number: Any, kind: Scalar) -> Any:
-    """Return the bytes of ``number`` as ``kind``; Diverged where it does not fit in every lane."""
+    """Return the bytes of ``number`` as ``kind``; raise Diverged unless it fits in every lane."""
     bits = 8 * kind.size
     if kind.signed and number < 0:
         return number.refuse() if number < -(1 << bits - 1) else packed(number + (1 << bits), _unsigned(kind))
@@ -166,7 +166,7 @@ def packed(number: Any, kind: Scalar) -> Any:
 
 
 def filled(layout: Layout, fields: dict[str, Any]) -> Any:
-    """Return the Value of ``layout`` with ``fields``, some of which are lanes."""
+    """Return the Value of ``layout`` with ``fields``, some of which differ from lane to lane."""
     ordinary = {name: content for name, content in fields.items() if not isinstance(content, SymbolicNumber)}
     atoms: list[Atom] = list(layout(**ordinary).pack())
     for name, content in fields.items():

@@ -1,11 +1,11 @@
-"""Many vCPUs at once: the simulator's machine, seen from all lanes of a batch.
+"""The simulator's machine as a batch of vCPUs (lanes) sees it.
 
 Vcpu records, addresses and the time are Lanes; the author's programs, the driver, the transition function and the
-machine's own bookkeeping run unchanged, once. Only when the last program has ended, in as many steps as the vCPU
-before the batch took, is anything written to the real machine. Before that it is untouched, so whoever meets
-:class:`Diverged` runs the vCPUs one by one instead.
+machine's own bookkeeping run unchanged, once. The real machine is written only when the last program has ended, in as
+many steps as the vCPU before the batch took. On :class:`Diverged` the machine is therefore untouched, and the vCPUs
+are run one by one instead.
 
-The time of lane ``i`` begins ``i`` times the steps of one lane after that of the first, as it would in turn.
+The time of lane ``i`` starts ``i`` times the steps of one lane after that of the first, as in a run one by one.
 """
 
 import gc
@@ -27,7 +27,7 @@ from workbench.core.vcpu import Vcpu
 from workbench.engines.simulate.lanes.state import LaneEntries, LaneMemory, has_lane, lifted
 from workbench.engines.simulate.lanes.values import Batch, Diverged
 
-#: So many vCPUs that do the same are worth the trouble of running them at once.
+#: The least number of vCPUs for which a batch is worth its overhead.
 FEWEST_LANES = 16
 
 _SHARED = attrgetter(*(field.name for field in fields(Vcpu) if field.name not in ("index", "descriptor")))
@@ -36,7 +36,7 @@ _SHARED = attrgetter(*(field.name for field in fields(Vcpu) if field.name not in
 class LaneMachine(Machine):
     """The consecutive vCPUs ``cpus``, each of which will take ``steps`` steps.
 
-    A machine like any other, but for what it holds: records, entries, notes and memory are views of the real ones.
+    It is an ordinary machine, except that records, entries, notes and memory are views of the real ones.
     """
 
     def __init__(self, real: Machine, cpus: Sequence[int], steps: int, keys: "KeyColumns") -> None:
@@ -61,12 +61,12 @@ class LaneMachine(Machine):
         return self.real.vcpus()
 
     def check(self, answer: Any) -> None:
-        """Raise Diverged if anything was refused on the way, the time was wrong, or the lanes' answers differ."""
+        """Raise Diverged if any operation was refused, the time was wrong, or the lanes' answers differ."""
         if self.batch.refused or self.counts["steps"] != self.steps or has_lane(answer):
             self.batch.refuse("not what the vCPU before did")
 
     def commit(self) -> None:
-        """Do to the real machine what every lane did."""
+        """Apply to the real machine what every lane did."""
         real, count = self.real, self.batch.count
         for part in (self.memory, self.entries, self.ever, self.notes):
             part.commit()
@@ -80,7 +80,7 @@ class LaneMachine(Machine):
 
 
 class LaneRecords:
-    """The records of the lanes' own vCPUs as one, to be had under their index."""
+    """The records of the lanes' own vCPUs as one record, found under their symbolic index."""
 
     def __init__(self, real: dict[int, Vcpu], index: Any) -> None:
         self.real = real
@@ -91,7 +91,7 @@ class LaneRecords:
 
     @cached_property
     def _common(self) -> Vcpu:
-        """The record that stands for all; Diverged if more than index and descriptor differ."""
+        """The record that represents all; raise Diverged if more than index and descriptor differ."""
         batch, records = self.index.batch, [self.real[index] for index in self.index.values]
         if not all(map(_SHARED(records[0]).__eq__, map(_SHARED, records))):
             batch.refuse("vCPUs under different circumstances")
@@ -99,7 +99,7 @@ class LaneRecords:
 
 
 class KeyColumns:
-    """The keys of consecutive vCPUs under a kind and a name: made once, for they are asked for again and again."""
+    """The keys of consecutive vCPUs under a kind and a name: cached, because they are used often."""
 
     def __init__(self) -> None:
         self._columns: dict[tuple[Any, ...], list[Key]] = {}
@@ -115,7 +115,7 @@ class KeyColumns:
 
 
 class AtOnce:
-    """Lets vCPUs of ``machine`` do the same, as if one after the other: for many at once where that is sound.
+    """Runs the same action for vCPUs of ``machine``, as if one after the other: in one batch where that is sound.
 
     ``protocol`` is the one whose programs they run.
     """
@@ -129,8 +129,8 @@ class AtOnce:
     def __call__(self, cpus: Sequence[int], act: Callable[[Machine, Any], Any], *, looks: bool = False) -> list[Any]:
         """Return ``[act(machine, cpu) for cpu in cpus]``, for consecutive vCPUs.
 
-        ``act`` may be given a machine and an index that stand for many vCPUs; ``looks`` says that it runs no program
-        and changes nothing. Errors are those that it raises.
+        ``act`` may be called with a machine and an index that represent many vCPUs; ``looks`` says that it runs no
+        program and changes nothing. Raises what ``act`` raises.
         """
         machine, answers, rest = self.machine, [], cpus
         if len(cpus) >= FEWEST_LANES:
@@ -145,18 +145,18 @@ class AtOnce:
         return answers + [act(machine, cpu) for cpu in rest]
 
     def _remembers(self) -> bool:
-        """Tell whether protocol or features may have changed since this was asked before.
+        """Tell whether protocol or features may have changed since the previous call.
 
-        A program that remembers in Python attributes is told apart neither by the machine nor by the explorer; it must
-        be run once for each vCPU.
+        State that a program keeps in Python attributes is visible neither to the machine nor to the explorer; such a
+        program must be run once for each vCPU.
         """
         before, self.remembered = self.remembered, _attributes(self.protocol)
         return before is None or before != self.remembered
 
     def run(self, cpus: Sequence[int], steps: int, act: Callable[[Machine, Any], Any]) -> list[Any] | None:
-        """Let ``act`` work once on a machine that stands for all ``cpus``; None if that was not sound.
+        """Run ``act`` once on a machine that represents all ``cpus``; None if that was not sound.
 
-        Nothing has then been written. An error that a program meets is met again, by the vCPU whose it is.
+        Nothing has then been written. An error of a program is raised again when its vCPU is run alone.
         """
         try:
             lanes = LaneMachine(self.machine, cpus, steps, self.keys)
@@ -180,7 +180,7 @@ def _attributes(protocol: Protocol) -> bytes | None:
 
 @contextmanager
 def _nothing_to_collect() -> Iterator[None]:
-    """Keep the garbage collector from searching what is made here, all of which stays: it would double the time."""
+    """Pause the garbage collector: all objects made here stay alive, and searching them doubles the time."""
     was_on = gc.isenabled()
     gc.disable()
     try:

@@ -1,12 +1,12 @@
-"""What lanes read and write, kept apart from the machine until all is known to be sound.
+"""Reads and writes of lanes, buffered until the whole batch is known to be sound.
 
-Two rules keep the lanes independent of each other, so that running them at once is running them in turn:
+Two rules keep the lanes independent of each other, so that a batch gives the same result as running them one by one:
 
 * memory: all addresses have the same stride, and all bytes touched lie within one stride of each other. A byte of
   one lane is then never a byte of another;
 * entries and notes: a key names the lane's own vCPU, or it is one that no lane writes.
 
-Whatever is outside these rules refuses, and nothing has been written.
+Any other access raises Diverged, before anything is written.
 """
 
 from array import array
@@ -22,13 +22,13 @@ from workbench.core.steps import GUEST, Side
 from workbench.engines.simulate.lanes.lane_bytes import Atom, Part, atoms_of, together
 from workbench.engines.simulate.lanes.values import Batch, Diverged, Lane
 
-#: What has no parts that could be numbers.
+#: Types without parts that could be numbers.
 _PLAIN = (type(None), bool, int, str, bytes)
 WORD = 8  # bytes: the widest number that is recognised in memory
 
 
 def lifted(batch: Batch, values: Sequence[Any]) -> Any:
-    """Return the one value that stands for these, one of each lane; Diverged if there is none."""
+    """Return the one value that represents ``values``, one of each lane; raise Diverged if there is none."""
     kinds = set(map(type, values))
     kind, first = kinds.pop(), values[0]
     if kinds:
@@ -46,7 +46,7 @@ def lifted(batch: Batch, values: Sequence[Any]) -> Any:
 
 
 def spread(value: Any) -> Iterable[Any]:
-    """Return the value in each lane; endless where it is the same in all."""
+    """Return an iterator over the value in each lane, endless if it is the same in all."""
     if isinstance(value, Lane):
         return value.values
     if not isinstance(value, tuple) or not has_lane(value):
@@ -56,9 +56,9 @@ def spread(value: Any) -> Iterable[Any]:
 
 
 def has_lane(value: Any) -> bool:
-    """Tell whether a value differs from lane to lane; Diverged where nobody can look into it."""
+    """Tell whether a value differs from lane to lane; raise Diverged for a type whose parts are unknown."""
     if type(value) is tuple or hasattr(type(value), "_make"):
-        return sum(map(has_lane, value)) > 0  # all are looked at
+        return sum(map(has_lane, value)) > 0  # all parts are checked
     if type(value) in _PLAIN or isinstance(value, Enum):
         return False
     if not isinstance(value, Lane):
@@ -91,7 +91,7 @@ class LaneEntries:
         return default if self.known[name] is None else self.known[name]
 
     def __setitem__(self, key: Any, value: Any) -> None:
-        """Make the entry of each lane under ``key``."""
+        """Set the entry of each lane under ``key``."""
         name = self._written_by_lanes(key)
         has_lane(value)
         self.known[name] = self.written[name] = value
@@ -104,7 +104,7 @@ class LaneEntries:
         self.dropped.add(name)
 
     def commit(self) -> None:
-        """Do to the real dictionary what every lane did, in the order of the lanes."""
+        """Apply to the real dictionary what every lane did, in the order of the lanes."""
         for name in self.dropped:
             for key in self.keys(*name):
                 self.real.pop(key, None)
@@ -116,7 +116,7 @@ class LaneEntries:
         return self._own(key) or self.index.refuse()
 
     def _own(self, key: Any) -> tuple[str, Any] | None:
-        """Return kind and name of a key of the lane's own vCPU; None for a key of somebody who is no lane."""
+        """Return kind and name of a key of the lane's own vCPU; None for a key of any other owner."""
         if type(key) is not Key or type(key.kind) is not str or type(key.name) not in (str, int):
             self.index.refuse()
         owner = key.cpu
@@ -128,7 +128,7 @@ class LaneEntries:
 
 
 class LaneMemory:
-    """A view of guest memory from all lanes at once: byte ``gpa`` of the first lane stands for that of each."""
+    """A view of guest memory from all lanes at once: byte ``gpa`` of the first lane represents that of each."""
 
     def __init__(self, real: GuestMemory, batch: Batch) -> None:
         self.real = real
@@ -161,7 +161,7 @@ class LaneMemory:
         return True
 
     def reachable(self, gpa: Any, size: Any, side: Side, *, write: bool = False) -> bool:
-        """Tell whether each lane can access its own [gpa, gpa + size); Diverged if only some can, or lanes may meet."""
+        """Tell whether each lane can access its [gpa, gpa + size); Diverged if only some can or lanes may overlap."""
         if not isinstance(gpa, Lane) or type(size) is not int or size <= 0:
             self.batch.refuse("an access that is not one of each lane")
         self._keep_apart(gpa, size)
@@ -175,7 +175,7 @@ class LaneMemory:
         return True
 
     def share(self, gpa: Any, size: Any, shared: Any) -> int:
-        """Each lane makes its pages shared; how many that changes is not known before the end."""
+        """Make the pages of each lane shared; how many pages that changes is not known before the end."""
         if not isinstance(gpa, Lane) or type(size) is not int or size <= 0 or shared is not True:
             self.batch.refuse("pages that change hands")
         self._keep_apart(gpa, size)
@@ -183,7 +183,7 @@ class LaneMemory:
         return 0
 
     def _keep_apart(self, gpa: Lane, size: int) -> None:
-        """Diverged unless this access and all before it are within one stride of each other."""
+        """Raise Diverged unless this access and all before it are within one stride of each other."""
         self.stride = self.stride or gpa.stride
         self.low = min(self.low, gpa.first) if self.high else gpa.first
         self.high = max(self.high, gpa.first + size)
@@ -191,7 +191,7 @@ class LaneMemory:
             self.batch.refuse("an access that may meet another lane's")
 
     def _nowhere(self, gpa: Lane, size: int) -> None:
-        """Diverged unless no memslot has any byte of any lane."""
+        """Raise Diverged if a memslot contains any byte of any lane."""
         if any(slot.gpa < gpa.last + size and gpa.first < slot.end for slot in self.real.slots):
             self.batch.refuse("an access that only some lanes can make")
 
@@ -224,7 +224,7 @@ class LaneMemory:
             self.real.mark(self.frames(frame), side)
 
     def _column(self, atoms: list[Atom]) -> Iterable[bytes]:
-        """Return these bytes as they are in each lane: ordinary ones, or parts of one number."""
+        """Return these bytes of each lane: ordinary bytes, or parts of one number."""
         head = atoms[0]
         if not isinstance(head, Part):
             return repeat(bytes(atoms))  # type: ignore[arg-type]
@@ -233,13 +233,13 @@ class LaneMemory:
         return [data[at : at + size] for at in range(first, len(data), WORD)]
 
     def _fetch(self, word: int) -> None:
-        """Learn eight bytes of memory, of which those are needed that no lane has written."""
+        """Read eight bytes of memory of every lane; only those that no lane has written are used."""
         rows = self.real.rows(self.frames(word >> PAGE_SHIFT), word & OFFSET_MASK, WORD)
         for byte, atom in enumerate(self._atoms(rows), word):
             self.known.setdefault(byte, atom)
 
     def _atoms(self, rows: list[bytes]) -> Iterable[Atom]:
-        """Return the bytes of these rows: the same in all lanes, or one number of eight, four, two or one byte."""
+        """Return the bytes of these rows: the same in all lanes, or numbers of eight, four, two or one byte."""
         if rows.count(rows[0]) == len(rows):
             return rows[0]
         size = len(rows[0])
@@ -255,7 +255,7 @@ class LaneMemory:
 
 
 def _pieces(run: list[int], known: dict[int, Atom]) -> Iterable[list[int]]:
-    """Split addresses into stretches without a gap, each ordinary bytes or parts of one number."""
+    """Split addresses into contiguous runs, each of ordinary bytes or of parts of one number."""
     piece: list[int] = []
     for byte in run:
         if piece and (byte != piece[-1] + 1 or not _continues(known[piece[-1]], known[byte])):

@@ -1,9 +1,8 @@
-"""Numbers that stand for many: lane ``i`` of a batch of vCPUs holds ``first + stride * i``, exactly.
+"""Symbolic numbers: in lane ``i`` of a batch of vCPUs such a number is ``first + stride * i``, exactly.
 
-Application CPUs mostly do the same thing at other addresses. The author's own generator, run once on such numbers,
-does it for all of them. The rule kept here: an operation is exact in every lane, or it raises :class:`Diverged`, and a
-comparison answers only where all lanes agree. So whoever gets through a program gets what each vCPU would have
-got, and whoever does not runs the vCPUs one by one.
+Application CPUs mostly do the same thing at different addresses. The author's own generator, run once on such numbers,
+does it for all of them. An operation is exact in every lane, or it raises :class:`Diverged`; a comparison has a result
+only if all lanes agree. So a completed batch equals running each vCPU alone; otherwise the vCPUs are run one by one.
 
 A number that is the same in all lanes is an ordinary int.
 """
@@ -15,16 +14,16 @@ from workbench.engines.simulate.lanes import lane_bytes
 
 
 class Diverged(BaseException):
-    """The lanes disagree, or nobody here knows how to go on for all at once. Not an error of the program.
+    """The lanes disagree, or an operation is not supported for all lanes at once. This is not an error of the program.
 
-    A BaseException, because it is none of the program's business: ``except Exception`` must not catch it.
+    It is a BaseException, so that ``except Exception`` in a program does not catch it.
     """
 
 
 class Batch:
-    """So many lanes (two or more), and whether any of their numbers has refused an operation.
+    """The number of lanes (two or more), and whether any of their numbers has refused an operation.
 
-    Even a program that catches :class:`Diverged` cannot hide it: ``refused`` stays set.
+    ``refused`` stays set even if a program catches :class:`Diverged`.
     """
 
     __slots__ = ("count", "refused")
@@ -54,7 +53,7 @@ class Lane(SymbolicNumber):
         self.batch = batch
 
     @property  # type: ignore[misc]
-    def __class__(self) -> type:  # a program that asks isinstance(x, int) must hear what it would hear of an int
+    def __class__(self) -> type:  # isinstance(x, int) must be true, as it is for the number of a single vCPU
         return int
 
     @property
@@ -68,7 +67,7 @@ class Lane(SymbolicNumber):
         return range(self.first, self.first + self.stride * self.batch.count, self.stride)
 
     def is_same(self, other: Any) -> bool:
-        """Tell whether ``other`` is the same number in every lane, without asking it anything."""
+        """Tell whether ``other`` is the same number in every lane, without an operation on it."""
         return type(other) is Lane and (other.first, other.stride) == (self.first, self.stride)
 
     # -- arithmetic ------------------------------------------------------------------------------------
@@ -197,14 +196,14 @@ class Lane(SymbolicNumber):
     # -- what only a single number can do ----------------------------------------------------------------
 
     def refuse(self, *_: Any) -> Never:
-        """Raise Diverged; also stands for every operation that is not defined above."""
+        """Raise Diverged; also used for every operation that is not defined above."""
         self.batch.refuse(f"an operation on {self.first} + {self.stride} * lane")
 
     def _constant(self, other: Any) -> int:
         return other if isinstance(other, int) and not isinstance(other, Lane) else self.refuse()
 
 
-#: Python looks these up on the class, so each must be there to be refused.
+#: Python looks these up on the class, so each must be defined there to be refused.
 _SINGLE = """
     repr str format index int float complex round floor ceil trunc getattr reduce_ex
     truediv rtruediv rfloordiv rmod rdivmod pow rpow rlshift rrshift matmul rmatmul
