@@ -1,7 +1,7 @@
-"""What all tests share: reproducible Hypothesis runs, tests that say why they cannot run here, and what is said last.
+"""Configuration of all tests: reproducible Hypothesis runs, skips with a reason, and the closing summary.
 
-The tests may run in several processes (pytest-xdist) or in this one. What is said at the end is said by the process
-that collects the reports, so it is made from what reports carry: they alone come from where a test ran.
+The tests may run in several processes (pytest-xdist) or in this one. The process that collects the reports prints the
+summary, so the summary is made only from data in the reports.
 """
 
 import math
@@ -15,10 +15,10 @@ from hypothesis import HealthCheck, settings
 
 os.environ.setdefault("MPLBACKEND", "Agg")  # before anything imports matplotlib: no display is needed
 
-# The same examples in every run, and no deadline: a slow machine is not a broken law.
+# The same examples in every run, and no deadline, so that no property fails on a slow machine.
 SLOW = [HealthCheck.too_slow]
 settings.register_profile("repeatable", derandomize=True, deadline=None, suppress_health_check=SLOW)
-# For an evening's hunt: HYPOTHESIS_PROFILE=hunt python -m pytest
+# For a long search: HYPOTHESIS_PROFILE=hunt python -m pytest
 settings.register_profile("hunt", max_examples=5000, deadline=None, print_blob=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
 
@@ -40,16 +40,16 @@ _NEEDS = {"spin": _why_no_spin, "kvm": _why_no_kvm}
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Skip what needs a tool or device that is not here, with the reason."""
+    """Skip a test that needs a missing tool or device, and give the reason."""
     for marker, why_not in _NEEDS.items():
         if item.get_closest_marker(marker) and (reason := why_not()):
             pytest.skip(reason)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Show what was compared with SPIN, and say so when a whole kind of tests was skipped.
+    """Show the comparisons with SPIN, and say when all tests of a kind were skipped.
 
-    A green line must not hide that nothing was checked.
+    Otherwise a successful run could hide that nothing was checked.
     """
     _show_comparisons(terminalreporter)
     for marker in _NEEDS:
@@ -68,7 +68,7 @@ def _reports(reporter: pytest.TerminalReporter, marker: str, outcomes: tuple[str
 
 @pytest.fixture(autouse=True)
 def no_progress(monkeypatch):
-    """Commands say nothing of their progress, however slow the machine is: stderr has what a test is about."""
+    """Disable progress messages, so that stderr has only what a test expects even on a slow machine."""
     monkeypatch.setattr("workbench.present.progress.PATIENCE", math.inf)
 
 
@@ -79,7 +79,7 @@ _COMPARED = "explorer and SPIN"
 
 @pytest.fixture
 def to_the_table(record_property):
-    """Return a function that puts a comparison of explorer and SPIN into the table at the end."""
+    """Return a function that adds a comparison of explorer and SPIN to the table in the summary."""
     from workbench.present.text.crosscheck import row
 
     return lambda found: record_property(_COMPARED, [row(found), len(found.failures)])
@@ -101,26 +101,26 @@ _DESELECTED = pytest.StashKey[int]()
 
 
 def pytest_deselected(items: list[pytest.Item]) -> None:
-    """Count them where tests are collected."""
+    """Count the deselected tests in the process that collects them."""
     stash = items[0].config.stash
     stash[_DESELECTED] = stash.get(_DESELECTED, 0) + len(items)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Tell the process that started this one, if one did."""
+    """In a worker, send the number of deselected tests to the main process."""
     if hasattr(session.config, "workeroutput"):
         session.config.workeroutput["deselected"] = session.config.stash.get(_DESELECTED, 0)
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node) -> None:
-    """Put the number into the closing line; all workers collect the same tests."""
+    """Put a worker's number into the closing line; all workers collect the same tests."""
     reporter = node.config.pluginmanager.get_plugin("terminalreporter")
     if count := getattr(node, "workeroutput", {}).get("deselected", 0):
-        reporter.stats["deselected"] = [SimpleNamespace()] * count  # other plugins look at attributes of each
+        reporter.stats["deselected"] = [SimpleNamespace()] * count  # other plugins read attributes of each
 
 
 @pytest.fixture(scope="session")
 def repo() -> Path:
-    """Return the top of the checkout."""
+    """Return the top directory of the checkout."""
     return Path(__file__).resolve().parents[1]

@@ -1,7 +1,7 @@
-"""The house rules that a reader would otherwise have to check by eye.
+"""House rules that are checked mechanically.
 
-Files and functions stay small, every module says what it is, nothing is left for later, no file names one
-person's machine, and a protocol's numbered clauses are obeyed somewhere and tested somewhere.
+Files and functions are small, every module has a docstring, no work is marked as left for later, no file contains
+paths of one machine, and every numbered clause of a protocol is cited in its code and in a test.
 """
 
 import ast
@@ -21,7 +21,7 @@ CLAUSE = re.compile(r"\bR(\d+)\b")
 # In a test's name the clause stands between underscores, which are word characters.
 CITED_IN_TEST = re.compile(r"(?:\b|_)R(\d+)(?:\b|_)")
 
-# Put together from pieces, so that this file does not contain what it looks for.
+# Built from pieces, so that this file does not match its own patterns.
 LATER = re.compile(r"\b(?:" + "|".join(["TO" + "DO", "FIX" + "ME", "X" * 3]) + r")\b")
 SOMEBODYS_FOLDERS = ("root", "work", "farm", "home", "Users")
 NOT_FOR_READERS = [
@@ -49,7 +49,7 @@ def functions(tree: ast.AST) -> list[ast.FunctionDef | ast.AsyncFunctionDef]:
 
 
 def tracked() -> list[Path]:
-    """Return the files that belong to the project; without git all that are not hidden."""
+    """Return the files of the project that git tracks; without git, all files that are not hidden."""
     listing = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=False)
     if listing.returncode == 0:
         return [ROOT / name for name in listing.stdout.split("\0") if name and (ROOT / name).is_file()]
@@ -83,7 +83,7 @@ def test_every_module_says_what_it_is():
 
 
 def matches(pattern: re.Pattern[str], paths: list[Path]) -> list[str]:
-    """Return ``file:line: text`` of every line that matches; files that are not text are left out."""
+    """Return ``file:line: text`` of every matching line; files that are not text are left out."""
     found = []
     for path in paths:
         try:
@@ -103,7 +103,7 @@ def test_nothing_is_left_for_later():
     assert not found, "\n".join(found)
 
 
-#: What is done in one place only, and where.
+#: Mechanisms that may exist in one place only, and the place.
 ONE_PLACE = {
     r"^import csv|\bto_csv\(": "workbench/present/records.py",
     r"\br?split\(\"\+\"|\breplace\(\"\+\"": "workbench/measure/label.py",
@@ -143,7 +143,7 @@ def test_machine_names_are_told_from_words(line, foreign):
 
 
 def clauses_declared(docstring: str) -> list[int]:
-    """Return the numbers of the clauses that ``docstring`` opens a line with, in the order they stand."""
+    """Return the numbers of the clauses at the beginning of a line of ``docstring``, in order."""
     return [int(n) for n in re.findall(r"^\s*(?:[-*]\s+)?R(\d+)\b", docstring, re.MULTILINE)]
 
 
@@ -157,8 +157,8 @@ def clauses_cited(source: str) -> set[int]:
 def clauses_tested(protocol: str, path: Path, source: str) -> set[int]:
     """Return the clauses of ``protocol`` that tests name.
 
-    A test speaks of a protocol if the protocol's name is in its file's name, its own name or its docstring,
-    and of a clause if R<n> is in its own name or docstring.
+    A test names a protocol if the protocol's name is in its file's name, its own name or its docstring,
+    and a clause if R<n> is in its own name or docstring.
     """
     found: set[int] = set()
     for test in functions(ast.parse(source)):

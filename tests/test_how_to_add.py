@@ -1,4 +1,4 @@
-"""ARCHITECTURE, "How to add something", carried out: one file, put where the table says, and it is there everywhere."""
+"""Follows ARCHITECTURE, "How to add something": one file, put where the table says, is found by every command."""
 
 import re
 import shutil
@@ -16,7 +16,7 @@ def house(tmp_path):
 
 
 def table():
-    """Return {what to add: what to write} of the table in ARCHITECTURE."""
+    """Return the table in ARCHITECTURE as {what to add: what to write}."""
     text = (ROOT / "ARCHITECTURE.md").read_text()
     section = text.split("## How to add something")[1].split("## ")[0]
     return {row[0]: row[1] for row in re.findall(r"^\| (.+?) \| (.+?) \|", section, re.MULTILINE)}

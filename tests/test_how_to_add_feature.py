@@ -1,4 +1,4 @@
-"""A feature is one file: a made-up one, with a register that no KVM has, in everything that speaks of features."""
+"""A feature is one file: an invented one, with a register that no KVM has, works wherever features are used."""
 
 import json
 

@@ -1,8 +1,7 @@
-"""Imports run one way: present -> measure -> engines -> core; features, protocols, lifecycle -> core.
+"""Imports go one way: present -> measure -> engines -> core; features, protocols, lifecycle -> core.
 
-Engines are siblings and know neither each other nor any protocol; that is what lets one protocol file be
-simulated, explored and run on a real vCPU. No modules import each other in a circle, not even by way of others.
-Imports inside functions and under TYPE_CHECKING count too.
+Engines import neither each other nor any protocol, so that one protocol file can be simulated, explored and run on a
+real vCPU. There are no import cycles, direct or indirect. Imports inside functions and under TYPE_CHECKING count too.
 """
 
 import re
@@ -15,7 +14,7 @@ import pytest
 
 from tests.house.imports import ROOT, circles, dotted, graph, imported, modules, told
 
-#: Which places a place may import besides itself. A place that is not here has no business in the package.
+#: The places that each place may import besides itself. A place that is not listed may not exist in the package.
 MODELS = {"features", "protocols", "lifecycle"}
 ALLOWED = {
     "": set(),
@@ -39,14 +38,14 @@ ALLOWED = {
     "__main__": {"cli"},
 }
 
-#: Below measure these are not needed, and would cost seconds at every start.
+#: Not needed below measure, where they would add seconds to every start.
 BELOW_MEASURE = {"", "errors", "paths", "clayout", "core", "checking", "engines", *MODELS}
 HEAVY = {"pandas", "matplotlib", "ipywidgets", "IPython", "nbclient", "nbconvert", "nbformat"}
 
-#: What reaches past Python to the kernel stays where each use can be read with its invariant.
+#: Modules for raw memory and kernel calls; they may be imported only where each use states its invariant.
 RAW = {"ctypes", "mmap", "fcntl", "cffi"}
 
-#: A box is entered through its package, by one user: nobody else knows what is in it, and it can be taken out there
+#: A box is a package that only one user imports, and only through its ``__init__``, so that it can be removed
 #: (tests/engines/test_boxes.py).
 BOXES = {
     "workbench.engines.simulate.lanes": "workbench.engines.simulate.engine",
@@ -66,7 +65,7 @@ def within(module: str, package: str) -> bool:
 
 
 def objection(importer: str, target: str) -> str | None:
-    """Say what is wrong with ``importer`` importing ``target``, or return None."""
+    """Return what is wrong with ``importer`` importing ``target``, or None."""
     here, there, root = place(importer), place(target), target.partition(".")[0]
     kind = here.partition(".")[0]
     if kind not in ALLOWED:
@@ -214,7 +213,7 @@ def test_third_party_imports_are_declared():
     declared = [*project["dependencies"], *chain(*project["optional-dependencies"].values())]
     known = {re.split(r"[^\w-]", line, maxsplit=1)[0].lower() for line in declared}
     known |= sys.stdlib_module_names | {"workbench"}
-    known |= {"ipython"}  # jupyterlab and ipywidgets cannot be without it
+    known |= {"ipython"}  # jupyterlab and ipywidgets depend on it
     wrong = [
         f"{path.relative_to(ROOT)}:{line}: {target} is not in pyproject.toml"
         for path in modules()

@@ -1,12 +1,11 @@
-"""What README.md tells the reader to type works, and prints what README.md says it prints.
+"""The commands in README.md work, and print what README.md shows.
 
-Every fenced ``console`` block is a little session: lines that start with ``$ `` are commands, the lines
+Every fenced ``console`` block is a session: lines that start with ``$ `` are commands, the lines
 below one are its output, and ``...`` stands for any lines. ``workbench`` and ``python`` commands are run and
 must exit 0. A block that should not be run (it takes minutes, it opens a browser) has a comment just above
 it, ``<!-- not run: the reason -->``. Of ``make`` commands only the target's existence is checked.
 
-Each block runs in a folder of its own in which the checkout's files appear as links: what a command writes
-stays there.
+Each block runs in a folder of its own with links to the checkout's files, so that a command's output files stay there.
 """
 
 import os
@@ -71,7 +70,7 @@ def _commands(body: str) -> tuple[Command, ...]:
 
 
 def difference(shown: list[str], printed: list[str]) -> str | None:
-    """Return how ``printed`` departs from ``shown``; ``...`` is any lines, blank ends do not count."""
+    """Return how ``printed`` differs from ``shown``; ``...`` matches any lines, trailing blanks are ignored."""
     shown, printed = _without_blank_end(shown), _without_blank_end(printed)
     pattern = "".join(r"(?:.*\n)*?" if line == "..." else re.escape(line) + r"\n" for line in shown)
     if re.fullmatch(pattern, "".join(line.rstrip() + "\n" for line in printed)):

@@ -1,4 +1,4 @@
-"""However many processes the tests run in, the same is said at the end, and .ci/run finds the closing line."""
+"""The closing summary is the same for any number of test processes, and .ci/run finds its closing line."""
 
 import os
 import re
@@ -14,7 +14,7 @@ ALONE = ("-p", "no:xdist")
 
 
 def last_words(*options):
-    """Return what pytest says of tests of which most need SPIN, where there is none."""
+    """Return pytest's summary of tests of which most need SPIN, run without SPIN."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     run = subprocess.run(
         [sys.executable, "-m", "pytest", *options, "tests/explore/test_crosscheck.py"],

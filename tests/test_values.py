@@ -1,7 +1,7 @@
-"""Slots, programs and steps are values: no module reads back what another one wrote for people.
+"""Slots, programs and steps are values: no module parses text that another module wrote for people.
 
-Wording may improve freely only as long as nothing depends on it. Regular expressions are for text that comes from
-outside; who needs one more says here where its text comes from.
+Texts can be reworded freely only if no code depends on them. Regular expressions are for text from outside; each
+module that uses them is listed here with the origin of its text.
 """
 
 import ast
@@ -14,7 +14,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "workbench"
 
-#: Helpers that took slots, vCPUs or addresses out of text, and how they did it.
+#: Former helpers that parsed slots, vCPUs or addresses from text, and their methods.
 OLD = re.compile(
     r"\bcpu_of\b|\bserves_exit\(|VCPU_IN_NAME|\bADDRESS\b|_goal\.startswith"
     r"|remove(pre|suf)fix\(\s*[\"'](vcpu|entry|slot|kvm: )|startswith\(\s*[\"'](vcpu|entry|slot |exit|vCPU)"
@@ -33,7 +33,7 @@ READS_TEXT = {
     "workbench/replay/values.py": "replay files",
 }
 
-#: Ways to look into a string, and what gives text that was made for people.
+#: String methods that parse, and functions that return text made for people.
 LOOKS_INTO = set("startswith endswith partition rpartition split removeprefix removesuffix find index".split())
 MADE_FOR_PEOPLE = {"step_text", "key_text", "value_text", "program_name", "str", "repr"}
 
@@ -52,7 +52,7 @@ def looks_into_text(tree: ast.AST) -> Iterator[tuple[int, str]]:
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in LOOKS_INTO:
             read = node.func.value
             if node.func.attr == "split" and not node.args:
-                continue  # white space is put in order, nothing is taken out
+                continue  # only normalises white space
             made = isinstance(read, ast.Call) and ast.unparse(read.func).split(".")[-1] in MADE_FOR_PEOPLE
             if made or ast.unparse(read) in ("row.text", "row.actor"):
                 yield node.lineno, ast.unparse(node)
