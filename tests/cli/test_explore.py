@@ -61,13 +61,13 @@ def test_a_search_that_needs_too_much_memory_is_bounded(capsys):
     size = ("--vcpus", "2", "--property", "F01")
     _, out, _ = said(capsys, "explore", "generic", "--events", "kexec", *size, "--max-memory", "1")
     assert "kexec (2 vCPUs, steal_time): BOUNDED" in out
-    assert "search stopped: limit of 1048576 bytes; what was not seen may still fail" in out
+    assert "search stopped: limit of 1048576 bytes; states not visited may still fail" in out
 
 
 def test_a_limit_is_said(capsys):
     _, out, _ = said(capsys, "explore", "generic", "--events", "boot", "--max-states", "20")
     assert "generic: BOUNDED" in out
-    assert "search stopped: limit of 20 states; what was not seen may still fail" in out
+    assert "search stopped: limit of 20 states; states not visited may still fail" in out
 
 
 @pytest.mark.parametrize(

@@ -120,13 +120,14 @@ def _left_out() -> Table:
 
 
 def _trace(outcome: CaseOutcome) -> Table:
+    from workbench.history import ASKED
     from workbench.present.text.table import Cell, Column, Table
 
     code = outcome.case.fails[0]
     trace = outcome.trace(code) or ()
     rows: list[list[Cell]] = [[number, str(row.actor), row.text] for number, row in enumerate(trace, 1)]
     columns = [Column("step"), Column("who"), Column("what")]
-    return Table(f"{outcome.case.name}: the shortest way to {code}", columns, rows, labels=3)
+    return Table(f"{outcome.case.name}: shortest trace to {ASKED[code].name} ({code})", columns, rows, labels=3)
 
 
 # -- Markdown -----------------------------------------------------------------------------------------------

@@ -128,7 +128,7 @@ def _block(exploration: Exploration, trace: str) -> str:
     if exploration.merging is not None:
         lines.append(f"  {_merged_text(exploration)}")
     if result.limit is not None:
-        lines.append(f"  search stopped: {result.limit}; what was not seen may still fail")
+        lines.append(f"  search stopped: {result.limit}; states not visited may still fail")
     if result.deadlocks:
         lines.append(f"  {result.deadlocks} states in which something waits for ever")
     parts = ["\n".join(lines)]

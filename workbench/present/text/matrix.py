@@ -16,7 +16,7 @@ LETTERS = {"HOLDS": ".", "FAILS": "F", "BOUNDED": "?"}
 NOT_ASKED = " "
 LEGEND = (
     ". holds in every state   F fails   ? a limit stopped the search   "
-    "blank: cannot happen in this scenario (HOLDS, and says nothing)"
+    "blank: cannot happen in this scenario (HOLDS vacuously)"
 )
 NAME = 30  #: columns for an event's name
 
@@ -32,7 +32,7 @@ def matrix_text(cells: Sequence[Cell], sizes: Iterable[Size]) -> str:
     legend = [LEGEND, "properties:"]
     codes = dict.fromkeys(cell.property for cell in cells)
     legend += [f"  {code} {FAILURES[code].name}" for code in codes]
-    legend += ["explored, as far as an event has vCPUs enough:", *(f"  {size}" for size in dict.fromkeys(sizes))]
+    legend += ["sizes explored (where they have enough vCPUs for the event):", *(f"  {size}" for size in dict.fromkeys(sizes))]
     return "\n\n".join([*blocks, *_failing(cells), "\n".join(_fit(line) for line in legend)]) + "\n"
 
 

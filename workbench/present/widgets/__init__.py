@@ -1,4 +1,4 @@
-"""The widgets of the notebooks: panels, which show their result as text where there is no browser."""
+"""The widgets of the notebooks. Each is a panel that shows its result as text if there is no browser."""
 
 from workbench.present.widgets.bars import ExitsPanel, StatePanel
 from workbench.present.widgets.panel import Panel, View
