@@ -1,6 +1,6 @@
 """``workbench explore PROTOCOL``: explore every interleaving of a protocol under lifecycle events.
 
-Each failure is shown with a shortest trace that leads to it.
+A failure is shown with a shortest trace that leads to it, unless it is that something never happens.
 """
 
 from __future__ import annotations

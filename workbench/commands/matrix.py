@@ -1,4 +1,4 @@
-"""``workbench matrix``: which properties each protocol violates under each lifecycle event.
+"""``workbench matrix``: show which properties each protocol violates under each lifecycle event.
 
 With ``--mitigations`` the matrix is explored without and with them, and the differences are listed.
 """

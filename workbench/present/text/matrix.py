@@ -32,7 +32,8 @@ def matrix_text(cells: Sequence[Cell], sizes: Iterable[Size]) -> str:
     legend = [LEGEND, "properties:"]
     codes = dict.fromkeys(cell.property for cell in cells)
     legend += [f"  {code} {FAILURES[code].name}" for code in codes]
-    legend += ["sizes explored (where they have enough vCPUs for the event):", *(f"  {size}" for size in dict.fromkeys(sizes))]
+    legend.append("sizes explored (where they have enough vCPUs for the event):")
+    legend += [f"  {size}" for size in dict.fromkeys(sizes)]
     return "\n\n".join([*blocks, *_failing(cells), "\n".join(_fit(line) for line in legend)]) + "\n"
 
 
