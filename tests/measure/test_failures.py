@@ -240,5 +240,5 @@ def test_a_schedule_that_does_not_fit_is_refused():
     boot = Turn.of(EVENT, Begin(0, ProgramName("boot", (), 0, 0, 0)))
     with pytest.raises(WorkbenchError, match=r"turn 2: vcpu0 is about to store kvm_steal_time of zeros"):
         confirm(asked, [boot, load])
-    with pytest.raises(WorkbenchError, match=r"turn 1: there is no \('Slot', 'vcpu', 1\) in 1 vCPUs"):
+    with pytest.raises(WorkbenchError, match=r"turn 1: no slot or action \('Slot', 'vcpu', 1\) in this scenario of 1"):
         confirm(asked, [Turn.of(vcpu_slot(1), (GUEST, Load(0, U8)))])

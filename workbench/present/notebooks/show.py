@@ -1,4 +1,4 @@
-"""One-line helpers for notebook cells: show a table as text, a figure as PNG, a drawing as SVG."""
+"""One-line functions for notebook cells: show a table as text, a figure as PNG, a drawing as SVG."""
 
 from __future__ import annotations
 
