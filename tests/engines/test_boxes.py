@@ -55,9 +55,8 @@ def printed(*command, without="import sys"):
     return done.stdout
 
 
-@pytest.mark.parametrize("vcpus", ["20", "64"])
-def test_without_lanes_all_numbers_are_the_same(vcpus):
-    command = ("compare", "--vcpus", vcpus, "--protocols", "generic,per_feature,null", "--format", "csv")
+def test_without_lanes_all_numbers_are_the_same():
+    command = ("compare", "--vcpus", "20", "--protocols", "generic,per_feature,null", "--format", "csv")
     assert printed(*command, without=WITHOUT_LANES) == printed(*command)
 
 
@@ -68,8 +67,11 @@ def test_without_lanes_the_golden_table_is_the_same():
 SMALL = ("--vcpus", "2", "--features", "steal_time", "--updates", "0", "--format", "json")
 
 
-@pytest.mark.parametrize("without", [WITHOUT_SYMMETRY, WITHOUT_EXCHANGES], ids=["of-models", "of-machines"])
-@pytest.mark.parametrize(("protocol", "events"), [("generic", "boot,migrate"), ("per_feature", "kexec,crash")])
+@pytest.mark.parametrize(
+    ("protocol", "events", "without"),
+    [("generic", "boot,migrate", WITHOUT_SYMMETRY), ("per_feature", "kexec,crash", WITHOUT_EXCHANGES)],
+    ids=["of-models", "of-machines"],
+)
 def test_without_symmetry_the_explorations_are_those_of_all_states(protocol, events, without):
     command = ("explore", protocol, "--events", events, *SMALL)
     every = json.loads(printed(*command))["explorations"]

@@ -196,7 +196,7 @@ def test_nor_an_event_that_does(event):
 
 
 @pytest.mark.parametrize("protocol", [asymmetric.ForgetsOne, asymmetric.FirstWins])
-@pytest.mark.parametrize("vcpus", [2, 3])
+@pytest.mark.parametrize("vcpus", [2, pytest.param(3, marks=pytest.mark.slow)])
 def test_a_restore_may_treat_each_vcpu_as_it_likes(protocol, vcpus):
     every, merged, merging = both_ways(protocol, EVENTS["migrate"], vcpus)
     assert every.verdicts["F02"] == "FAILS"

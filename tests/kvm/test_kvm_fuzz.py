@@ -41,8 +41,9 @@ def bench(protocol_of):
     return Bench(replay.find_engine("sim"), replay.find_engine("kvm"), protocol_of, lambda: PerFeature(choose()))
 
 
-def test_half_a_minute_without_an_unexplained_divergence(command, tmp_path):
-    running = command(YES, "--seconds", "30", "--jobs", "1", "--seed", "2011", "--state", "state.jsonl")
+@pytest.mark.parametrize("seconds", ["8", pytest.param("60", marks=pytest.mark.slow)])
+def test_some_time_without_an_unexplained_divergence(command, tmp_path, seconds):
+    running = command(YES, "--seconds", seconds, "--jobs", "1", "--seed", "2011", "--state", "state.jsonl")
     out, err = running.communicate(timeout=180)
     assert running.returncode == 0, out + err
     assert out.startswith("kvm: Linux ")
