@@ -19,13 +19,13 @@ def evidence(
     notes: Mapping[Hashable, Any],
     held: Mapping[Hashable, Any],
     ever: Mapping[Hashable, Any],
-    arrives: Callable[[int], bool],
+    arrives: Callable[[int, int], bool],
     strays: bool,
 ) -> Evidence:
     """Return the current facts about one area.
 
-    ``held`` are the host's entries, ``ever`` the last value of every entry that ever existed; ``arrives(gpa)`` tells
-    whether the host's writes to an area there would arrive; ``strays`` that they hit memory with a new owner.
+    ``held`` are the host's entries, ``ever`` the last value of every entry that ever existed; ``arrives(gpa, size)``
+    tells whether the host's writes there would arrive; ``strays`` that they hit memory with a new owner.
     """
     if not protocol.supports(feature):
         return Evidence(False, None, None, None, False, False, False)
@@ -34,7 +34,7 @@ def evidence(
     live = protocol.serving(held, owner, feature, where)
     if feature.is_value and believed is None:
         live = None  # a register at its default value is not a registration
-    reached = live is not None and (feature.is_value or arrives(live))
+    reached = live is not None and (feature.is_value or arrives(live, feature.size))
     was_live = protocol.serving(ever, owner, feature, where) is not None
     return Evidence(True, notes.get(asked(owner, feature.name)), believed, live, reached, was_live, strays)
 

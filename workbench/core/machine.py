@@ -99,6 +99,10 @@ class Machine:
     def backed(self, gpa: int, size: int, side: Side) -> bool:
         return self.memory.reachable(gpa, size, side, write=True)
 
+    def host_reaches(self, gpa: int, size: int) -> bool:
+        """Tell whether KVM could write all of [gpa, gpa+size) now."""
+        return self.memory.reachable(gpa, size, KERNEL, write=True)
+
     def share(self, gpa: int, size: int, shared: bool) -> int:
         return self.memory.share(gpa, size, shared)
 

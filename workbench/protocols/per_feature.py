@@ -139,9 +139,10 @@ class PerFeature(Protocol):
         written = self.registers[msr]
         if not cpu.may_use(written.cpuid_bit):  # R15
             return HANDLED if host_initiated and value == 0 else UNKNOWN
-        if written.cell in self._brought:
+        write = self._WRITE.get(written.cell)  # R2
+        if write is None:
             return (yield from self._brought_register(cpu, *self._brought[written.cell], value))
-        outcome: Outcome = yield from self._WRITE[written.cell](self, cpu, value, host_initiated)  # R2, R17
+        outcome: Outcome = yield from write(self, cpu, value, host_initiated)  # R17
         return outcome
 
     def on_rdmsr(self, cpu: Vcpu, msr: int, *, host_initiated: bool = False) -> Program:
@@ -226,8 +227,9 @@ class PerFeature(Protocol):
     def _async_pf_en(self, cpu: Vcpu, value: int, host_initiated: bool) -> Program:
         if not ASYNC_PF_EN.is_allowed(value):
             return FAULT  # R8
-        if any(value & bit and not cpu.may_use(needed) for bit, needed in ASYNC_PF_EN.gates):
-            return FAULT  # R15
+        for bit, needed in ASYNC_PF_EN.gates:
+            if value & bit and not cpu.may_use(needed):
+                return FAULT  # R15
         if not cpu.host.irqchip:
             return FAULT if value else HANDLED  # R8
         gpa = ASYNC_PF_EN.address_in(value)  # R9

@@ -126,10 +126,10 @@ class Watch:
         names = [field.name for field in layout.fields]
         return "version" not in names or layout.unpack(content[: layout.size])["version"] % 2 == 0
 
-    def _arrives(self, owner: int, feature: Feature, gpa: int) -> bool:
+    def _arrives(self, owner: int, feature: Feature, gpa: int, size: int) -> bool:
         if feature in self._machine.native and feature.update_when in CAN_BE_SEEN:
             return (owner, feature.name) in self._arrived
-        return backs(self._machine.guest, gpa, feature.size, writable=True)
+        return backs(self._machine.guest, gpa, size, writable=True)
 
     def _provoke(self, held: dict[Hashable, Any]) -> None:
         """Enter each vCPU so that KVM updates its payloads, and record where it did."""

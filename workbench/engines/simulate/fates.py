@@ -11,30 +11,11 @@ from workbench.checking.evidence import evidence
 from workbench.core.contracts import Feature, Protocol
 from workbench.core.machine import Machine
 from workbench.core.outcome import Fate
-from workbench.core.scenario import Evidence, Scenario, fate_of
-from workbench.core.steps import Side
+from workbench.core.scenario import Scenario, fate_of
 from workbench.engines.simulate.turns import ForEach
 
 #: (owner, feature name) of an area.
 Area = tuple[int, str]
-
-
-def evidence_on(machine: Machine, protocol: Protocol, owner: int, feature: Feature, *, strays: bool) -> Evidence:
-    """Return the evidence on one area now; ``strays``: whether the host wrote to reassigned memory there."""
-
-    def arrives(gpa: int) -> bool:
-        return machine.memory.reachable(gpa, feature.size, Side.KERNEL, write=True)
-
-    return evidence(
-        protocol,
-        owner,
-        feature,
-        notes=machine.notes,
-        held=machine.entries,
-        ever=machine.ever,
-        arrives=arrives,
-        strays=strays,
-    )
 
 
 def all_fates(scenario: Scenario, strayed: Collection[Area], for_each: ForEach) -> dict[Area, Fate]:
@@ -50,4 +31,15 @@ def all_fates(scenario: Scenario, strayed: Collection[Area], for_each: ForEach) 
 
 def _fate(protocol: Protocol, feature: Feature, strays: Collection[int], machine: Machine, owner: int) -> Fate:
     stray = bool(strays) and owner in strays  # if none has strayed, ``owner`` may represent many vCPUs
-    return fate_of(evidence_on(machine, protocol, owner, feature, strays=stray))
+    return fate_of(
+        evidence(
+            protocol,
+            owner,
+            feature,
+            notes=machine.notes,
+            held=machine.entries,
+            ever=machine.ever,
+            arrives=machine.host_reaches,
+            strays=stray,
+        )
+    )
