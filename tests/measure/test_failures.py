@@ -225,6 +225,18 @@ def test_what_a_mitigation_costs_is_measured():
     assert [c.after for c in changes([cell(FAILS, 3)], [cell(HOLDS)])] == [HOLDS]
 
 
+def test_a_protocol_from_a_file_is_explored_by_several_processes():
+    """Cells, with their traces, come back as they are found in one process."""
+    chosen = variants(["tests/protocols/data/third.py:RegisterArray"])
+    events = [EVENTS[name] for name in ("boot", "migrate")]
+    alone, shared = (matrix(chosen, events, sizes=[Size(1, ("wall_clock",))], jobs=jobs) for jobs in (1, 2))
+    assert [cell.record() for cell in shared] == [cell.record() for cell in alone]
+    assert {cell.verdict for cell in alone} == {HOLDS, FAILS}
+    traces = [[[row.turn for row in cell.trace or ()] for cell in cells] for cells in (alone, shared)]
+    assert traces[0] == traces[1]
+    assert any(traces[0])
+
+
 def test_an_event_that_cannot_happen_is_refused():
     with pytest.raises(WorkbenchError, match="needs at least 2 vCPUs; here are 1"):
         explored("generic", "descriptor-race", "steal_time", 1)

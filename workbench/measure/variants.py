@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 from workbench import protocols
 from workbench.core.contracts import Feature, Protocol
@@ -36,6 +37,12 @@ class Variant:
         label = Label(getattr(kind, "name", kind.__name__), tuple(mitigations))
         return cls(str(label), kind, label.mitigations)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Travel to another process: a class from a file goes by its path, because no process can import it by name."""
+        kind = self.kind
+        named = f"{kind.__module__}:{kind.__qualname__}" if protocols.is_from_file(kind) else kind
+        return _arrived, (self.label, named, self.mitigations)
+
     def protocol(self, features: tuple[Feature, ...]) -> Protocol:
         """Return an instance of the protocol for ``features``."""
         return self.kind(features, self.mitigations)
@@ -45,6 +52,10 @@ class Variant:
 def _load(name: str) -> type[Protocol]:
     # A file is loaded once, so that there is one class from it, whose measurements are cached.
     return protocols.find(name)
+
+
+def _arrived(label: str, kind: type[Protocol] | str, mitigations: tuple[str, ...]) -> Variant:
+    return Variant(label, _load(kind) if isinstance(kind, str) else kind, mitigations)
 
 
 def variant(text: str) -> Variant:

@@ -23,7 +23,7 @@ PROTOCOLS: dict[str, type[Protocol]] = by_key(
     lambda kind: kind.name,
 )
 
-__all__ = ["PROTOCOLS", "Generic", "Null", "PerFeature", "find"]
+__all__ = ["PROTOCOLS", "Generic", "Null", "PerFeature", "find", "is_from_file"]
 
 
 def find(name: str) -> type[Protocol]:
@@ -37,6 +37,11 @@ def find(name: str) -> type[Protocol]:
         known = ", ".join(PROTOCOLS)
         raise WorkbenchError(f"unknown protocol {name!r}; known: {known}, or path/to/file.py:Class")
     return PROTOCOLS[name]
+
+
+def is_from_file(kind: type[Protocol]) -> bool:
+    """Tell whether ``kind`` was found by a path, so that its module's name is the file's full path."""
+    return Path(kind.__module__).is_absolute()
 
 
 def _from_file(name: str) -> type[Protocol]:

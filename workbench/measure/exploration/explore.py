@@ -18,7 +18,7 @@ from workbench.checking.failures import FAILURES, Failure
 from workbench.clayout.layout import Abi, Layout
 from workbench.core.contracts import Feature
 from workbench.core.contracts.event import Event
-from workbench.core.event_steps import NewHost, in_order
+from workbench.core.event_steps import NewHost, OnHost, in_order
 from workbench.core.scenario import Scenario
 from workbench.core.slots import EVENT, Slot
 from workbench.core.step_text import numbers_in, step_text, whose
@@ -146,7 +146,15 @@ class Exploration:
 def _row(step: TraceStep, descriptor: Layout | None) -> TraceRow:
     changes = ((name, old, new) for name, (old, new) in step.changes.items())
     actor: Any = step.actor
-    return TraceRow(actor, step.step, tuple(changes), descriptor)
+    return TraceRow(actor, _without_scenario(step.step), tuple(changes), descriptor)
+
+
+def _without_scenario(step: Any) -> Any:
+    """Return a step that another process can be sent: the scenario of a host call is the trace's own, and large."""
+    if not isinstance(step, OnHost):
+        return step
+    arguments = tuple(one for one in step.program.arguments if not isinstance(one, Scenario))
+    return step._replace(program=step.program._replace(arguments=arguments))
 
 
 def explore_question(
