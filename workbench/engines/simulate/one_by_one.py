@@ -4,27 +4,22 @@ Steps of lifecycle events act on :class:`OneByOne` under this schedule. It has n
 any machine, including one that represents many vCPUs (``lanes``).
 """
 
-from collections.abc import Iterable
 from typing import Any
 
 from workbench.core.address_map import Unit
 from workbench.core.contracts import Protocol
 from workbench.core.driver import guest_side, host_side
 from workbench.core.event_steps import OnHost, Start
-from workbench.core.host_state import Key
 from workbench.core.machine import Machine
-from workbench.core.vcpu import Vcpu
+from workbench.engines.simulate.on_machine import OnMachine
 
 
-class OneByOne:
+class OneByOne(OnMachine):
     """A machine on which no program is running when the next step of an event is taken."""
 
     def __init__(self, machine: Machine, protocol: Protocol) -> None:
         self.machine = machine
         self.protocol = protocol
-
-    def cpus(self) -> Iterable[int]:
-        return tuple(self.machine.cpus)
 
     def at_boundary(self, cpu: int) -> bool:
         return True
@@ -60,29 +55,5 @@ class OneByOne:
     def leave_host(self) -> None:
         self.machine.entries.clear()
 
-    def record(self, cpu: int) -> Vcpu:
-        return self.machine.cpus[cpu]
-
-    def set_record(self, cpu: int, record: Vcpu) -> None:
-        self.machine.cpus[cpu] = record
-
-    def arrive(self) -> None:
-        """Do nothing: memory and records stay where they are."""
-
-    def add_memslot(self, gpa: int, size: int, readonly: bool) -> None:
-        self.machine.memory.add(gpa, size, readonly=readonly)
-
-    def delete_memslot(self, gpa: int) -> None:
-        self.machine.memory.delete(gpa)
-
-    def move_memslot(self, gpa: int, to: int) -> None:
-        self.machine.memory.move(gpa, to)
-
     def reassign(self, unit: Unit) -> None:
         """Do nothing; ``Simulation`` overrides this to detect writes to reassigned memory."""
-
-    def guest_notes(self) -> Iterable[Key]:
-        return (key for key in self.machine.notes if isinstance(key, Key))
-
-    def note(self, key: Key, value: Any) -> None:
-        self.machine.note(key, value)

@@ -31,6 +31,7 @@ from workbench.core.step_text import step_text
 from workbench.core.steps import GUEST, KERNEL, Program, Quiesce
 from workbench.core.transition import perform
 from workbench.core.vcpu import Vcpu
+from workbench.engines.simulate.on_machine import OnMachine
 from workbench.engines.simulate.watched_machine import WatchedMachine
 from workbench.errors import WorkbenchError
 
@@ -66,12 +67,12 @@ class Running:
             self.pending = None
 
 
-class Schedule(Facts):
+class Schedule(OnMachine, Facts):
     """A machine under a scenario and an event, run turn by turn; also the facts of its state."""
 
     def __init__(self, scenario: Scenario, event: Event) -> None:
         self.scenario = event.adapt(scenario)
-        self.machine = WatchedMachine(self.scenario)
+        self.machine: WatchedMachine = WatchedMachine(self.scenario)
         self._starts: dict[ProgramName, Start] = {}
         self._running: dict[Slot, Running] = {}
         self._actions = {record(action): action for action in environment_actions(self.scenario)}
@@ -162,9 +163,6 @@ class Schedule(Facts):
         self._starts[name] = start
         return Begin(start.cpu, name)
 
-    def cpus(self) -> Iterable[int]:
-        return range(self.scenario.vcpus)
-
     def at_boundary(self, cpu: int) -> bool:
         pending = self.pending(vcpu_slot(cpu))
         return self.pending(entry_slot(cpu)) is None and (pending is None or pending[0] is GUEST)
@@ -200,32 +198,8 @@ class Schedule(Facts):
         self.machine.watch.left_host(self.held())
         self.machine.entries.clear()
 
-    def record(self, cpu: int) -> Vcpu:
-        return self.machine.cpus[cpu]
-
-    def set_record(self, cpu: int, record: Vcpu) -> None:
-        self.machine.cpus[cpu] = record
-
-    def arrive(self) -> None:
-        """Do nothing: memory is already present on the destination."""
-
-    def add_memslot(self, gpa: int, size: int, readonly: bool) -> None:
-        self.machine.memory.add(gpa, size, readonly=readonly)
-
-    def delete_memslot(self, gpa: int) -> None:
-        self.machine.memory.delete(gpa)
-
-    def move_memslot(self, gpa: int, to: int) -> None:
-        self.machine.memory.move(gpa, to)
-
     def reassign(self, unit: Unit) -> None:
         self.machine.ghosts[OwnerOf(unit)] = "other"
-
-    def guest_notes(self) -> Iterable[Key]:
-        return (key for key in self.machine.notes if isinstance(key, Key))
-
-    def note(self, key: Key, value: Any) -> None:
-        self.machine.note(key, value)
 
     # -- facts -----------------------------------------------------------------------------------------
 
