@@ -2,7 +2,9 @@
 
 import pytest
 
+from workbench.checking.environment import READING, EnvironmentAction
 from workbench.checking.facts import Facts
+from workbench.checking.ghosts import reading
 from workbench.core.address_map import DESCRIPTOR, Unit
 from workbench.core.contracts import Protocol
 from workbench.core.event_steps import (
@@ -15,6 +17,7 @@ from workbench.core.event_steps import (
     Pause,
     Resume,
     Start,
+    Stop,
     Wait,
 )
 from workbench.core.host_state import VM, registry
@@ -22,11 +25,12 @@ from workbench.core.machine_transition import perform_on_machine
 from workbench.core.outcome import ACCEPTED, HANDLED
 from workbench.core.scenario import Scenario, believes
 from workbench.core.steps import Note, Set, Share
-from workbench.engines.explore import HOLDS, Property
-from workbench.engines.explore.vm import MachineModel, asking, explore_machine
+from workbench.engines.explore import FAILS, HOLDS, Property
+from workbench.engines.explore.vm import Bounds, MachineModel, asking, explore_machine
 from workbench.engines.simulate import simulate
-from workbench.engines.simulate.schedule import Schedule
+from workbench.engines.simulate.schedule import Schedule, Turn
 from workbench.errors import WorkbenchError
+from workbench.features import choose
 from workbench.lifecycle.event import Event
 from workbench.protocols.null import Null
 
@@ -65,13 +69,16 @@ def happening(*steps, setup=()):
     return Steps()
 
 
-def explored(scenario, event, *properties):
+ONCE = Bounds()
+
+
+def explored(scenario, event, *properties, bounds=ONCE):
     """Explore ``event``; return the verdicts of ``properties``, (kind, question to the facts) each."""
 
     def asked(machine):
         return [Property(f"P{n}", "", kind, asking(machine, ask)) for n, (kind, ask) in enumerate(properties)]
 
-    return list(explore_machine(MachineModel(scenario, event, asked)).verdicts.values())
+    return list(explore_machine(MachineModel(scenario, event, asked, bounds)).verdicts.values())
 
 
 def in_a_schedule(scenario, event):
@@ -154,6 +161,27 @@ def test_with_a_kernel_go_its_notes_and_with_vcpu_0_those_of_the_vm(gone, left):
         return {owner for owner, name in names.items() if facts.value(name) is not None} == left
 
     assert explored(scenario, event, ("sometimes", lambda facts: facts.at_rest() and as_said(facts))) == [HOLDS]
+
+
+def believing_in_its_area(cpu):
+    yield Note(believes(0, "steal_time"), CLOCKED.addresses.gpa(Unit(0, 0, "steal_time")))
+
+
+CLOCKED = Scenario(Remembering(choose(["steal_time"])), choose(["steal_time"]), vcpus=2)
+READ = reading(0, "steal_time")
+
+
+@pytest.mark.parametrize(("steps", "verdict"), [((), FAILS), ((Stop(1),), HOLDS)])
+def test_a_stopped_vcpu_reads_nothing(steps, verdict):
+    event = happening(*steps, Start(0, believing_in_its_area))
+    never = ("always", lambda facts: facts.value(READ) is None)
+    assert explored(CLOCKED, event, never, bounds=Bounds(updates=0, reads=1)) == [verdict]
+
+
+def test_nor_does_it_in_a_schedule():
+    schedule = in_a_schedule(CLOCKED, happening(Stop(1)))
+    with pytest.raises(WorkbenchError, match=r"vCPU 1 reads steal_time of vCPU 0 \(kernel 0\): vCPU 1 is stopped"):
+        schedule.turn(Turn.of(EnvironmentAction(READING, 1, "steal_time", 0, 0), None))
 
 
 def test_something_else_is_no_step_of_an_event():

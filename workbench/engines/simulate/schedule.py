@@ -75,6 +75,7 @@ class Schedule(OnMachine, Facts):
         self.machine: WatchedMachine = WatchedMachine(self.scenario)
         self._starts: dict[ProgramName, Start] = {}
         self._running: dict[Slot, Running] = {}
+        self._stopped: set[int] = set()  # vCPUs that run no guest code until one is started on them
         self._actions = {record(action): action for action in environment_actions(self.scenario)}
         cpus = range(self.scenario.vcpus)
         slots = (EVENT, *map(vcpu_slot, cpus), *map(entry_slot, cpus))
@@ -110,6 +111,8 @@ class Schedule(OnMachine, Facts):
     def _begin_action(self, action: EnvironmentAction) -> None:
         if self.pending(action.slot) is not None and action.slot.serves_exits:
             raise WorkbenchError(f"{action}: vCPU {action.cpu} is busy")
+        if action.cpu in self._stopped and action.slot.serves_exits:
+            raise WorkbenchError(f"{action}: vCPU {action.cpu} is stopped")
         self._running[action.slot] = Running(action.program(self.scenario))
 
     def _take(self, slot: Slot, recorded: Record) -> None:
@@ -171,10 +174,13 @@ class Schedule(OnMachine, Facts):
         return self.pending(vcpu_slot(cpu)) is None
 
     def begin(self, step: Begin) -> None:
+        self._stopped.discard(step.cpu)
         self._running[vcpu_slot(step.cpu)] = Running(guest_program(self.scenario, self._starts[step.program]))
 
     def halt(self, cpu: int, *, for_good: bool) -> None:
         self._running.pop(vcpu_slot(cpu), None)
+        if for_good:
+            self._stopped.add(cpu)
 
     def enter(self, cpu: int) -> None:
         self._running[entry_slot(cpu)] = Running(entry(cpu).program(self.scenario))
