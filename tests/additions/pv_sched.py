@@ -4,11 +4,7 @@ Rules: the guest zeroes the 16 bytes; the host writes both fields at every entry
 """
 
 
-from workbench.clayout.layout import U32, U64, Abi, struct
-from workbench.core.contracts import Compared, Feature
-from workbench.core.kvm_registers import Register
-from workbench.core.steps import Moment, Program, Store
-from workbench.features import seqlock
+from workbench.design import U32, U64, Abi, Compared, Feature, Moment, Program, Register, Store, seqlock, struct
 
 KVM_PV_SCHED = struct("""
 struct kvm_pv_sched {

@@ -1,8 +1,6 @@
 """A made-up event: the VMM stops all vCPUs for a while and resumes them; no state is lost."""
 
-from workbench.core.scenario import Scenario
-from workbench.core.steps import Program
-from workbench.lifecycle.event import AfterBoot, enter_all
+from workbench.design import AfterBoot, Program, Scenario, enter_all
 
 
 class SleepyVmm(AfterBoot):

@@ -6,10 +6,7 @@ R2  The host keeps the value for each type; RDMSR cannot show it, because one re
 
 from typing import ClassVar
 
-from workbench.core.contracts import Protocol
-from workbench.core.host_state import VM, area, registry
-from workbench.core.outcome import ACCEPTED, FAULT, HANDLED
-from workbench.core.steps import Backed, Set, Wrmsr
+from workbench.design import ACCEPTED, FAULT, HANDLED, VM, Backed, Protocol, Set, Wrmsr, area, registry
 
 MSR_PACKED = 0x4B56_4D20
 

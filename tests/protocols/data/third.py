@@ -13,11 +13,27 @@ import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from workbench.core.contracts import Feature, Protocol, StateEntry
-from workbench.core.host_state import VM, Key, area, pending, register
-from workbench.core.outcome import ACCEPTED, FAULT, HANDLED, REFUSED
-from workbench.core.steps import Backed, Get, Program, Set, ToUser, Wrmsr
-from workbench.core.vcpu import Vcpu
+from workbench.design import (
+    ACCEPTED,
+    FAULT,
+    HANDLED,
+    REFUSED,
+    VM,
+    Backed,
+    Feature,
+    Get,
+    Key,
+    Program,
+    Protocol,
+    Set,
+    StateEntry,
+    ToUser,
+    Vcpu,
+    Wrmsr,
+    area,
+    pending,
+    register,
+)
 
 BASE = 0x4B56_4D40
 TYPES_AT = 0x20  # R3
