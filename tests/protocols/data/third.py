@@ -13,26 +13,9 @@ import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from workbench.design import (
-    ACCEPTED,
-    FAULT,
-    HANDLED,
-    REFUSED,
-    VM,
-    Backed,
-    Feature,
-    Get,
-    Key,
-    Program,
-    Protocol,
-    Set,
-    StateEntry,
-    ToUser,
-    Vcpu,
-    Wrmsr,
-    area,
-    pending,
-    register,
+from workbench.design import (  # isort: skip
+    ACCEPTED, FAULT, HANDLED, REFUSED, VM, Backed, Feature, Get, Key, Program, Protocol, Set, StateEntry, ToUser, Vcpu,
+    Wrmsr, area, pending, register,
 )
 
 BASE = 0x4B56_4D40
