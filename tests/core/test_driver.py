@@ -5,6 +5,7 @@ import pytest
 from workbench.clayout.layout import U32
 from workbench.core.driver import guest_side, host_read, host_side, host_write
 from workbench.core.host_state import VM, register
+from workbench.core.hypercalls import KVM_EPERM, share
 from workbench.core.machine import Machine
 from workbench.core.outcome import FAULT, HANDLED, UNKNOWN
 from workbench.core.steps import GUEST, KERNEL, USER, Exit, Get, Load, Rdmsr, Set, Share, Store, ToUser, Wrmsr
@@ -89,7 +90,7 @@ def test_guest_user_space_may_touch_memory_but_share_none():
     machine.memory.add(0, 0x1000)
     assert one(machine, Store(8, 5, U32), cpl=3) is True
     assert one(machine, Load(8, U32), cpl=3) == 5
-    assert one(machine, Share(0, 64, True), cpl=3) is FAULT
+    assert one(machine, share(0, 64), cpl=3) == -KVM_EPERM
     assert machine.memory.shared_pages == 0
     assert (machine.counts["hypercall_exits"], machine.counts["kernel_exits"]) == (1, 1)
 
@@ -97,23 +98,25 @@ def test_guest_user_space_may_touch_memory_but_share_none():
 def test_sharing_goes_to_the_vmm_which_does_it():
     machine = Machine([Vcpu(0)], encrypted=True)
     machine.memory.add(0, 0x1000)
-    assert one(machine, Share(0, 64, True)) is HANDLED
+    assert one(machine, share(0, 64)) == 0
     assert machine.memory.shared_pages == 1
     assert (machine.counts["hypercall_exits"], machine.counts["user_exits"]) == (1, 1)
 
 
 def test_a_hypercall_leaves_the_guest_passes_kvm_and_is_done_by_the_vmm():
-    share = Share(0, 64, True)
-
     def program():
-        return (yield share)
+        return (yield share(8, 64))
 
     stream = guest_side(PROTOCOL, program())
-    steps = [next(stream), stream.send(None), stream.send(None)]
-    assert steps == [(GUEST, Exit("hypercall", 12)), (KERNEL, ToUser("map_gpa_range")), (USER, share)]
+    steps = [next(stream), stream.send(Vcpu(0)), stream.send(None)]
+    assert steps == [
+        (GUEST, Exit("hypercall", 12, (0, 1, 0))),
+        (KERNEL, ToUser("map_gpa_range")),
+        (USER, Share(0, 4096, True)),
+    ]
     with pytest.raises(StopIteration) as stop:
         stream.send(HANDLED)
-    assert stop.value.value is HANDLED
+    assert stop.value.value == 0
 
 
 # -- registers nobody claims ---------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from workbench.clayout.layout import U32, U64
 from workbench.core.driver import guest_side, host_side, host_write
 from workbench.core.host_state import area, register
+from workbench.core.hypercalls import share
 from workbench.core.machine import MAX_VCPUS, TICK_NS, TSC_PER_NS, Access, Machine
 from workbench.core.outcome import HANDLED
 from workbench.core.scenario import Scenario
@@ -21,7 +22,6 @@ from workbench.core.steps import (
     Note,
     Now,
     Set,
-    Share,
     Store,
     ToUser,
     Wrmsr,
@@ -35,7 +35,7 @@ from workbench.protocols import Generic, Null, PerFeature
 
 RAM = 0x1000
 NOWHERE = 0x80000
-EXITS = ("exits", "kernel_exits", "user_exits", "wrmsr_exits", "mmio_exits", "hypercall_exits")
+EXITS = ("exits", "kernel_exits", "user_exits", "wrmsr_exits", "mmio_exits", "hypercall_exits", "pio_exits")
 
 
 class ToTheVmm(Null):
@@ -162,7 +162,7 @@ def test_an_exit_is_given_to_the_vmm_once_however_often_it_is_asked(machine):
 
 
 def test_a_hypercall_is_a_user_exit(machine):
-    assert guest(machine, Share(RAM, 64, True)) == [HANDLED]
+    assert guest(machine, share(RAM, 64)) == [0]
     assert exits(machine) == {"exits": 1, "hypercall_exits": 1, "user_exits": 1}
 
 
@@ -177,7 +177,7 @@ def test_only_the_guest_can_access_private_memory():
     machine.memory.add(0, 0x2000)
     assert guest(machine, Store(RAM, 7, U32), Load(RAM, U32)) == [True, 7]
     assert host(machine, Load(RAM, U32), Store(RAM, 1, U32)) == [None, False]
-    guest(machine, Share(RAM, 1, True))
+    guest(machine, share(RAM, 1))
     assert host(machine, Load(RAM, U32), Store(RAM, 1, U32)) == [7, True]
 
 
@@ -226,11 +226,11 @@ def test_every_access_is_recorded_with_cause_class_and_bytes(machine):
 
 def test_an_access_that_becomes_mmio_is_recorded_once_and_touches_no_memory(machine):
     guest(machine, Load(NOWHERE, U64), Load(RAM, U64), Store(NOWHERE, 1, U64))
-    assert machine.trace == [
-        Access(0, "guest", "mmio 0x80000", "user", None, 0),
-        Access(0, "guest", "load", "none", RAM, 8),
-        Access(0, "guest", "mmio 0x80000", "user", None, 0),
+    exit_to_user = [
+        Access(0, "guest", "mmio 0x80000", "kernel", None, 0),
+        Access(0, "kernel", "to user: nobody's device", "user", None, 0),
     ]
+    assert machine.trace == [*exit_to_user, Access(0, "guest", "load", "none", RAM, 8), *exit_to_user]
 
 
 def test_a_host_access_that_fails_touches_no_bytes(machine):

@@ -11,7 +11,7 @@ from pv_msrs import STEAL_TIME
 from workbench.core.outcome import HANDLED
 from workbench.engines.kvm.api.ioctl import KVM_SET_CPUID2, KvmError, refusal
 from workbench.engines.kvm.api.vm import Vm
-from workbench.engines.kvm.guest.executor import MsrAnswer
+from workbench.engines.kvm.guest.exit_answers import MsrAnswer
 from workbench.engines.kvm.guest.guest import Guest
 from workbench.errors import EngineError
 

@@ -24,7 +24,7 @@ from workbench.core.outcome import FAULT, HANDLED
 from workbench.engines.kvm.api import cpuid
 from workbench.engines.kvm.api.exits import MsrExit, MsrReason
 from workbench.engines.kvm.api.vcpu import MP_INIT_RECEIVED, MP_RUNNABLE, MP_UNINITIALIZED
-from workbench.engines.kvm.guest.executor import MsrAnswer
+from workbench.engines.kvm.guest.exit_answers import MsrAnswer
 from workbench.engines.kvm.guest.guest import Guest
 from workbench.errors import EngineError, WorkbenchError
 

@@ -16,7 +16,7 @@ from pv_msrs import (
 
 from workbench.core.outcome import HANDLED
 from workbench.engines.kvm import state
-from workbench.engines.kvm.guest.executor import MsrAnswer
+from workbench.engines.kvm.guest.exit_answers import MsrAnswer
 from workbench.engines.kvm.guest.guest import Guest
 from workbench.errors import WorkbenchError
 

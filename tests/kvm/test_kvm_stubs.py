@@ -7,7 +7,7 @@ from pv_msrs import POLL_CONTROL, REGISTER_MEM_AREA, STEAL_TIME, SYSTEM_TIME_NEW
 
 from workbench.core.outcome import FAULT, HANDLED
 from workbench.engines.kvm.api.exits import Hlt, MmioExit, MsrExit, MsrReason, Shutdown
-from workbench.engines.kvm.guest.executor import MsrAnswer
+from workbench.engines.kvm.guest.exit_answers import MsrAnswer
 from workbench.engines.kvm.guest.guest import Guest
 from workbench.engines.kvm.guest.longmode import BOUNCE_BYTES, STUB_GPA
 from workbench.errors import EngineError, WorkbenchError

@@ -31,7 +31,7 @@ def test_sums_and_parts(name, event, features, vcpus):
     found = values_of(name, event, features, vcpus)
     assert all(value >= 0 for metric, value in found.items() if metric != "fate")
     assert found["kernel_exits"] + found["user_exits"] == found["exits"]
-    by_cause = ("wrmsr_exits", "rdmsr_exits", "hypercall_exits", "mmio_exits")
+    by_cause = ("wrmsr_exits", "rdmsr_exits", "hypercall_exits", "mmio_exits", "pio_exits")
     assert sum(found[cause] for cause in by_cause) == found["exits"]
     owners = sum(1 if feature.scope == "vm" else vcpus for feature in features)
     assert sum(found[f"areas_{fate.value}"] for fate in Fate) == owners

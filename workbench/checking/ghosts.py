@@ -14,7 +14,7 @@ from workbench.core.host_state import DERIVED, Key
 from workbench.core.outcome import FAULT
 from workbench.core.relay import relayed
 from workbench.core.scenario import Scenario
-from workbench.core.steps import Note, Program, Wrmsr
+from workbench.core.steps import Exit, Note, Program, Wrmsr
 
 
 class Ghost(NamedTuple):
@@ -121,11 +121,11 @@ class Watch:
         if gpa + size > addresses.gpa(unit) + addresses.size(unit.what):
             self._put(BEYOND, True)
 
-    def exited(self, cpu: int, msr: int) -> None:
-        """An exit of vCPU ``cpu`` for register ``msr``: forget the reads of the previous handler."""
+    def exited(self, cpu: int, step: Exit) -> None:
+        """An exit of vCPU ``cpu``: forget the reads of the previous handler, and a refusal of the same register."""
         self._put(fetched(cpu), ())
-        if self._get(refused(cpu, msr)) is not None:
-            self._put(refused(cpu, msr), None)
+        if step.is_register_access and self._get(refused(cpu, step.number)) is not None:
+            self._put(refused(cpu, step.number), None)
 
     def in_guest(self, cpu: int) -> None:
         """A guest step of vCPU ``cpu``, so none of its handlers is running: forget their reads."""

@@ -56,7 +56,6 @@ class Machine:
         self._start_ns = 1_000_000 + (seed * 7919) % 1_000_000
         self._ticks = 0
         self._kernel_exit = False  # KVM is handling an exit that it may still pass to user space
-        self._was_mmio = False  # the last exit was a load or store outside of RAM
 
     # -- running programs ---------------------------------------------------------------------------
 
@@ -72,11 +71,12 @@ class Machine:
             while True:
                 side, step = send(answer)
                 self._ticks += 1
+                told = 0 if trace is None else len(trace)
                 answer = perform(self, cpu, side, step)
                 kind = type(step)
                 if kind is Store or kind is Load:
                     counts[_MEMORY[kind, side]] += 1
-                    if trace is not None:
+                    if trace is not None and len(trace) == told:  # otherwise it was an exit, and touched no memory
                         self._record_memory(cpu, side, step, answer)
         except StopIteration as stop:
             return stop.value
@@ -129,12 +129,10 @@ class Machine:
         counts = self.counts
         counts["exits"] += 1
         counts[step.cause + "_exits"] += 1
-        self._was_mmio = step.cause == "mmio"
-        self._kernel_exit = not self._was_mmio
-        counts["kernel_exits" if self._kernel_exit else "user_exits"] += 1
+        self._kernel_exit = True
+        counts["kernel_exits"] += 1
         if self.trace is not None:
-            kind = "kernel" if self._kernel_exit else "user"
-            self.trace.append(Access(cpu, "guest", f"{step.cause} {step.number:#x}", kind, None, 0))
+            self.trace.append(Access(cpu, "guest", f"{step.cause} {step.number:#x}", "kernel", None, 0))
         return self.cpus[cpu]
 
     def to_user(self, cpu: int, step: ToUser) -> None:
@@ -163,9 +161,6 @@ class Machine:
 
     def _record_memory(self, cpu: int, side: Side, step: Load | Store, answer: Any) -> None:
         assert self.trace is not None
-        if self._was_mmio:
-            self._was_mmio = False
-            return  # already recorded as an exit; no guest memory was touched
         if isinstance(step, Load):
             cause, size = "load", size_of(step.what)
         else:

@@ -30,7 +30,25 @@ from workbench.core.event_steps import (
 from workbench.core.host_state import VM, Key
 from workbench.core.outcome import Answer
 from workbench.core.scenario import Scenario
-from workbench.core.steps import AllVcpus, Backed, Exit, Get, Load, Note, Now, Quiesce, Set, Share, Store, ToUser
+from workbench.core.steps import (
+    AllVcpus,
+    Backed,
+    Exit,
+    Get,
+    Hypercall,
+    Load,
+    MmioRead,
+    MmioWrite,
+    Note,
+    Now,
+    PioRead,
+    PioWrite,
+    Quiesce,
+    Set,
+    Share,
+    Store,
+    ToUser,
+)
 from workbench.core.transition import size_of
 
 #: Numbers below this are counts and flags; larger ones are addresses and register numbers.
@@ -102,6 +120,19 @@ def _store(step: Store) -> str:
     return f"store {value_text(step.value)}{width} at {step.gpa:#x}"
 
 
+def _numbers(values: tuple[int, ...]) -> str:
+    return ", ".join(number(value) for value in values)
+
+
+def _exit(step: Exit) -> str:
+    """A hypercall with its arguments, a device access with its size and what is written, or a register access."""
+    if step.cause == "hypercall":
+        return f"exit: hypercall {number(step.number)}({_numbers(step.arguments)})"
+    size, *written = step.arguments or (0,)
+    told = f", {size} bytes" if size else ""
+    return f"exit: {step.cause} {step.number:#x}{told}" + (f" = {number(written[0])}" if written else "")
+
+
 def _vcpus(cpus: tuple[int, ...]) -> str:
     return ", ".join(f"vCPU {cpu}" for cpu in cpus)
 
@@ -114,7 +145,12 @@ def _disown(step: Reassign) -> str:
 _TEXT: dict[type, Callable[[Any], str]] = {
     Load: lambda s: f"load {width_text(s.what)} at {s.gpa:#x}",
     Store: _store,
-    Exit: lambda s: f"exit: {s.cause} {s.number:#x}",
+    Exit: _exit,
+    Hypercall: lambda s: f"hypercall {number(s.number)}({_numbers(s.arguments)})",
+    MmioRead: lambda s: f"read {s.size} bytes of the device at {s.gpa:#x}",
+    MmioWrite: lambda s: f"write {value_text(s.value)} ({s.size} bytes) to the device at {s.gpa:#x}",
+    PioRead: lambda s: f"read {s.size} bytes from port {s.port:#x}",
+    PioWrite: lambda s: f"write {value_text(s.value)} ({s.size} bytes) to port {s.port:#x}",
     Share: lambda s: f"{'share' if s.shared else 'unshare'} {s.gpa:#x}+{s.size:#x}",
     Get: lambda s: f"get {key_text(s.key)}",
     Set: lambda s: f"set {key_text(s.key)} = {value_text(s.value)}",

@@ -3,7 +3,8 @@
 Guest programs and host handlers are generators. They access guest memory only by :class:`Load` and
 :class:`Store`, and the host's state only by :class:`Get` and :class:`Set`; no state that a migration would
 have to carry is in a Python attribute. A step is an immutable, hashable value: engines use it as a key, print it,
-and replay it.
+and replay it. What leaves the guest (Wrmsr to PioWrite) is answered by a handler of the protocol
+(``workbench.core.driver``).
 
 ===========  ==========================================  =================================
 step         yielded by                                  answer sent back
@@ -12,9 +13,14 @@ Load         guest program, host handler                 value; ``None`` if the 
 Store        guest program, host handler                 ``True``; ``False`` if the host cannot
 Wrmsr        guest program                               ``HANDLED`` or ``FAULT``
 Rdmsr        guest program                               int, or ``FAULT``
-Share        guest program (encrypted guest)             ``HANDLED`` or ``FAULT``
+Hypercall    guest program                               int or tuple, as the handler answers
+MmioRead     guest program                               int, or ``FAULT``
+MmioWrite    guest program                               ``HANDLED`` or ``FAULT``
+PioRead      guest program                               int, or ``FAULT``
+PioWrite     guest program                               ``HANDLED`` or ``FAULT``
 Get, Set     host handler                                value (``None`` if absent); ``None``
 Backed       host handler                                is the range RAM the host may write?
+Share        VMM, for a hypercall of an encrypted guest  ``HANDLED``
 AllVcpus     host handler                                tuple of the indices of all vCPUs
 Quiesce      host handler: waits for the other vCPUs     ``None``
 ToUser       host handler: the rest runs in the VMM      ``None``
@@ -67,8 +73,51 @@ class Rdmsr(NamedTuple):
     msr: int
 
 
+class Hypercall(NamedTuple):
+    """The guest calls the hypervisor: one exit. It stands for VMCALL, HVC and SMC, ECALL, ``sc 1``, DIAG.
+
+    ``arguments`` are the numbers in the argument registers.
+    """
+
+    number: int
+    arguments: tuple[int, ...] = ()
+
+
+class MmioRead(NamedTuple):
+    """The guest reads ``size`` bytes (1, 2, 4 or 8) of a device at guest-physical address ``gpa``: one exit."""
+
+    gpa: int
+    size: int
+
+
+class MmioWrite(NamedTuple):
+    """The guest writes ``value`` in ``size`` bytes (1, 2, 4 or 8) to a device at ``gpa``: one exit."""
+
+    gpa: int
+    value: int
+    size: int
+
+
+class PioRead(NamedTuple):
+    """The guest reads ``size`` bytes (1, 2 or 4) from an I/O port (IN): one exit."""
+
+    port: int
+    size: int
+
+
+class PioWrite(NamedTuple):
+    """The guest writes ``value`` in ``size`` bytes (1, 2 or 4) to an I/O port (OUT): one exit."""
+
+    port: int
+    value: int
+    size: int
+
+
 class Share(NamedTuple):
-    """An encrypted guest makes the pages of [gpa, gpa+size) shared with the host, or private again."""
+    """The VMM makes the pages of [gpa, gpa+size) shared with the host, or private again.
+
+    The guest asks for it by a hypercall, see ``workbench.core.hypercalls.share``.
+    """
 
     gpa: int
     size: int
@@ -76,10 +125,20 @@ class Share(NamedTuple):
 
 
 class Exit(NamedTuple):
-    """The vCPU leaves the guest. The driver yields it; the answer is the vCPU's :class:`Vcpu` record."""
+    """The vCPU leaves the guest. The driver yields it; the answer is the vCPU's :class:`Vcpu` record.
+
+    ``cause`` is wrmsr, rdmsr, hypercall, mmio or pio; ``number`` the register, the hypercall, the address or the port;
+    ``arguments`` what a hypercall passes, or the size of a device access and the value that it writes.
+    """
 
     cause: str
     number: int
+    arguments: tuple[int, ...] = ()
+
+    @property
+    def is_register_access(self) -> bool:
+        """Whether the exit is for a WRMSR or an RDMSR."""
+        return self.cause in ("wrmsr", "rdmsr")
 
 
 class Get(NamedTuple):

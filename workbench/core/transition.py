@@ -85,7 +85,7 @@ def _load(world: World, cpu: int, side: Side, step: Load) -> Any:
         if side is not GUEST:
             return None
         # A guest access outside every memslot is MMIO: KVM passes it to the VMM, which answers with all ones.
-        world.leave(cpu, Exit("mmio", step.gpa))
+        _unassigned(world, cpu, step.gpa)
         data = b"\xff" * size
     return decode(step.what, data)
 
@@ -94,9 +94,14 @@ def _store(world: World, cpu: int, side: Side, step: Store) -> bool:
     if world.poke(step.gpa, encode(step), side):
         return True
     if side is GUEST:
-        world.leave(cpu, Exit("mmio", step.gpa))
+        _unassigned(world, cpu, step.gpa)
         return True
     return False
+
+
+def _unassigned(world: World, cpu: int, gpa: int) -> None:
+    world.leave(cpu, Exit("mmio", gpa))
+    world.to_user(cpu, ToUser("nobody's device"))
 
 
 def _share(world: World, cpu: int, side: Side, step: Share) -> Any:
@@ -120,6 +125,10 @@ _PERFORM: dict[type, Callable[[World, int, Side, Any], Any]] = {
 }
 
 
+#: Steps of guest programs for which ``workbench.core.driver`` makes an exit; no engine performs them.
+LEAVING = "Wrmsr, Rdmsr, Hypercall, MmioRead, MmioWrite, PioRead, PioWrite"
+
+
 def perform(world: World, cpu: int, side: Side, step: Any) -> Any:
     """Do one step of vCPU ``cpu`` on ``world`` and return its answer.
 
@@ -128,5 +137,5 @@ def perform(world: World, cpu: int, side: Side, step: Any) -> Any:
     action = _PERFORM.get(type(step))
     if action is None:
         known = ", ".join(sorted(kind.__name__ for kind in _PERFORM))
-        raise WorkbenchError(f"vCPU {cpu} yielded {step!r}, which is not a step; steps are: {known}, Wrmsr, Rdmsr")
+        raise WorkbenchError(f"vCPU {cpu} yielded {step!r}, which is not a step; steps are: {known}, {LEAVING}")
     return action(world, cpu, side, step)

@@ -13,8 +13,9 @@ from typing import ClassVar
 
 from workbench.core.contracts import Feature
 from workbench.core.event_steps import Enter, Reassign, Start, Wait, each
+from workbench.core.hypercalls import share
 from workbench.core.scenario import Scenario
-from workbench.core.steps import Program, Share
+from workbench.core.steps import Program
 from workbench.core.vcpu import Vcpu
 from workbench.lifecycle.event import AfterBoot, enter_all, of_its_own
 from workbench.lifecycle.linux import LinuxKernel
@@ -41,7 +42,7 @@ class MovingKernel(LinuxKernel):
         """Guest: register every area of this CPU at its new address."""
         for feature, gpa in tuple(self.places(cpu)):
             if self.scenario.encrypted:
-                yield Share(gpa, feature.size, True)
+                yield share(gpa, feature.size)
             yield from self.scenario.enrol(self.here(cpu), feature, self.generation, gpa)
 
     def places(self, cpu: Vcpu) -> Iterator[tuple[Feature, int]]:

@@ -15,10 +15,11 @@ from typing import ClassVar
 
 from workbench.core.contracts import Feature
 from workbench.core.event_steps import Enter, Start, Wait
+from workbench.core.hypercalls import share
 from workbench.core.memory import GPA_LIMIT, PAGE_SIZE
 from workbench.core.outcome import REFUSED
 from workbench.core.scenario import Scenario, asked
-from workbench.core.steps import Note, Program, Share
+from workbench.core.steps import Note, Program
 from workbench.core.vcpu import Vcpu
 from workbench.lifecycle.event import AfterBoot, boot_all
 from workbench.lifecycle.linux import LinuxKernel
@@ -78,7 +79,7 @@ class HostileKernel(LinuxKernel):
         """Guest: register every target."""
         if self.scenario.encrypted:  # otherwise the encryption alone would decide every answer
             yield from self.share(cpu)
-            yield Share(SCRATCH, len(self.scenario.features) * TARGET_PAGES * PAGE_SIZE, True)
+            yield share(SCRATCH, len(self.scenario.features) * TARGET_PAGES * PAGE_SIZE)
         for feature, gpa in tuple(self.event.targets(self.scenario, cpu)):
             yield from self.scenario.enrol(self.here(cpu), feature, self.generation, gpa)
 

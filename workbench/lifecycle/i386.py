@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 
 from workbench.clayout.layout import Abi
 from workbench.core.event_steps import GuestProgram
+from workbench.core.hypercalls import share
 from workbench.core.scenario import Scenario
-from workbench.core.steps import Program, Share
+from workbench.core.steps import Program
 from workbench.core.vcpu import Vcpu
 from workbench.lifecycle.event import AtBoot
 from workbench.lifecycle.linux import LinuxKernel
@@ -53,4 +54,4 @@ class EdgeKernel(LinuxKernel):
     def share(self, cpu: Vcpu) -> Program:
         """Guest: share the page of this descriptor too."""
         yield from super().share(cpu)
-        yield Share(self.here(cpu).descriptor, 1, True)
+        yield share(self.here(cpu).descriptor, 1)

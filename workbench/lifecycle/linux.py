@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from workbench.core.contracts import Feature
+from workbench.core.hypercalls import share
 from workbench.core.scenario import Scenario
-from workbench.core.steps import Program, Share
+from workbench.core.steps import Program
 from workbench.core.vcpu import Vcpu
 
 
@@ -52,9 +53,9 @@ class LinuxKernel:
     def share(self, cpu: Vcpu) -> Program:
         """Guest: make the pages that hold areas and descriptors shared, before any is registered."""
         addresses = self.scenario.addresses
-        yield Share(addresses.block_of(self.generation, cpu.index), addresses.block, True)
+        yield share(addresses.block_of(self.generation, cpu.index), addresses.block)
         if cpu.index == 0:
-            yield Share(addresses.memslot(self.generation), addresses.block, True)
+            yield share(addresses.memslot(self.generation), addresses.block)
 
     def teardown(self, cpu: Vcpu) -> Program:
         """Guest: kvm_guest_cpu_offline, on the CPU that goes offline (or on every CPU before kexec)."""

@@ -8,8 +8,9 @@ because guest and host agree; the explorer has a property for overlapping areas.
 from dataclasses import dataclass
 
 from workbench.core.event_steps import Enter, Start
+from workbench.core.hypercalls import share
 from workbench.core.scenario import Scenario
-from workbench.core.steps import Program, Share
+from workbench.core.steps import Program
 from workbench.core.vcpu import Vcpu
 from workbench.lifecycle.event import AfterBoot, boot_all, enter_all
 from workbench.lifecycle.hotplug import last
@@ -25,7 +26,7 @@ class OverlappingKernel(LinuxKernel):
         """Guest: register every feature of this CPU at the same address."""
         if self.scenario.encrypted:
             yield from self.share(cpu)
-            yield Share(target(0), 1, True)
+            yield share(target(0), 1)
         for feature in tuple(self.at_boot(cpu)):
             yield from self.scenario.enrol(self.here(cpu), feature, self.generation, target(0))
 

@@ -1,11 +1,12 @@
 """The contract of a protocol, guest side and host side: how the host learns of an area and forgets it."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple
 
 from workbench.clayout.layout import Struct
 from workbench.core.contracts.feature import Feature
 from workbench.core.host_state import DERIVED, VM, Key, area, pending
+from workbench.core.hypercalls import KVM_ENOSYS
 from workbench.core.outcome import ACCEPTED, UNKNOWN
 from workbench.core.steps import Get, Now, Program, Set
 from workbench.core.vcpu import Vcpu
@@ -24,18 +25,31 @@ class StateEntry(NamedTuple):
     carried: bool  #: a migration carries it with the interfaces that exist
 
 
+class IoRange(NamedTuple):
+    """Guest-physical addresses, or I/O ports, at which a device of the design answers: [start, start + size)."""
+
+    start: int
+    size: int
+    served_by: Literal["user", "kernel"] = "user"  #: the VMM, or KVM (KVM_IOEVENTFD, an in-kernel device)
+
+
 class Protocol:
     """How the host learns of an area, and forgets it: guest side and host side of one design.
 
-    Guest side (``register``, ``unregister``) and host side (``on_wrmsr``, ``on_rdmsr``, ``on_init``,
-    ``on_entry``, ``save``, ``restore``) are generators of steps. Only ``register`` and ``on_wrmsr`` must be
-    written; everything else has a default, which describes a design without that operation.
+    Guest side (``register``, ``unregister``) and host side (``on_wrmsr``, ``on_hypercall``, ``on_init``,
+    ``on_entry``, ``save``, ``restore`` ...) are generators of steps. Only ``register`` must be written, and the handler
+    of whatever the design claims; everything else has a default, which describes a design without that operation.
     """
 
     name: ClassVar[str]
     title: ClassVar[str] = ""
     descriptor: ClassVar[Struct | None] = None  #: the struct that the guest passes in memory, at ``cpu.descriptor``
     msrs: ClassVar[frozenset[int]] = frozenset()  #: the registers that this protocol claims
+    hypercalls: ClassVar[frozenset[int]] = frozenset()  #: the hypercalls that it claims, by number
+    mmio: ClassVar[tuple[IoRange, ...]] = ()  #: the guest-physical addresses of its devices; no RAM may be there
+    ports: ClassVar[tuple[IoRange, ...]] = ()  #: the I/O ports of its devices
+    call_instruction: ClassVar[str] = "VMCALL"  #: for texts: HVC, SMC, ECALL, "sc 1", DIAG ...
+    unknown_hypercall: ClassVar[int] = -KVM_ENOSYS  #: the answer to a hypercall that nobody claims
     native: ClassVar[Mapping[str, int]] = {}  #: feature -> KVM's own register that serves it
     deflected: ClassVar[frozenset[int]] = frozenset()  #: those of ``msrs`` that a real KVM must leave to this class
     mitigations_known: ClassVar[Mapping[str, str]] = {}  #: name -> one line about what it changes
@@ -102,13 +116,38 @@ class Protocol:
     # -- the host's side ---------------------------------------------------------------------------
 
     def on_wrmsr(self, cpu: Vcpu, msr: int, value: int, *, host_initiated: bool = False) -> Program:
-        """Host: the guest (or the VMM, if ``host_initiated``) writes ``msr``; return an Outcome."""
+        """Host: the guest (or the VMM, if ``host_initiated``) writes ``msr`` of ``msrs``; return an Outcome."""
         raise NotImplementedError(f"{type(self).__name__}.on_wrmsr must be written")
 
     def on_rdmsr(self, cpu: Vcpu, msr: int, *, host_initiated: bool = False) -> Program:
         """Host: the guest or the VMM reads ``msr``; return an int or an Outcome."""
         return UNKNOWN
         yield
+
+    def on_hypercall(self, cpu: Vcpu, number: int, arguments: tuple[int, ...]) -> Program:
+        """Host: the guest makes a hypercall of ``hypercalls``; return its answer: an int, a tuple of ints, or UNKNOWN.
+
+        KVM's handler comes first; yield ToUser to have the VMM do the rest.
+        """
+        raise NotImplementedError(f"{type(self).__name__}.on_hypercall must be written")
+
+    def on_mmio_read(self, cpu: Vcpu, gpa: int, size: int) -> Program:
+        """Host: the guest reads ``size`` bytes of a device at ``gpa``; return an int. Default: 0."""
+        return 0
+        yield
+
+    def on_mmio_write(self, cpu: Vcpu, gpa: int, value: int, size: int) -> Program:
+        """Host: the guest writes ``value`` to a device at ``gpa``; returns nothing."""
+        raise NotImplementedError(f"{type(self).__name__}.on_mmio_write must be written")
+
+    def on_pio_read(self, cpu: Vcpu, port: int, size: int) -> Program:
+        """Host: the guest reads ``size`` bytes from an I/O port; return an int. Default: 0."""
+        return 0
+        yield
+
+    def on_pio_write(self, cpu: Vcpu, port: int, value: int, size: int) -> Program:
+        """Host: the guest writes ``value`` to an I/O port; returns nothing."""
+        raise NotImplementedError(f"{type(self).__name__}.on_pio_write must be written")
 
     def on_init(self, cpu: Vcpu) -> Program:
         """Host: the vCPU receives INIT. Default: the design says nothing about INIT, and nothing changes."""

@@ -18,7 +18,7 @@ from typing import Any, cast
 
 from workbench.core.address_map import Region, Unit
 from workbench.core.contracts import Protocol
-from workbench.core.driver import host_side, register_access
+from workbench.core.driver import claimed, host_side, hypercall, mmio, port_io, register_access
 from workbench.core.event_steps import OnHost, Start, in_order
 from workbench.core.host_state import Key
 from workbench.core.machine_transition import perform_on_machine
@@ -26,17 +26,17 @@ from workbench.core.memory import GuestMemory as Shadow
 from workbench.core.outcome import FAULT
 from workbench.core.relay import driven, relayed
 from workbench.core.scenario import Scenario
-from workbench.core.steps import USER, Program, Rdmsr, Side, Wrmsr
+from workbench.core.steps import USER, Hypercall, Program, Rdmsr, Side, Wrmsr
 from workbench.core.vcpu import Host, Vcpu
 from workbench.engines.kvm import state
 from workbench.engines.kvm.api.cpuid import pv_features
-from workbench.engines.kvm.api.exits import MsrExit
-from workbench.engines.kvm.guest.executor import MsrAnswer
+from workbench.engines.kvm.api.exits import IoExit, MmioExit, MsrExit
+from workbench.engines.kvm.guest.exit_answers import MsrAnswer, all_ones
 from workbench.engines.kvm.guest.guest import Guest
 from workbench.engines.kvm.guest.threads import Pending
 from workbench.engines.kvm.migration import LoadState, OnKvm, SaveState, Stream, memslots_of
 from workbench.engines.kvm.observe import Watch
-from workbench.engines.kvm.programs import Done, GuestCode
+from workbench.engines.kvm.programs import Done, GuestCode, device_step
 from workbench.engines.kvm.registers import held_by_kvm, native_features
 from workbench.engines.kvm.world import KvmWorld
 from workbench.errors import WorkbenchError
@@ -91,6 +91,7 @@ class KvmMachine:
             enforce_cpuid=not known,
             lapic=host.irqchip,
         )
+        guest.serve(self._serve_device, self._serve_call)
         for slot in slots:
             if slot.readonly:
                 guest.memory.set_readonly(slot_at(guest, slot.gpa), True)
@@ -110,6 +111,23 @@ class KvmMachine:
         if result is FAULT:
             return MsrAnswer(error=True)
         return MsrAnswer() if access.write else MsrAnswer(data=result)
+
+    def _serve_device(self, cpu: int, access: MmioExit | IoExit) -> bytes:
+        """Serve an access to a device of the protocol by its handler; what it does not claim reads as all ones."""
+        step = device_step(access)
+        ranges = self.protocol.mmio if isinstance(access, MmioExit) else self.protocol.ports
+        if claimed(ranges, step[0], len(access.data)) is None:
+            return all_ones(cpu, access)
+        with self._lock:
+            serve = mmio if isinstance(access, MmioExit) else port_io
+            result = self._worlds[cpu].carry_out(serve(self.protocol, step))
+        return bytes(0) if access.write else int(result).to_bytes(len(access.data), "little")
+
+    def _serve_call(self, cpu: int, number: int, arguments: tuple[int, ...]) -> int | tuple[int, ...]:
+        """Serve a carried hypercall by the protocol's own handler."""
+        with self._lock:
+            answer = self._worlds[cpu].carry_out(hypercall(self.protocol, Hypercall(number, arguments)))
+        return tuple(answer) if isinstance(answer, tuple) else int(answer)
 
     def held(self) -> dict[Hashable, Any]:
         """Return the host's present entries: our own, and the addresses in KVM's registers."""

@@ -2,21 +2,35 @@
 
 The rules kept here: the guest's stores are recorded, to distinguish them from writes by others; exits that reach
 user space are counted when KVM_RUN returns them. A program at CPL 3 makes its register accesses at CPL 3; its
-loads and stores are executed at CPL 0, because no rule of a protocol depends on their CPL.
+loads and stores are executed at CPL 0, because no rule of a protocol depends on their CPL; its hypercalls and accesses
+to devices are refused as the architecture and KVM refuse them. Hypercalls are carried by an OUT, see ``guest.stubs``.
 """
 
 from collections import Counter
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from workbench.core.hypercalls import KVM_EPERM
 from workbench.core.outcome import FAULT
 from workbench.core.relay import driven
-from workbench.core.steps import Load, Note, Program, Rdmsr, Share, Store, Wrmsr
+from workbench.core.steps import (
+    Hypercall,
+    Load,
+    MmioRead,
+    MmioWrite,
+    Note,
+    PioRead,
+    PioWrite,
+    Program,
+    Rdmsr,
+    Store,
+    Wrmsr,
+)
 from workbench.core.transition import decode, encode, size_of
-from workbench.engines.kvm.api.exits import MsrExit
+from workbench.engines.kvm.api.exits import IoExit, MmioExit, MsrExit
 from workbench.engines.kvm.guest.executor import Executor, StubResult
 from workbench.engines.kvm.world import KvmWorld
-from workbench.errors import EngineError, WorkbenchError
+from workbench.errors import WorkbenchError
 
 
 class Done(NamedTuple):
@@ -51,7 +65,7 @@ class GuestCode:
         counts[what] += 1
         for each in result.exits:
             counts["user_exits"] += 1
-            counts["msr_exits" if type(each) is MsrExit else "mmio_exits"] += 1
+            counts[_EXITS[type(each)]] += 1
         return result
 
     def _load(self, step: Load) -> Any:
@@ -79,18 +93,58 @@ class GuestCode:
         self._count("guest_rdmsrs", result)
         return FAULT if result.outcome is FAULT else result.value
 
-    def _share(self, step: Share) -> Any:
-        raise EngineError("a guest program shares pages, but no guest of this engine is encrypted", "kvm")
+    def _hypercall(self, step: Hypercall) -> Any:
+        if self._cpl:
+            return -KVM_EPERM
+        return self._count("guest_hypercalls", self._executor.hypercall(step.number, step.arguments)).value
+
+    def _mmio_read(self, step: MmioRead) -> Any:
+        if self._cpl:
+            return FAULT
+        result = self._count("guest_device_accesses", self._executor.load(step.gpa, step.size))
+        return int.from_bytes(result.data, "little")
+
+    def _mmio_write(self, step: MmioWrite) -> Any:
+        if self._cpl:
+            return FAULT
+        data = step.value.to_bytes(step.size, "little")
+        return self._count("guest_device_accesses", self._executor.store(step.gpa, data)).outcome
+
+    def _pio_read(self, step: PioRead) -> Any:
+        if self._cpl:
+            return FAULT
+        return self._count("guest_device_accesses", self._executor.read_port(step.port, step.size)).value
+
+    def _pio_write(self, step: PioWrite) -> Any:
+        if self._cpl:
+            return FAULT
+        return self._count(
+            "guest_device_accesses", self._executor.write_port(step.port, step.value, step.size)
+        ).outcome
 
     def _note(self, step: Note) -> None:
         self._world.note(step.key, step.value)
 
+
+def device_step(access: MmioExit | IoExit) -> Any:
+    """Return the guest's step that made this exit."""
+    size, value = len(access.data), int.from_bytes(access.data, "little")
+    if isinstance(access, MmioExit):
+        return MmioWrite(access.gpa, value, size) if access.write else MmioRead(access.gpa, size)
+    return PioWrite(access.port, value, size) if access.write else PioRead(access.port, size)
+
+
+_EXITS: dict[type, str] = {MsrExit: "msr_exits", MmioExit: "mmio_exits", IoExit: "pio_exits"}
 
 _ACTIONS: dict[type, Callable[[GuestCode, Any], Any]] = {
     Load: GuestCode._load,
     Store: GuestCode._store,
     Wrmsr: GuestCode._wrmsr,
     Rdmsr: GuestCode._rdmsr,
-    Share: GuestCode._share,
+    Hypercall: GuestCode._hypercall,
+    MmioRead: GuestCode._mmio_read,
+    MmioWrite: GuestCode._mmio_write,
+    PioRead: GuestCode._pio_read,
+    PioWrite: GuestCode._pio_write,
     Note: GuestCode._note,
 }

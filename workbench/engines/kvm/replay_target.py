@@ -25,7 +25,7 @@ from workbench.engines.kvm import state
 from workbench.engines.kvm.api import cpuid
 from workbench.engines.kvm.api.exits import MsrExit, MsrReason
 from workbench.engines.kvm.api.ioctl import CAP_USER_SPACE_MSR, KvmError
-from workbench.engines.kvm.guest.executor import MsrAnswer
+from workbench.engines.kvm.guest.exit_answers import MsrAnswer
 from workbench.engines.kvm.guest.guest import Guest
 from workbench.engines.kvm.probe import probe
 from workbench.engines.kvm.replay_ram import ReplayRam

@@ -14,7 +14,8 @@ from statistics import quantiles
 from typing import NamedTuple
 
 from workbench.core.kvm_registers import STEAL_TIME, SYSTEM_TIME_NEW, WALL_CLOCK_NEW
-from workbench.engines.kvm.guest.executor import Executor, MsrAnswer
+from workbench.engines.kvm.guest.executor import Executor
+from workbench.engines.kvm.guest.exit_answers import MsrAnswer
 from workbench.engines.kvm.guest.guest import Guest
 
 TSC = 0x10

@@ -53,5 +53,5 @@ class WatchedMachine(FrozenMachine):
             self.note(was_area(key), value)
 
     def leave(self, cpu: int, step: Exit) -> Vcpu:
-        self.watch.exited(cpu, step.number)
+        self.watch.exited(cpu, step)
         return super().leave(cpu, step)

@@ -48,7 +48,8 @@ EXITS = (
     _count("wrmsr_exits", "exits", "for a WRMSR"),
     _count("rdmsr_exits", "exits", "for an RDMSR"),
     _count("hypercall_exits", "exits", "for a hypercall"),
-    _count("mmio_exits", "exits", "for an access to no memory"),
+    _count("mmio_exits", "exits", "for an access to a device, or to no memory"),
+    _count("pio_exits", "exits", "for an access to an I/O port"),
     _count("kernel_exits", "exits", "handled by KVM"),
     _count("user_exits", "exits", "handled by the VMM"),
 )

@@ -90,7 +90,7 @@ class ViewWorld:
     # -- exits -----------------------------------------------------------------------------------------
 
     def leave(self, cpu: int, step: Exit) -> Vcpu:
-        self.watch.exited(cpu, step.number)
+        self.watch.exited(cpu, step)
         found: Vcpu = self.view[record(cpu)]
         return found
 

@@ -111,6 +111,12 @@ def _decode_io(run: mmap.mmap | bytearray) -> IoExit:
     return IoExit(bool(direction), port, size, count, bytes(run[offset : offset + size * count]))
 
 
+def io_data_offset(run: mmap.mmap | bytearray) -> int:
+    """Return where in ``run`` the data of its IoExit is."""
+    offset: int = _io.unpack_from(run, UNION)[4]
+    return offset
+
+
 def _describe(run: mmap.mmap | bytearray, reason: int) -> str:
     if reason == EXIT_FAIL_ENTRY:
         (hardware,) = struct.unpack_from("<Q", run, UNION)

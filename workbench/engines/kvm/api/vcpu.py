@@ -128,6 +128,11 @@ class Vcpu:
         """Answer a MmioExit that is a read, before the next :meth:`run`."""
         self.kvm_run[exits.MMIO_DATA : exits.MMIO_DATA + len(data)] = data
 
+    def answer_pio(self, data: bytes) -> None:
+        """Answer an IoExit that is an IN, before the next :meth:`run`."""
+        offset = exits.io_data_offset(self.kvm_run)
+        self.kvm_run[offset : offset + len(data)] = data
+
     def finish_exit(self) -> None:
         """Complete the instruction of the last exit without running the guest further (api.rst, 5)."""
         self.kvm_run[IMMEDIATE_EXIT] = 1

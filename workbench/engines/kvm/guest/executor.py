@@ -5,8 +5,7 @@ An access to an MSR that the filter deflects is answered by a callback while the
 """
 
 import struct
-from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from workbench.core.outcome import FAULT, HANDLED, Outcome
 from workbench.engines.kvm.api.exits import Exit, IoExit, MmioExit, MsrExit
@@ -14,6 +13,7 @@ from workbench.engines.kvm.api.ioctl import KVM_GET_LAPIC, KVM_GET_SREGS, KVM_SE
 from workbench.engines.kvm.api.memory import Backing
 from workbench.engines.kvm.api.vcpu import MP_RUNNABLE, Regs, Vcpu
 from workbench.engines.kvm.guest import longmode, stubs
+from workbench.engines.kvm.guest.exit_answers import ANSWERS, ARGUMENTS, WORD, ExitAnswers, OnMsrExit, signed
 from workbench.engines.kvm.guest.threads import VcpuThread
 from workbench.errors import EngineError, WorkbenchError
 
@@ -23,40 +23,23 @@ _RFLAGS_USER = 2
 _SPIV, _SPIV_ENABLE = 0xF0, 0x100
 
 
-class MsrAnswer(NamedTuple):
-    """The answer of user space to a deflected access: #GP, or ``data`` for a RDMSR."""
-
-    error: bool = False
-    data: int = 0
-
-
 class StubResult(NamedTuple):
     """The result of one step."""
 
     outcome: Outcome
     exits: tuple[Exit, ...] = ()  #: exits to user space on the way, without the OUT that ends the stub
-    value: int = 0  #: what a RDMSR read
+    value: Any = 0  #: what a RDMSR or an IN read, or a hypercall answered
     data: bytes = b""  #: what a load read
 
 
-#: Called with the vCPU's number and its exit, in the vCPU's thread.
-OnMsrExit = Callable[[int, MsrExit], MsrAnswer]
-
-
-def refuse_msr(cpu: int, access: MsrExit) -> MsrAnswer:
-    """Answer a deflected access with #GP, as for an unknown register. The default."""
-    return MsrAnswer(error=True)
-
-
 class Executor:
-    """Executes stubs on one vCPU. ``on_msr_exit`` may be replaced between steps."""
+    """Executes stubs on one vCPU. The functions of ``exits`` may be replaced between steps."""
 
     def __init__(self, thread: VcpuThread, vcpu: Vcpu, cpus: int, own: Backing, on_msr_exit: OnMsrExit) -> None:
-        self.thread, self.vcpu, self.on_msr_exit = thread, vcpu, on_msr_exit
+        self.thread, self.vcpu = thread, vcpu
+        self.exits = ExitAnswers(vcpu, on_msr_exit)
         self._cpu, self._cpus, self._own = vcpu.number, cpus, own.bytes
         self._stack, self._bounce = longmode.stack_top(vcpu.number), longmode.bounce(vcpu.number)
-        self._in_exit = False
-        self._failure: BaseException | None = None
 
     def prepare(self) -> None:
         """Put the vCPU into 64-bit mode at CPL 0, runnable, LAPIC enabled."""
@@ -128,6 +111,25 @@ class Executor:
             exits += self._copy(self._bounce, gpa + start, len(part))
         return StubResult(HANDLED, exits)
 
+    def read_port(self, port: int, size: int) -> StubResult:
+        """IN of 1, 2 or 4 bytes; ``value`` is what was read."""
+        result = self._step(f"in {size}", rdx=port)
+        return result._replace(value=self.vcpu.rax_rdx()[0] & (1 << 8 * size) - 1)
+
+    def write_port(self, port: int, value: int, size: int) -> StubResult:
+        """OUT of 1, 2 or 4 bytes."""
+        return self._step(f"out {size}", rdx=port, rax=value)
+
+    def hypercall(self, number: int, arguments: tuple[int, ...]) -> StubResult:
+        """A hypercall carried by an OUT, so that the VMM can answer it; ``value`` is an int, or a tuple of them."""
+        if len(arguments) > len(ARGUMENTS):
+            raise WorkbenchError(f"hypercall {number}: {len(arguments)} arguments; a vCPU passes {len(ARGUMENTS)}")
+        passed = {name: value & WORD for name, value in zip(ARGUMENTS, arguments, strict=False)}
+        result = self._step("hypercall", rax=number & WORD, r10=len(arguments), **passed)
+        regs, count = self.vcpu.regs(), self.exits.answered
+        numbers = tuple(signed(getattr(regs, name)) for name in ANSWERS[: count or 1])
+        return result._replace(value=numbers[0] if count is None else numbers)
+
     def count(self, iterations: int) -> StubResult:
         """Count down from ``iterations`` by DEC and JNZ."""
         return self._step("count", rcx=iterations)
@@ -181,45 +183,28 @@ class Executor:
         at = gpa - longmode.STUB_GPA
         self._own[at : at + len(data)] = data
 
-    def _step(
-        self, stub: str, *, rax: int = 0, rcx: int = 0, rdx: int = 0, rsi: int = 0, rdi: int = 0, rsp: int = 0
-    ) -> StubResult:
-        """Run one stub from its start to its OUT."""
-        if self._in_exit:
+    def _step(self, stub: str, *, rsp: int = 0, **registers: int) -> StubResult:
+        """Run one stub from its start to its OUT; registers that are not given hold 0."""
+        if self.exits.is_answering:
             raise EngineError(f"vCPU {self._cpu} is waiting in an exit and cannot execute step {stub} now", "kvm")
-        self.vcpu.set_regs(
-            Regs(rax, 0, rcx, rdx, rsi, rdi, rsp or self._stack, 0, 0, 0, 0, 0, 0, 0, 0, 0, _ENTRY[stub])
-        )
+        self.vcpu.set_regs(Regs(rsp=rsp or self._stack, rip=_ENTRY[stub], **registers))
         result = self._run(stub)
-        if self._failure:
-            failure, self._failure = self._failure, None
-            raise failure
+        self.exits.raise_failure()
         return result
 
     def _run(self, stub: str) -> StubResult:
         exits: list[Exit] = []
+        accesses_port = stub in stubs.PORT_ACCESSES
         while True:
             reason = self.thread.run(stub)
-            if type(reason) is IoExit:
+            if type(reason) is IoExit and not accesses_port:
                 return StubResult(self._outcome(reason, stub), tuple(exits))
             exits.append(reason)
-            if type(reason) is MsrExit:
-                self._answer_msr(reason)
-            elif type(reason) is not MmioExit:  # Hlt, Shutdown: the stub ends here
+            if type(reason) in (MsrExit, MmioExit, IoExit):
+                self.exits.answer(reason, carries_call=stub == "hypercall")
+                accesses_port = accesses_port and type(reason) is not IoExit
+            else:  # Hlt, Shutdown: the stub ends here
                 return StubResult(FAULT, tuple(exits))
-            elif not reason.write:
-                self.vcpu.answer_mmio(b"\xff" * len(reason.data))
-
-    def _answer_msr(self, access: MsrExit) -> None:
-        answer = MsrAnswer(error=True)
-        self._in_exit = True
-        try:
-            answer = self.on_msr_exit(self._cpu, access)
-        except BaseException as failure:  # noqa: BLE001 - the stub ends with #GP first, then it goes on up
-            self._failure = failure
-        finally:
-            self._in_exit = False
-        self.vcpu.answer_msr(error=answer.error, data=answer.data)
 
     def _outcome(self, end: IoExit, stub: str) -> Outcome:
         if end.port == stubs.DONE_PORT:

@@ -18,7 +18,8 @@ from workbench.engines.kvm.api.memory import GuestMemory
 from workbench.engines.kvm.api.vcpu import Vcpu
 from workbench.engines.kvm.api.vm import DELIVER_INIT, Vm
 from workbench.engines.kvm.guest import longmode
-from workbench.engines.kvm.guest.executor import Executor, MsrAnswer, OnMsrExit, StubResult, refuse_msr
+from workbench.engines.kvm.guest.executor import Executor, StubResult
+from workbench.engines.kvm.guest.exit_answers import MsrAnswer, OnCall, OnDeviceExit, OnMsrExit, refuse_msr
 from workbench.engines.kvm.guest.threads import Pending, VcpuThread, Watchdog
 from workbench.errors import EngineError, WorkbenchError
 
@@ -137,7 +138,12 @@ class Guest:
     def answer_msrs_with(self, on_msr_exit: OnMsrExit) -> None:
         """From now on answer deflected accesses of every vCPU with ``on_msr_exit``."""
         for executor in self._executors.values():
-            executor.on_msr_exit = on_msr_exit
+            executor.exits.on_msr_exit = on_msr_exit
+
+    def serve(self, on_device: OnDeviceExit, on_call: OnCall) -> None:
+        """From now on answer accesses to devices and ports, and carried hypercalls, with these functions."""
+        for executor in self._executors.values():
+            executor.exits.on_device, executor.exits.on_call = on_device, on_call
 
     # -- state of a vCPU -----------------------------------------------------------------------------
 

@@ -7,6 +7,8 @@ Encodings checked against the AMD64 Architecture Programmer's Manual, volume 3.
 
 #: Port of the OUT that ends a stub, and the port base of the 32 exception handlers.
 DONE_PORT, EXCEPTION_PORT = 0x10, 0x80
+#: Port of the OUT that carries a hypercall: KVM answers VMCALL itself, so none would reach the VMM.
+CALL_PORT = 0x11
 VECTORS = 32
 GENERAL_PROTECTION = 13
 
@@ -37,7 +39,16 @@ _SOURCES = {
     "enter user": "48 cf",  # iretq to one of the following
     "user wrmsr": f"0f 30 {_DONE}",
     "user count": f"ff c9 75 fc {_DONE}",
+    "hypercall": f"e7 {CALL_PORT:02x} {_DONE}",  # out CALL_PORT, eax
+    "in 1": f"ec {_DONE}",  # in al, dx
+    "in 2": f"66 ed {_DONE}",
+    "in 4": f"ed {_DONE}",
+    "out 1": f"ee {_DONE}",  # out dx, al
+    "out 2": f"66 ef {_DONE}",
+    "out 4": f"ef {_DONE}",
 }
+#: Stubs whose first port access is the step itself; the next one ends the stub.
+PORT_ACCESSES = frozenset(name for name in _SOURCES if name.split()[0] in ("in", "out", "hypercall"))
 
 
 def _assemble() -> tuple[bytes, dict[str, int]]:
