@@ -43,10 +43,12 @@ def complaint(capsys, *arguments):
             "compare --protocols nobody",
             f"unknown protocol 'nobody'; known: {', '.join(PROTOCOLS)}, or path/to/file.py:Class",
         ),
-        ("compare --protocols none.py:X", "protocol file 'none.py' does not exist"),
+        ("compare --protocols none.py:X", "protocol file 'none.py' does not exist; looked at {here}/none.py"),
+        ("compare --features a/none.py", "feature file 'a/none.py' does not exist; looked at {here}/a/none.py"),
+        ("compare --events none.py:X", "event file 'none.py' does not exist; looked at {here}/none.py"),
         ("compare --protocols null+x", "protocol 'null' has no mitigation 'x'; known: none"),
-        ("compare --events noon", f"unknown event 'noon'; known: {', '.join(EVENTS)}"),
-        ("compare --features x", f"unknown feature 'x'; known: {', '.join(FEATURES)}"),
+        ("compare --events noon", f"unknown event 'noon'; known: {', '.join(EVENTS)}, or path/to/file.py:Class"),
+        ("compare --features x", f"unknown feature 'x'; known: {', '.join(FEATURES)}, or path/to/file.py:Class"),
         ("compare --metrics x", f"unknown metric 'x'; known: {', '.join(METRICS)}, cost_cycles"),
         (
             "compare --cost-model x",
@@ -69,7 +71,7 @@ def complaint(capsys, *arguments):
 )
 def test_one_line(capsys, monkeypatch, tmp_path, arguments, message):
     monkeypatch.chdir(tmp_path)
-    said = complaint(capsys, *arguments.split())
+    said, message = complaint(capsys, *arguments.split()), message.replace("{here}", str(tmp_path))
     # Python 3.12 and 3.14 format the choices differently, so only the beginning is compared.
     assert said.startswith(message) if "invalid choice" in message else said == message
     assert list(tmp_path.iterdir()) == []
@@ -93,9 +95,17 @@ def test_a_protocol_that_breaks_off_is_named_with_its_line(capsys, tmp_path):
 
 def test_two_protocols_of_one_name(capsys, tmp_path):
     path = tmp_path / "again.py"
+    path.write_text(BROKEN.replace('"broken"', '"mine"'))
+    (tmp_path / "other.py").write_text(path.read_text())
+    said = complaint(capsys, "compare", "--protocols", f"{path},{tmp_path}/other.py")
+    assert said == "two different protocols are called 'mine'; rename one of them"
+
+
+def test_a_protocol_called_as_one_that_ships(capsys, tmp_path):
+    path = tmp_path / "again.py"
     path.write_text(BROKEN.replace('"broken"', '"generic"'))
-    said = complaint(capsys, "compare", "--protocols", f"generic,{path}")
-    assert said == "two different protocols are called 'generic'; rename one of them"
+    said = complaint(capsys, "compare", "--protocols", f"{path}:Broken")
+    assert said == f"protocol {path}:Broken is called 'generic', as one that ships; give it another name"
 
 
 def test_an_interruption_is_one_line(capsys, monkeypatch):

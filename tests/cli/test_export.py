@@ -150,7 +150,7 @@ def test_names_are_checked_as_everywhere(tmp_path, capsys):
     file = tmp_path / "x"
     assert refusal(capsys, "dot", "nobody", "-o", file).startswith("unknown protocol 'nobody'; known: ")
     said = refusal(capsys, "promela", "null", "--events", "noon", "-o", file)
-    assert said == f"unknown event 'noon'; known: {', '.join(EVENTS)}"
+    assert said == f"unknown event 'noon'; known: {', '.join(EVENTS)}, or path/to/file.py:Class"
     assert refusal(capsys, "dot", "null", "--property", "F99", "-o", file).startswith("unknown property 'F99'; known:")
     said = refusal(capsys, "dot", "null", "--events", "cpu-hotplug", "--vcpus", 1, "-o", file)
     assert said == "event 'cpu-hotplug' needs at least 2 vCPUs; here are 1"

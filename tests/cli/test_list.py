@@ -66,3 +66,12 @@ def test_the_module_is_the_command():
         [sys.executable, "-m", "workbench", "--version"], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert run.stdout.startswith("workbench ")
+
+
+def test_clauses_of_every_letter_are_counted(tmp_path, capsys):
+    text = (ROOT / "tests/cli/third_protocol.py").read_text()
+    other = text.replace("\nR1 ", "\nC1 ").replace("\nR2 ", "\nP2a. MSR 3 is\nA 4 is none, nor is P3\n")
+    (tmp_path / "mine.py").write_text(other)
+    assert main(["list", "--protocols", f"{tmp_path}/mine.py", "--format", "json"]) == 0
+    (record,) = [row for row in json.loads(capsys.readouterr().out) if row["kind"] == "protocol"]
+    assert record["clauses"] == 2

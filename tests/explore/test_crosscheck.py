@@ -119,6 +119,6 @@ def test_without_spin_one_line_says_what_is_missing(capsys, monkeypatch):
     assert capsys.readouterr().err == "workbench: spin is not installed; the Debian package is spin\n"
 
 
-def test_an_event_without_a_model_is_refused(capsys):
+def test_an_unknown_event_is_refused(capsys):
     assert main(["crosscheck", "--events", "noon"]) == 2
-    assert capsys.readouterr().err.startswith("workbench: no model for event 'noon'; known: boot, ")
+    assert capsys.readouterr().err.startswith("workbench: unknown event 'noon'; known: boot, ")

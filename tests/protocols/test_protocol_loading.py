@@ -95,14 +95,18 @@ def test_a_file_may_use_dataclasses_with_late_annotations(file):
     assert find(file(text)).name == "mine"
 
 
-def test_a_missing_file(file):
-    assert why_not("no/where.py:Mine") == "protocol file 'no/where.py' does not exist"
+def test_a_missing_file(file, tmp_path):
+    here, beside = tmp_path / "no/where.py", Path(__file__).parent / "no/where.py"
+    said = why_not("no/where.py:Mine")
+    assert said == f"protocol file 'no/where.py' does not exist; looked at {here}, {beside}"
+    absolute = tmp_path / "mine.py"
+    assert why_not(str(absolute)) == f"protocol file '{absolute}' does not exist; looked at {absolute}"
 
 
 def test_a_folder_is_no_file(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "folder.py").mkdir()
-    assert why_not("folder.py:Mine") == "protocol file 'folder.py' does not exist"
+    assert why_not("folder.py:Mine").startswith("protocol file 'folder.py' does not exist; looked at ")
 
 
 def test_a_class_that_is_not_there(file):

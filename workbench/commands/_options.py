@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from workbench.core import own_files
 from workbench.core.machine import MAX_VCPUS
 from workbench.errors import WorkbenchError
 from workbench.measure.variants import DEFAULT
@@ -53,8 +54,8 @@ def whole_number(low: int, high: int | None = None) -> Any:
 
 
 def names(text: str) -> list[str]:
-    """Converter for argparse: names separated by commas."""
-    found = [name.strip() for name in text.split(",") if name.strip()]
+    """Converter for argparse: names separated by commas; a comma in the path of an existing file separates nothing."""
+    found = [name for name in own_files.split(text, ",") if name]
     if not found:
         raise argparse.ArgumentTypeError("no name given")
     return found
@@ -63,6 +64,15 @@ def names(text: str) -> list[str]:
 def add_names(parser: argparse.ArgumentParser, option: str, help_text: str) -> None:
     """Add an option whose values are separated by commas, or repeated, or both."""
     parser.add_argument(option, action="extend", type=names, metavar="NAME,...", help=help_text)
+
+
+def add_happening(
+    parser: argparse.ArgumentParser, features: str = "default all", events: str = "default all"
+) -> None:
+    """Add the options that name features and events; both may be an author's own."""
+    own = "all, or path/to/file.py:Class"
+    add_names(parser, "--features", f"features, by name, {own} ({features})")
+    add_names(parser, "--events", f"lifecycle events, by name, {own} ({events})")
 
 
 def add_subject(parser: argparse.ArgumentParser) -> None:
@@ -79,8 +89,7 @@ def add_subject(parser: argparse.ArgumentParser) -> None:
         "--protocols",
         f"protocols, by name or as path/to/file.py:Class; +MITIGATION adds a mitigation (default {','.join(DEFAULT)})",
     )
-    add_names(parser, "--features", "features (default all)")
-    add_names(parser, "--events", "lifecycle events (default all)")
+    add_happening(parser)
     parser.add_argument(
         "--cost-model",
         metavar="NAME",
@@ -145,6 +154,7 @@ def unique(values: Iterable[str] | None) -> list[str] | None:
 def parameters(command: str, args: argparse.Namespace, *positional: object) -> Parameters:
     """Return what ``args`` asks for, all names resolved; raise WorkbenchError for an unknown name."""
     from workbench import features, lifecycle
+    from workbench.core.catalogue import ALL
     from workbench.measure.comparison import cost, metrics
     from workbench.measure.comparison.runs import possible
     from workbench.measure.variants import DEFAULT, variants
@@ -158,7 +168,7 @@ def parameters(command: str, args: argparse.Namespace, *positional: object) -> P
         )
     metrics.choose(wanted)
     events = lifecycle.choose(unique(args.events))
-    happening = possible(events, args.vcpus) if args.events is None else events
+    happening = possible(events, args.vcpus) if args.events is None or ALL in args.events else events
     return Parameters(
         chosen,
         features.choose(unique(args.features)),

@@ -33,8 +33,8 @@ def run(args: argparse.Namespace) -> int:
     parameters = _options.parameters("compare", args)
     table = compare(
         parameters.variants,
-        [event.name for event in parameters.events],
-        _options.unique(args.features),
+        parameters.events,
+        parameters.features,
         args.vcpus,
         _options.unique(args.metrics),
         parameters.cost_model,

@@ -9,7 +9,7 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 from workbench.commands import _options
-from workbench.errors import WorkbenchError
+from workbench.commands.explore import FEATURES, MAX_VCPUS
 
 if TYPE_CHECKING:
     from workbench.measure.exploration.crosscheck import Compared, Setting
@@ -21,10 +21,13 @@ def add(subparsers: Any) -> None:
     parser = _options.add_command(
         subparsers, "crosscheck", run, "compare the explorer with the SPIN checker (needs spin and gcc)",
         description=__doc__,
-        example="workbench crosscheck --protocols generic,my/file.py:Mine --events migrate,boot",
+        example="workbench crosscheck generic --events migrate,boot",
     )  # fmt: skip
-    _options.add_names(parser, "--protocols", "protocols as in compare (default: those known)")
-    _options.add_names(parser, "--events", "lifecycle events, of those that have a model (default all)")
+    parser.add_argument("protocol", nargs="?", metavar="PROTOCOL", help="a name, or path/to/file.py:Class; +MITIGATION")
+    _options.add_names(parser, "--protocols", "more protocols, as in compare (default, without PROTOCOL: those known)")
+    _options.add_happening(parser, "default: as suits the event", "default: a selection")
+    parser.add_argument("--vcpus", type=_options.whole_number(1, MAX_VCPUS), metavar="N",
+                        help=f"vCPUs of the guest, 1 to {MAX_VCPUS} (default: as suits the event)")
     _options.add_names(parser, "--property", "properties by code or name (default all)")
     _options.add_output(parser, _options.EXPLORED_FORMATS)
 
@@ -38,7 +41,7 @@ def run(args: argparse.Namespace) -> int:
     from workbench.protocols import PROTOCOLS
 
     found = crosscheck(
-        variants(args.protocols or PROTOCOLS),
+        variants([*filter(None, [args.protocol]), *(args.protocols or ())] or PROTOCOLS),
         _settings(args),
         choose_failures(_options.unique(args.property)),
         Progress().counting("models"),
@@ -48,14 +51,26 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _settings(args: argparse.Namespace) -> list[Setting]:
-    from workbench.measure.exploration.crosscheck import SETTINGS
+    """Return the settings: of the events that have one, or made for an event and a size that were named."""
+    from workbench import features, lifecycle
+    from workbench.core import own_files
+    from workbench.core.catalogue import ALL
+    from workbench.measure.exploration.crosscheck import SETTINGS, Setting
 
     known = {setting.event: setting for setting in SETTINGS}
-    wanted = _options.unique(args.events) or list(known)
-    for name in wanted:
-        if name not in known:
-            raise WorkbenchError(f"no model for event {name!r}; known: {', '.join(known)}")
-    return [setting for name, setting in known.items() if name in wanted]
+    events = lifecycle.choose(_options.unique(args.events) or list(known))
+    if args.vcpus is not None and (args.events is None or ALL in args.events):
+        events = tuple(event for event in events if event.min_vcpus <= args.vcpus)
+    wanted = None if args.features is None else features.choose(_options.unique(args.features))
+    found = []
+    for event in events:
+        setting = known.get(event.name, Setting(own_files.named(event), event.min_vcpus, FEATURES))
+        if args.vcpus is not None:
+            setting = setting._replace(vcpus=args.vcpus)
+        if wanted is not None:
+            setting = setting._replace(features=tuple(own_files.named(feature) for feature in wanted))
+        found.append(setting)
+    return sorted(found, key=lambda setting: list(known).index(setting.event) if setting.event in known else len(known))
 
 
 def _render(form: str, found: list[Compared]) -> str:

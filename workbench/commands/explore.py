@@ -53,8 +53,7 @@ def add_what(parser: argparse.ArgumentParser) -> None:
     """Add the options that say what is explored, common to explore and matrix."""
     parser.add_argument("--vcpus", type=_options.whole_number(1, MAX_VCPUS), metavar="N",
                         help=f"vCPUs of the guest, 1 to {MAX_VCPUS} (default: as few as the event needs)")
-    _options.add_names(parser, "--features", "features")
-    _options.add_names(parser, "--events", "lifecycle events, or all")
+    _options.add_happening(parser, f"default {','.join(FEATURES)}", "default: a few")
     _options.add_names(parser, "--property", "properties by code or name (default all)")
     _options.add_names(parser, "--mitigations", "mitigations to switch on")
     parser.add_argument("--max-states", type=_options.whole_number(1), metavar="N",
@@ -112,6 +111,7 @@ def subject_text(args: argparse.Namespace) -> str:
 def questions(args: argparse.Namespace) -> list[Question]:
     """Return a question for each event; raise WorkbenchError for names that are unknown or do not fit together."""
     from workbench import features, lifecycle
+    from workbench.core.catalogue import ALL
     from workbench.engines.explore.vm import Bounds
     from workbench.measure.exploration.explore import Question
     from workbench.measure.variants import variant
@@ -119,8 +119,8 @@ def questions(args: argparse.Namespace) -> list[Question]:
     chosen = variant(subject_text(args))
     wanted = features.choose(_options.unique(args.features) or list(FEATURES))
     names = _options.unique(args.events) or list(EVENTS)
-    events = lifecycle.choose(None if names == ["all"] else names)
-    if args.vcpus is not None and (args.events is None or names == ["all"]):
+    events = lifecycle.choose(names)
+    if args.vcpus is not None and (args.events is None or ALL in names):
         events = tuple(event for event in events if event.min_vcpus <= args.vcpus)
     bounds = Bounds(args.updates, args.reads)
     found = [

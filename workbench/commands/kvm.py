@@ -38,14 +38,15 @@ def add(subparsers: Any) -> None:
         help=f"vCPUs of the guest, 1 to {MOST_VCPUS} (default {DEFAULT_VCPUS})",
     )
     _options.add_names(parser, "--protocols", "protocols, by name or as path/to/file.py:Class; +MITIGATION")
-    _options.add_names(parser, "--features", "features (default all)")
-    _options.add_names(parser, "--events", "lifecycle events (default all)")
+    _options.add_happening(parser)
     _options.add_output(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Probe; without ``--probe`` also run, compare and write."""
     from workbench.engines.kvm.engine import this_host
+    from workbench.features import choose as choose_features
+    from workbench.lifecycle import choose as choose_events
     from workbench.measure.on_kvm import kvm_agreement
     from workbench.measure.on_kvm import runs as on_kvm
     from workbench.measure.variants import DEFAULT, variants
@@ -59,10 +60,10 @@ def run(args: argparse.Namespace) -> int:
     if not host.available:
         raise EngineError(host.line)
     chosen = variants(_options.unique(args.protocols) or DEFAULT)
-    found = on_kvm.measurements(
-        chosen, _options.unique(args.events), _options.unique(args.features), args.vcpus, Progress()
-    )
-    lines = kvm_agreement.beside(found, host.kernel, chosen)
+    features = choose_features(_options.unique(args.features))
+    events = choose_events(_options.unique(args.events)) if args.events else None
+    found = on_kvm.measurements(chosen, events, features, args.vcpus, Progress())
+    lines = kvm_agreement.beside(found, host.kernel, chosen, features=features, events=events or ())
     _options.write(args, _render(args.format, lines, host.line))
     return 1 if kvm_agreement.unexplained(lines) else 0
 

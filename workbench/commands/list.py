@@ -11,8 +11,8 @@ from workbench.commands import _options
 
 Lists = dict[str, list[dict[str, Any]]]
 
-#: A numbered clause at the beginning of a line of a protocol's docstring.
-_CLAUSE = re.compile(r"^\s*R\d+\b", re.MULTILINE)
+#: A numbered clause at the beginning of a line of a protocol's docstring: R1, or C1, P12, R3a.
+_CLAUSE = re.compile(r"^\s*(?:[-*]\s+)?[A-Z]\d+[a-z]?\b(?=[ .:)])", re.MULTILINE)
 
 
 def add(subparsers: Any) -> None:
@@ -25,29 +25,30 @@ def add(subparsers: Any) -> None:
     _options.add_names(
         parser, "--protocols", "protocols to list, also path/to/file.py:Class (default: those known)"
     )
+    _options.add_happening(parser)
     _options.add_output(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Write the lists."""
-    _options.write(args, _render(args.format, _lists(args.protocols)))
+    _options.write(args, _render(args.format, _lists(args)))
     return 0
 
 
-def _lists(chosen: list[str] | None) -> Lists:
-    from workbench.features import FEATURES
-    from workbench.lifecycle import EVENTS
+def _lists(args: argparse.Namespace) -> Lists:
+    from workbench import features, lifecycle
     from workbench.measure.comparison import cost
     from workbench.measure.comparison.metrics import COST, METRICS
 
+    chosen = lifecycle.choose(_options.unique(args.events))
     models = [cost.load(name) for name in cost.known()]
     return {
-        "protocol": _protocols(chosen),
+        "protocol": _protocols(args.protocols),
         "feature": [
             {"name": f.name, "title": f.title, "bytes": f.size, "scope": f.scope, "served by": f.served_by}
-            for f in FEATURES.values()
+            for f in features.choose(_options.unique(args.features))
         ],
-        "event": [{"name": e.name, "vcpus": e.min_vcpus, "title": e.title} for e in EVENTS.values()],
+        "event": [{"name": e.name, "vcpus": e.min_vcpus, "title": e.title} for e in chosen],
         "metric": [
             *({"name": m.name, "unit": m.unit, "title": m.title} for m in METRICS.values()),
             {"name": COST, "unit": "cycles", "title": "of the exits, by --cost-model"},

@@ -50,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
         if added:
             effects = [effect(one, _of(cells, Variant.of(one.kind)), _of(cells, one)) for one in added]
             text += "\n" + effects_text(effects)
-        _options.write(args, text)
+        _options.write(args, text + _from_files(args))
     else:
         found = (cell.record() for cell in cells)
         _options.write(args, records.as_json(found) if args.format == "json" else records.as_csv(found))
@@ -65,7 +65,7 @@ def _cells(args: argparse.Namespace, chosen: Sequence[Variant]) -> list[Cell]:
     say = Progress()
 
     def progress(done: int, of: int, task: Task) -> None:
-        say(f"{done} of {of}: {task.variant.label} under {task.event}, {task.size}")
+        say(f"{done} of {of}: {task.variant.label} under {task.event.name}, {task.size}")
 
     return matrix(
         chosen,
@@ -81,19 +81,28 @@ def _cells(args: argparse.Namespace, chosen: Sequence[Variant]) -> list[Cell]:
 def _events(args: argparse.Namespace) -> Any:
     from workbench import lifecycle
 
-    names = _options.unique(args.events)
-    return lifecycle.choose(None if names == ["all"] else names)
+    return lifecycle.choose(_options.unique(args.events))
+
+
+def _from_files(args: argparse.Namespace) -> str:
+    """Return a line for each event and feature that is from a file, with how it was named."""
+    from workbench import features
+    from workbench.core.own_files import described
+
+    things = [*_events(args), *features.choose(_options.unique(args.features))]
+    return "".join(f"{text}\n" for text in described(*things) if text.endswith(")"))
 
 
 def _sizes(args: argparse.Namespace) -> list[Size] | None:
     """Return the one size that was asked for, None if none was."""
     from workbench import features
+    from workbench.core import own_files
     from workbench.measure.exploration.matrix import Size
 
     if args.vcpus is None and args.features is None:
         return None
-    names = tuple(feature.name for feature in features.choose(_options.unique(args.features) or list(FEATURES)))
-    return [Size(args.vcpus or 1, names)]
+    chosen = features.choose(_options.unique(args.features) or list(FEATURES))
+    return [Size(args.vcpus or 1, tuple(own_files.named_anywhere(feature) for feature in chosen))]
 
 
 def _of(cells: Sequence[Cell], variant: Variant) -> list[Cell]:

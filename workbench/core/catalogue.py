@@ -1,11 +1,16 @@
-"""Finds the classes and values that the files of a folder define, so that adding a file is enough to add one."""
+"""Finds the classes and values that the files of a folder define, so that adding a file is enough to add one.
+
+A :class:`Catalogue` holds those of a folder by name, and finds others by the path of their file.
+"""
 
 import importlib
 import pkgutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from types import ModuleType
-from typing import TypeVar
+from typing import Any, Generic, TypeVar
 
+from workbench.core import own_files
 from workbench.errors import WorkbenchError
 
 T = TypeVar("T")
@@ -43,3 +48,59 @@ def by_key(found: Iterable[T], key: Callable[[T], str]) -> dict[str, T]:
         if table.setdefault(key(one), one) is not one:
             raise WorkbenchError(f"two are called {key(one)!r}: {table[key(one)]!r} and {one!r}")
     return table
+
+
+#: Stands for everything that ships, among the names of a choice.
+ALL = "all"
+
+
+@dataclass(frozen=True)
+class Catalogue(Generic[T]):
+    """What ships of one sort, by name; ``check`` raises WorkbenchError for one from a file that is not complete."""
+
+    sort: own_files.Sort
+    known: dict[str, T]
+    check: Callable[[T], None] = lambda one: None
+
+    def find(self, name: str) -> T:
+        """Return what has this name, or what ``path/to/file.py:Name`` names.
+
+        Raises WorkbenchError if there is none, or if one from a file is not complete or is called as one that ships.
+        """
+        word = self.sort.word
+        if not own_files.names_file(name):
+            if name not in self.known:
+                raise WorkbenchError(f"unknown {word} {name!r}; known: {self.all_names()}")
+            return self.known[name]
+        found: Any = own_files.find(name, self.sort)
+        try:
+            self.check(found)
+        except WorkbenchError as error:
+            raise WorkbenchError(f"{word} {name}: {error}") from None
+        called = getattr(found, "name", None)
+        if isinstance(called, str) and called in self.known:
+            raise WorkbenchError(f"{word} {name} is called {called!r}, as one that ships; give it another name")
+        return found  # type: ignore[no-any-return]
+
+    def all_names(self) -> str:
+        """Return the names of what ships, and how one from a file is named."""
+        return f"{', '.join(self.known)}, or {own_files.EXAMPLE}"
+
+    def several(self, named: Iterable[str | T] | None, find: Callable[[str], T] | None = None) -> tuple[T, ...]:
+        """Return those named, by name or themselves, in the order of the catalogue, others behind them as named.
+
+        None, and the name "all", stand for all that ship. ``find``: how a name is found, if not by :meth:`find`.
+        Raises WorkbenchError for an unknown name, for no name, and if two different ones have the same name.
+        """
+        found: list[T] = []
+        for one in (ALL,) if named is None else named:
+            found += self.known.values() if one == ALL else [(find or self.find)(one) if isinstance(one, str) else one]
+        if not found:
+            raise WorkbenchError(f"no {self.sort.word} named; known: {self.all_names()}")
+        by_name: dict[str, T] = {}
+        for thing in found:
+            name = str(getattr(thing, "name", thing))
+            if by_name.setdefault(name, thing) != thing:
+                raise WorkbenchError(f"two different {self.sort.word}s are called {name!r}; rename one of them")
+        shipped = {name: one for name, one in self.known.items() if by_name.get(name) == one}
+        return (*shipped.values(), *(one for name, one in by_name.items() if name not in shipped))

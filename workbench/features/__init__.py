@@ -1,11 +1,15 @@
 """The features, which define the content of areas (payload ABIs), in one small file each.
 
-Every named ``Feature`` class in a file of this folder is in FEATURES; it need not be listed anywhere else.
+Every named ``Feature`` class in a file of this folder is in FEATURES; it need not be listed anywhere else. A feature in
+a file elsewhere is given by its path.
 """
 
-from workbench.core.catalogue import by_key, classes_in, modules_of
+from collections.abc import Iterable
+
+from workbench.core.catalogue import Catalogue, by_key, classes_in, modules_of
 from workbench.core.contracts import Feature
-from workbench.errors import WorkbenchError
+from workbench.core.contracts.complete import check_feature
+from workbench.core.own_files import Sort
 
 #: The files whose features come first in tables, in this order; all others follow in order of file names.
 _FIRST = ("kvmclock", "wall_clock", "async_pf", "pv_eoi", "steal_time", "controls", "watchdog")
@@ -15,13 +19,12 @@ FEATURES: dict[str, Feature] = by_key(
     lambda feature: feature.name,
 )
 
+CATALOGUE = Catalogue(Sort("feature", Feature), FEATURES, check_feature)
 
-def choose(names: "list[str] | None" = None) -> tuple[Feature, ...]:
-    """Return the named features in the order of FEATURES (all when None); raise WorkbenchError if unknown."""
-    if names is None:
-        return tuple(FEATURES.values())
-    unknown = [name for name in names if name not in FEATURES]
-    if unknown or not names:
-        wrong = f"unknown feature {unknown[0]!r}" if unknown else "no feature named"
-        raise WorkbenchError(f"{wrong}; known: {', '.join(FEATURES)}")
-    return tuple(feature for name, feature in FEATURES.items() if name in names)
+
+def choose(names: Iterable[str | Feature] | None = None) -> tuple[Feature, ...]:
+    """Return the named features in the order of FEATURES, then those from files as named; None, "all": all that ship.
+
+    Raises WorkbenchError for an unknown name, a file that has no such feature, or two features of the same name.
+    """
+    return CATALOGUE.several(names)

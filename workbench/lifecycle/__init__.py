@@ -1,11 +1,15 @@
 """The lifecycle events, which happen to a guest, in small files.
 
-Every named ``Event`` class in a file of this folder is in EVENTS; it need not be listed anywhere else.
+Every named ``Event`` class in a file of this folder is in EVENTS; it need not be listed anywhere else. An event in a
+file elsewhere is given by its path.
 """
 
-from workbench.core.catalogue import by_key, classes_in, modules_of
+from collections.abc import Iterable
+
+from workbench.core.catalogue import Catalogue, by_key, classes_in, modules_of
+from workbench.core.contracts.complete import check_event
 from workbench.core.contracts.event import Event
-from workbench.errors import WorkbenchError
+from workbench.core.own_files import Sort
 
 #: The files whose events come first in tables, in this order; all others follow in order of file names.
 _FIRST = (
@@ -18,13 +22,12 @@ EVENTS: dict[str, Event] = by_key(
     lambda event: event.name,
 )
 
+CATALOGUE = Catalogue(Sort("event", Event), EVENTS, check_event)
 
-def choose(names: "list[str] | None" = None) -> tuple[Event, ...]:
-    """Return the named events in the order of EVENTS (all when None); raise WorkbenchError if unknown."""
-    if names is None:
-        return tuple(EVENTS.values())
-    unknown = [name for name in names if name not in EVENTS]
-    if unknown or not names:
-        wrong = f"unknown event {unknown[0]!r}" if unknown else "no event named"
-        raise WorkbenchError(f"{wrong}; known: {', '.join(EVENTS)}")
-    return tuple(event for name, event in EVENTS.items() if name in names)
+
+def choose(names: Iterable[str | Event] | None = None) -> tuple[Event, ...]:
+    """Return the named events in the order of EVENTS, then those from files as named; None, "all": all that ship.
+
+    Raises WorkbenchError for an unknown name, a file that has no such event, or two events of the same name.
+    """
+    return CATALOGUE.several(names)

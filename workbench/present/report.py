@@ -35,8 +35,8 @@ def measure(
     found = {
         "comparison": compare(
             variants,
-            [event.name for event in parameters.events],
-            [feature.name for feature in features],
+            parameters.events,
+            features,
             parameters.vcpus,
             cost_model=parameters.cost_model,
             seed=parameters.seed,

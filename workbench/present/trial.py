@@ -18,7 +18,7 @@ from textwrap import wrap
 from typing import Any, NamedTuple
 
 from workbench.clayout.value import Value
-from workbench.core.contracts import Protocol
+from workbench.core.contracts import Feature, Protocol
 from workbench.core.relay import relayed
 from workbench.core.step_text import step_text, value_text
 from workbench.core.steps import AllVcpus, Backed, Get, Load, Program, Share, Side, Store
@@ -92,10 +92,10 @@ class Trial(Bench):
     """
 
     def __init__(
-        self, protocol: str | type[Protocol] | Variant, features: Sequence[str] | None = None, *,
+        self, protocol: str | type[Protocol] | Variant, features: Sequence[str | Feature] | None = None, *,
         watch: tuple[int, int] = (0, 0), **machine: Any,
     ) -> None:  # fmt: skip
-        chosen = choose(None if features is None else list(features))
+        chosen = choose(features)
         if isinstance(protocol, str):
             protocol = variant(protocol)
         super().__init__(

@@ -43,23 +43,23 @@ def rows_of(
 
 def compare(
     protocols: Sequence[str | Variant] = DEFAULT,
-    events: Sequence[str] | None = None,
-    features: Sequence[str] | None = None,
+    events: Sequence[str | Event] | None = None,
+    features: Sequence[str | Feature] | None = None,
     vcpus: int = 64,
     metrics: Sequence[str] | None = None,
     cost_model: CostModel | None = None,
     seed: int = 0,
     progress: Progress | None = None,
 ) -> pandas.DataFrame:
-    """Return the tidy comparison (columns of ``tidy.Row``); None means all.
+    """Return the tidy comparison (columns of ``tidy.Row``); None means all; a name may be a path.
 
     Events that need more vCPUs are left out unless named. Raises WorkbenchError for an unknown name and for an
     impossible number of vCPUs.
     """
     check_vcpus(vcpus)
     chosen = variants(protocols)
-    chosen_features = choose_features(None if features is None else list(features))
-    chosen_events = choose_events(None if events is None else list(events))
+    chosen_features = choose_features(features)
+    chosen_events = choose_events(events)
     if events is None:
         chosen_events = possible(chosen_events, vcpus)
     chosen_metrics = choose_metrics(metrics)

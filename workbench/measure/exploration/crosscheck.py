@@ -13,15 +13,13 @@ from typing import Any, NamedTuple
 from workbench.checking.failures import FAILURES, Failure
 from workbench.engines.explore import FAILS, SecondOpinion, second_opinion
 from workbench.engines.explore.vm import Bounds
-from workbench.features import choose as choose_features
-from workbench.lifecycle import EVENTS
 from workbench.measure.exploration.explore import Question
 from workbench.measure.exploration.export import promela_of
 from workbench.measure.variants import Variant
 
 
 class Setting(NamedTuple):
-    """An event, and the size of the machine to which it happens."""
+    """An event, and the size of the machine to which it happens; events and features by name or path."""
 
     event: str
     vcpus: int
@@ -30,8 +28,7 @@ class Setting(NamedTuple):
 
     def question(self, variant: Variant) -> Question:
         """Return the question for a protocol."""
-        features = choose_features(list(self.features))
-        return Question(variant, EVENTS[self.event], features, self.vcpus, Bounds(reads=self.reads))
+        return Question.of(variant, self.event, self.features, self.vcpus, Bounds(reads=self.reads))
 
 
 #: From a few hundred to a million states, each with different kinds of steps: registers and descriptors,

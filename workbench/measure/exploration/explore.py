@@ -7,7 +7,7 @@ features, or it is not a failure of the protocol. What was explored is part of e
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
@@ -26,7 +26,9 @@ from workbench.engines.explore import FAILS, Finding, Progress, Property, Result
 from workbench.engines.explore.vm import Bounds, MachineModel, Merging, asking, explore_machine
 from workbench.engines.simulate.schedule import Schedule, Turn
 from workbench.errors import WorkbenchError
-from workbench.measure.variants import Variant
+from workbench.features import choose as choose_features
+from workbench.lifecycle import choose as choose_events
+from workbench.measure.variants import Variant, variants
 
 #: The default; a state takes some two hundred bytes.
 MAX_STATES = 1_000_000
@@ -83,6 +85,23 @@ class Question:
     features: tuple[Feature, ...]
     vcpus: int = 1
     bounds: Bounds = Bounds()
+
+    @classmethod
+    def of(
+        cls, protocol: str | Variant, event: str | Event, features: Iterable[str | Feature] | None = None,
+        vcpus: int | None = None, bounds: Bounds | None = None,
+    ) -> Question:  # fmt: skip
+        """Return the question about things given by name, by path or themselves; ``vcpus``: None means what is needed.
+
+        Raises WorkbenchError for an unknown name, and for an event that needs more vCPUs.
+        """
+        (happening,) = choose_events([event])
+        (chosen,) = variants([protocol])
+        within = bounds or Bounds()
+        needed = max(happening.min_vcpus, 1 + bool(within.reads))
+        asked = cls(chosen, happening, choose_features(features), needed if vcpus is None else vcpus, within)
+        asked.check()
+        return asked
 
     @cached_property
     def scenario(self) -> Scenario:

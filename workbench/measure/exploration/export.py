@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 
 import workbench
 from workbench.checking.failures import Failure
+from workbench.core.own_files import described
 from workbench.core.step_text import key_text, step_text, value_text
 from workbench.engines.explore import GraphEdge, GraphNode, Property, Result, Words, as_dot, as_graphml
 from workbench.engines.explore.export.graph import MAX_STATES as MAX_NODES
@@ -56,7 +57,7 @@ def _heading(question: Question, failures: Sequence[Failure], result: Result) ->
     compiler = " ".join(["gcc -O2 -w", *PAN_OPTIONS, "pan.c -o pan"])
     lines = [
         f"protocol  {question.variant.label}",
-        f"event     {question.event.name}: {question.event.title}",
+        f"event     {described(question.event)[0]}: {question.event.title}",
         f"size      {question.size}",
         f"bounds    {question.bounds.updates} payload updates by the host for each vCPU,"
         f" {question.bounds.reads} payloads read by other vCPUs",

@@ -8,6 +8,7 @@ from typing import Any
 
 from workbench.checking.failures import Failure
 from workbench.checking.failures import choose as choose_failures
+from workbench.core import own_files
 from workbench.engines.explore.vm import Bounds
 from workbench.errors import WorkbenchError
 from workbench.features import choose as choose_features
@@ -21,7 +22,7 @@ class RecordedFinding:
     """What is needed to replay a schedule: the question, the property, and the turns."""
 
     protocol: str  #: as on a command line: NAME, path/to/file.py:Class, with +mitigation
-    event: str
+    event: str  #: likewise, as are features
     features: Sequence[str]
     vcpus: int
     property: str
@@ -40,8 +41,8 @@ class RecordedFinding:
             return None
         return cls(
             protocol or question.variant.label,
-            question.event.name,
-            tuple(feature.name for feature in question.features),
+            own_files.named(question.event),
+            tuple(own_files.named(feature) for feature in question.features),
             question.vcpus,
             failure.code,
             [row.turn for row in rows],
@@ -53,7 +54,7 @@ class RecordedFinding:
         """Return what was explored; raise WorkbenchError for an unknown name."""
         (event,) = choose_events([self.event])
         bounds = Bounds(self.updates, self.reads)
-        return Question(variant(self.protocol), event, choose_features(list(self.features)), self.vcpus, bounds)
+        return Question(variant(self.protocol), event, choose_features(self.features), self.vcpus, bounds)
 
     def happens(self) -> bool:
         """Replay the turns on a simulated machine and tell whether the property is violated after the last, not before.

@@ -17,15 +17,16 @@ from multiprocessing import get_context
 from typing import Any, NamedTuple
 
 from workbench.checking.failures import FAILURES, Failure
+from workbench.core import own_files
 from workbench.core.contracts.event import Event
 from workbench.engines.explore import BOUNDED, FAILS, HOLDS
 from workbench.engines.explore.vm import Bounds
 from workbench.errors import WorkbenchError
 from workbench.features import choose as choose_features
-from workbench.lifecycle import EVENTS
+from workbench.lifecycle import choose as choose_events
 from workbench.measure.exploration.explore import Exploration, Question, TraceRow, explore_question, needs_met
 from workbench.measure.label import Label, joined
-from workbench.measure.variants import Variant
+from workbench.measure.variants import Variant, variants
 
 #: A size that exceeds this is BOUNDED in the matrix; ``explore`` goes further.
 MAX_STATES = 1_000_000
@@ -36,12 +37,13 @@ class Size:
     """The size of a scenario; ``reads``: payloads that other vCPUs read during the run."""
 
     vcpus: int
-    features: tuple[str, ...]
+    features: tuple[str, ...]  #: names, or path/to/file.py:Class
     reads: int = 0
 
     def __str__(self) -> str:
         reads = f", {self.reads} read by others" if self.reads else ""
-        return f"{self.vcpus} vCPU{'s' if self.vcpus > 1 else ''}: {' + '.join(self.features)}{reads}"
+        names = (feature.name for feature in choose_features(self.features))
+        return f"{self.vcpus} vCPU{'s' if self.vcpus > 1 else ''}: {' + '.join(names)}{reads}"
 
 
 #: One vCPU with two features shows how calls for different features interact.
@@ -132,15 +134,25 @@ class Task:
     """Everything a worker process needs to fill the cells of one event at one size."""
 
     variant: Variant
-    event: str
+    event: Event
     size: Size
     codes: tuple[str, ...]
     max_states: int
 
     def question(self) -> Question:
         """Return the question to explore."""
-        features = choose_features(list(self.size.features))
-        return Question(self.variant, EVENTS[self.event], features, self.size.vcpus, Bounds(reads=self.size.reads))
+        features = choose_features(self.size.features)
+        return Question(self.variant, self.event, features, self.size.vcpus, Bounds(reads=self.size.reads))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Travel to another process: an event goes by its name or by the path of its file."""
+        event = own_files.named_anywhere(self.event)
+        return _arrived, (self.variant, event, self.size, self.codes, self.max_states)
+
+
+def _arrived(variant: Variant, event: str, *rest: Any) -> Task:
+    (happening,) = choose_events([event])
+    return Task(variant, happening, *rest)
 
 
 def work(task: Task) -> tuple[list[Cell], bool]:
@@ -151,7 +163,7 @@ def work(task: Task) -> tuple[list[Cell], bool]:
 
 
 def tasks(
-    variants: Iterable[Variant],
+    chosen: Iterable[Variant],
     events: Iterable[Event],
     failures: Sequence[Failure],
     sizes: Sequence[Size] | None,
@@ -160,8 +172,8 @@ def tasks(
     """Return what has to be explored, in the order of the matrix; a size that is too small for an event is left out."""
     codes = tuple(failure.code for failure in failures)
     return [
-        Task(variant, event.name, size, codes, max_states)
-        for variant in variants
+        Task(variant, event, size, codes, max_states)
+        for variant in chosen
         for event in events
         for size in (sizes_for(event) if sizes is None else sizes)
         if size.vcpus >= event.min_vcpus
@@ -169,8 +181,8 @@ def tasks(
 
 
 def matrix(
-    variants: Sequence[Variant],
-    events: Sequence[Event] = tuple(EVENTS.values()),
+    protocols: Sequence[str | Variant],
+    events: Sequence[str | Event] | None = None,
     failures: Sequence[Failure] = tuple(FAILURES.values()),
     sizes: Sequence[Size] | None = None,
     *,
@@ -178,14 +190,15 @@ def matrix(
     jobs: int = 1,
     progress: Callable[[int, int, Task], None] | None = None,
 ) -> list[Cell]:
-    """Return a cell for each variant, event and property, in this order.
+    """Return a cell for each variant, event and property, in this order; ``events``: None means all.
 
     ``jobs`` processes share the work; ``progress(done, total, task)`` is called before each task. An interruption ends
     the matrix: the finished cells are returned. Raises WorkbenchError if nothing could be explored.
     """
-    todo = tasks(variants, events, failures, sizes, max_states)
+    happening = choose_events(events)
+    todo = tasks(variants(protocols), happening, failures, sizes, max_states)
     if not todo:
-        least = min(event.min_vcpus for event in events)
+        least = min(event.min_vcpus for event in happening)
         raise WorkbenchError(f"none of the events can happen at these sizes; at least {least} vCPUs are needed")
     found: dict[tuple[str, str, str], list[Cell]] = {}
     try:

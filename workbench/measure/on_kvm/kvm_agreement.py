@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from workbench.core.contracts import Feature
+from workbench.core.contracts.event import Event
 from workbench.core.outcome import Fate, worst
 from workbench.errors import WorkbenchError
 from workbench.features import FEATURES
@@ -95,28 +97,37 @@ def beside(
     kernel: str,
     chosen: Iterable[Variant] = (),
     known: Iterable[KnownDifference] | None = None,
+    *,
+    features: Iterable[Feature] = (),
+    events: Iterable[Event] = (),
 ) -> list[Agreement]:
     """Return each measurement with the simulator's fates; ``kernel`` is the release it was measured on.
 
-    ``chosen``: the variants, needed for protocols from a file, which cannot be found by name.
+    ``chosen``, ``features``, ``events``: what was measured, needed for those from a file, which have no known name.
     """
     by_label = {one.label: one for one in chosen}
+    happening = EVENTS | {event.name: event for event in events}
+    offered = FEATURES | {feature.name: feature for feature in features}
     table = known_differences() if known is None else tuple(known)
     return [
-        _one(each, by_label.get(each.protocol) or variant(each.protocol), kernel, table) for each in found
+        _one(each, by_label.get(each.protocol) or variant(each.protocol), happening[each.event], offered, kernel, table)
+        for each in found
     ]
 
 
-def _one(measured: Measurement, of: Variant, kernel: str, table: tuple[KnownDifference, ...]) -> Agreement:
-    names = None if measured.features == "all" else measured.features.split(",")
-    words, exits = simulated_words(of, choose_features(names), measured.vcpus, EVENTS[measured.event])
+def _one(
+    measured: Measurement, of: Variant, event: Event, offered: Mapping[str, Feature], kernel: str,
+    table: tuple[KnownDifference, ...],
+) -> Agreement:  # fmt: skip
+    features = None if measured.features == "all" else [offered[name] for name in measured.features.split(",")]
+    words, exits = simulated_words(of, choose_features(features), measured.vcpus, event)
     simulated = worst([Fate(word) for each in words.values() for word in each]).value
     head = (measured.protocol, measured.event, simulated, measured.fate, exits)
     if measured.not_run is not None:
         return Agreement(*head, None, "", "", measured.not_run)
     different = differing(words, measured.words)
     reasons = [
-        _reason(measured, *each, kernel, table) or _no_register(of, each[0], measured.words)
+        _reason(measured, *each, kernel, table) or _no_register(of, offered[each[0]], measured.words)
         for each in different
     ]
     text = "; ".join(f"{name}: {said}, not {was}" for name, was, said in different)
@@ -134,12 +145,11 @@ def _reason(
     return ""
 
 
-def _no_register(of: Variant, name: str, words: Words) -> str:
+def _no_register(of: Variant, feature: Feature, words: Words) -> str:
     """Return the reason that KVM has no register for a feature, if it serves none of its areas for that reason."""
-    feature = FEATURES[name]
     if not of.kind.native or not feature.brings_register:
         return ""
-    if {Fate.REGISTERED.value, Fate.STALE.value} & set(words.get(name, {})):
+    if {Fate.REGISTERED.value, Fate.STALE.value} & set(words.get(feature.name, {})):
         return ""
     return f"KVM has no register {feature.registers[0].name}: the guest's write is #GP, and nothing is served"
 

@@ -151,8 +151,8 @@ def require_kvm() -> str:
 
 def measurements(
     protocols: Sequence[str | Variant] = DEFAULT,
-    events: Sequence[str] | None = None,
-    features: Sequence[str] | None = None,
+    events: Sequence[str | Event] | None = None,
+    features: Sequence[str | Feature] | None = None,
     vcpus: int = 4,
     say: Callable[[str], None] = lambda what: None,
 ) -> tuple[Measurement, ...]:
@@ -163,8 +163,8 @@ def measurements(
     """
     require_kvm()
     check_vcpus(vcpus)
-    chosen_features = choose_features(None if features is None else list(features))
-    chosen = choose_events(None if events is None else list(events))
+    chosen_features = choose_features(features)
+    chosen = choose_events(events)
     happening = possible(chosen, vcpus) if events is None else chosen
     short = [event for event in happening if event.min_vcpus > vcpus]
     if short:
@@ -205,8 +205,8 @@ def rows_of(one: Measurement, host: str) -> list[Row]:
 
 def on_kvm(
     protocols: Sequence[str | Variant] = DEFAULT,
-    events: Sequence[str] | None = None,
-    features: Sequence[str] | None = None,
+    events: Sequence[str | Event] | None = None,
+    features: Sequence[str | Feature] | None = None,
     vcpus: int = 4,
 ) -> pandas.DataFrame:
     """Return the tidy table of a real KVM (columns of ``tidy.Row``, ``engine`` "kvm"); None means all.

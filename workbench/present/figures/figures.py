@@ -132,7 +132,8 @@ def exits_by_class(table: pandas.DataFrame) -> Figure:
     values = {(row.event, row.protocol, row.metric): int(row.value) for row in chosen.itertuples()}
     protocols = list(chosen["protocol"].unique())
     everything = list(chosen["event"].unique())
-    events = [event for event in everything if any(values[event, one, "exits"] for one in protocols)]
+    exiting = [event for event in everything if any(values[event, one, "exits"] for one in protocols)]
+    events = exiting or everything
     without = ", ".join(event for event in everything if event not in events)
     note = _joined("black: exits to the VMM", f"no exits in {without}" if without else "")
     look = looks(protocols)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from workbench.checking.failures import Failure
+from workbench.core.own_files import described
 from workbench.engines.explore import BOUNDED, FAILS, HOLDS
 from workbench.errors import WorkbenchError
 from workbench.measure.exploration.explore import Exploration
@@ -55,9 +56,16 @@ def as_csv(explored: Explored) -> str:
 
 def as_text(explored: Explored, trace: str) -> str:
     """Return a block for each event: its numbers, its verdicts, and each finding with its trace."""
-    blocks = [f"{explored.protocol}: {explored.verdict}"]
+    blocks = ["\n".join([f"{explored.protocol}: {explored.verdict}", *_from_files(explored)])]
     blocks += [_block(exploration, trace) for exploration in explored.explorations]
     return "\n\n".join(blocks) + "\n"
+
+
+def _from_files(explored: Explored) -> list[str]:
+    """Return a line for each event and feature that is from a file, with how it was named."""
+    questions = [exploration.question for exploration in explored.explorations]
+    things = [thing for question in questions for thing in (question.event, *question.features)]
+    return [text for text in dict.fromkeys(described(*things)) if text.endswith(")")]
 
 
 def replay_file(explored: Explored) -> str:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import workbench
 from workbench.core.contracts import Feature
 from workbench.core.contracts.event import Event
+from workbench.core.own_files import described
 from workbench.measure.comparison.cost import CostModel
 from workbench.measure.variants import Variant
 from workbench.present.text import tables
@@ -78,8 +79,8 @@ def _subtitle(parameters: Parameters) -> str:
 def _parameter_lines(parameters: Parameters) -> list[str]:
     lines = [
         f"protocols: {', '.join(one.label for one in parameters.variants)}",
-        f"features: {', '.join(feature.name for feature in parameters.features)}",
-        f"events: {', '.join(event.name for event in parameters.events)}",
+        f"features: {', '.join(described(*parameters.features))}",
+        f"events: {', '.join(described(*parameters.events))}",
         f"vCPUs: {parameters.vcpus}",
         f"seed: {parameters.seed}",
         f"version: workbench {workbench.__version__}",

@@ -11,7 +11,9 @@ from typing import Any
 import ipywidgets as W  # noqa: N812
 import traitlets
 
+from workbench.core import own_files
 from workbench.core.machine import MAX_VCPUS
+from workbench.core.own_files import EXAMPLE
 from workbench.features import FEATURES
 from workbench.lifecycle import EVENTS
 from workbench.lifecycle import choose as choose_events
@@ -45,7 +47,7 @@ class Checks(W.VBox):
     def _ticked(self, _change: Any) -> None:
         if self._telling:
             return
-        named = [name.strip() for name in self.others.value.split(",") if name.strip()]
+        named = [name for name in own_files.split(self.others.value, ",") if name]
         self.value = tuple([name for name, box in self.boxes.items() if box.value] + named)
 
     def _told(self, change: Any) -> None:
@@ -75,14 +77,14 @@ def protocols(chosen: Sequence[str]) -> Checks:
 
 
 def features(chosen: Sequence[str] | None) -> Checks:
-    """Return a chooser of features; None ticks all."""
-    return Checks("Features", list(FEATURES), list(FEATURES) if chosen is None else chosen)
+    """Return a chooser of features, of which others can be typed; None ticks all."""
+    return Checks("Features", list(FEATURES), list(FEATURES) if chosen is None else chosen, f"others: {EXAMPLE}")
 
 
-def event(chosen: str) -> W.Dropdown:
-    """Return a chooser of lifecycle events; raise WorkbenchError if ``chosen`` is no event."""
+def event(chosen: str) -> W.Combobox:
+    """Return a chooser of lifecycle events, of which others can be typed; raise WorkbenchError for an unknown one."""
     choose_events([chosen])
-    return dropdown("Event", list(EVENTS), chosen)
+    return typed("Event", list(EVENTS), chosen, f"a name, or {EXAMPLE}")
 
 
 def cost_model(chosen: str | None) -> W.Dropdown:
@@ -90,6 +92,14 @@ def cost_model(chosen: str | None) -> W.Dropdown:
     if chosen is not None:
         cost.load(chosen)
     return dropdown("Cost", [(NO_COST, None), *((name, name) for name in cost.known())], chosen)
+
+
+def typed(title: str, options: Sequence[str], chosen: str, hint: str) -> W.Combobox:
+    """Return a text line that offers ``options`` and accepts other texts, aligned with the sliders."""
+    return W.Combobox(
+        value=chosen, options=list(options), description=title, placeholder=hint, continuous_update=False,
+        style=NARROW, layout={"width": "320px"},
+    )  # fmt: skip
 
 
 def dropdown(title: str, options: Sequence[Any], chosen: Any) -> W.Dropdown:

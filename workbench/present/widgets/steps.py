@@ -12,11 +12,13 @@ from html import escape
 import ipywidgets as W  # noqa: N812
 
 from workbench.clayout.layout import Abi
+from workbench.core.catalogue import ALL
+from workbench.core.own_files import EXAMPLE
 from workbench.errors import WorkbenchError
-from workbench.features import FEATURES
+from workbench.features import FEATURES, choose
 from workbench.present.text.memory import field_rows
 from workbench.present.trial import Account, Trial, answer_text
-from workbench.present.widgets.choosers import dropdown
+from workbench.present.widgets.choosers import dropdown, typed
 from workbench.present.widgets.panel import Panel, View
 from workbench.protocols import PROTOCOLS
 
@@ -31,15 +33,14 @@ def account_of(protocol: str, feature: str, operation: str) -> Account:
     """Return the steps of an operation on an area at 0x1000, registered before unless the operation is ``register``."""
     if operation not in OPERATIONS:
         raise WorkbenchError(f"unknown operation {operation!r}; known: {', '.join(OPERATIONS)}")
-    if feature not in FEATURES:
-        raise WorkbenchError(f"unknown feature {feature!r}; known: {', '.join(FEATURES)}")
-    trial = Trial(protocol, watch=(AREA, FEATURES[feature].size))
-    trial.prepare(feature, AREA)
-    registered = trial.register(feature, AREA)
+    (named,) = choose([feature])
+    trial = Trial(protocol, [ALL, named], watch=(AREA, named.size))
+    trial.prepare(named.name, AREA)
+    registered = trial.register(named.name, AREA)
     if operation == "register":
         return registered
     actions = {"update": trial.update, "read": trial.read, "revoke": trial.unregister}
-    return actions[operation](feature, AREA)
+    return actions[operation](named.name, AREA)
 
 
 class StepsPanel(Panel):
@@ -55,11 +56,8 @@ class StepsPanel(Panel):
         last = len(self._account.steps)
         style = {"description_width": "70px"}
         self.controls = {
-            "protocol": W.Combobox(
-                value=protocol, options=list(PROTOCOLS), description="Protocol", continuous_update=False, style=style,
-                placeholder="a name, or path/to/file.py:Class",
-            ),
-            "feature": dropdown("Feature", list(FEATURES), feature),
+            "protocol": typed("Protocol", list(PROTOCOLS), protocol, f"a name, or {EXAMPLE}"),
+            "feature": typed("Feature", list(FEATURES), feature, f"a name, or {EXAMPLE}"),
             "operation": dropdown("Operation", list(OPERATIONS), operation),
             "step": W.IntSlider(
                 min(step, last), 0, last, description="Step", style=style, layout={"width": "460px"}
@@ -97,7 +95,8 @@ def _step_row(account: Account, index: int, is_now: bool) -> str:
 
 def _field_rows(account: Account, feature: str, step: int) -> list[str]:
     """Return the rows of the area after ``step`` steps, with the rows that this step changed marked."""
-    layout = FEATURES[feature].payload.on(Abi.X86_64)
+    (named,) = choose([feature])
+    layout = named.payload.on(Abi.X86_64)
     empty = bytes(layout.size)
     states = [account.before, *(taken.watched for taken in account.steps)]
     now, before = (states[at] or empty for at in (step, max(step - 1, 0)))
