@@ -25,6 +25,8 @@ READS_TEXT = {
     "workbench/clayout/reader.py": "C text of a header or a patch",
     "workbench/clayout/text.py": "C text of a header or a patch",
     "workbench/commands/list.py": "the numbered clauses of a protocol file",
+    "workbench/core/contracts/complete.py": "the name that an author gave a feature or an event",
+    "workbench/core/own_files.py": "the path of an author's file as typed by the user",
     "workbench/engines/explore/export/promela.py": "names, which become identifiers",
     "workbench/engines/explore/export/spin.py": "what the SPIN checker prints",
     "workbench/measure/on_kvm/kvm_agreement.py": "the release of the running kernel",

@@ -87,10 +87,10 @@ def _events(args: argparse.Namespace) -> Any:
 def _from_files(args: argparse.Namespace) -> str:
     """Return a line for each event and feature that is from a file, with how it was named."""
     from workbench import features
-    from workbench.core.own_files import described
+    from workbench.core.own_files import from_files
 
     things = [*_events(args), *features.choose(_options.unique(args.features))]
-    return "".join(f"{text}\n" for text in described(*things) if text.endswith(")"))
+    return "".join(f"{text}\n" for text in from_files(*things))
 
 
 def _sizes(args: argparse.Namespace) -> list[Size] | None:

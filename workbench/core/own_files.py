@@ -79,6 +79,11 @@ def described(*things: Any) -> list[str]:
     return [f"{one.name} ({named(one)})" if named(one) != one.name else str(one.name) for one in things]
 
 
+def from_files(*things: Any) -> list[str]:
+    """Return the descriptions of those that are from files, each once."""
+    return described(*{id(one): one for one in things if named(one) != one.name}.values())
+
+
 def named_anywhere(thing: Any) -> str:
     """Return a name by which any process on this machine finds it: the full path of its file, or its own name."""
     return _NAMES[id(thing)][2] if id(thing) in _NAMES else str(thing.name)

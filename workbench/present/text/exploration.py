@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from workbench.checking.failures import Failure
-from workbench.core.own_files import described
+from workbench.core.own_files import from_files
 from workbench.engines.explore import BOUNDED, FAILS, HOLDS
 from workbench.errors import WorkbenchError
 from workbench.measure.exploration.explore import Exploration
@@ -65,7 +65,7 @@ def _from_files(explored: Explored) -> list[str]:
     """Return a line for each event and feature that is from a file, with how it was named."""
     questions = [exploration.question for exploration in explored.explorations]
     things = [thing for question in questions for thing in (question.event, *question.features)]
-    return [text for text in dict.fromkeys(described(*things)) if text.endswith(")")]
+    return from_files(*things)
 
 
 def replay_file(explored: Explored) -> str:
