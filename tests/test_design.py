@@ -25,6 +25,7 @@ Event FAULT Feature Generic Get GuestCall HANDLED Hidden Host HostCall Init KVM_
 Load Migration Moment MoveMemslot NewHost Note Now Null OnHost Outcome PAGE_SIZE Pause PerFeature Program Protocol
 Quiesce REFUSED Rdmsr Reassign Register Resume Scenario Set Share Start StateEntry Stop Store Struct ToUser U16 U32 U64
 U8 UNKNOWN Unit VM Value Vcpu Wait WaitAll WorkbenchError Wrmsr area asked baseline believes boot_all each enter_all
+Hypercall IoRange KVM_EINVAL KVM_ENOSYS KVM_EPERM MmioRead MmioWrite PioRead PioWrite share
 host_side of_its_own pending register registry seqlock starting struct
 """.split()
 

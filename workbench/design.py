@@ -12,12 +12,16 @@ StateEntry              one piece of host state, and how a migration carries it 
 Compared                how a feature's payload is compared on two hosts (``Feature.compared``)
 Hidden                  state of a feature that no register shows (``Feature.hidden``)
 Register                a register by which a guest registers a feature (``Feature.registers``)
+IoRange                 addresses or I/O ports of a device of the design (``Protocol.mmio``, ``Protocol.ports``)
 Program                 the type of every guest program and host handler: a generator of steps
 outcomes and answers
 HANDLED                 ``on_wrmsr`` returns it: the register is claimed, and the instruction completed
 FAULT                   ``on_wrmsr``, ``on_rdmsr`` return it: the access is refused, the guest takes #GP
 UNKNOWN                 they return it: the register is not claimed, the host's policy decides
 Outcome                 the type of these three
+KVM_ENOSYS              ``-KVM_ENOSYS`` is KVM's answer to a hypercall that it does not know
+KVM_EPERM               ``-KVM_EPERM`` is KVM's answer to a hypercall above privilege level 0
+KVM_EINVAL              ``-KVM_EINVAL`` is KVM's answer to a hypercall with wrong arguments
 ACCEPTED                ``register`` returns it: the guest believes that its area is registered
 REFUSED                 ``register`` returns it: the guest knows that its area is not registered
 Answer                  the type of these two
@@ -26,13 +30,19 @@ Load                    read guest memory: a value; None if the host cannot reac
 Store                   write guest memory: True; False if the host cannot reach it
 Wrmsr                   guest: write a register: HANDLED or FAULT
 Rdmsr                   guest: read a register: an int, or FAULT
-Share                   encrypted guest: make pages shared with the host, or private again
+Hypercall               guest: call the hypervisor with a number and arguments: an int, or a tuple of ints
+MmioRead                guest: read a device at a guest-physical address: an int, or FAULT
+MmioWrite               guest: write to a device at a guest-physical address: HANDLED or FAULT
+PioRead                 guest: read an I/O port: an int, or FAULT
+PioWrite                guest: write to an I/O port: HANDLED or FAULT
+share                   encrypted guest: the hypercall that makes pages shared with the host, or private again
 Note                    guest: record what the guest believes or owns, without effect on any program
 Get                     host: read one entry of the host's state; None if there is none
 Set                     host: write one entry of the host's state; the value None deletes it
 Backed                  host: ask whether a range of addresses is RAM that the host may write: True or False
 AllVcpus                host: ask for the indices of all vCPUs: a tuple
 Quiesce                 host: wait until the host does nothing for any other vCPU
+Share                   VMM: make pages shared with the host, or private again
 ToUser                  host: KVM hands the exit to the VMM, which performs the steps that follow
 Now                     host: ask for the time: a Moment
 Moment                  a point in time: nanoseconds, guest TSC, nanoseconds in which the vCPU did not run
@@ -108,6 +118,7 @@ from workbench.clayout.layout import U8, U16, U32, U64, Abi, Struct, Value, stru
 from workbench.core.address_map import DESCRIPTOR, Unit
 from workbench.core.contracts import Compared, Feature, Hidden, Protocol, StateEntry
 from workbench.core.contracts.event import Event
+from workbench.core.contracts.protocol import IoRange
 from workbench.core.driver import host_side
 from workbench.core.event_steps import (
     AddMemslot,
@@ -131,6 +142,7 @@ from workbench.core.event_steps import (
     each,
 )
 from workbench.core.host_state import DERIVED, VM, Key, area, baseline, pending, register, registry
+from workbench.core.hypercalls import KVM_EINVAL, KVM_ENOSYS, KVM_EPERM, share
 from workbench.core.kvm_registers import Register
 from workbench.core.memory import PAGE_SIZE
 from workbench.core.outcome import ACCEPTED, FAULT, HANDLED, REFUSED, UNKNOWN, Answer, Outcome
@@ -139,10 +151,15 @@ from workbench.core.steps import (
     AllVcpus,
     Backed,
     Get,
+    Hypercall,
     Load,
+    MmioRead,
+    MmioWrite,
     Moment,
     Note,
     Now,
+    PioRead,
+    PioWrite,
     Program,
     Quiesce,
     Rdmsr,
@@ -161,13 +178,14 @@ from workbench.lifecycle.migrate import Migration
 from workbench.protocols import Generic, Null, PerFeature
 
 __all__ = [
-    "ACCEPTED", "DERIVED", "DESCRIPTOR", "FAULT", "HANDLED", "KVM_SUPPORTED", "PAGE_SIZE", "REFUSED", "U8", "U16",
-    "U32", "U64", "UNKNOWN", "VM", "Abi", "AddMemslot", "AfterBoot", "AllVcpus", "Answer", "AtBoot", "Backed",
-    "Compared", "DeleteMemslot", "Each", "Enter", "Event", "Feature", "Generic", "Get", "GuestCall", "Hidden", "Host",
-    "HostCall", "Init", "KernelGone", "Key", "LinuxKernel", "Load", "Migration", "Moment", "MoveMemslot", "NewHost",
-    "Note", "Now", "Null", "OnHost", "Outcome", "Pause", "PerFeature", "Program", "Protocol", "Quiesce", "Rdmsr",
-    "Reassign", "Register", "Resume", "Scenario", "Set", "Share", "Start", "StateEntry", "Stop", "Store", "Struct",
-    "ToUser", "Unit", "Value", "Vcpu", "Wait", "WaitAll", "WorkbenchError", "Wrmsr", "area", "asked", "baseline",
-    "believes", "boot_all", "each", "enter_all", "host_side", "of_its_own", "pending", "register", "registry",
-    "seqlock", "starting", "struct",
+    "ACCEPTED", "DERIVED", "DESCRIPTOR", "FAULT", "HANDLED", "KVM_EINVAL", "KVM_ENOSYS", "KVM_EPERM", "KVM_SUPPORTED",
+    "PAGE_SIZE", "REFUSED", "U8", "U16", "U32", "U64", "UNKNOWN", "VM", "Abi", "AddMemslot", "AfterBoot", "AllVcpus",
+    "Answer", "AtBoot", "Backed", "Compared", "DeleteMemslot", "Each", "Enter", "Event", "Feature", "Generic", "Get",
+    "GuestCall", "Hidden", "Host", "HostCall", "Hypercall", "Init", "IoRange", "KernelGone", "Key", "LinuxKernel",
+    "Load", "Migration", "MmioRead", "MmioWrite", "Moment", "MoveMemslot", "NewHost", "Note", "Now", "Null", "OnHost",
+    "Outcome", "Pause", "PerFeature", "PioRead", "PioWrite", "Program", "Protocol", "Quiesce", "Rdmsr", "Reassign",
+    "Register", "Resume", "Scenario", "Set", "Share", "Start", "StateEntry", "Stop", "Store", "Struct", "ToUser",
+    "Unit", "Value", "Vcpu", "Wait", "WaitAll", "WorkbenchError", "Wrmsr", "area", "asked", "baseline", "believes",
+    "boot_all", "each", "enter_all", "host_side", "of_its_own", "pending", "register", "registry", "seqlock", "share",
+    "starting", "struct",
 ]  # fmt: skip
