@@ -49,6 +49,37 @@ class Mutant:
         return "\n".join(difflib.unified_diff(before, after, self.file, self.file, n=1, lineterm=""))
 
 
+    @property
+    def at_import(self) -> bool:
+        """Whether the change is outside of every function, in code that runs when the file is loaded."""
+        tree = ast.parse(self.source)
+        lines = range(self.line, self.source.count("\n", 0, self.end) + 2)
+        return not any(set(lines) & set(_body(node)) for node in ast.walk(tree) if isinstance(node, ast.FunctionDef))
+
+
+def _body(function: ast.FunctionDef) -> range:
+    return range(function.body[0].lineno, (function.end_lineno or 0) + 1)
+
+
+def lines_of(mutant: Mutant) -> range:
+    """Return the lines of the innermost statement around the change; of a compound statement, up to its body."""
+    begin, end = (mutant.source.count("\n", 0, at) + 1 for at in (mutant.start, mutant.end))
+    around = [
+        node
+        for node in ast.walk(ast.parse(mutant.source))
+        if isinstance(node, ast.stmt) and node.lineno <= begin and end <= (node.end_lineno or 0)
+    ]
+    inner = max(around, key=lambda node: node.lineno, default=None)
+    if inner is None:
+        return range(begin, end + 1)
+    return range(inner.lineno, max(end, _header_end(inner)) + 1)
+
+
+def _header_end(node: ast.stmt) -> int:
+    body = getattr(node, "body", None)
+    return body[0].lineno - 1 if body else node.end_lineno or node.lineno
+
+
 def mutants(file: str, source: str) -> list[Mutant]:
     """Return every change of ``source`` that is still a Python text, in the order of its lines."""
     found = {(m.start, m.end, m.text): m for m in _Mutator(file, source).all()}

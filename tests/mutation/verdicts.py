@@ -1,0 +1,227 @@
+"""The verdict mutation score: of the small changes to protocols, how many change a cell that a user sees.
+
+    python -m tests.mutation.verdicts --sample 100 --seed 0
+    python -m tests.mutation.verdicts --files workbench/protocols/generic.py --only matrix
+
+Asked are the simulator's tables and the failure matrix, with and without mitigations, and nothing else: no test. A change
+that hangs or raises an exception counts as seen. Questions that do not run the changed line are left out, because
+their answers cannot differ. What was tried is kept in a journal, so that a run can be stopped and goes on later.
+"""
+
+import argparse
+import hashlib
+import json
+import os
+import random
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from tests.mutation import questions
+from tests.mutation.asking import (
+    Child, Seen, Usual, first_difference, in_child, patience, say, usually, wait_for, warm_up,
+)  # fmt: skip
+from tests.mutation.changed import ROOT, module_name
+from tests.mutation.mutants import Mutant, lines_of, mutants
+from tests.mutation.questions import CASE, CELL, TABLE, Question
+
+SHIPPED = ("workbench/protocols/generic.py", "workbench/protocols/per_feature.py", "workbench/protocols/null.py")
+DESIGNS = tuple(
+    sorted(str(p.relative_to(ROOT)) for p in (ROOT / "workbench/history/broken").glob("*.py") if p.stem != "__init__")
+)
+BATCH = 20  # questions that one process answers about the unchanged package
+ONLY = {"all": {TABLE, CELL, CASE}, "tables": {TABLE}, "matrix": {CELL, CASE}}
+
+
+class Book:
+    """The journal of one state of the tree: usual answers, and what became of each mutant; one JSON object per line."""
+
+    def __init__(self, folder: Path) -> None:
+        text = b"".join(path.read_bytes() for path in sorted((ROOT / "workbench").rglob("*.py")))
+        folder.mkdir(parents=True, exist_ok=True)
+        self.path = folder / f"verdicts-{hashlib.sha256(text).hexdigest()[:16]}.jsonl"
+        self.usual: dict[Question, Usual] = {}
+        self.tried: dict[str, Any] = {}
+        for line in self.path.read_text().splitlines() if self.path.exists() else ():
+            self._take(json.loads(line))
+
+    def _take(self, entry: dict[str, Any]) -> None:
+        if "mutant" in entry:
+            self.tried[entry["mutant"]] = entry["seen"]
+        else:
+            lines = frozenset((file, line) for file, line in entry["lines"])
+            self.usual[_question(entry["question"])] = Usual(entry["answer"], entry["seconds"], lines)
+
+    def write(self, entry: dict[str, Any]) -> None:
+        """Keep an entry."""
+        self._take(entry)
+        with self.path.open("a") as journal:
+            journal.write(json.dumps(entry) + "\n")
+
+
+def _question(told: Sequence[Any]) -> Question:
+    kind, label, event, number = told
+    return kind, label, event, number
+
+
+def questions_of(files: Sequence[str], kinds: set[str]) -> dict[str, list[Question]]:
+    """Return the questions that concern each file."""
+    shipped = [file for file in files if file not in DESIGNS]
+    found: dict[str, list[Question]] = {file: [] for file in files}
+    if shipped:
+        told = in_child(lambda: list(questions.of_protocols(CELL in kinds)))
+        found |= dict.fromkeys(shipped, [_question(one) for one in told])
+    for file in files:
+        if file in DESIGNS and CASE in kinds:
+            told = in_child(lambda file=file: list(questions.of_cases(module_name(file))))
+            found[file] = [_question(one) for one in told]
+    return found
+
+
+def prepare(book: Book, asked: Iterable[Question], jobs: int) -> None:
+    """Ask the unchanged package all questions that the journal has no answer to."""
+    todo = sorted(set(asked) - book.usual.keys())
+    batches = [todo[at : at + BATCH] for at in range(0, len(todo), BATCH)]
+    work = ((number, lambda batch=batch: usually(batch, (*SHIPPED, *DESIGNS))) for number, batch in enumerate(batches))
+    for number, (_, found) in enumerate(side_by_side(work, jobs, lambda number: 3600.0), 1):
+        for entry in found:
+            book.write(entry)
+        say(f"unchanged: {number} of {len(batches)} groups of questions")
+
+
+def side_by_side(work: Iterable[tuple[Any, Any]], jobs: int, limit: Any) -> Iterator[tuple[Any, Any]]:
+    """Run (name, function) in ``jobs`` processes at a time; yield (name, result) as they end, None for one that died."""
+    todo, running = iter(work), {}
+    try:
+        while True:
+            while len(running) < jobs and (item := next(todo, None)) is not None:
+                running[Child(item[1])] = (item[0], time.monotonic() + limit(item[0]))
+            if not running:
+                return
+            for child in wait_for(list(running), 1.0):
+                if child.arrived():
+                    yield running.pop(child)[0], child.result()
+            for child in [child for child, (_, end) in running.items() if time.monotonic() > end]:
+                name, _ = running.pop(child)
+                child.kill()
+                yield name, None
+    finally:
+        for child in running:
+            child.kill()
+
+
+def is_alone(question: Question) -> bool:
+    """Tell whether the question is a cell of a variant with one of several mitigations."""
+    return question[0] == CELL and question[1].count("+") == 1
+
+
+def touching(book: Book, mutant: Mutant, asked: Iterable[Question]) -> list[Question]:
+    """Return the questions that run the changed lines; lines outside of functions run at the import, for all."""
+    lines = {(mutant.file, line) for line in lines_of(mutant)}
+    return [question for question in asked if mutant.at_import or book.usual[question].lines & lines]
+
+
+def to_ask(book: Book, mutant: Mutant, asked: Sequence[Question]) -> list[Question]:
+    """Return the questions that can notice the change.
+
+    The cells of a variant with one mitigation are asked only about code that no other cell runs, as its tables show.
+    """
+    main = touching(book, mutant, (question for question in asked if not is_alone(question)))
+    if any(question[0] == CELL for question in main):
+        return main
+    labels = {label for kind, label, *_ in touching(book, mutant, book.usual) if kind == TABLE}
+    return main + [question for question in asked if is_alone(question) and question[1] in labels]
+
+
+def key(mutant: Mutant, only: str) -> str:
+    """Return a name by which the journal knows a mutant."""
+    return f"{only} {mutant.file} {mutant.start} {mutant.end} {mutant.text}"
+
+
+def tried(
+    book: Book, chosen: Sequence[Mutant], of_files: dict[str, list[Question]], only: str, jobs: int
+) -> Iterator[tuple[Mutant, Any]]:
+    """Yield each mutant with the cell that saw it, or None."""
+    kills: Counter[Question] = Counter()
+    plans: dict[str, list[tuple[Question, Usual]]] = {}
+    by_key = {key(mutant, only): mutant for mutant in chosen}
+    plans_of = {name: to_ask(book, m, of_files[m.file]) for name, m in by_key.items() if name not in book.tried}
+    prepare(book, (question for plan in plans_of.values() for question in plan), jobs)
+
+    def work() -> Iterator[tuple[str, Any]]:
+        for name, mutant in by_key.items():
+            if name in book.tried:
+                continue
+            asked = [q for q in plans_of[name] if q[0] in ONLY[only]]
+            asked.sort(key=lambda q: (q[0] != TABLE, book.usual[q].seconds / (1 + kills[q])))
+            plan = [(q, book.usual[q]) for q in asked]
+            plans[name] = plan
+            yield name, lambda mutant=mutant, plan=plan: _told(first_difference(mutant, plan))
+
+    for number, (name, seen) in enumerate(side_by_side(work(), jobs, lambda name: patience(plans[name])), 1):
+        found = {"question": [], "cell": "all", "before": "", "after": "hangs or dies"} if seen is None else seen
+        found = None if found == {} else found
+        if found and found["question"]:
+            kills[_question(found["question"])] += 1
+        book.write({"mutant": name, "seen": found})
+        mutant = by_key[name]
+        word = f"seen by {' '.join(map(str, found['question']))}: {found['cell']}" if found else "SURVIVED"
+        say(f"{number} {mutant.file}:{mutant.line} {mutant.kind}: {word}")
+    for name, mutant in by_key.items():
+        yield mutant, book.tried[name]
+
+
+def _told(seen: Seen | None) -> dict[str, Any]:
+    return {} if seen is None else asdict(seen)
+
+
+def report(found: Sequence[tuple[Mutant, Any]], possible: Sequence[Mutant]) -> str:
+    """Return the table by file, and the survivors as diffs."""
+    made, run = Counter(m.file for m in possible), Counter(mutant.file for mutant, _ in found)
+    seen = Counter(mutant.file for mutant, by in found if by)
+    tables = Counter(mutant.file for mutant, by in found if by and by["question"][:1] == [TABLE])
+    lines = ["| file | possible | tried | seen | of these by tables | score |", "| :--- | ---: | ---: | ---: | ---: | ---: |"]
+    rows = [(file, made[file], run[file], seen[file], tables[file]) for file in run]
+    rows.append(("all", made.total(), run.total(), seen.total(), tables.total()))
+    lines += [f"| {file} | {m} | {r} | {s} | {t} | {s / max(r, 1):.1%} |" for file, m, r, s, t in rows]
+    for mutant, by in found:
+        if not by:
+            lines += ["", f"{mutant.file}:{mutant.line}: {mutant.kind}", "", mutant.diff()]
+    return "\n".join(lines)
+
+
+def drawn(files: Sequence[str], sample: int | None, seed: int) -> tuple[list[Mutant], list[Mutant]]:
+    """Return all mutants of ``files``, and those that the seed draws, in the order of their lines."""
+    possible = [m for file in files for m in mutants(file, (ROOT / file).read_text())]
+    if sample is None or sample >= len(possible):
+        return possible, possible
+    return possible, [possible[i] for i in sorted(random.Random(seed).sample(range(len(possible)), sample))]
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Try a sample, print the report."""
+    parser = argparse.ArgumentParser(prog="python -m tests.mutation.verdicts", description=__doc__.split("\n\n")[0])
+    parser.add_argument("--files", nargs="+", default=(*SHIPPED, *DESIGNS), metavar="FILE")
+    parser.add_argument("--sample", type=int, metavar="N", help="how many changes, drawn by --seed (default all)")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--only", choices=tuple(ONLY), default="all", help="what is asked")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, metavar="N")
+    parser.add_argument(
+        "--journal", type=Path, default=Path(tempfile.gettempdir()) / "verdict-mutation", metavar="FOLDER"
+    )
+    args = parser.parse_args(arguments)
+    possible, chosen = drawn(args.files, args.sample, args.seed)
+    book = Book(args.journal)
+    say(f"journal: {book.path}")
+    warm_up()
+    of_files = questions_of(args.files, ONLY[args.only])
+    prepare(book, (q for asked in of_files.values() for q in asked if not is_alone(q)), args.jobs)
+    print(report(list(tried(book, chosen, of_files, args.only, args.jobs)), possible))
+
+
+if __name__ == "__main__":
+    main()
