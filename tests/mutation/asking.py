@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from tests.mutation import questions
@@ -75,7 +76,7 @@ class Child:
 
 def _run(work: Callable[[], Any], write: int) -> None:
     try:
-        with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere), redirect_stderr(nowhere):
+        with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere), redirect_stderr(nowhere):
             data = json.dumps(work()).encode()
         with os.fdopen(write, "wb") as pipe:
             pipe.write(data)
@@ -132,7 +133,7 @@ def first_difference(mutant: Mutant, asked: Sequence[tuple[Question, Usual]]) ->
                 signal.setitimer(signal.ITIMER_REAL, LEAST + PATIENCE * usual.seconds)
                 if difference := _difference(question, usual.answer):
                     return difference
-        except (Exception, SystemExit) as error:
+        except (Exception, SystemExit) as error:  # noqa: BLE001  (a changed file may raise anything)
             return Seen(asked[0][0], "the file", "loads", f"{type(error).__name__}: {error}")
         return None
 
@@ -144,7 +145,7 @@ def _difference(question: Question, before: Answer) -> Seen | None:
         after = questions.answer(question)
     except _TooLongError:
         return Seen(question, "all", "answered", "hangs")
-    except (Exception, SystemExit) as error:
+    except (Exception, SystemExit) as error:  # noqa: BLE001
         return Seen(question, "all", "answered", f"{type(error).__name__}: {error}")
     for cell in (*before, *after):
         if before.get(cell) != after.get(cell):

@@ -48,7 +48,6 @@ class Mutant:
         before, after = self.source.splitlines(), self.changed.splitlines()
         return "\n".join(difflib.unified_diff(before, after, self.file, self.file, n=1, lineterm=""))
 
-
     @property
     def at_import(self) -> bool:
         """Whether the change is outside of every function, in code that runs when the file is loaded."""

@@ -1,7 +1,7 @@
 """What a user sees of a protocol, as questions with short answers: the simulator's tables, and cells of the matrix.
 
-A question is named by a tuple of strings and numbers, so that it can be stored and asked in another process. Its answer is
-a flat mapping from the name of a cell to its text. Imports of the package are inside the functions, because the
+A question is named by a tuple of strings and numbers, so that it can be stored and asked in another process. Its answer
+is a flat mapping from the name of a cell to its text. Imports of the package are inside the functions, because the
 package is imported anew, with one file changed, in each process that answers.
 """
 

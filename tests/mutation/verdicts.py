@@ -3,8 +3,8 @@
     python -m tests.mutation.verdicts --sample 100 --seed 0
     python -m tests.mutation.verdicts --files workbench/protocols/generic.py --only matrix
 
-Asked are the simulator's tables and the failure matrix, with and without mitigations, and nothing else: no test. A change
-that hangs or raises an exception counts as seen. Questions that do not run the changed line are left out, because
+Asked are the simulator's tables and the failure matrix, with and without mitigations, and nothing else: no test. A
+change that hangs or raises an exception counts as seen. Questions that do not run the changed line are left out, because
 their answers cannot differ. What was tried is kept in a journal, so that a run can be stopped and goes on later.
 """
 
@@ -21,10 +21,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from tests.mutation import questions
-from tests.mutation.asking import (
-    Child, Seen, Usual, first_difference, in_child, patience, say, usually, wait_for, warm_up,
-)  # fmt: skip
+from tests.mutation import asking, questions
+from tests.mutation.asking import Child, Seen, Usual, first_difference, in_child
 from tests.mutation.changed import ROOT, module_name
 from tests.mutation.mutants import Mutant, lines_of, mutants
 from tests.mutation.questions import CASE, CELL, TABLE, Question
@@ -74,7 +72,7 @@ def questions_of(files: Sequence[str], kinds: set[str]) -> dict[str, list[Questi
     found: dict[str, list[Question]] = {file: [] for file in files}
     if shipped:
         told = in_child(lambda: list(questions.of_protocols(CELL in kinds)))
-        found |= dict.fromkeys(shipped, [_question(one) for one in told])
+        found |= {file: [_question(one) for one in told] for file in shipped}
     for file in files:
         if file in DESIGNS and CASE in kinds:
             told = in_child(lambda file=file: list(questions.of_cases(module_name(file))))
@@ -86,15 +84,18 @@ def prepare(book: Book, asked: Iterable[Question], jobs: int) -> None:
     """Ask the unchanged package all questions that the journal has no answer to."""
     todo = sorted(set(asked) - book.usual.keys())
     batches = [todo[at : at + BATCH] for at in range(0, len(todo), BATCH)]
-    work = ((number, lambda batch=batch: usually(batch, (*SHIPPED, *DESIGNS))) for number, batch in enumerate(batches))
+    work = (
+        (number, lambda batch=batch: asking.usually(batch, (*SHIPPED, *DESIGNS)))
+        for number, batch in enumerate(batches)
+    )
     for number, (_, found) in enumerate(side_by_side(work, jobs, lambda number: 3600.0), 1):
         for entry in found:
             book.write(entry)
-        say(f"unchanged: {number} of {len(batches)} groups of questions")
+        asking.say(f"unchanged: {number} of {len(batches)} groups of questions")
 
 
 def side_by_side(work: Iterable[tuple[Any, Any]], jobs: int, limit: Any) -> Iterator[tuple[Any, Any]]:
-    """Run (name, function) in ``jobs`` processes at a time; yield (name, result) as they end, None for one that died."""
+    """Run (name, function) in ``jobs`` processes at a time; yield (name, result), which is None if the process died."""
     todo, running = iter(work), {}
     try:
         while True:
@@ -102,7 +103,7 @@ def side_by_side(work: Iterable[tuple[Any, Any]], jobs: int, limit: Any) -> Iter
                 running[Child(item[1])] = (item[0], time.monotonic() + limit(item[0]))
             if not running:
                 return
-            for child in wait_for(list(running), 1.0):
+            for child in asking.wait_for(list(running), 1.0):
                 if child.arrived():
                     yield running.pop(child)[0], child.result()
             for child in [child for child, (_, end) in running.items() if time.monotonic() > end]:
@@ -162,7 +163,7 @@ def tried(
             plans[name] = plan
             yield name, lambda mutant=mutant, plan=plan: _told(first_difference(mutant, plan))
 
-    for number, (name, seen) in enumerate(side_by_side(work(), jobs, lambda name: patience(plans[name])), 1):
+    for number, (name, seen) in enumerate(side_by_side(work(), jobs, lambda name: asking.patience(plans[name])), 1):
         found = {"question": [], "cell": "all", "before": "", "after": "hangs or dies"} if seen is None else seen
         found = None if found == {} else found
         if found and found["question"]:
@@ -170,7 +171,7 @@ def tried(
         book.write({"mutant": name, "seen": found})
         mutant = by_key[name]
         word = f"seen by {' '.join(map(str, found['question']))}: {found['cell']}" if found else "SURVIVED"
-        say(f"{number} {mutant.file}:{mutant.line} {mutant.kind}: {word}")
+        asking.say(f"{number} {mutant.file}:{mutant.line} {mutant.kind}: {word}")
     for name, mutant in by_key.items():
         yield mutant, book.tried[name]
 
@@ -184,7 +185,7 @@ def report(found: Sequence[tuple[Mutant, Any]], possible: Sequence[Mutant]) -> s
     made, run = Counter(m.file for m in possible), Counter(mutant.file for mutant, _ in found)
     seen = Counter(mutant.file for mutant, by in found if by)
     tables = Counter(mutant.file for mutant, by in found if by and by["question"][:1] == [TABLE])
-    lines = ["| file | possible | tried | seen | of these by tables | score |", "| :--- | ---: | ---: | ---: | ---: | ---: |"]
+    lines = ["| file | possible | tried | seen | by tables | score |", "| :--- | ---: | ---: | ---: | ---: | ---: |"]
     rows = [(file, made[file], run[file], seen[file], tables[file]) for file in run]
     rows.append(("all", made.total(), run.total(), seen.total(), tables.total()))
     lines += [f"| {file} | {m} | {r} | {s} | {t} | {s / max(r, 1):.1%} |" for file, m, r, s, t in rows]
@@ -216,8 +217,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     args = parser.parse_args(arguments)
     possible, chosen = drawn(args.files, args.sample, args.seed)
     book = Book(args.journal)
-    say(f"journal: {book.path}")
-    warm_up()
+    asking.say(f"journal: {book.path}")
+    asking.warm_up()
     of_files = questions_of(args.files, ONLY[args.only])
     prepare(book, (q for asked in of_files.values() for q in asked if not is_alone(q)), args.jobs)
     print(report(list(tried(book, chosen, of_files, args.only, args.jobs)), possible))
