@@ -4,7 +4,7 @@
     python -m tests.mutation.verdicts --files workbench/protocols/generic.py --only matrix
 
 Asked are the simulator's tables and the failure matrix, with and without mitigations, and nothing else: no test. A
-change that hangs or raises an exception counts as seen. Questions that do not run the changed line are left out, because
+change that hangs or raises an exception counts as seen. Questions that do not run the changed line are left out:
 their answers cannot differ. What was tried is kept in a journal, so that a run can be stopped and goes on later.
 """
 
@@ -161,7 +161,7 @@ def tried(
             asked.sort(key=lambda q: (q[0] != TABLE, book.usual[q].seconds / (1 + kills[q])))
             plan = [(q, book.usual[q]) for q in asked]
             plans[name] = plan
-            yield name, lambda mutant=mutant, plan=plan: _told(first_difference(mutant, plan))
+            yield name, lambda mutant=mutant, plan=plan: told(first_difference(mutant, plan))
 
     for number, (name, seen) in enumerate(side_by_side(work(), jobs, lambda name: asking.patience(plans[name])), 1):
         found = {"question": [], "cell": "all", "before": "", "after": "hangs or dies"} if seen is None else seen
@@ -176,7 +176,8 @@ def tried(
         yield mutant, book.tried[name]
 
 
-def _told(seen: Seen | None) -> dict[str, Any]:
+def told(seen: Seen | None) -> dict[str, Any]:
+    """Return what was seen as a record; an empty one for nothing."""
     return {} if seen is None else asdict(seen)
 
 
