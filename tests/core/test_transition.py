@@ -142,6 +142,7 @@ def test_the_error_for_something_that_is_no_step_lists_the_steps(world, thing):
     with pytest.raises(WorkbenchError) as error:
         perform(world, 3, GUEST, thing)
     assert str(error.value) == (
-        f"vCPU 3 yielded {thing!r}, which is not a step; steps are: AllVcpus, Backed, Exit, Get, Load, Note, Now, "
-        "Quiesce, Set, Share, Store, ToUser, Wrmsr, Rdmsr, Hypercall, MmioRead, MmioWrite, PioRead, PioWrite"
+        f"vCPU 3 yielded {thing!r}, which is not a step; steps are: AllVcpus, Backed, Cover, Exit, Get, Load, Note, "
+        "Now, Quiesce, Set, Share, Store, ToUser, Uncover, Wrmsr, Rdmsr, Hypercall, MmioRead, MmioWrite, PioRead, "
+        "PioWrite"
     )

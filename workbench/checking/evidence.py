@@ -21,11 +21,13 @@ def evidence(
     ever: Mapping[Hashable, Any],
     arrives: Callable[[int, int], bool],
     strays: bool,
+    belongs_to_host: Callable[[int], bool],
 ) -> Evidence:
     """Return the current facts about one area.
 
     ``held`` are the host's entries, ``ever`` the last value of every entry that ever existed; ``arrives(gpa, size)``
-    tells whether the host's writes there would arrive; ``strays`` that they hit memory with a new owner.
+    tells whether the host's writes there would arrive; ``strays`` that they hit memory with a new owner;
+    ``belongs_to_host(gpa)`` whether the memory there is the host's own.
     """
     if not protocol.supports(feature):
         return Evidence(False, None, None, None, False, False, False)
@@ -34,6 +36,8 @@ def evidence(
     live = protocol.serving(held, owner, feature, where)
     if feature.is_value and believed is None:
         live = None  # a register at its default value is not a registration
+    if live is not None and believed is None and belongs_to_host(live):
+        live = None  # the host serves its own memory, which no kernel has given it and none gives away
     reached = live is not None and (feature.is_value or arrives(live, feature.size))
     was_live = protocol.serving(ever, owner, feature, where) is not None
     return Evidence(True, notes.get(asked(owner, feature.name)), believed, live, reached, was_live, strays)

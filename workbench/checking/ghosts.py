@@ -9,8 +9,9 @@ from collections.abc import Callable, Hashable, Iterable
 from typing import Any, NamedTuple
 
 from workbench.clayout.layout import Abi
-from workbench.core.address_map import DESCRIPTOR, Unit
+from workbench.core.address_map import DESCRIPTOR, GENERATIONS, Unit
 from workbench.core.host_state import DERIVED, Key
+from workbench.core.memory import PAGE_SIZE
 from workbench.core.outcome import FAULT
 from workbench.core.relay import relayed
 from workbench.core.scenario import Scenario
@@ -120,6 +121,14 @@ class Watch:
             self._put(STRAY, True)
         if gpa + size > addresses.gpa(unit) + addresses.size(unit.what):
             self._put(BEYOND, True)
+
+    def host_covered(self, gpa: int) -> None:
+        """The host put a page of its own over the page at ``gpa``, and so over all units in it."""
+        for unit in self.scenario.addresses.units_in(gpa, PAGE_SIZE):
+            if unit.generation < GENERATIONS and self._get(OwnerOf(unit)) is not None:
+                self._put(STRAY, True)
+            if self.scenario.addresses.gpa(unit) != gpa:
+                self._put(BEYOND, True)
 
     def exited(self, cpu: int, step: Exit) -> None:
         """An exit of vCPU ``cpu``: forget the reads of the previous handler, and a refusal of the same register."""

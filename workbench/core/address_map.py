@@ -6,7 +6,7 @@ is a *generation* with its own addresses; the pages of the previous generation m
 """
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from workbench.core.contracts import Feature
@@ -15,6 +15,9 @@ from workbench.core.memory import PAGE_SIZE
 
 #: RAM below 1 MiB is left to firmware and to tests; kernels use memory above it.
 KERNEL_BASE = 0x10_0000
+
+#: Where memory that belongs to the host begins: above every kernel.
+HOST_BASE = 0x2000_0000
 
 DESCRIPTOR = "descriptor"
 
@@ -41,8 +44,12 @@ class Region(NamedTuple):
 class AddressMap:
     """The gpa of every unit, and the unit at every gpa; the same arguments give the same addresses."""
 
-    def __init__(self, features: Sequence[Feature], vcpus: int, descriptor_size: int = 0) -> None:
+    def __init__(
+        self, features: Sequence[Feature], vcpus: int, descriptor_size: int = 0, host_memory: int = 0
+    ) -> None:
+        """``host_memory``: bytes that belong to the host, for each vCPU and for the VM."""
         self.vcpus = vcpus
+        self.host_block = -(-host_memory // PAGE_SIZE) * PAGE_SIZE
         self._offsets: dict[str, tuple[int, int]] = {}  # what -> (offset in the page, size)
         end = 0
         if descriptor_size:
@@ -70,6 +77,14 @@ class AddressMap:
     def block_of(self, generation: int, cpu: int) -> int:
         """Return the gpa of the block of ``cpu`` (or of the VM) in this generation."""
         return self.memslot(generation) + (cpu + 1) * self.block
+
+    def host_memory(self, cpu: int) -> int:
+        """Return the gpa at which the host's memory for ``cpu`` (or for the VM) begins; 0 if there is none."""
+        return HOST_BASE + (cpu + 1) * self.host_block if self.host_block else 0
+
+    def belongs_to_host(self, gpa: int) -> bool:
+        """Tell whether ``gpa`` is in memory that belongs to the host, and that no kernel gives away."""
+        return HOST_BASE <= gpa < HOST_BASE + (self.vcpus + 1) * self.host_block
 
     def gpa(self, unit: Unit) -> int:
         """Return where ``unit`` begins."""
@@ -100,6 +115,16 @@ class AddressMap:
         if offset >= start + size or (what in self._vm_scope) != (block == 0):
             return None
         return Unit(generation, block - 1, what)
+
+    def units_in(self, gpa: int, size: int) -> Iterator[Unit]:
+        """Yield the units that have a byte in [gpa, gpa + size)."""
+        first, last = ((at - KERNEL_BASE) // self.block for at in (gpa, gpa + size - 1))
+        for number in range(max(first, 0), last + 1):
+            generation, owner = divmod(number, self.vcpus + 1)
+            for unit in self.units(generation, owner - 1):
+                begin = self.gpa(unit)
+                if begin < gpa + size and gpa < begin + self.size(unit.what):
+                    yield unit
 
     def size(self, what: str) -> int:
         """Return the size in bytes of a unit called ``what``."""

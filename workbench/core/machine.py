@@ -12,7 +12,7 @@ from collections.abc import Callable, Hashable, Iterable
 from typing import Any, NamedTuple
 
 from workbench.core.host_state import Key
-from workbench.core.memory import GuestMemory
+from workbench.core.memory import PAGE_SIZE, GuestMemory
 from workbench.core.steps import GUEST, KERNEL, USER, Exit, Load, Moment, Program, Side, Store, ToUser
 from workbench.core.transition import perform, size_of
 from workbench.core.vcpu import Vcpu
@@ -105,6 +105,15 @@ class Machine:
 
     def share(self, gpa: int, size: int, shared: bool) -> int:
         return self.memory.share(gpa, size, shared)
+
+    def cover(self, gpa: int, side: Side) -> bool:
+        done = self.memory.cover(gpa, side)
+        if done and self.on_host_store is not None:
+            self.on_host_store(gpa, PAGE_SIZE, side)
+        return done
+
+    def uncover(self, gpa: int) -> bool:
+        return self.memory.uncover(gpa)
 
     def get(self, key: Hashable) -> Any:
         return self.entries.get(key)

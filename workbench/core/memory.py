@@ -13,7 +13,7 @@ from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from workbench.core.steps import GUEST, USER, Side
+from workbench.core.steps import GUEST, KERNEL, USER, Side
 from workbench.errors import GuestMemoryError
 
 PAGE_SIZE = 4096
@@ -55,6 +55,7 @@ class GuestMemory:
         self._pages: dict[int, bytearray] = {}
         self._shared: set[int] = set()
         self._vmm_dirty: set[int] = set()
+        self._under: dict[int, bytearray | None] = {}  # by frame: the guest's page under a page of the host
 
     # -- memslots ---------------------------------------------------------------------------------
 
@@ -82,15 +83,18 @@ class GuestMemory:
         slot = self._remove(gpa)
         self._vmm_dirty -= _within(slot, self._vmm_dirty)
         self._shared -= _within(slot, self._shared)
-        for frame in _within(slot, self._pages):
-            del self._pages[frame]
+        for pages in (self._pages, self._under):
+            for frame in _within(slot, pages):
+                del pages[frame]
 
     def move(self, gpa: int, to: int) -> None:
         """Move the memslot at ``gpa`` to begin at ``to``, with its content and its logs.
 
-        Its pages become private, because the guest shared the old addresses.
+        Its pages become private, because the guest shared the old addresses. Pages of the host that lie over it go.
         """
         slot = self._remove(gpa)
+        for frame in _within(slot, self._under):
+            self.uncover(frame << PAGE_SHIFT)
         pages = {frame: self._pages.pop(frame) for frame in _within(slot, self._pages)}
         try:
             moved = self.add(to, slot.size, readonly=slot.readonly, log_dirty=slot.log_dirty)
@@ -175,6 +179,34 @@ class GuestMemory:
             frames = range(gpa >> PAGE_SHIFT, ((end - 1) >> PAGE_SHIFT) + 1)
             return all(frame in self._shared for frame in frames)
         return True
+
+    # -- pages of the host over pages of the guest ----------------------------------------------------
+
+    def cover(self, gpa: int, side: Side) -> bool:
+        """Put a page of zeros over the page at ``gpa``; False if ``side`` cannot write there or it is covered."""
+        frame = gpa >> PAGE_SHIFT
+        if frame in self._under or not self.reachable(gpa, PAGE_SIZE, side, write=True):
+            return False
+        self._under[frame] = self._pages.pop(frame, None)
+        self._mark(self.find(gpa), gpa, side)
+        return True
+
+    def uncover(self, gpa: int) -> bool:
+        """Take the host's page at ``gpa`` away; return False if there is none."""
+        frame = gpa >> PAGE_SHIFT
+        if frame not in self._under:
+            return False
+        self._pages.pop(frame, None)
+        page = self._under.pop(frame)
+        if page is not None:
+            self._pages[frame] = page
+        self._mark(self.find(gpa), gpa, KERNEL)
+        return True
+
+    def uncover_all(self) -> None:
+        """Take all pages of the host away, as when the machine leaves it."""
+        for frame in sorted(self._under):
+            self.uncover(frame << PAGE_SHIFT)
 
     # -- page attributes and dirty log -------------------------------------------------------------
 

@@ -1,10 +1,11 @@
-"""Three enumerations: the outcome of an access, the answer that the guest got, the fate of an area.
+"""Three vocabularies: the outcome of an access, the answer that the guest got, the fate of an area.
 
 Code, tables, traces and mail use the same words. "Accepted" is not "active": the outcome of an access and the fate
 of a registration are different things, with a column each.
 """
 
 from enum import Enum
+from typing import NamedTuple
 
 
 class Outcome(Enum):
@@ -31,6 +32,12 @@ class Answer(Enum):
 
 
 ACCEPTED, REFUSED = Answer.ACCEPTED, Answer.REFUSED
+
+
+class AcceptedAt(NamedTuple):
+    """The answer of a registration that was accepted at an address which the host chose."""
+
+    gpa: int
 
 
 class Fate(Enum):

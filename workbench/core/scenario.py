@@ -9,12 +9,14 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from workbench.clayout.layout import Abi
-from workbench.core.address_map import DESCRIPTOR, GENERATIONS, KERNEL_BASE, AddressMap, Region, Unit
+from workbench.core.address_map import DESCRIPTOR, GENERATIONS, HOST_BASE, KERNEL_BASE, AddressMap, Region, Unit
 from workbench.core.contracts import Feature, Protocol
+from workbench.core.contracts.protocol import Area
 from workbench.core.host_state import VM, Key
-from workbench.core.outcome import REFUSED, Answer, Fate
+from workbench.core.outcome import ACCEPTED, REFUSED, AcceptedAt, Answer, Fate
 from workbench.core.steps import Note, Program
 from workbench.core.vcpu import Host, Vcpu
+from workbench.errors import WorkbenchError
 
 
 def believes(owner: int, feature: str) -> Key:
@@ -45,20 +47,40 @@ class Scenario:
         descriptor = self.protocol.descriptor
         size = descriptor.on(self.abi).size if descriptor is not None else 0
         supported = [feature for feature in self.features if self.protocol.supports(feature)]
-        object.__setattr__(self, "addresses", AddressMap(supported, self.vcpus, size))
+        addresses = AddressMap(supported, self.vcpus, size, self.protocol.host_memory)
+        object.__setattr__(self, "addresses", addresses)
+        self._check_devices()
 
     def cpu(self, index: int, generation: int = 0) -> Vcpu:
         """Return the record of vCPU ``index`` under the kernel of ``generation``."""
         has_descriptor = self.protocol.descriptor is not None
         at = self.addresses.gpa(Unit(generation, index, DESCRIPTOR)) if has_descriptor else 0
         record = Vcpu(index, at, self.abi, host=self.host)
+        if self.addresses.host_block:
+            mine, vms = self.addresses.host_memory(index), self.addresses.host_memory(VM)
+            record = record.but(host_memory=mine, vm_memory=vms)
         return record if self.cpuid is None else record.but(cpuid=self.cpuid)
 
     def memslots(self) -> tuple[Region, ...]:
-        """The initial memslots of every machine: low memory, and one for each kernel generation."""
+        """The initial memslots of every machine: low memory, one for each kernel generation, the host's memory."""
         addresses = self.addresses
         kernels = (Region(addresses.memslot(number), addresses.memslot_size) for number in range(GENERATIONS))
-        return (Region(0, KERNEL_BASE), *kernels)
+        hosts = (Region(HOST_BASE, (self.vcpus + 1) * addresses.host_block),) if addresses.host_block else ()
+        return (Region(0, KERNEL_BASE), *kernels, *hosts)
+
+    def shared_from_start(self) -> Region:
+        """The memory of an encrypted guest that was never private: the host's own (its size may be 0)."""
+        return Region(HOST_BASE, (self.vcpus + 1) * self.addresses.host_block)
+
+    def _check_devices(self) -> None:
+        """Raise WorkbenchError if a device of the protocol is where there is memory: no access would reach it."""
+        for device in self.protocol.mmio:
+            for slot in self.memslots():
+                if device.start < slot.gpa + slot.size and slot.gpa < device.start + device.size:
+                    raise WorkbenchError(
+                        f"protocol {self.protocol.name}: its device at {device.start:#x}+{device.size:#x} is where the "
+                        f"guest has memory ({slot.gpa:#x}+{slot.size:#x}); no access would reach it"
+                    )
 
     @property
     def cpus(self) -> tuple[Vcpu, ...]:
@@ -85,21 +107,44 @@ class Scenario:
 
         If the registration is refused, the guest's earlier belief stays unchanged.
         """
-        unit = self.addresses.area(generation, cpu.index, feature)
         if gpa is None:
-            gpa = self.addresses.gpa(unit)
-            yield from feature.prepare(gpa)
-        answer: Answer = yield from self.protocol.register(cpu, feature, gpa)
-        yield Note(asked(unit.cpu, feature.name), answer)
-        if answer is not REFUSED:
-            yield Note(believes(unit.cpu, feature.name), gpa)
-        return answer
+            gpa = yield from self._prepared(cpu, feature, generation)
+        answer = yield from self.protocol.register(cpu, feature, gpa)
+        return (yield from self._conclude(Area(cpu, feature, gpa), generation, answer))
+
+    def enrol_all(self, cpu: Vcpu, wanted: Sequence[tuple[Vcpu, Feature]], generation: int) -> Program:
+        """Guest: prepare these areas, register all in one go on ``cpu``, and note what the guest believes of each."""
+        areas = []
+        for owner, feature in wanted:
+            areas.append(Area(owner, feature, (yield from self._prepared(owner, feature, generation))))
+        answers = yield from self.protocol.register_all(cpu, tuple(areas))
+        for own, answer in zip(areas, answers, strict=True):
+            yield from self._conclude(own, generation, answer)
 
     def revoke(self, cpu: Vcpu, feature: Feature, generation: int) -> Program:
-        """Guest: unregister ``feature`` and note that it is no longer believed to be registered."""
+        """Guest: unregister ``feature`` and, unless that is refused, note that it is no longer registered."""
         unit = self.addresses.area(generation, cpu.index, feature)
-        yield from self.protocol.unregister(cpu, feature, self.addresses.gpa(unit))
-        yield Note(believes(unit.cpu, feature.name), None)
+        answer = yield from self.protocol.unregister(cpu, feature, self.addresses.gpa(unit))
+        if answer is not REFUSED:
+            yield Note(believes(unit.cpu, feature.name), None)
+
+    def _prepared(self, cpu: Vcpu, feature: Feature, generation: int) -> Program:
+        """Guest: bring the area into the state that its ABI requires, unless the host provides it; return its gpa."""
+        gpa = self.addresses.gpa(self.addresses.area(generation, cpu.index, feature))
+        if not self.protocol.places_areas:
+            yield from feature.prepare(gpa)
+        return gpa
+
+    def _conclude(self, own: Area, generation: int, answer: Answer | AcceptedAt) -> Program:
+        """Guest: note what it concluded of a registration, and where it now believes the area to be."""
+        owner, name = self.addresses.area(generation, own.cpu.index, own.feature).cpu, own.feature.name
+        gpa = own.gpa
+        if isinstance(answer, AcceptedAt):
+            gpa, answer = answer.gpa, ACCEPTED
+        yield Note(asked(owner, name), answer)
+        if answer is not REFUSED:
+            yield Note(believes(owner, name), gpa)
+        return answer
 
 
 class Evidence(NamedTuple):

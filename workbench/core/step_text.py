@@ -33,6 +33,7 @@ from workbench.core.scenario import Scenario
 from workbench.core.steps import (
     AllVcpus,
     Backed,
+    Cover,
     Exit,
     Get,
     Hypercall,
@@ -48,6 +49,7 @@ from workbench.core.steps import (
     Share,
     Store,
     ToUser,
+    Uncover,
 )
 from workbench.core.transition import size_of
 
@@ -155,6 +157,8 @@ _TEXT: dict[type, Callable[[Any], str]] = {
     Get: lambda s: f"get {key_text(s.key)}",
     Set: lambda s: f"set {key_text(s.key)} = {value_text(s.value)}",
     Backed: lambda s: f"is {s.gpa:#x}+{s.size:#x} memory?",
+    Cover: lambda s: f"cover the page at {s.gpa:#x}",
+    Uncover: lambda s: f"uncover the page at {s.gpa:#x}",
     ToUser: lambda s: f"exit to user space: {s.reason}",
     AllVcpus: lambda s: "which vCPUs are there?",
     Quiesce: lambda s: "wait until no other vCPU is being served",

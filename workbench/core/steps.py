@@ -20,6 +20,8 @@ PioRead      guest program                               int, or ``FAULT``
 PioWrite     guest program                               ``HANDLED`` or ``FAULT``
 Get, Set     host handler                                value (``None`` if absent); ``None``
 Backed       host handler                                is the range RAM the host may write?
+Cover        host handler: an overlay page over a page   done?
+Uncover      host handler                                done?
 Share        VMM, for a hypercall of an encrypted guest  ``HANDLED``
 AllVcpus     host handler                                tuple of the indices of all vCPUs
 Quiesce      host handler: waits for the other vCPUs     ``None``
@@ -159,6 +161,25 @@ class Backed(NamedTuple):
 
     gpa: int
     size: int
+
+
+class Cover(NamedTuple):
+    """The host puts a page of its own, of zeros, over the guest's page at ``gpa`` (an overlay page).
+
+    Guest and host then access the host's page. The answer is False, and nothing happens, if the host cannot write there
+    or if the page is covered already.
+    """
+
+    gpa: int
+
+
+class Uncover(NamedTuple):
+    """The host takes its page away from ``gpa``: what lay under it is there again, and what it held is gone.
+
+    The answer is False if the page is not covered.
+    """
+
+    gpa: int
 
 
 class AllVcpus(NamedTuple):

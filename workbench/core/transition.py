@@ -8,11 +8,13 @@ from collections.abc import Callable, Hashable
 from typing import Any, Protocol
 
 from workbench.clayout.layout import Abi, Layout, Scalar, Struct
+from workbench.core.memory import PAGE_SIZE
 from workbench.core.outcome import HANDLED
 from workbench.core.steps import (
     GUEST,
     AllVcpus,
     Backed,
+    Cover,
     Exit,
     Get,
     Load,
@@ -25,6 +27,7 @@ from workbench.core.steps import (
     Side,
     Store,
     ToUser,
+    Uncover,
 )
 from workbench.core.vcpu import Vcpu
 from workbench.errors import WorkbenchError
@@ -37,6 +40,8 @@ class World(Protocol):
     def poke(self, gpa: int, data: bytes, side: Side) -> bool: ...
     def backed(self, gpa: int, size: int, side: Side) -> bool: ...
     def share(self, gpa: int, size: int, shared: bool) -> int: ...
+    def cover(self, gpa: int, side: Side) -> bool: ...  # gpa: of a page
+    def uncover(self, gpa: int) -> bool: ...
     def get(self, key: Hashable) -> Any: ...
     def set(self, key: Hashable, value: Any) -> None: ...
     def note(self, key: Hashable, value: Any) -> None: ...
@@ -109,6 +114,12 @@ def _share(world: World, cpu: int, side: Side, step: Share) -> Any:
     return HANDLED
 
 
+def _page(step: Cover | Uncover) -> int:
+    if step.gpa % PAGE_SIZE:
+        raise WorkbenchError(f"{step!r}: {step.gpa:#x} is not the address of a page of {PAGE_SIZE} bytes")
+    return step.gpa
+
+
 _PERFORM: dict[type, Callable[[World, int, Side, Any], Any]] = {
     Load: _load,
     Store: _store,
@@ -116,6 +127,8 @@ _PERFORM: dict[type, Callable[[World, int, Side, Any], Any]] = {
     Get: lambda world, cpu, side, step: world.get(step.key),
     Set: lambda world, cpu, side, step: world.set(step.key, step.value),
     Backed: lambda world, cpu, side, step: world.backed(step.gpa, step.size, side),
+    Cover: lambda world, cpu, side, step: world.cover(_page(step), side),
+    Uncover: lambda world, cpu, side, step: world.uncover(_page(step)),
     Now: lambda world, cpu, side, step: world.now(),
     Note: lambda world, cpu, side, step: world.note(step.key, step.value),
     Exit: lambda world, cpu, side, step: world.leave(cpu, step),

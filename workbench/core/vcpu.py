@@ -36,7 +36,10 @@ class Host:
 
 @dataclass(frozen=True)
 class Vcpu:
-    """One virtual CPU: ``index``, the gpa of its ``descriptor`` scratch, its ABI, privilege and CPUID."""
+    """One virtual CPU: ``index``, the gpa of its ``descriptor`` scratch, its ABI, privilege and CPUID.
+
+    ``host_memory``, ``vm_memory``: where the host's memory for this vCPU and for the VM begins (Protocol.host_memory).
+    """
 
     index: int
     descriptor: int = 0
@@ -45,6 +48,8 @@ class Vcpu:
     cpuid: frozenset[int] = KVM_SUPPORTED
     enforce_cpuid: bool = False
     host: Host = Host()
+    host_memory: int = 0
+    vm_memory: int = 0
 
     def may_use(self, bit: int | None) -> bool:
         """Tell whether this vCPU may use a feature: its CPUID bit matters only if enforcement is on."""

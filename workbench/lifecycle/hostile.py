@@ -80,6 +80,7 @@ class HostileKernel(LinuxKernel):
         if self.scenario.encrypted:  # otherwise the encryption alone would decide every answer
             yield from self.share(cpu)
             yield share(SCRATCH, len(self.scenario.features) * TARGET_PAGES * PAGE_SIZE)
+        yield from self.prepare(cpu)
         for feature, gpa in tuple(self.event.targets(self.scenario, cpu)):
             yield from self.scenario.enrol(self.here(cpu), feature, self.generation, gpa)
 

@@ -46,7 +46,7 @@ def revoked_for_all(scenario: Scenario, *first: Callable[[int], Any]) -> Program
 
 def next_kernel_boots(scenario: Scenario, vcpus: int) -> Program:
     """The next kernel comes up on ``vcpus`` CPUs."""
-    new = LinuxKernel(scenario, 1)
+    new = LinuxKernel(scenario, 1, None if vcpus == scenario.vcpus else vcpus)
     if scenario.protocol.revokes_everything:
         yield Start(0, new.revoke_everything)
         yield Wait(0)

@@ -25,6 +25,7 @@ class LinuxKernel:
 
     scenario: Scenario
     generation: int = 0
+    cpus: int | None = None  #: on how many CPUs it runs; None: on all
 
     def here(self, cpu: Vcpu) -> Vcpu:
         """Return the vCPU's record with this kernel's descriptor."""
@@ -39,16 +40,49 @@ class LinuxKernel:
 
     def boot(self, cpu: Vcpu) -> Program:
         """Guest: first start of a CPU: share its pages, revoke earlier areas (``revoke_all``), then register."""
+        yield from self.come_up(cpu)
+        yield from self.scenario.protocol.revoke_all(self.here(cpu))
+        yield from self._register(cpu, at_boot=True)
+
+    def come_up(self, cpu: Vcpu) -> Program:
+        """Guest: what a CPU does before its areas can be registered: share its pages, and prepare."""
         if self.scenario.encrypted:
             yield from self.share(cpu)
-        yield from self.scenario.protocol.revoke_all(self.here(cpu))
-        yield from self.online(cpu)
+        yield from self.prepare(cpu)
 
     def online(self, cpu: Vcpu) -> Program:
         """Guest: register the areas of a CPU that comes up (kvm_guest_cpu_init); its pages are already shared."""
-        cpu = self.here(cpu)
-        for feature in tuple(self.at_boot(cpu)):
-            yield from self.scenario.enrol(cpu, feature, self.generation)
+        yield from self.prepare(cpu)
+        yield from self._register(cpu)
+
+    def prepare(self, cpu: Vcpu) -> Program:
+        """Guest: what the design wants done on a CPU before it makes any other call."""
+        yield from self.scenario.protocol.prepare(self.here(cpu))
+
+    def _register(self, cpu: Vcpu, at_boot: bool = False) -> Program:
+        """Guest: register this CPU's areas; one by one, or in one go if the design can, even for all CPUs at boot."""
+        cpu, batch = self.here(cpu), self.scenario.protocol.batch
+        if batch == "none":
+            for feature in tuple(self.at_boot(cpu)):
+                yield from self.scenario.enrol(cpu, feature, self.generation)
+            return
+        owners: tuple[Vcpu, ...] = (cpu,)
+        if batch == "vm" and at_boot:
+            owners = self.everyone() if cpu.index == 0 else ()
+        wanted = tuple((owner, feature) for owner in owners for feature in tuple(self.at_boot(owner)))
+        if wanted:
+            yield from self.scenario.enrol_all(cpu, wanted, self.generation)
+
+    def everyone(self) -> tuple[Vcpu, ...]:
+        """The records of all CPUs on which this kernel runs."""
+        count = self.scenario.vcpus if self.cpus is None else self.cpus
+        return tuple(self.scenario.cpu(index, self.generation) for index in range(count))
+
+    def register_for(self, cpu: Vcpu, other: int) -> Program:
+        """Guest: on ``cpu``, register the areas of another CPU, if the design can (Protocol.for_others)."""
+        owner = self.scenario.cpu(other, self.generation)
+        for feature in tuple(self.at_boot(owner)):
+            yield from self.scenario.enrol(owner, feature, self.generation)
 
     def share(self, cpu: Vcpu) -> Program:
         """Guest: make the pages that hold areas and descriptors shared, before any is registered."""

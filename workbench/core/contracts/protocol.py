@@ -25,6 +25,14 @@ class StateEntry(NamedTuple):
     carried: bool  #: a migration carries it with the interfaces that exist
 
 
+class Area(NamedTuple):
+    """What a guest registers: ``feature`` at ``gpa``, for the vCPU with this record (or, by its scope, for the VM)."""
+
+    cpu: Vcpu
+    feature: Feature
+    gpa: int
+
+
 class IoRange(NamedTuple):
     """Guest-physical addresses, or I/O ports, at which a device of the design answers: [start, start + size)."""
 
@@ -48,6 +56,10 @@ class Protocol:
     hypercalls: ClassVar[frozenset[int]] = frozenset()  #: the hypercalls that it claims, by number
     mmio: ClassVar[tuple[IoRange, ...]] = ()  #: the guest-physical addresses of its devices; no RAM may be there
     ports: ClassVar[tuple[IoRange, ...]] = ()  #: the I/O ports of its devices
+    host_memory: ClassVar[int] = 0  #: bytes for each vCPU, and for the VM, that belong to the host: Vcpu.host_memory
+    places_areas: ClassVar[bool] = False  #: the host chooses where an area is: ``register`` returns AcceptedAt
+    batch: ClassVar[Literal["none", "vcpu", "vm"]] = "none"  #: whose areas one ``register_all`` of a booting CPU takes
+    for_others: ClassVar[bool] = False  #: a vCPU can register and revoke for another one
     call_instruction: ClassVar[str] = "VMCALL"  #: for texts: HVC, SMC, ECALL, "sc 1", DIAG ...
     unknown_hypercall: ClassVar[int] = -KVM_ENOSYS  #: the answer to a hypercall that nobody claims
     native: ClassVar[Mapping[str, int]] = {}  #: feature -> KVM's own register that serves it
@@ -83,12 +95,37 @@ class Protocol:
         """
         return True
 
+    def prepare(self, cpu: Vcpu) -> Program:
+        """Guest: what a kernel does once on each CPU that comes up, before anything else of the design.
+
+        Default: nothing.
+        """
+        return
+        yield
+
     def register(self, cpu: Vcpu, feature: Feature, gpa: int) -> Program:
-        """Guest: register ``feature`` at ``gpa``; return what the guest concludes, ACCEPTED or REFUSED."""
+        """Guest: register ``feature`` at ``gpa``; return what the guest concludes: ACCEPTED, REFUSED or AcceptedAt.
+
+        With ``for_others``, the program may run on another vCPU than ``cpu``, whose area it is.
+        """
         raise NotImplementedError(f"{type(self).__name__}.register must be written")
 
+    def register_all(self, cpu: Vcpu, areas: Sequence[Area]) -> Program:
+        """Guest: register all ``areas`` in one go, on ``cpu``; return a tuple of what the guest concludes of each.
+
+        Called if ``batch`` is set: for the areas of a booting CPU, or by the boot CPU for those of the VM. Default: one
+        after the other.
+        """
+        answers = []
+        for own in areas:
+            answers.append((yield from self.register(*own)))
+        return tuple(answers)
+
     def unregister(self, cpu: Vcpu, feature: Feature, gpa: int) -> Program:
-        """Guest: revoke the registration of ``feature``. Default: the design has no way to do it."""
+        """Guest: revoke the registration of ``feature``; REFUSED says that the guest knows it is still registered.
+
+        Default: the design has no way to do it, and the guest goes on without.
+        """
         return ACCEPTED
         yield
 

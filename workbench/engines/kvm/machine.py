@@ -54,6 +54,7 @@ class KvmMachine:
         self.entries: dict[Hashable, Any] = {}
         self.ever: dict[Hashable, Any] = {}
         self.notes: dict[Hashable, Any] = {}
+        self.under: dict[int, bytes] = {}
         self.counts: Counter[str] = Counter()
         self.rounds: tuple[int, ...] = ()
         self.loaded: tuple[state.Loaded, ...] = ()
@@ -237,6 +238,8 @@ class KvmMachine:
         if self._stream is None:
             self.pause()
         assert self._stream is not None
+        for gpa in sorted(self.under):
+            self._worlds[0].uncover(gpa)
         self._stream.send_dirty()
         self.entries.clear()
 
@@ -262,12 +265,20 @@ class KvmMachine:
         self.guest.memory.add(gpa, size, readonly=readonly)
 
     def delete_memslot(self, gpa: int) -> None:
+        self._take_off(gpa)
         self.guest.memory.delete(slot_at(self.guest, gpa))
         self.shadow.delete(gpa)
 
     def move_memslot(self, gpa: int, to: int) -> None:
+        self._take_off(gpa)
         self.guest.memory.move(slot_at(self.guest, gpa), to)
         self.shadow.move(gpa, to)
+
+    def _take_off(self, gpa: int) -> None:
+        """Take away the pages of the host over the memslot that begins at ``gpa``."""
+        slot = next((slot for slot in memslots_of(self.guest) if slot.gpa == gpa), None)
+        for covered in [page for page in self.under if slot and gpa <= page < gpa + slot.size]:
+            self._worlds[0].uncover(covered)
 
     def reassign(self, unit: Unit) -> None:
         self.watch.reassigned.add(unit)

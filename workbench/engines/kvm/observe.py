@@ -99,6 +99,7 @@ class Watch:
                     ever=machine.ever,
                     arrives=partial(self._arrives, owner, feature),
                     strays=(owner, feature.name) in self.strayed,
+                    belongs_to_host=scenario.addresses.belongs_to_host,
                 )
             )
             for feature in scenario.features

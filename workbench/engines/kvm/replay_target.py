@@ -56,6 +56,7 @@ class KvmTarget:
         self.protocol = protocol
         self.entries: dict[Hashable, Any] = {}
         self.ever: dict[Hashable, Any] = {}
+        self.under: dict[int, bytes] = {}
         self.notes: dict[Hashable, Any] = {}
         self._spec, self._log_dirty = spec, log_dirty
         self._forget()

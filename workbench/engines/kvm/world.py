@@ -8,6 +8,7 @@ user space, so KERNEL and USER are the same side here and :class:`ToUser` change
 from collections.abc import Hashable
 from typing import Any, Protocol
 
+from workbench.core.memory import PAGE_SIZE
 from workbench.core.relay import driven
 from workbench.core.steps import Exit, Moment, Program, Side, ToUser
 from workbench.core.transition import perform
@@ -27,6 +28,7 @@ class WorldOwner(Protocol):
     entries: dict[Hashable, Any]
     ever: dict[Hashable, Any]
     notes: dict[Hashable, Any]
+    under: dict[int, bytes]  #: by gpa: the guest's page under a page of the host
 
 
 def backs(guest: Guest, gpa: int, size: int, *, writable: bool) -> bool:
@@ -63,6 +65,24 @@ class KvmWorld:
 
     def share(self, gpa: int, size: int, shared: bool) -> int:
         raise EngineError("a page of this guest cannot be made private: the guest is not encrypted", "kvm")
+
+    def cover(self, gpa: int, side: Side) -> bool:
+        """Copy the guest's page away and write zeros: what the guest sees is what another page under it would show."""
+        machine = self._machine
+        if gpa in machine.under or not backs(machine.guest, gpa, PAGE_SIZE, writable=True):
+            return False
+        machine.under[gpa] = machine.guest.memory.read(gpa, PAGE_SIZE)
+        machine.guest.memory.write(gpa, bytes(PAGE_SIZE))
+        return True
+
+    def uncover(self, gpa: int) -> bool:
+        machine = self._machine
+        if gpa not in machine.under:
+            return False
+        page = machine.under.pop(gpa)
+        if backs(machine.guest, gpa, PAGE_SIZE, writable=True):
+            machine.guest.memory.write(gpa, page)
+        return True
 
     # -- what the host remembers -------------------------------------------------------------------------
 

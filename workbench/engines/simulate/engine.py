@@ -49,6 +49,9 @@ class Simulation(OneByOne):
         self.for_each: ForEach = AtOnce(machine, scenario.protocol) if lanes and not trace else self.in_turn
         for region in scenario.memslots():
             machine.memory.add(region.gpa, region.size)
+        own = scenario.shared_from_start()
+        if own.size:
+            machine.memory.share(own.gpa, own.size, True)
         self.reassigned: set[Unit] = set()
         self.strayed: set[Area] = set()  # (owner, feature) of areas in reassigned memory
         self.strays = 0

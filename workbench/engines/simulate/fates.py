@@ -8,7 +8,7 @@ from functools import partial
 from itertools import repeat
 
 from workbench.checking.evidence import evidence
-from workbench.core.contracts import Feature, Protocol
+from workbench.core.contracts import Feature
 from workbench.core.machine import Machine
 from workbench.core.outcome import Fate
 from workbench.core.scenario import Scenario, fate_of
@@ -24,16 +24,16 @@ def all_fates(scenario: Scenario, strayed: Collection[Area], for_each: ForEach) 
     for feature in scenario.features:
         owners, name = scenario.owners(feature), feature.name
         strays = {owner for owner, what in strayed if what == name}
-        fates = for_each(owners, partial(_fate, scenario.protocol, feature, strays), looks=True)
+        fates = for_each(owners, partial(_fate, scenario, feature, strays), looks=True)
         found.update(zip(zip(owners, repeat(name), strict=False), fates, strict=True))
     return found
 
 
-def _fate(protocol: Protocol, feature: Feature, strays: Collection[int], machine: Machine, owner: int) -> Fate:
+def _fate(scenario: Scenario, feature: Feature, strays: Collection[int], machine: Machine, owner: int) -> Fate:
     stray = bool(strays) and owner in strays  # if none has strayed, ``owner`` may represent many vCPUs
     return fate_of(
         evidence(
-            protocol,
+            scenario.protocol,
             owner,
             feature,
             notes=machine.notes,
@@ -41,5 +41,6 @@ def _fate(protocol: Protocol, feature: Feature, strays: Collection[int], machine
             ever=machine.ever,
             arrives=machine.host_reaches,
             strays=stray,
+            belongs_to_host=scenario.addresses.belongs_to_host,
         )
     )

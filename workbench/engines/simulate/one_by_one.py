@@ -54,6 +54,7 @@ class OneByOne(OnMachine):
 
     def leave_host(self) -> None:
         self.machine.entries.clear()
+        self.machine.memory.uncover_all()
 
     def reassign(self, unit: Unit) -> None:
         """Do nothing; ``Simulation`` overrides this to detect writes to reassigned memory."""

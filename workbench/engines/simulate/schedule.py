@@ -203,6 +203,7 @@ class Schedule(OnMachine, Facts):
     def leave_host(self) -> None:
         self.machine.watch.left_host(self.held())
         self.machine.entries.clear()
+        self.machine.memory.uncover_all()
 
     def reassign(self, unit: Unit) -> None:
         self.machine.ghosts[OwnerOf(unit)] = "other"

@@ -19,6 +19,9 @@ class WatchedMachine(FrozenMachine):
         super().__init__(scenario.cpus, encrypted=scenario.encrypted, seed=scenario.seed)
         for region in scenario.memslots():
             self.memory.add(region.gpa, region.size)
+        own = scenario.shared_from_start()
+        if own.size:
+            self.memory.share(own.gpa, own.size, True)
         self.ghosts: dict[Hashable, Any] = {LEFT_BEHIND: ()}
         self.watch = Watch(scenario, self.ghost, self._put)
         self.slot: Slot = EVENT
@@ -45,6 +48,12 @@ class WatchedMachine(FrozenMachine):
         done = super().poke(gpa, data, side)
         if done and side is not GUEST:
             self.watch.host_wrote(gpa, len(data), restoring=self.slot == EVENT and self.paused)
+        return done
+
+    def cover(self, gpa: int, side: Side) -> bool:
+        done = super().cover(gpa, side)
+        if done:
+            self.watch.host_covered(gpa)
         return done
 
     def set(self, key: Hashable, value: Any) -> None:

@@ -21,6 +21,7 @@ from workbench.core.contracts.event import Event
 from workbench.core.event_steps import Begin, Each, Start, in_order
 from workbench.core.host_state import Key, area
 from workbench.core.machine_transition import NotNow, perform_on_machine
+from workbench.core.memory import PAGE_SHIFT
 from workbench.core.scenario import Scenario, asked, believes
 from workbench.core.slots import EVENT, Slot, entry_slot, vcpu_slot
 from workbench.core.steps import GUEST
@@ -35,7 +36,10 @@ from workbench.engines.explore.vm.variables import (
     MEMSLOTS,
     PAUSED,
     READS_LEFT,
+    Covered,
     Flag,
+    Shared,
+    Under,
     record,
     stopped,
     takes_left,
@@ -127,13 +131,13 @@ class MachineModel(ExploredMachine):
             semantics=self._step,
             rules=rules,
             properties=tuple(self._properties(self)),
-            default=_initial,
+            default=self._initial,
             alternatives=_alternatives,
             choices={EVENT: self.scenario.vcpus},
         )
 
     def _variables(self) -> dict[Hashable, Hashable]:
-        variables: dict[Hashable, Hashable] = {name: _initial(name) for name in self.met}
+        variables: dict[Hashable, Hashable] = {name: self._initial(name) for name in self.met}
         variables |= {MEMSLOTS: self.scenario.memslots(), PAUSED: False, READS_LEFT: self.bounds.reads}
         for cpu in range(self.scenario.vcpus):
             variables[record(cpu)] = self.scenario.cpu(cpu)
@@ -142,8 +146,15 @@ class MachineModel(ExploredMachine):
             variables[fetched(cpu)] = ()
         variables.update(dict.fromkeys(GHOSTS, False))
         variables[LEFT_BEHIND] = ()
-        variables.update(dict.fromkeys(self.cells.names))
+        variables |= {name: False if isinstance(name, Covered) else None for name in self.cells.names}
         return variables
+
+    def _initial(self, var: Hashable) -> Hashable:
+        if isinstance(var, MemoryCell | Under):
+            return 0
+        if isinstance(var, Shared):
+            return self.scenario.addresses.belongs_to_host(var.frame << PAGE_SHIFT)
+        return None if isinstance(var, Key | OwnerOf) else False
 
     # -- what a step does ----------------------------------------------------------------------------------
 
@@ -197,9 +208,3 @@ def _alternatives(step: Any) -> tuple[Any, ...] | None:
 
 def _is_absent(value: Any) -> bool:
     return value is None
-
-
-def _initial(var: Hashable) -> Hashable:
-    if isinstance(var, MemoryCell):
-        return 0
-    return None if isinstance(var, Key | OwnerOf) else False

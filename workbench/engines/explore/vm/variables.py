@@ -28,6 +28,25 @@ class Shared(NamedTuple):
         return f"page {self.frame << 12:#x} is shared"
 
 
+class Covered(NamedTuple):
+    """The variable that says whether a page of the host lies over the page at ``gpa``."""
+
+    gpa: int
+
+    def __repr__(self) -> str:
+        return f"page {self.gpa:#x} is covered"
+
+
+class Under(NamedTuple):
+    """The variable that holds the guest's ``size`` bytes at ``gpa`` while a page of the host lies over them."""
+
+    gpa: int
+    size: int
+
+    def __repr__(self) -> str:
+        return f"memory {self.gpa:#x}+{self.size} under the host's page"
+
+
 MEMSLOTS = Flag("memslots")
 PAUSED = Flag("paused")
 READS_LEFT = Flag("readings left")

@@ -8,14 +8,37 @@ from workbench.checking.ghosts import GHOST_KINDS, OwnerOf, was_area
 from workbench.core.address_map import Region, Unit
 from workbench.core.event_steps import Begin, OnHost
 from workbench.core.host_state import Key
+from workbench.core.memory import GPA_LIMIT, PAGE_SIZE
 from workbench.core.slots import EVENT, Slot, entry_slot, vcpu_slot
 from workbench.core.steps import GUEST, USER, Exit, Moment, Side, ToUser
 from workbench.core.vcpu import Vcpu
 from workbench.engines.explore.model import BLOCKED
 from workbench.engines.explore.view import View
+from workbench.engines.explore.vm.cells import MemoryCells
 from workbench.engines.explore.vm.machine import ExploredMachine
-from workbench.engines.explore.vm.variables import MEMSLOTS, PAUSED, Shared, pages, reaches, record, stopped
+from workbench.engines.explore.vm.variables import (
+    MEMSLOTS,
+    PAUSED,
+    Covered,
+    Shared,
+    Under,
+    pages,
+    reaches,
+    record,
+    stopped,
+)
 from workbench.errors import WorkbenchError
+
+
+def uncovered(cells: MemoryCells, view: View, gpa: int) -> bool:
+    """Take the host's page away from ``gpa``; return False if there is none."""
+    if not view[Covered(gpa)]:
+        return False
+    view[Covered(gpa)] = False
+    for cell in cells.within(gpa, PAGE_SIZE):
+        view[cell] = view[Under(*cell)]
+        view[Under(*cell)] = 0
+    return True
 
 
 class ViewWorld:
@@ -59,6 +82,21 @@ class ViewWorld:
         for frame in frames:
             self.view[Shared(frame)] = shared
         return len(frames)
+
+    def cover(self, gpa: int, side: Side) -> bool:
+        self.cells.know(Covered(gpa))
+        if self.view[Covered(gpa)] or not self.backed(gpa, PAGE_SIZE, side):
+            return False
+        self.view[Covered(gpa)] = True
+        for cell in self.cells.within(gpa, PAGE_SIZE):
+            self.view[Under(*cell)] = self.view[cell]
+            self.view[cell] = 0
+        self.watch.host_covered(gpa)
+        return True
+
+    def uncover(self, gpa: int) -> bool:
+        self.cells.know(Covered(gpa))
+        return uncovered(self.cells, self.view, gpa)
 
     def _present(self, gpa: int, size: int, *, write: bool) -> bool:
         found: bool = self.view.ask(MEMSLOTS, reaches(gpa, size, write))
@@ -158,6 +196,7 @@ class EventWorld:
         for name in self._keys():
             if name.kind not in GHOST_KINDS:
                 self._view[name] = None
+        self._take_off(0, GPA_LIMIT)
 
     def record(self, cpu: int) -> Vcpu:
         found: Vcpu = self._view[record(cpu)]
@@ -194,12 +233,14 @@ class EventWorld:
 
     def delete_memslot(self, gpa: int) -> None:
         gone = self._taken_out(gpa)
+        self._take_off(gpa, gone.size)
         for cell in self._machine.memory_in(gpa, gone.size):
             self._view[cell] = 0
         self._make_private(gpa, gone.size)
 
     def move_memslot(self, gpa: int, to: int) -> None:
         moved = self._taken_out(gpa)
+        self._take_off(gpa, moved.size)
         self.add_memslot(to, moved.size, moved.readonly)
         self._make_private(gpa, moved.size)
         cells = self._machine.memory_in(gpa, moved.size)
@@ -218,6 +259,12 @@ class EventWorld:
             raise WorkbenchError(f"no memslot begins at gpa {gpa:#x}; memslots begin at: {begins}")
         self._view[MEMSLOTS] = tuple(slot for slot in slots if slot is not found)
         return found
+
+    def _take_off(self, gpa: int, size: int) -> None:
+        """Take away the pages of the host over [gpa, gpa + size)."""
+        for name in self._machine.cells.names:
+            if isinstance(name, Covered) and gpa <= name.gpa < gpa + size:
+                uncovered(self._machine.cells, self._view, name.gpa)
 
     def _make_private(self, gpa: int, size: int) -> None:
         """Make the pages of a deleted memslot private again, for when memory returns there."""

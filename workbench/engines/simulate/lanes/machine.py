@@ -30,7 +30,9 @@ from workbench.engines.simulate.lanes.values import Batch, Diverged
 #: The least number of vCPUs for which a batch is worth its overhead.
 FEWEST_LANES = 16
 
-_SHARED = attrgetter(*(field.name for field in fields(Vcpu) if field.name not in ("index", "descriptor")))
+#: What each vCPU has of its own.
+_OWN = ("index", "descriptor", "host_memory")
+_SHARED = attrgetter(*(field.name for field in fields(Vcpu) if field.name not in _OWN))
 
 
 class LaneMachine(Machine):
@@ -95,7 +97,8 @@ class LaneRecords:
         batch, records = self.index.batch, [self.real[index] for index in self.index.values]
         if not all(map(_SHARED(records[0]).__eq__, map(_SHARED, records))):
             batch.refuse("vCPUs under different circumstances")
-        return replace(records[0], index=self.index, descriptor=lifted(batch, [one.descriptor for one in records]))
+        own = {name: lifted(batch, [getattr(one, name) for one in records]) for name in _OWN[1:]}
+        return replace(records[0], index=self.index, **own)
 
 
 class KeyColumns:

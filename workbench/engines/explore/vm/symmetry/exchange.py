@@ -16,7 +16,7 @@ from workbench.checking.environment import EnvironmentAction
 from workbench.checking.ghosts import LEFT_BEHIND, Ghost, OwnerOf
 from workbench.clayout.types import Scalar
 from workbench.clayout.value import Value
-from workbench.core.address_map import DESCRIPTOR, GENERATIONS, KERNEL_BASE, Unit
+from workbench.core.address_map import DESCRIPTOR, GENERATIONS, HOST_BASE, KERNEL_BASE, Unit
 from workbench.core.event_steps import (
     Begin,
     Each,
@@ -39,7 +39,7 @@ from workbench.core.vcpu import Vcpu
 from workbench.engines.explore.model import SymmetryError
 from workbench.engines.explore.vm.cells import MemoryCell
 from workbench.engines.explore.vm.machine import ExploredMachine
-from workbench.engines.explore.vm.variables import MEMSLOTS, Flag, Shared
+from workbench.engines.explore.vm.variables import MEMSLOTS, Flag, Shared, Under
 
 WORD = 8  # bytes of an address in memory
 
@@ -78,6 +78,9 @@ class Exchange:
     def address(self, number: int) -> int:
         """What becomes of a number, which may be an address with control bits."""
         addresses = self.scenario.addresses
+        if addresses.belongs_to_host(number):
+            block, offset = divmod(number - HOST_BASE, addresses.host_block)
+            return addresses.host_memory(self.cpu(block - 1)) + offset
         generation, rest = divmod(number - KERNEL_BASE, addresses.memslot_size)
         if not 0 <= generation < GENERATIONS:
             return number
@@ -120,6 +123,8 @@ class Exchange:
         """What becomes of a variable."""
         if isinstance(name, MemoryCell):
             return self._atom(name)
+        if isinstance(name, Under):
+            return Under(self._range(name.gpa, name.size), name.size)
         if isinstance(name, Shared):
             return Shared(self.address(name.frame << PAGE_SHIFT) >> PAGE_SHIFT)
         renamed = self.value(None, name)
@@ -138,7 +143,7 @@ class Exchange:
 
     def value(self, name: Any, value: Any) -> Any:
         """What becomes of a value that variable ``name`` holds (None: nobody in particular)."""
-        if isinstance(name, MemoryCell):
+        if isinstance(name, MemoryCell | Under):
             data = value.to_bytes(name.size, "little")
             return int.from_bytes(self.content(name.gpa, data), "little")
         if name == MEMSLOTS:
@@ -165,7 +170,8 @@ class Exchange:
             numbers = {field.name: self.plain(value[field.name]) for field in value.layout.fields}
             return value.replace(**{name: moved for name, moved in numbers.items() if moved != value[name]})
         if isinstance(value, Vcpu):
-            return value.but(index=self.cpu(value.index), descriptor=self.address(value.descriptor))
+            own, hosts = self.address(value.descriptor), self.address(value.host_memory)
+            return value.but(index=self.cpu(value.index), descriptor=own, host_memory=hosts)
         return value
 
     def _tuple(self, value: tuple[Any, ...]) -> Any:
