@@ -20,13 +20,13 @@ AUTHORS = [
 ]
 #: The names promised so far. A name may be added here; one that is taken away breaks files that we do not know.
 PROMISED = """
-ACCEPTED Abi AddMemslot AfterBoot AllVcpus Answer AtBoot Backed Compared DERIVED DESCRIPTOR DeleteMemslot Each Enter
-Event FAULT Feature Generic Get GuestCall HANDLED Hidden Host HostCall Init KVM_SUPPORTED KernelGone Key LinuxKernel
-Load Migration Moment MoveMemslot NewHost Note Now Null OnHost Outcome PAGE_SIZE Pause PerFeature Program Protocol
-Quiesce REFUSED Rdmsr Reassign Register Resume Scenario Set Share Start StateEntry Stop Store Struct ToUser U16 U32 U64
-U8 UNKNOWN Unit VM Value Vcpu Wait WaitAll WorkbenchError Wrmsr area asked baseline believes boot_all each enter_all
-Hypercall IoRange KVM_EINVAL KVM_ENOSYS KVM_EPERM MmioRead MmioWrite PioRead PioWrite share
-host_side of_its_own pending register registry seqlock starting struct
+ACCEPTED Abi AcceptedAt AddMemslot AfterBoot AllVcpus Answer Area AtBoot Backed Compared Cover DERIVED DESCRIPTOR
+DeleteMemslot Each Enter Event FAULT Feature Generic Get GuestCall HANDLED Hidden Host HostCall Hypercall Init
+IoRange KVM_EINVAL KVM_ENOSYS KVM_EPERM KVM_SUPPORTED KernelGone Key LinuxKernel Load Migration MmioRead MmioWrite
+Moment MoveMemslot NewHost Note Now Null OnHost Outcome PAGE_SIZE Pause PerFeature PioRead PioWrite Program Protocol
+Quiesce REFUSED Rdmsr Reassign Register Resume Scenario Set Share Start StateEntry Stop Store Struct ToUser U16 U32
+U64 U8 UNKNOWN Uncover Unit VM Value Vcpu Wait WaitAll WorkbenchError Wrmsr area asked baseline believes boot_all
+each enter_all host_side of_its_own pending register registry seqlock share starting struct
 """.split()
 
 

@@ -13,6 +13,7 @@ Compared                how a feature's payload is compared on two hosts (``Feat
 Hidden                  state of a feature that no register shows (``Feature.hidden``)
 Register                a register by which a guest registers a feature (``Feature.registers``)
 IoRange                 addresses or I/O ports of a device of the design (``Protocol.mmio``, ``Protocol.ports``)
+Area                    what ``register_all`` gets: a vCPU's record, a feature and a gpa
 Program                 the type of every guest program and host handler: a generator of steps
 outcomes and answers
 HANDLED                 ``on_wrmsr`` returns it: the register is claimed, and the instruction completed
@@ -24,7 +25,8 @@ KVM_EPERM               ``-KVM_EPERM`` is KVM's answer to a hypercall above priv
 KVM_EINVAL              ``-KVM_EINVAL`` is KVM's answer to a hypercall with wrong arguments
 ACCEPTED                ``register`` returns it: the guest believes that its area is registered
 REFUSED                 ``register`` returns it: the guest knows that its area is not registered
-Answer                  the type of these two
+AcceptedAt              ``register`` returns it: accepted, at an address that the host chose
+Answer                  the type of ACCEPTED and REFUSED
 steps of guest programs and host handlers
 Load                    read guest memory: a value; None if the host cannot reach it
 Store                   write guest memory: True; False if the host cannot reach it
@@ -40,6 +42,8 @@ Note                    guest: record what the guest believes or owns, without e
 Get                     host: read one entry of the host's state; None if there is none
 Set                     host: write one entry of the host's state; the value None deletes it
 Backed                  host: ask whether a range of addresses is RAM that the host may write: True or False
+Cover                   host: put an overlay page of zeros over the guest's page: True or False
+Uncover                 host: take the overlay page away; what lay under it is there again: True or False
 AllVcpus                host: ask for the indices of all vCPUs: a tuple
 Quiesce                 host: wait until the host does nothing for any other vCPU
 Share                   VMM: make pages shared with the host, or private again
@@ -118,7 +122,7 @@ from workbench.clayout.layout import U8, U16, U32, U64, Abi, Struct, Value, stru
 from workbench.core.address_map import DESCRIPTOR, Unit
 from workbench.core.contracts import Compared, Feature, Hidden, Protocol, StateEntry
 from workbench.core.contracts.event import Event
-from workbench.core.contracts.protocol import IoRange
+from workbench.core.contracts.protocol import Area, IoRange
 from workbench.core.driver import host_side
 from workbench.core.event_steps import (
     AddMemslot,
@@ -145,11 +149,12 @@ from workbench.core.host_state import DERIVED, VM, Key, area, baseline, pending,
 from workbench.core.hypercalls import KVM_EINVAL, KVM_ENOSYS, KVM_EPERM, share
 from workbench.core.kvm_registers import Register
 from workbench.core.memory import PAGE_SIZE
-from workbench.core.outcome import ACCEPTED, FAULT, HANDLED, REFUSED, UNKNOWN, Answer, Outcome
+from workbench.core.outcome import ACCEPTED, FAULT, HANDLED, REFUSED, UNKNOWN, AcceptedAt, Answer, Outcome
 from workbench.core.scenario import Scenario, asked, believes
 from workbench.core.steps import (
     AllVcpus,
     Backed,
+    Cover,
     Get,
     Hypercall,
     Load,
@@ -167,6 +172,7 @@ from workbench.core.steps import (
     Share,
     Store,
     ToUser,
+    Uncover,
     Wrmsr,
 )
 from workbench.core.vcpu import KVM_SUPPORTED, Host, Vcpu
@@ -178,14 +184,15 @@ from workbench.lifecycle.migrate import Migration
 from workbench.protocols import Generic, Null, PerFeature
 
 __all__ = [
-    "ACCEPTED", "DERIVED", "DESCRIPTOR", "FAULT", "HANDLED", "KVM_EINVAL", "KVM_ENOSYS", "KVM_EPERM", "KVM_SUPPORTED",
-    "PAGE_SIZE", "REFUSED", "U8", "U16", "U32", "U64", "UNKNOWN", "VM", "Abi", "AddMemslot", "AfterBoot", "AllVcpus",
-    "Answer", "AtBoot", "Backed", "Compared", "DeleteMemslot", "Each", "Enter", "Event", "Feature", "Generic", "Get",
-    "GuestCall", "Hidden", "Host", "HostCall", "Hypercall", "Init", "IoRange", "KernelGone", "Key", "LinuxKernel",
-    "Load", "Migration", "MmioRead", "MmioWrite", "Moment", "MoveMemslot", "NewHost", "Note", "Now", "Null", "OnHost",
-    "Outcome", "Pause", "PerFeature", "PioRead", "PioWrite", "Program", "Protocol", "Quiesce", "Rdmsr", "Reassign",
-    "Register", "Resume", "Scenario", "Set", "Share", "Start", "StateEntry", "Stop", "Store", "Struct", "ToUser",
-    "Unit", "Value", "Vcpu", "Wait", "WaitAll", "WorkbenchError", "Wrmsr", "area", "asked", "baseline", "believes",
-    "boot_all", "each", "enter_all", "host_side", "of_its_own", "pending", "register", "registry", "seqlock", "share",
-    "starting", "struct",
+    "ACCEPTED", "DERIVED", "DESCRIPTOR", "FAULT", "HANDLED", "KVM_EINVAL", "KVM_ENOSYS", "KVM_EPERM",
+    "KVM_SUPPORTED", "PAGE_SIZE", "REFUSED", "U8", "U16", "U32", "U64", "UNKNOWN", "VM", "Abi", "AcceptedAt",
+    "AddMemslot", "AfterBoot", "AllVcpus", "Answer", "Area", "AtBoot", "Backed", "Compared", "Cover",
+    "DeleteMemslot", "Each", "Enter", "Event", "Feature", "Generic", "Get", "GuestCall", "Hidden", "Host",
+    "HostCall", "Hypercall", "Init", "IoRange", "KernelGone", "Key", "LinuxKernel", "Load", "Migration", "MmioRead",
+    "MmioWrite", "Moment", "MoveMemslot", "NewHost", "Note", "Now", "Null", "OnHost", "Outcome", "Pause",
+    "PerFeature", "PioRead", "PioWrite", "Program", "Protocol", "Quiesce", "Rdmsr", "Reassign", "Register",
+    "Resume", "Scenario", "Set", "Share", "Start", "StateEntry", "Stop", "Store", "Struct", "ToUser", "Uncover", "Unit",
+    "Value", "Vcpu", "Wait", "WaitAll", "WorkbenchError", "Wrmsr", "area", "asked", "baseline", "believes",
+    "boot_all", "each", "enter_all", "host_side", "of_its_own", "pending", "register", "registry", "seqlock",
+    "share", "starting", "struct",
 ]  # fmt: skip

@@ -1,7 +1,7 @@
 """A registration on behalf of another vCPU, by a design that can name one (``Protocol.for_others``).
 
-PAPR's H_REGISTER_VPA takes the number of a CPU (Linux arch/powerpc/kvm/book3s_hv.c, do_h_register_vpa). The other vCPU may
-run at the same time, or may not have started. In a design without it, the vCPU registers its areas itself.
+PAPR's H_REGISTER_VPA takes the number of a CPU (Linux arch/powerpc/kvm/book3s_hv.c, do_h_register_vpa). The other
+vCPU may run at the same time. In a design without it, the vCPU registers its areas itself.
 """
 
 from workbench.core.event_steps import GuestCall, Start, Wait
