@@ -86,6 +86,11 @@ class Protocol:
             known = ", ".join(self.mitigations_known) or "none"
             raise WorkbenchError(f"protocol {self.name} has no mitigation {unknown[0]!r}; known: {known}")
 
+    @property
+    def answers_itself(self) -> bool:
+        """Whether, on a real KVM, code of this class answers anything; otherwise all is KVM's own."""
+        return bool(self.deflected or self.hypercalls or self.mmio or self.ports)
+
     # -- the guest's side --------------------------------------------------------------------------
 
     def supports(self, feature: Feature) -> bool:

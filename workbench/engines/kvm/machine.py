@@ -193,7 +193,7 @@ class KvmMachine:
     def enter_once(self, cpu: int) -> None:
         """Let the vCPU enter the guest; KVM and the VMM make the pending deliveries."""
         record = self.records[cpu]
-        serve = bool(self.protocol.deflected) and record.host.knows_protocol
+        serve = self.protocol.answers_itself and record.host.knows_protocol
 
         def job() -> None:
             if serve:
@@ -206,7 +206,7 @@ class KvmMachine:
     def reset(self, cpu: int) -> None:
         record = self.records[cpu]
         self.guest.init(cpu)
-        if self.protocol.deflected and record.host.knows_protocol:
+        if self.protocol.answers_itself and record.host.knows_protocol:
             self._worlds[cpu].carry_out(host_side(self.protocol.on_init(record), USER))
 
     def pause(self) -> None:

@@ -71,12 +71,12 @@ class OnKvm:
     def save(self, cpus: Sequence[Vcpu]) -> Program:
         """VMM: return the items of KVM's state and those of the protocol's state in user space."""
         state = yield SaveState()
-        return items_of(state, (yield from self._protocol.save(cpus)) if self._protocol.deflected else ())
+        return items_of(state, (yield from self._protocol.save(cpus)) if self._protocol.answers_itself else ())
 
     def restore(self, cpus: Sequence[Vcpu], saved: tuple[Any, ...]) -> Program:
         """VMM: restore both on the destination."""
         yield state_of(saved)
-        if self._protocol.deflected:
+        if self._protocol.answers_itself:
             yield from self._protocol.restore(cpus, tuple(item for kind, item in saved if kind == OWN))
 
 

@@ -160,12 +160,12 @@ class KvmTarget:
             raise EngineError("INIT comes through the LAPIC; this machine has none in the kernel (irqchip)")
         self._here.ram.settle()
         self.guest.init(cpu)
-        if self.protocol.deflected:
+        if self.protocol.answers_itself:
             self._worlds[cpu].carry_out(host_side(self.protocol.on_init(self.records[cpu])))
 
     def migrate(self) -> None:
         saved = state.save(self.guest)
-        own = self._on_host(self.protocol.save(tuple(self.records.values()))) if self.protocol.deflected else ()
+        own = self._on_host(self.protocol.save(tuple(self.records.values()))) if self.protocol.answers_itself else ()
         destination = self._destination()
         try:
             self._arrive(destination, saved)
@@ -175,7 +175,7 @@ class KvmTarget:
         self._here, self._other = destination, self._here
         self.guest = destination.guest
         self.entries.clear()
-        if self.protocol.deflected:
+        if self.protocol.answers_itself:
             self._on_host(self.protocol.restore(tuple(self.records.values()), own))
 
     def _arrive(self, destination: _Opened, saved: state.GuestState) -> None:
@@ -248,7 +248,7 @@ class KvmTarget:
     def _before_entry(self, cpu: int) -> None:
         """Make the deliveries of our own host side to this vCPU; KVM makes its own."""
         self._here.ram.settle()
-        if self.protocol.deflected:
+        if self.protocol.answers_itself:
             program = self.protocol.on_entry(self.records[cpu])
             self.guest.call(cpu, lambda: self._worlds[cpu].carry_out(host_side(program)))
 

@@ -33,13 +33,16 @@ class GuestMemoryUse(NamedTuple):
 def held_areas(scenario: Scenario, machine: Machine) -> dict[tuple[int, str], int]:
     """Return {(owner, feature): gpa} of the areas for which the guest holds memory.
 
-    An area under a name that is no feature of the scenario, which a hostile guest may claim, is not counted.
+    An area under a name that is no feature of the scenario, which a hostile guest may claim, is not counted; nor is
+    one in memory that the host provides.
     """
     is_value = {feature.name: feature.is_value for feature in scenario.features}
     return {
         (owner, name): gpa
         for (owner, name), gpa in beliefs(machine.notes).items()
-        if name in is_value and (not is_value[name] or area(owner, name) in machine.ever)
+        if not scenario.addresses.belongs_to_host(gpa)
+        and name in is_value
+        and (not is_value[name] or area(owner, name) in machine.ever)
     }
 
 

@@ -40,6 +40,7 @@ class Agreement(NamedTuple):
     difference: str  #: areas whose fates differ; empty if none
     known: str  #: reason and source if the difference is a known one; empty otherwise
     not_run: str
+    carried_calls: int | None = None  #: hypercalls that a port carried; None for a design without hypercalls
 
 
 @dataclass(frozen=True)
@@ -132,7 +133,7 @@ def _one(
     ]
     text = "; ".join(f"{name}: {said}, not {was}" for name, was, said in different)
     known = "; ".join(filter(None, dict.fromkeys(reasons))) if different and all(reasons) else ""
-    return Agreement(*head, measured.user_exits, text, known, "")
+    return Agreement(*head, measured.user_exits, text, known, "", measured.carried_calls)
 
 
 def _reason(

@@ -52,6 +52,7 @@ class Measurement:
     payloads: dict[str, int] = field(default_factory=dict)  #: feature -> number of areas that hold bytes of the host
     strayed: int = 0  #: areas in memory with another owner that the host wrote to, or holds
     pages_sent: tuple[int, ...] = ()  #: of a migration: for each round
+    carried_calls: int | None = None  #: hypercalls that a port carried; None for a design without hypercalls
 
     @property
     def fate(self) -> str:
@@ -62,7 +63,10 @@ class Measurement:
 
     def as_record(self) -> dict[str, Any]:
         """Return this as a JSON object."""
-        return {**asdict(self), "pages_sent": list(self.pages_sent)}
+        record = {**asdict(self), "pages_sent": list(self.pages_sent)}
+        if self.carried_calls is None:
+            del record["carried_calls"]
+        return record
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> Measurement:
@@ -101,6 +105,7 @@ def measure_on_kvm(variant: Variant, features: tuple[Feature, ...], vcpus: int, 
         payloads=_payloads(run),
         strayed=len(run.strayed),
         pages_sent=run.rounds,
+        carried_calls=run.counts["guest_hypercalls"] if variant.kind.hypercalls else None,
     )
 
 
@@ -197,6 +202,7 @@ def rows_of(one: Measurement, host: str) -> list[Row]:
         row("user_exits", one.user_exits, "exits"),
         row("kernel_exits", None, "exits"),  # not countable from outside
         row("guest_wrmsrs", one.guest_wrmsrs, "accesses"),
+        *([] if one.carried_calls is None else [row("hypercalls_carried_by_a_port", one.carried_calls, "exits")]),
         row("stray_areas", one.strayed, "areas"),
         row("pages_sent", sum(one.pages_sent), "pages"),
     ]

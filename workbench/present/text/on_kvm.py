@@ -36,7 +36,17 @@ def words(lines: Sequence[Agreement], host: str) -> Table:
     columns = [Column("event")]
     for protocol in protocols:
         columns += [Column(name, protocol) for name in ("simulated", "measured", "user exits")]
-    return Table(host, columns, rows, notes=[NOT_COUNTED, *_not_run(lines), *_differences(lines)])
+    return Table(host, columns, rows, notes=[NOT_COUNTED, *_carried(lines), *_not_run(lines), *_differences(lines)])
+
+
+def _carried(lines: Iterable[Agreement]) -> list[str]:
+    names = dict.fromkeys(line.protocol for line in lines if line.carried_calls is not None)
+    if not names:
+        return []
+    return [
+        f"Hypercalls of {', '.join(names)}: carried by port I/O, because KVM answers a guest's hypercalls itself; "
+        "each is one exit to the VMM, which a kernel that knew the design would not make."
+    ]
 
 
 def _not_run(lines: Iterable[Agreement]) -> list[str]:
