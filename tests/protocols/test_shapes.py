@@ -159,7 +159,10 @@ def test_what_lay_under_the_page_comes_back():
 
     def guest(*steps):
         def program():
-            yield from steps
+            answers = []
+            for step in steps:
+                answers.append((yield step))
+            return answers
 
         simulation.machine.run(0, guest_side(here.protocol, program()))
 
