@@ -18,6 +18,10 @@ class LayoutError(WorkbenchError):
     """C text whose layout is not certain, or a value that does not fit its layout."""
 
 
+class AuthorError(WorkbenchError):
+    """A program of a user's own breaks a rule of its contract; the message begins with file, line and method."""
+
+
 class EngineError(WorkbenchError):
     """An engine cannot do what was requested here; the message says why and what would help.
 

@@ -4,7 +4,9 @@ import pytest
 
 from workbench.checking.environment import is_quiet
 from workbench.clayout.layout import S8, U8, U16, U32, U64, Abi, struct
+from workbench.core.host_state import registry
 from workbench.core.machine import Machine
+from workbench.core.rules.sides import allowed
 from workbench.core.steps import (
     GUEST,
     KERNEL,
@@ -110,11 +112,12 @@ def test_a_read_only_memslot_is_not_backed(world):
 
 
 def test_entries_notes_and_time(world):
-    assert perform(world, 0, KERNEL, Set("key", 3)) is None
-    assert perform(world, 0, KERNEL, Get("key")) == 3
+    key = registry(0, "kind")
+    assert perform(world, 0, KERNEL, Set(key, 3)) is None
+    assert perform(world, 0, KERNEL, Get(key)) == 3
     assert perform(world, 0, GUEST, Note("belief", 1)) is None
     assert isinstance(perform(world, 0, KERNEL, Now()), Moment)
-    assert (world.entries, world.notes) == ({"key": 3}, {"belief": 1})
+    assert (world.entries, world.notes) == ({key: 3}, {"belief": 1})
 
 
 def test_an_exit_answers_with_the_vcpus_record(world):
@@ -137,12 +140,16 @@ def test_the_host_does_nothing_for_a_vcpu_that_is_in_the_guest_or_waits_itself(p
     assert is_quiet(pending) is quiet
 
 
-@pytest.mark.parametrize("thing", ["text", None, 7, Wrmsr(1, 2)])
+@pytest.mark.parametrize("thing", ["text", None, 7])
 def test_the_error_for_something_that_is_no_step_lists_the_steps(world, thing):
     with pytest.raises(WorkbenchError) as error:
         perform(world, 3, GUEST, thing)
     assert str(error.value) == (
-        f"vCPU 3 yielded {thing!r}, which is not a step; steps are: AllVcpus, Backed, Cover, Exit, Get, Load, Note, "
-        "Now, Quiesce, Set, Share, Store, ToUser, Uncover, Wrmsr, Rdmsr, Hypercall, MmioRead, MmioWrite, PioRead, "
-        "PioWrite"
+        f"a guest program yielded {thing!r}, which is not a step; it may yield {allowed(GUEST)}"
     )
+
+
+@pytest.mark.parametrize(("side", "step"), [(GUEST, Set(registry(0, 1), 2)), (KERNEL, Wrmsr(1, 2)), (USER, Note(1, 2))])
+def test_a_step_of_the_other_side_is_refused(world, side, step):
+    with pytest.raises(WorkbenchError, match="only; "):
+        perform(world, 0, side, step)

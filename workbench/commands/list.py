@@ -84,7 +84,7 @@ def _protocols(chosen: list[str] | None) -> list[dict[str, Any]]:
 def _opening(kind: type) -> str:
     """Return the docstring of the file that defines ``kind``; a file given by its path is not an imported module."""
     functions = [value for value in vars(kind).values() if inspect.isfunction(value)]
-    return functions[0].__globals__.get("__doc__") or "" if functions else ""
+    return inspect.unwrap(functions[0]).__globals__.get("__doc__") or "" if functions else ""
 
 
 def _render(form: str, lists: Lists) -> str:

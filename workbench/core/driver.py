@@ -24,6 +24,7 @@ from workbench.core.contracts.protocol import IoRange
 from workbench.core.host_state import VM, register
 from workbench.core.hypercalls import KVM_EPERM, KVM_HYPERCALLS
 from workbench.core.outcome import FAULT, HANDLED, UNKNOWN, Outcome
+from workbench.core.rules.place import at_step
 from workbench.core.steps import (
     GUEST,
     KERNEL,
@@ -63,7 +64,10 @@ def guest_side(protocol: Protocol, program: Program, *, cpl: int = 0) -> Program
         if serve is None:
             answer = yield GUEST, step
         else:
-            answer = yield from serve(protocol, step, cpl)
+            try:
+                answer = yield from serve(protocol, step, cpl)
+            except WorkbenchError as error:
+                raise at_step(error, program, step) from None
 
 
 def _register(protocol: Protocol, step: Wrmsr | Rdmsr, cpl: int) -> Program:

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from workbench.core.host_state import Key
 from workbench.core.memory import PAGE_SIZE, GuestMemory
+from workbench.core.rules.place import at_step
 from workbench.core.steps import GUEST, KERNEL, USER, Exit, Load, Moment, Program, Side, Store, ToUser
 from workbench.core.transition import perform, size_of
 from workbench.core.vcpu import Vcpu
@@ -72,7 +73,10 @@ class Machine:
                 side, step = send(answer)
                 self._ticks += 1
                 told = 0 if trace is None else len(trace)
-                answer = perform(self, cpu, side, step)
+                try:
+                    answer = perform(self, cpu, side, step)
+                except Exception as error:  # noqa: BLE001 - any error of a step is told with the place that yields it
+                    raise at_step(error, program, step) from None
                 kind = type(step)
                 if kind is Store or kind is Load:
                     counts[_MEMORY[kind, side]] += 1

@@ -7,6 +7,7 @@ speed: they run for every step of every simulation.
 from collections.abc import Callable
 from typing import Any
 
+from workbench.core.rules.place import at_step
 from workbench.core.steps import Program
 
 
@@ -35,4 +36,7 @@ def driven(program: Program, carry_out: Callable[[Any], Any]) -> Any:
             step = program.send(answer)
         except StopIteration as stop:
             return stop.value
-        answer = carry_out(step)
+        try:
+            answer = carry_out(step)
+        except Exception as error:  # noqa: BLE001 - any error of a step is told with the place that yields it
+            raise at_step(error, program, step) from None

@@ -10,6 +10,8 @@ from typing import Any, Protocol
 from workbench.clayout.layout import Abi, Layout, Scalar, Struct
 from workbench.core.memory import PAGE_SIZE
 from workbench.core.outcome import HANDLED
+from workbench.core.rules.sides import by_side, objection
+from workbench.core.rules.values import check_key, check_value
 from workbench.core.steps import (
     GUEST,
     AllVcpus,
@@ -120,17 +122,28 @@ def _page(step: Cover | Uncover) -> int:
     return step.gpa
 
 
-_PERFORM: dict[type, Callable[[World, int, Side, Any], Any]] = {
+def _set(world: World, cpu: int, side: Side, step: Set) -> None:
+    check_key(step)
+    check_value(step)
+    world.set(step.key, step.value)
+
+
+def _note(world: World, cpu: int, side: Side, step: Note) -> None:
+    check_value(step)
+    world.note(step.key, step.value)
+
+
+_ACTIONS: dict[type, Callable[[World, int, Side, Any], Any]] = {
     Load: _load,
     Store: _store,
     Share: _share,
     Get: lambda world, cpu, side, step: world.get(step.key),
-    Set: lambda world, cpu, side, step: world.set(step.key, step.value),
+    Set: _set,
     Backed: lambda world, cpu, side, step: world.backed(step.gpa, step.size, side),
     Cover: lambda world, cpu, side, step: world.cover(_page(step), side),
     Uncover: lambda world, cpu, side, step: world.uncover(_page(step)),
     Now: lambda world, cpu, side, step: world.now(),
-    Note: lambda world, cpu, side, step: world.note(step.key, step.value),
+    Note: _note,
     Exit: lambda world, cpu, side, step: world.leave(cpu, step),
     ToUser: lambda world, cpu, side, step: world.to_user(cpu, step),
     AllVcpus: lambda world, cpu, side, step: world.vcpus(),
@@ -138,17 +151,16 @@ _PERFORM: dict[type, Callable[[World, int, Side, Any], Any]] = {
 }
 
 
-#: Steps of guest programs for which ``workbench.core.driver`` makes an exit; no engine performs them.
-LEAVING = "Wrmsr, Rdmsr, Hypercall, MmioRead, MmioWrite, PioRead, PioWrite"
+#: For each side, the actions of the steps that may come from it.
+_PERFORM = by_side(_ACTIONS)
 
 
 def perform(world: World, cpu: int, side: Side, step: Any) -> Any:
     """Do one step of vCPU ``cpu`` on ``world`` and return its answer.
 
-    Raises WorkbenchError for something that is not a step.
+    Raises WorkbenchError for something that is not a step, or not one of this side.
     """
-    action = _PERFORM.get(type(step))
+    action = _PERFORM[side].get(type(step))
     if action is None:
-        known = ", ".join(sorted(kind.__name__ for kind in _PERFORM))
-        raise WorkbenchError(f"vCPU {cpu} yielded {step!r}, which is not a step; steps are: {known}, {LEAVING}")
+        raise WorkbenchError(objection(side, step))
     return action(world, cpu, side, step)

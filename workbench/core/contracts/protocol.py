@@ -8,6 +8,7 @@ from workbench.core.contracts.feature import Feature
 from workbench.core.host_state import DERIVED, VM, Key, area, pending
 from workbench.core.hypercalls import KVM_ENOSYS
 from workbench.core.outcome import ACCEPTED, UNKNOWN
+from workbench.core.rules.returned import wrap_methods
 from workbench.core.steps import Get, Now, Program, Set
 from workbench.core.vcpu import Vcpu
 from workbench.errors import WorkbenchError
@@ -67,11 +68,13 @@ class Protocol:
     mitigations_known: ClassVar[Mapping[str, str]] = {}  #: name -> one line about what it changes
 
     def __init_subclass__(cls, **arguments: Any) -> None:
-        """By default, a real KVM leaves all registers of the class to the host side written in it.
+        """What the methods return is checked (``core.rules.returned``), and some claims follow from others.
 
+        By default, a real KVM leaves all registers of the class to the host side written in it.
         ``native`` is not inherited: a variation of KVM's own protocol has a host side that KVM does not have.
         """
         super().__init_subclass__(**arguments)
+        wrap_methods(cls)
         said = vars(cls)
         if "native" not in said:
             cls.native = {}

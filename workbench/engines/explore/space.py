@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
+from workbench.core.rules.place import at_step
 from workbench.engines.explore.model import BLOCKED, Model, Property, Rule
 from workbench.engines.explore.numbering import Numbering, Projection, SlotVar
 from workbench.engines.explore.positions.positions import Name, Positions
@@ -185,7 +186,10 @@ class Space(Numbering):
             if choice >= (1 if offered is None else len(offered)):
                 return Effect(False)
             taken = step if offered is None else offered[choice]
-            answer = semantics(slot, taken, view)
+            try:
+                answer = semantics(slot, taken, view)
+            except Exception as error:  # noqa: BLE001 - any error of a step is told with the place that yields it
+                raise at_step(error, self.positions.suspended(position), taken) from None
             if answer is BLOCKED:
                 return Effect(False)
             index = self._index[own]

@@ -13,7 +13,9 @@ from typing import Any, NamedTuple
 from workbench.core.hypercalls import KVM_EPERM
 from workbench.core.outcome import FAULT
 from workbench.core.relay import driven
+from workbench.core.rules.sides import objection
 from workbench.core.steps import (
+    GUEST,
     Hypercall,
     Load,
     MmioRead,
@@ -56,8 +58,7 @@ class GuestCode:
     def _carry_out(self, step: Any) -> Any:
         action = _ACTIONS.get(type(step))
         if action is None:
-            known = ", ".join(kind.__name__ for kind in _ACTIONS)
-            raise WorkbenchError(f"a guest program yielded {step!r}; on a real vCPU it may yield: {known}")
+            raise WorkbenchError(objection(GUEST, step))
         return action(self, step)
 
     def _count(self, what: str, result: StubResult) -> StubResult:

@@ -3,7 +3,6 @@
 The cache holds a run's numbers, not its machine, so that even a boot of 4096 vCPUs is cheap to keep.
 """
 
-import traceback
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from workbench.core.event_steps import Start
 from workbench.core.host_state import Key
 from workbench.core.machine import MAX_VCPUS, Machine
 from workbench.core.outcome import Fate, worst
+from workbench.core.rules.place import raised
 from workbench.core.scenario import Scenario
 from workbench.core.steps import Program
 from workbench.engines.simulate import Run, simulate
@@ -100,14 +100,7 @@ def measured(
         raise
     except Exception as error:
         what = f"protocol {variant.label} raised an exception under event {event.name}"
-        raise WorkbenchError(f"{what}: {_where(error)}") from error
-
-
-def _where(error: Exception) -> str:
-    """Return the error of a program, with file and line, in one line of text."""
-    frame = traceback.extract_tb(error.__traceback__)[-1]
-    text = " ".join(str(error).split())
-    return f"{type(error).__name__}: {text} ({frame.filename}:{frame.lineno})"
+        raise WorkbenchError(f"{what}: {raised(error)}") from error
 
 
 def _digest(run: Run) -> Measured:

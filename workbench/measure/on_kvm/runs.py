@@ -6,7 +6,6 @@ simulated ones. Exits that KVM handles itself cannot be counted from outside; th
 
 from __future__ import annotations
 
-import traceback
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from workbench.core.contracts import Feature
 from workbench.core.contracts.event import Event
 from workbench.core.outcome import Fate, worst
+from workbench.core.rules.place import raised
 from workbench.core.scenario import Scenario
 from workbench.engines.kvm.engine import KvmRun, NotRunError, run_on_kvm, this_host
 from workbench.engines.kvm.guest.longmode import MAX_CPUS
@@ -117,10 +117,8 @@ def naming(variant: Variant, event: Event) -> Iterator[None]:
     except WorkbenchError:
         raise
     except Exception as error:
-        last = traceback.extract_tb(error.__traceback__)[-1]
-        text = f"{type(error).__name__}: {' '.join(str(error).split())} ({last.filename}:{last.lineno})"
         raise WorkbenchError(
-            f"protocol {variant.label} raised an exception under event {event.name}: {text}"
+            f"protocol {variant.label} raised an exception under event {event.name}: {raised(error)}"
         ) from error
 
 

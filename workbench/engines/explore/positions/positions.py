@@ -11,13 +11,15 @@ from collections.abc import Callable, Generator, Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from workbench.core.rules.place import raised, suspended
+from workbench.core.rules.values import unhashable
 from workbench.engines.explore.positions.generator_state import (
     OpaqueError,
     differing_locals,
     require_generator,
     snapshot,
 )
-from workbench.errors import WorkbenchError
+from workbench.errors import AuthorError, WorkbenchError
 
 #: The name of a slot, a program or a rule: any value; only messages and traces turn it into text.
 Name = Hashable
@@ -83,6 +85,11 @@ class Positions:
         """The step pending at a position."""
         return self.table[at[0]][at[1]].step
 
+    def suspended(self, at: tuple[Name, int]) -> types.GeneratorType:
+        """A generator suspended at a position."""
+        runs = self._at(at[0], self.table[at[0]][at[1]])
+        return runs[0]
+
     def told_apart(self, at: SlotValue) -> tuple[Any, Any] | None:
         """The step pending at a position, with its types: named tuples of two types compare equal in Python."""
         if at is None:
@@ -140,7 +147,7 @@ class Positions:
             raise
         except Exception as error:
             where = "at its start" if previous is None else f"after step {previous.step!r}"
-            raise WorkbenchError(f"program {program} raised {error!r} {where}") from error
+            raise WorkbenchError(f"program {program} raised {raised(error)} {where}") from error
 
     def _add(self, program: Name, runs: _Runs, previous: Position | None, answer: Any) -> int | None:
         """Resume both runs with the answer; return the index of the position they reach, None when they end."""
@@ -153,7 +160,8 @@ class Positions:
         if ended:
             return None
         if not _hashable(step):
-            raise WorkbenchError(f"program {program}: the yielded step {step!r} is not hashable")
+            inner = step[1] if type(step) is tuple else step
+            raise AuthorError(f"{suspended(runs[0])}: {unhashable(inner)}")
         key = self._key(runs, previous, answer, step)
         table, known = self.table[program], self.known[program]
         if key not in known:
