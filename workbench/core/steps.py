@@ -27,7 +27,7 @@ AllVcpus     host handler                                tuple of the indices of
 Quiesce      host handler: waits for the other vCPUs     ``None``
 ToUser       host handler: the rest runs in the VMM      ``None``
 Now          host handler                                a :class:`Moment`
-Note         guest program: a ghost, for properties      ``None``
+Note         anyone: a ghost, for properties             ``None``
 ===========  ==========================================  =================================
 """
 

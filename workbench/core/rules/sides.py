@@ -49,7 +49,7 @@ YIELDED_BY: Mapping[type, frozenset[Side]] = {
     MmioWrite: _GUEST,
     PioRead: _GUEST,
     PioWrite: _GUEST,
-    Note: _GUEST,
+    Note: _BOTH,
     Get: _HOST,
     Set: _HOST,
     Backed: _HOST,
@@ -72,7 +72,6 @@ _INSTEAD: Mapping[tuple[bool, type], str] = {
     (True, Now): "a guest reads the time in a payload, by feature.read",
     (False, Wrmsr): "a host handler writes no guest register; yield Set(register(cpu.index, msr), value)",
     (False, Rdmsr): "a host handler reads no guest register; yield Get(register(cpu.index, msr))",
-    (False, Note): "a Note is what the guest believes; the host keeps its state by Set",
 }
 
 
