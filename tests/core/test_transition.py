@@ -20,6 +20,7 @@ from workbench.core.steps import (
     Note,
     Now,
     Quiesce,
+    Rdmsr,
     Set,
     Store,
     Wrmsr,
@@ -149,7 +150,7 @@ def test_the_error_for_something_that_is_no_step_lists_the_steps(world, thing):
     )
 
 
-@pytest.mark.parametrize(("side", "step"), [(GUEST, Set(registry(0, 1), 2)), (KERNEL, Wrmsr(1, 2)), (USER, Wrmsr(1, 2))])
+@pytest.mark.parametrize(("side", "step"), [(GUEST, Set(registry(0, 1), 2)), (KERNEL, Wrmsr(1, 2)), (USER, Rdmsr(1))])
 def test_a_step_of_the_other_side_is_refused(world, side, step):
     with pytest.raises(WorkbenchError, match="only; "):
         perform(world, 0, side, step)
