@@ -7,7 +7,7 @@ R1  The register takes the address, with bit 0 set; 0 revokes.
 """
 
 from workbench.design import (
-    ACCEPTED, FAULT, HANDLED, REFUSED, Backed, Get, Load, Protocol, Rdmsr, Set, StateEntry, Store, Wrmsr, area,
+    ACCEPTED, FAULT, HANDLED, REFUSED, U64, Backed, Get, Load, Protocol, Rdmsr, Set, StateEntry, Store, Wrmsr, area,
     register,
 )
 

@@ -33,6 +33,7 @@ SLIPS = [
     (KEEP, "yield Set('held', value)", "'held'", "on_wrmsr",
      "a key is made by area, register", "registry(cpu.index, 'held')"),
     (REGISTER, "yield Store(gpa, 5)\n        " + REGISTER, "Store(gpa, 5)", "register", "say how wide it is", "U32"),
+    (REGISTER, "yield Store(gpa, 1 << 64, U64)\n        " + REGISTER, "U64)", "register", "does not fit", "allowed: 0 to"),
     (REGISTER, "yield Load('here', 8)\n        " + REGISTER, "'here'", "register", "cannot be done", "TypeError"),
     ("return HANDLED", "return True", "return True", "on_wrmsr",
      "returned True", "it must return HANDLED, FAULT or UNKNOWN"),

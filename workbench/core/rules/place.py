@@ -13,8 +13,8 @@ from workbench.errors import AuthorError, EngineError, WorkbenchError
 _PACKAGE = Path(__file__).resolve().parents[2]
 #: Locals in which a relay (``core.driver``, ``core.relay``) holds the program that it drives.
 _RELAYED = ("program", "handler")
-#: Rooms whose generators relay the programs of others.
-_RELAYS = tuple(str(_PACKAGE / room) for room in ("core", "checking", "engines"))
+#: Rooms that run the programs of others.
+_RELAYS = tuple(str(_PACKAGE / room) for room in ("core", "checking", "engines", "clayout"))
 
 #: What a step with a wrong address, width or value raises.
 _OF_A_STEP = (WorkbenchError, TypeError, ValueError, AttributeError, OverflowError)
@@ -65,15 +65,21 @@ def suspended(program: Any) -> str | None:
 def at_step(error: Exception, program: Any, step: Any) -> Exception:
     """Return ``error``, which the step of a suspended program caused, as one that says where the step is yielded.
 
-    An error of an engine, or one that says it already, is returned itself.
+    An error of an engine, one that says it already, and one that a program itself raised are returned themselves.
     """
-    if isinstance(error, AuthorError | EngineError) or not isinstance(error, _OF_A_STEP):
+    if isinstance(error, AuthorError | EngineError) or not isinstance(error, _OF_A_STEP) or _of_a_program(error):
         return error
     where = suspended(program)
     text = " ".join(str(error).split())
     if not isinstance(error, WorkbenchError):
         text = f"{step!r} cannot be done: {type(error).__name__}: {text}"
     return AuthorError(f"{where}: {text}" if where else text)
+
+
+def _of_a_program(error: Exception) -> bool:
+    """Tell whether a program raised the error: a suspended program has no frame in its traceback."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return any(not frame.filename.startswith(_RELAYS) for frame in frames)
 
 
 def raised(error: BaseException) -> str:
