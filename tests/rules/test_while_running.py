@@ -1,9 +1,13 @@
 """What is checked while programs run: sides, steps, programs, returned values, kept values; by each engine."""
 
+import inspect
+
 import pytest
 
 from tests.rules.designs import GOOD, line_of, slip
 from workbench.cli import main
+from workbench.core.contracts import Protocol
+from workbench.core.rules.returned import RETURNS
 from workbench.core.rules.sides import YIELDED_BY, by_side
 from workbench.core.steps import GUEST, KERNEL, USER, Get, Load, Wrmsr
 
@@ -33,7 +37,8 @@ SLIPS = [
     (KEEP, "yield Set('held', value)", "'held'", "on_wrmsr",
      "a key is made by area, register", "registry(cpu.index, 'held')"),
     (REGISTER, "yield Store(gpa, 5)\n        " + REGISTER, "Store(gpa, 5)", "register", "say how wide it is", "U32"),
-    (REGISTER, "yield Store(gpa, 1 << 64, U64)\n        " + REGISTER, "U64)", "register", "does not fit", "allowed: 0 to"),
+    (REGISTER, "yield Store(gpa, 1 << 64, U64)\n        " + REGISTER, "U64)", "register",
+     "does not fit", "allowed: 0 to"),
     (REGISTER, "yield Load('here', 8)\n        " + REGISTER, "'here'", "register", "cannot be done", "TypeError"),
     ("return HANDLED", "return True", "return True", "on_wrmsr",
      "returned True", "it must return HANDLED, FAULT or UNKNOWN"),
@@ -41,9 +46,9 @@ SLIPS = [
     ("        return HANDLED\n", "", "def on_wrmsr", "on_wrmsr", "ends without a return", "HANDLED, FAULT or UNKNOWN"),
     ("return HANDLED", "return None", "return None", "on_wrmsr", "returned None", "HANDLED, FAULT or UNKNOWN"),
     ("return REFUSED if outcome is FAULT else ACCEPTED", "return outcome is not FAULT", "is not FAULT", "register",
-     "returned True", "it must return ACCEPTED or REFUSED"),
+     "returned True", "it must return what the guest concludes: ACCEPTED, REFUSED"),
     ("return REFUSED if outcome is FAULT else ACCEPTED", "return outcome", "return outcome", "register",
-     "returned HANDLED, an Outcome", "it must return ACCEPTED or REFUSED"),
+     "returned HANDLED, an Outcome", "it must return what the guest concludes: ACCEPTED, REFUSED"),
     (REGISTER + "\n        return REFUSED if outcome is FAULT else ACCEPTED", "return ACCEPTED", "def register",
      "register",
      "returned ACCEPTED, an Answer at once: without a yield", "a line with yield alone after the return"),
@@ -108,3 +113,19 @@ def test_every_step_has_its_sides_in_the_one_table():
     assert (Wrmsr in guest, Wrmsr in kernel) == (True, False)
     assert all(Load in side for side in (guest, kernel, user))
     assert [sorted(sides) for kind, sides in YIELDED_BY.items() if kind is Load] == [[GUEST, KERNEL, USER]]
+
+
+def test_every_program_of_the_contract_has_a_rule_for_what_it_returns():
+    programs = {
+        name
+        for name, method in vars(Protocol).items()
+        if inspect.isfunction(method) and not name.startswith("_")
+    }
+    assert programs == set(RETURNS)
+
+
+def test_every_step_of_authors_is_in_the_table_of_sides():
+    import workbench.core.steps as steps
+
+    kinds = {kind for kind in vars(steps).values() if inspect.isclass(kind) and kind.__module__ == steps.__name__}
+    assert kinds - set(YIELDED_BY) == {steps.Side, steps.Exit, steps.Moment}

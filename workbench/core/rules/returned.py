@@ -12,7 +12,7 @@ from functools import wraps
 from types import FunctionType, GeneratorType
 from typing import Any, NamedTuple
 
-from workbench.core.outcome import Answer, Outcome
+from workbench.core.outcome import AcceptedAt, Answer, Outcome
 from workbench.core.rules.place import of_code
 from workbench.core.rules.text import tree_of
 from workbench.core.steps import Program
@@ -37,11 +37,15 @@ def _is_call_result(value: Any) -> bool:
 
 
 def _is_answer(value: Any) -> bool:
-    return type(value) is Answer
+    return type(value) in (Answer, AcceptedAt)
 
 
 def _is_answer_or_none(value: Any) -> bool:
-    return value is None or _is_answer(value)
+    return value is None or type(value) is Answer
+
+
+def _are_answers(value: Any) -> bool:
+    return isinstance(value, tuple) and all(map(_is_answer, value))
 
 
 def _is_state(value: Any) -> bool:
@@ -60,7 +64,9 @@ _STATE = "a list of StateEntry(cpu, name, entry_bytes, wire_bytes, interface, ar
 
 #: By method of ``core.contracts.Protocol``: a new method of the contract is one line here.
 RETURNS: Mapping[str, Rule] = {
-    "register": Rule(True, _is_answer, "ACCEPTED or REFUSED, what the guest concludes"),
+    "prepare": Rule(True),
+    "register": Rule(True, _is_answer, "what the guest concludes: ACCEPTED, REFUSED or AcceptedAt(gpa)"),
+    "register_all": Rule(True, _are_answers, "a tuple with ACCEPTED, REFUSED or AcceptedAt(gpa) for each area"),
     "unregister": Rule(True, _is_answer_or_none, "ACCEPTED or REFUSED, what the guest concludes"),
     "revoke_all": Rule(True),
     "revoke_everything": Rule(True),

@@ -12,6 +12,7 @@ from workbench.core.steps import (
     USER,
     AllVcpus,
     Backed,
+    Cover,
     Exit,
     Get,
     Hypercall,
@@ -29,6 +30,7 @@ from workbench.core.steps import (
     Side,
     Store,
     ToUser,
+    Uncover,
     Wrmsr,
 )
 
@@ -58,6 +60,8 @@ YIELDED_BY: Mapping[type, frozenset[Side]] = {
     ToUser: _HOST,
     Now: _HOST,
     Share: _HOST,
+    Cover: _HOST,
+    Uncover: _HOST,
 }
 
 #: Steps that the driver makes of others; no program yields them on this side.
