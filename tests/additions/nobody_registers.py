@@ -11,4 +11,5 @@ SOMETHING_IS_SERVED = Failure(
     why="It is not a real failure; it exists so that a test finds one in every protocol that registers.",
     example="A guest boots.",
     seen="everywhere",
+    premise=lambda facts: True,
 )

@@ -26,7 +26,7 @@ def test_explore_as_json(capsys):
 
 
 def test_explore_as_text_and_csv(capsys):
-    argv = ("explore", "generic", "--events", "boot,ignore-msrs", "--property", "false-success,S01")
+    argv = ("explore", "generic", "--events", "boot,ignore-msrs,i386-edge", "--property", "false-success,S01")
     _, text, _ = said(capsys, *argv)
     assert "boot (1 vCPU, steal_time): HOLDS" in text
     assert "F04 false-success: " in text
@@ -38,7 +38,9 @@ def test_explore_as_text_and_csv(capsys):
         ("boot", "F04", "HOLDS"),
         ("boot", "S01", "HOLDS"),
         ("ignore-msrs", "F04", "FAILS"),
-        ("ignore-msrs", "S01", "FAILS"),
+        ("ignore-msrs", "S01", "NOT EXERCISED"),
+        ("i386-edge", "F04", "NOT EXERCISED"),
+        ("i386-edge", "S01", "FAILS"),
     ]
 
 

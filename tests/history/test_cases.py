@@ -18,12 +18,17 @@ def test_fails_as_it_did(name):
     assert found.failed == found.case.fails, f"fails in {failing(found.broken)}"
 
 
+#: What the fix makes impossible: a restore that refuses restores nothing; a buffer that is kept has no new owner.
+PREVENTED = {("riscv-restore-unchecked", "F09"), ("tdx-late-answer", "F01")}
+
+
 @each_case
 def test_holds_as_fixed(name):
     found = outcome(name)
     assert found.fixed.result.limit is None
     said = found.fixed.result.verdicts
-    assert {code: said[code] for code in found.case.fails} == dict.fromkeys(found.case.fails, "HOLDS")
+    expected = {code: "NOT EXERCISED" if (name, code) in PREVENTED else "HOLDS" for code in found.case.fails}
+    assert {code: said[code] for code in found.case.fails} == expected
     assert said["S01"] == "HOLDS", "nothing registers: what holds there says nothing"
     assert found.reproduced
 

@@ -44,10 +44,15 @@ def test_what_comes_back_when_a_mitigation_is_left_out():
     less = {name: left_out(repaired)[name] for name in names}
     back = {name: changes(after, matrix([one], events, sizes=ONE)) for name, one in less.items()}
     assert {name: {(c.event, c.property, c.after) for c in found} for name, found in back.items()} == {
-        "carry-registry": {("migrate", "F02", "FAILS")},
+        "carry-registry": {
+            ("migrate", "F02", "FAILS"),
+            ("migrate", "F09", "NOT EXERCISED"),  # nothing is restored
+            ("migrate", "F10", "NOT EXERCISED"),
+        },
         "validate-restore": {
             ("migrate-damaged", "F02", "HOLDS"),  # an area that is served outside memory does not count as lost
             ("migrate-damaged", "F09", "FAILS"),
+            ("migrate-damaged", "F10", "HOLDS"),  # a restore that refuses everything restores nothing
             ("migrate-damaged", "F15", "FAILS"),
         },
         "quiet-restore": {("migrate", "F10", "FAILS")},

@@ -43,9 +43,15 @@ OVERREAD = Ghost("host read beyond the guest's descriptor")
 REFETCHED = Ghost("host read the descriptor twice and saw it differ")
 UNREADABLE = Ghost("host could not read a private descriptor")
 REPLAYED = Ghost("host wrote guest memory while it restored")
+RESTORED = Ghost("the host holds registrations that were restored")
 RESTORED_OTHERWISE = Ghost("after the restore the host held something else")
-#: The ghosts that are set once and kept.
-GHOSTS = (STRAY, BEYOND, OVERREAD, REFETCHED, UNREADABLE, REPLAYED, RESTORED_OTHERWISE)
+#: The ghosts that are never reset. The value of STRAY, BEYOND and REPLAYED is what was written, a tuple of names that
+#: may grow; the others are set once.
+GHOSTS = (STRAY, BEYOND, OVERREAD, REFETCHED, UNREADABLE, REPLAYED, RESTORED, RESTORED_OTHERWISE)
+#: Those of GHOSTS that are no fault.
+HARMLESS = frozenset({RESTORED})
+#: What was written, where no unit of a kernel is.
+ELSEWHERE = "memory of no kernel"
 #: The entries of the source host when the machine left it; emptied when the machine runs again.
 LEFT_BEHIND = Ghost("held by the host before")
 
@@ -71,7 +77,7 @@ def reading(owner: int, feature: str) -> Key:
 
 
 #: Kinds of Key that are notes about the guest and its history, not host state.
-GHOST_KINDS = frozenset({"believes", "asked", "was area", "refused", "read"})
+GHOST_KINDS = frozenset({"believes", "asked", "attempts", "was area", "refused", "read"})
 
 
 def noting_refusals(cpu: int, program: Program) -> Program:
@@ -111,16 +117,20 @@ class Watch:
 
     def host_wrote(self, gpa: int, size: int, restoring: bool) -> None:
         """The host wrote [gpa, gpa+size); ``restoring`` tells whether it did so while it restored a machine."""
-        if restoring:
-            self._put(REPLAYED, True)
         addresses = self.scenario.addresses
         unit = self.scenario.unit_at(gpa)
+        if restoring:
+            self._add(REPLAYED, ELSEWHERE if unit is None else unit.what)
         if unit is None:
             return
         if self._get(OwnerOf(unit)) is not None:
-            self._put(STRAY, True)
+            self._add(STRAY, unit.what)
         if gpa + size > addresses.gpa(unit) + addresses.size(unit.what):
-            self._put(BEYOND, True)
+            self._add(BEYOND, unit.what)
+
+    def _add(self, ghost: Ghost, what: str) -> None:
+        """Add a name to a ghost whose value is a tuple of names."""
+        self._put(ghost, tuple(sorted({*(self._get(ghost) or ()), what})))
 
     def host_covered(self, gpa: int) -> None:
         """The host put a page of its own over the page at ``gpa``, and so over all units in it."""
@@ -153,6 +163,8 @@ class Watch:
         if not before:
             return
         after = {key: value for key, value in now_held if _is_registration(key, value)}
+        if after:
+            self._put(RESTORED, True)
         if after and after != dict(before):
             self._put(RESTORED_OTHERWISE, True)
         self._put(LEFT_BEHIND, ())

@@ -29,6 +29,16 @@ def asked(owner: int, feature: str) -> Key:
     return Key("asked", owner, feature)
 
 
+def refused_at(owner: int, feature: str) -> Key:
+    """Ghost: the address at which the guest was last refused a registration of ``feature`` of ``owner`` (gpa)."""
+    return Key("refused", owner, feature)
+
+
+def attempts(cpu: int) -> Key:
+    """Ghost: how many areas a hostile guest on ``cpu`` has tried to register (value: int)."""
+    return Key("attempts", cpu, "areas")
+
+
 @dataclass(frozen=True)
 class Scenario:
     """A protocol, its features, the vCPUs and their host; addresses follow from these."""
@@ -41,6 +51,7 @@ class Scenario:
     encrypted: bool = False
     seed: int = 0
     cpuid: frozenset[int] | None = None  #: None: what KVM supports
+    rightly_refused: bool = False  #: the host may refuse everything that this guest asks for
     addresses: AddressMap = field(init=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -105,7 +116,7 @@ class Scenario:
     def enrol(self, cpu: Vcpu, feature: Feature, generation: int, gpa: int | None = None) -> Program:
         """Guest: prepare an area, register it, and note what the guest now believes; return the Answer.
 
-        If the registration is refused, the guest's earlier belief stays unchanged.
+        If the registration is refused, the guest's earlier belief stays unchanged, and the address is noted.
         """
         if gpa is None:
             gpa = yield from self._prepared(cpu, feature, generation)
@@ -142,7 +153,9 @@ class Scenario:
         if isinstance(answer, AcceptedAt):
             gpa, answer = answer.gpa, ACCEPTED
         yield Note(asked(owner, name), answer)
-        if answer is not REFUSED:
+        if answer is REFUSED:
+            yield Note(refused_at(owner, name), gpa)
+        else:
             yield Note(believes(owner, name), gpa)
         return answer
 

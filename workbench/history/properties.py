@@ -6,6 +6,7 @@ ghost (by the step ``Note``, which a host may also take here); the property says
 
 from workbench.checking.facts import Facts
 from workbench.checking.failures import Failure
+from workbench.checking.failures.premises import an_area_is_served, in_some_place, is_believed
 from workbench.checking.ghosts import Ghost
 
 FOREIGN = Ghost("host touched memory that is not the guest's")
@@ -29,6 +30,7 @@ FOREIGN_MEMORY = Failure(
     why="It is the host's own, or another guest's: a crash, or a way out of the guest.",
     example="The host has mapped one page and writes an area that goes on in the next.",
     seen="CVE-2013-1796, CVE-2013-1797, CVE-2013-1798, CVE-2013-6368; Linux 7e2175ebd695 (2021).",
+    premise=an_area_is_served,
 )
 HOST_TRIPS = Failure(
     "H02",
@@ -39,6 +41,7 @@ HOST_TRIPS = Failure(
     why="A guest, or a migration stream, can stop a host, at least one that panics on a warning.",
     example="An area that is not aligned, on a machine whose atomic accesses must be.",
     seen="XSA-327 (CVE-2020-15564); RISC-V fa9681ed5c6a (2026).",
+    premise=an_area_is_served,
 )
 UPDATE_DROPPED = Failure(
     "H03",
@@ -49,6 +52,7 @@ UPDATE_DROPPED = Failure(
     why="The payload stands still for as long as the guest is in user mode, or for ever.",
     example="An area registered by virtual address, and page tables that do not map it in user mode.",
     seen='Xen, "Error during update_runstate_area with KPTI activated" (xen-devel, May 2020).',
+    premise=an_area_is_served,
 )
 GUEST_TRIPS = Failure(
     "H04",
@@ -59,6 +63,7 @@ GUEST_TRIPS = Failure(
     why="The reader faults in the kernel.",
     example="CPU hot-unplug unmaps stolen time between a reader's look at the pointer and its use.",
     seen="Linux 19bef63f951e (arm64, 2022).",
+    premise=in_some_place(is_believed),
 )
 LOST_REQUEST = Failure(
     "H05",
@@ -69,6 +74,7 @@ LOST_REQUEST = Failure(
     why="A TLB flush that everybody believes done: a process reads memory that was another's.",
     example="The flush bit of steal_time.preempted is set between the host's reading and its clearing of the byte.",
     seen="CVE-2019-3016.",
+    premise=lambda facts: bool(facts.value(FLUSH_LEFT_TO_HOST)),
 )
 
 OWN = (FOREIGN_MEMORY, HOST_TRIPS, UPDATE_DROPPED, GUEST_TRIPS, LOST_REQUEST)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from workbench.checking.failures import FAILURES, Failure
-from workbench.engines.explore import FAILS, HOLDS
+from workbench.engines.explore import FAILS, HOLDS, NOT_EXERCISED
 from workbench.history.case import Case, Design
 from workbench.history.properties import OWN
 from workbench.measure.exploration.explore import Exploration, TraceRow, explore_question
@@ -34,9 +34,12 @@ class CaseOutcome:
 
     @property
     def holds_as_fixed(self) -> bool:
-        """Whether the fixed design has none of these failures in any state, and registers something."""
+        """Whether the fixed design has none of these failures in any state, and registers something.
+
+        A fix may also make sure that what a failure is about never comes about (NOT_EXERCISED).
+        """
         said = self.fixed.result.verdicts
-        return all(said[code] == HOLDS for code in (*self.case.fails, NOT_EMPTY))
+        return said[NOT_EMPTY] == HOLDS and all(said[code] in (HOLDS, NOT_EXERCISED) for code in self.case.fails)
 
     @property
     def failed(self) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from workbench.engines.explore import HOLDS
+from workbench.engines.explore import FAILS, HOLDS, gravest
 from workbench.history.bugs import BUGS, LEFT_OUT
 from workbench.history.runner import NOT_EMPTY, CaseOutcome
 
@@ -50,12 +50,10 @@ def left_out() -> list[dict[str, Any]]:
 
 
 def fixed_verdict(outcome: CaseOutcome) -> str:
-    """Return HOLDS, the verdict of the first failure that does not hold, or EMPTY if nothing ever registers."""
+    """Return the verdict on the failures of the case, the gravest of all, or EMPTY if nothing ever registers."""
     said = outcome.fixed.result.verdicts
-    wrong = next((said[code] for code in outcome.case.fails if said[code] != HOLDS), None)
-    if wrong is not None:
-        return wrong
-    return HOLDS if said[NOT_EMPTY] == HOLDS else "EMPTY"
+    found = gravest({said[code] for code in outcome.case.fails})
+    return found if said[NOT_EMPTY] == HOLDS or found == FAILS else "EMPTY"
 
 
 def summary(outcomes: Iterable[CaseOutcome], *, is_all: bool) -> str:

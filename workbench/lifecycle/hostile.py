@@ -9,7 +9,7 @@ check), afd67ee3cbbd (PV_EOI_EN kept an address it had refused).
 
 from collections.abc import Iterator
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import ClassVar
 
@@ -18,7 +18,7 @@ from workbench.core.event_steps import Enter, Start, Wait
 from workbench.core.hypercalls import share
 from workbench.core.memory import GPA_LIMIT, PAGE_SIZE
 from workbench.core.outcome import REFUSED
-from workbench.core.scenario import Scenario, asked
+from workbench.core.scenario import Scenario, asked, attempts
 from workbench.core.steps import Note, Program
 from workbench.core.vcpu import Vcpu
 from workbench.lifecycle.event import AfterBoot, boot_all
@@ -44,6 +44,10 @@ def renamed(feature: Feature, name: str) -> Feature:
 
 class Hostile(AfterBoot):
     """vCPU 0 registers each of its features at :meth:`place` with :meth:`size`."""
+
+    def adapt(self, scenario: Scenario) -> Scenario:
+        """The host may refuse everything that this guest asks for."""
+        return replace(scenario, rightly_refused=True)
 
     def setup(self, scenario: Scenario) -> Program:
         """The other vCPUs boot."""
@@ -83,6 +87,8 @@ class HostileKernel(LinuxKernel):
         yield from self.prepare(cpu)
         for feature, gpa in tuple(self.event.targets(self.scenario, cpu)):
             yield from self.scenario.enrol(self.here(cpu), feature, self.generation, gpa)
+        if isinstance(self.event, HostileEndless):
+            yield Note(attempts(cpu.index), self.event.registrations)
 
     def process(self, cpu: Vcpu) -> Program:
         """Guest process: try to register; the answer is always REFUSED, because #GP in user mode ends the process."""
@@ -185,6 +191,10 @@ class HostileEndless(Hostile):
     name = "hostile-endless"
     title = "hostile: endless registrations"
     registrations: ClassVar[int] = 256
+
+    def adapt(self, scenario: Scenario) -> Scenario:
+        """A guest that has booted before it becomes hostile asks for something that no host may refuse."""
+        return scenario
 
     def setup(self, scenario: Scenario) -> Program:
         """Every vCPU boots."""

@@ -3,7 +3,7 @@
 Every ``Failure`` defined in a file of this folder is in FAILURES; it need not be listed anywhere else.
 """
 
-from workbench.checking.failures.failure import Failure, Need
+from workbench.checking.failures.failure import Claim, Failure, Violation, for_places
 from workbench.core.catalogue import by_key, modules_of, values_in
 from workbench.errors import WorkbenchError
 
@@ -34,4 +34,4 @@ def choose(names: "list[str] | None" = None) -> tuple[Failure, ...]:
     return tuple(failure for code, failure in FAILURES.items() if code in wanted)
 
 
-__all__ = ["FAILURES", "Failure", "Need", "choose"]
+__all__ = ["FAILURES", "Claim", "Failure", "Violation", "choose", "for_places"]

@@ -1,73 +1,142 @@
 """Failures of the host's state: it grows without bound, a restore changes it, or a refused value is kept."""
 
+from collections.abc import Iterator
+from typing import Any
+
 from workbench.checking.facts import Facts
-from workbench.checking.failures.failure import Failure
-from workbench.checking.ghosts import REPLAYED, RESTORED_OTHERWISE, refused
-from workbench.core.host_state import VM, register
+from workbench.checking.failures.failure import Claim, Failure, Violation
+from workbench.checking.ghosts import REPLAYED, RESTORED, RESTORED_OTHERWISE, refused
+from workbench.core.host_state import DERIVED, VM, Key, register
+from workbench.core.scenario import attempts, refused_at
+from workbench.core.step_text import key_text, whose
 
 #: More entries than this for one vCPU count as unbounded; no kernel needs so many areas.
 MOST_ENTRIES = 16 + 1  # 16 areas, and the number of areas
+#: Control bits lie below an address of this alignment.
+CONTROL = 64
 
 
-def _bounded(facts: Facts) -> bool:
+def _unbounded(facts: Facts) -> Iterator[Violation]:
     if facts.names() <= MOST_ENTRIES:
-        return True
-    owners = (VM, *range(facts.scenario.vcpus))
-    return all(facts.registrations(owner) <= MOST_ENTRIES for owner in owners)
+        return
+    for owner in (VM, *range(facts.scenario.vcpus)):
+        count = facts.registrations(owner)
+        if count > MOST_ENTRIES:
+            yield Violation("", f"the host holds {count} entries of {whose(owner)}; {MOST_ENTRIES} are allowed")
 
 
-def _refusal_is_forgotten(facts: Facts) -> bool:
+def _many_were_asked_for(facts: Facts) -> bool:
+    return any((facts.value(attempts(cpu)) or 0) >= MOST_ENTRIES for cpu in range(facts.scenario.vcpus))
+
+
+def _restored_otherwise(facts: Facts) -> Iterator[Violation]:
+    if facts.value(RESTORED_OTHERWISE):
+        yield Violation("", "after the restore the host held other registration state than the host before")
+
+
+def _replayed(facts: Facts) -> Iterator[Violation]:
+    for what in facts.value(REPLAYED) or ():
+        yield Violation(what, f"the restore wrote to guest memory: {what}")
+
+
+def _something_was_restored(facts: Facts) -> bool:
+    return bool(facts.value(RESTORED))
+
+
+def _refusals(facts: Facts) -> Iterator[tuple[str, str, int, Key | None]]:
+    """Yield (feature or register, of whom, refused value, the register that holds it if any) of each refused call."""
     for cpu in range(facts.scenario.vcpus):
         for msr in sorted(facts.scenario.protocol.msrs):
             value = facts.value(refused(cpu, msr))
-            if value and value == facts.value(register(cpu, msr)):
-                return False
-    return True
+            if value:
+                yield f"register {msr:#x}", whose(cpu), value, register(cpu, msr)
+    for place in facts.places():
+        gpa = facts.value(refused_at(place.owner, place.feature.name))
+        if gpa is not None:
+            yield place.feature.name, whose(place.owner), gpa, None
+
+
+def _remembered(facts: Facts) -> Iterator[Violation]:
+    for what, owner, value, own in _refusals(facts):
+        key = _holder(facts, value, own)
+        if key is not None:
+            yield Violation(what, f"{what} of {owner} was refused {value:#x}, and the host keeps it as {key_text(key)}")
+
+
+def _holder(facts: Facts, value: int, own: Key | None) -> Key | None:
+    """Return the registration state that holds a refused value and that no accepted request explains."""
+    if own is not None and facts.value(own) == value:
+        return own
+    if any(_near(facts.believed(place), value) for place in facts.places()):
+        return None  # the same address, registered by another call
+    return next((key for key, held in facts.held() if _is_registry(key) and _contains(held, value)), None)
+
+
+def _is_registry(key: Key) -> bool:
+    """Tell whether an entry is registration state; registers are compared by their own refused value."""
+    return key.kind not in DERIVED and key.kind != "register"
+
+
+def _contains(held: Any, value: int) -> bool:
+    if isinstance(held, tuple):
+        return any(_contains(one, value) for one in held)
+    return type(held) is int and _near(held, value)
+
+
+def _near(address: int | None, value: int) -> bool:
+    """Tell whether a refused value is this address, or this address with control bits."""
+    return address is not None and address // CONTROL == value // CONTROL
+
+
+def _a_call_was_refused(facts: Facts) -> bool:
+    return any(True for _ in _refusals(facts))
 
 
 UNBOUNDED = Failure(
     "F08",
     "unbounded-state",
     "always",
-    _bounded,
+    Claim(_unbounded),
     what="A guest makes the host store more areas of one vCPU than any kernel needs.",
     why="It costs memory in the host and bytes in every migration, and no VMM knows how long the list can get.",
     example="A loop that registers a new type each time.",
     seen="The objection of 26 January 2011 itself; shipped designs have a fixed set (PAPR: three areas, each with its "
     "pseudo-register, Linux 55b665b0263a).",
+    premise=_many_were_asked_for,
 )
 RESTORE_DIFFERS = Failure(
     "F09",
     "restore-differs",
     "always",
-    lambda facts: not facts.value(RESTORED_OTHERWISE),
+    Claim(_restored_otherwise),
     what="After a restore the destination holds some state, but not the same as the source.",
     why="Restoring by other rules than registering, or in another order, gives a different machine.",
     example="A register shows an address that its write did not map; the destination writes the register again.",
     seen="RISC-V fa9681ed5c6a (2026): KVM_SET_ONE_REG accepted a steal-time address that the guest's call refuses; "
     '"target/i386: Fix VM migration when interrupt based APF is enabled" (2020): EN restored before INT. '
     "Linux 6.12: ASYNC_PF_EN keeps what it refuses; refused again it ends KVM_SET_MSRS, and steal time is lost.",
-    needs=frozenset({"restore"}),
+    premise=_something_was_restored,
 )
 RESTORE_REPLAYS = Failure(
     "F10",
     "restore-replays",
     "always",
-    lambda facts: not facts.value(REPLAYED),
+    Claim(_replayed),
     what="Restoring writes guest memory: the side effect of a registration happens again.",
     why="The memory may hold newer data, or may have a new owner.",
     example="KVM_SET_MSRS of the wall clock's address writes twelve bytes into the guest, once for each vCPU.",
     seen="KVM_CAP_HYPERV_SYNIC2 (Linux Documentation/virt/kvm/api.rst) exists because restoring zeroed message pages; "
     "kvm_write_wall_clock runs for host writes too (arch/x86/kvm/x86.c).",
-    needs=frozenset({"restore"}),
+    premise=_something_was_restored,
 )
 REMEMBERED = Failure(
     "F16",
     "refused-but-remembered",
     "always",
-    _refusal_is_forgotten,
-    what="The guest takes #GP, but the host keeps the value that it refused.",
+    Claim(_remembered),
+    what="A call is refused, but the host keeps the value that it refused.",
     why="The value can be read back, is migrated and refused there, or takes effect as soon as memory appears.",
     example="ASYNC_PF_EN with an address outside RAM.",
     seen="afd67ee3cbbd (5.16): PV_EOI_EN; syzbot bc0e18379a290e5edfe4 (2025): ASYNC_PF_EN, Linux 6.12.",
+    premise=_a_call_was_refused,
 )

@@ -2,6 +2,7 @@
 
 from workbench.checking.facts import Facts, Place
 from workbench.checking.failures.failure import Failure
+from workbench.checking.failures.premises import registration_is_due
 from workbench.checking.frozen_clock import prepared
 
 
@@ -37,7 +38,8 @@ REGISTERS = Failure(
     what="At some time guest and host agree that an area is registered, and writes to it arrive.",
     why="If this never happens, the other properties hold only because nothing is registered.",
     example="A boot on a host that knows the protocol.",
-    seen="Must fail, and does, for the null protocol, and on a host that does not know the protocol.",
+    seen="Must fail, and does, for the null protocol. It is not asked of a host that may refuse everything.",
+    premise=registration_is_due,
 )
 ARRIVES = Failure(
     "S02",
@@ -48,4 +50,5 @@ ARRIVES = Failure(
     why="An area that is registered but never written shares nothing.",
     example="The first entry after the registration of steal time.",
     seen="Must fail, and does, for the null protocol, and for features that the host only reads.",
+    premise=registration_is_due,
 )

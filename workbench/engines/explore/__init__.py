@@ -17,7 +17,17 @@ from workbench.engines.explore.export.spin import SecondOpinion, SpinRun, crossc
 from workbench.engines.explore.model import BLOCKED, Model, Property, Rule, Symmetry
 from workbench.engines.explore.numbering import SlotVar
 from workbench.engines.explore.positions.positions import Program
-from workbench.engines.explore.result import BOUNDED, FAILS, HOLDS, Finding, Result
+from workbench.engines.explore.result import (
+    BOUNDED,
+    FAILS,
+    HOLDS,
+    NOT_EXERCISED,
+    VERDICTS,
+    Culprit,
+    Finding,
+    Result,
+    gravest,
+)
 from workbench.engines.explore.search import Progress
 from workbench.engines.explore.trace import Trace, TraceStep
 from workbench.engines.explore.view import View
@@ -27,6 +37,9 @@ __all__ = [
     "BOUNDED",
     "FAILS",
     "HOLDS",
+    "NOT_EXERCISED",
+    "VERDICTS",
+    "Culprit",
     "Finding",
     "GraphEdge",
     "GraphNode",
@@ -50,6 +63,7 @@ __all__ = [
     "explore",
     "explore_and_export",
     "graph",
+    "gravest",
     "run_spin",
     "second_opinion",
     "to_promela",

@@ -11,14 +11,15 @@ from collections.abc import Callable
 from importlib.util import find_spec
 
 from workbench.engines.explore.export.promela import promela
+from workbench.engines.explore.marks import Role
 from workbench.engines.explore.model import Model, Property
 from workbench.engines.explore.numpy_search.engine import VectorSearch
 from workbench.engines.explore.reference import PlainSearch
-from workbench.engines.explore.result import FAILS, Finding, Result, verdict_of
+from workbench.engines.explore.result import FAILS, Culprit, Finding, Result, verdict_of
 from workbench.engines.explore.search import Hits, Limits, Progress, SearchOutcome
 from workbench.engines.explore.space import Space
 from workbench.engines.explore.symmetry import SymmetryReduction
-from workbench.engines.explore.tables.packed_search import HANDED_OVER, MAX_PROPERTIES, PackedSearch
+from workbench.engines.explore.tables.packed_search import HANDED_OVER, PackedSearch
 from workbench.engines.explore.trace import Trace, trace_along
 from workbench.errors import EngineError, WorkbenchError
 
@@ -81,7 +82,7 @@ def _search(space: Space, limits: Limits, tables: str, reduction: SymmetryReduct
 
     Returns the last search that was run; it holds the outcome.
     """
-    if tables == "python" or (tables == "auto" and len(space.predicates) > MAX_PROPERTIES):
+    if tables == "python":
         return _done(PlainSearch(space, limits, reduction))
     # The reference engine renames each state in every way, which takes as long as visiting that many states.
     enough = PILOT if reduction is None else max(PILOT // reduction.ways, 100)
@@ -125,14 +126,24 @@ def _result(space: Space, outcome: SearchOutcome, reduction: SymmetryReduction |
         path = outcome.path(hits.depth, hits.state)
         return trace_along(space, path if reduction is None else reduction.unmerged(path))
 
-    properties = space.model.properties
-    by_code = {prop.code: hits for prop, hits in zip(properties, outcome.hits, strict=True)}
-    verdicts = {prop.code: verdict_of(prop, by_code[prop.code], outcome) for prop in properties}
+    properties, marks = space.model.properties, space.marks
+    by_code = {prop.code: outcome.hits[number] for number, prop in enumerate(properties)}
+    premises = {
+        prop.code: outcome.hits[marks.number(prop.code, Role.PREMISE)].count
+        for prop in properties
+        if prop.premise is not None
+    }
+    verdicts = {
+        prop.code: verdict_of(prop.kind, by_code[prop.code].count, premises.get(prop.code), outcome.limit)
+        for prop in properties
+    }
 
     def finding(prop: Property) -> Finding:
-        return Finding(prop.code, prop.name, by_code[prop.code].count, trace(by_code[prop.code]))
+        hits, named = by_code[prop.code], {name: outcome.hits[mark] for name, mark in marks.culprits(prop.code)}
+        culprits = {name: Culprit(found.count, found.depth) for name, found in named.items() if found.count}
+        return Finding(prop.code, prop.name, hits.count, trace(hits), culprits)
 
-    executed = sum(action.executed for action in space.actions + space.predicates + space.parts)
+    executed = sum(action.executed for action in space.actions + space.observers + space.parts)
     return Result(
         verdicts=verdicts,
         findings=[finding(prop) for prop in properties if verdicts[prop.code] == FAILS],
@@ -146,6 +157,7 @@ def _result(space: Space, outcome: SearchOutcome, reduction: SymmetryReduction |
         limit=outcome.limit,
         engine=outcome.engine,
         hits={code: hits.count for code, hits in by_code.items()},
+        premises=premises,
         executed=executed,
         witness=lambda code: trace(by_code[code]),
         stands_for=outcome.stands_for,

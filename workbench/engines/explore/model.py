@@ -6,7 +6,7 @@ or the position of a slot; none of it may be in attributes of the author's objec
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -38,12 +38,19 @@ class Rule:
 
 @dataclass(frozen=True)
 class Property:
-    """`always`: the predicate holds in every reachable state; `sometimes`: in at least one."""
+    """`always`: the predicate holds in every reachable state; `sometimes`: in at least one.
+
+    `premise` says in which states the property is about something; where it never holds, the property is not exercised.
+    `culprits` returns the names of what violates an `always` property in a state, none if it holds there; it then takes
+    the place of `predicate`, and the states are also counted for each name.
+    """
 
     code: str
     name: str
     kind: str
     predicate: Callable[[View], bool]
+    premise: Callable[[View], bool] | None = None
+    culprits: Callable[[View], Iterable[str]] | None = None
 
     def __post_init__(self) -> None:
         if self.kind not in ("always", "sometimes"):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 
 from workbench.engines.explore.reduction import Reduction
-from workbench.engines.explore.search import Hits, Limits, SearchOutcome, State
+from workbench.engines.explore.search import Limits, SearchOutcome, State
 from workbench.engines.explore.space import Effect, Space
 from workbench.errors import WorkbenchError
 
@@ -55,9 +55,8 @@ class PlainSearch:
         initial = space.initial()
         self.initial = initial if reduction is None else reduction.least(initial)
         self.parents: dict[State, State | None] = {self.initial: None}
-        self.outcome = SearchOutcome("python", [Hits() for _ in space.predicates], self.path, states=1)
+        self.outcome = SearchOutcome("python", self.path, states=1)
         self.frontier = [self.initial]
-        self.wanted = [prop.kind == "sometimes" for prop in space.model.properties]
 
     def run(self) -> SearchOutcome:
         """Search until nothing new appears, a limit is met or the user interrupts."""
@@ -68,7 +67,7 @@ class PlainSearch:
                 found = self._level(depth)
                 if outcome.limit is None:
                     self.frontier = found
-                    if self.limits.stop_at_first and self._violated():
+                    if self.limits.stop_at_first and self.outcome.violates(self.space.marks):
                         outcome.limit = "first finding"
                 depth += 1
         except KeyboardInterrupt:
@@ -78,10 +77,6 @@ class PlainSearch:
         outcome.seconds = self.limits.seconds()
         return outcome
 
-    def _violated(self) -> bool:
-        hits = self.outcome.hits
-        return any(hit.count and not wanted for hit, wanted in zip(hits, self.wanted, strict=True))
-
     def _level(self, depth: int) -> list[State]:
         """Expand every state of a level; returns the next level. Sets `outcome.limit` when a limit is met."""
         found: list[State] = []
@@ -90,13 +85,13 @@ class PlainSearch:
         while index < len(self.frontier):
             state = self.frontier[index]
             after, enabled = self.expand(state)
-            answers = [predicate.effect(state).holds for predicate in self.space.predicates]
+            marks = [mark for observer in self.space.observers for mark in observer.effect(state).marks]
             stuck = not enabled and not self.space.ending.effect(state).holds
             if len(self.space.names) > len(state):
                 found = self._widen(found)
                 continue  # the same state again, now with all its variables
             index += 1
-            self._count(state, depth, enabled, answers, stuck)
+            self._count(state, depth, enabled, marks, stuck)
             for successor in after:
                 if successor not in self.parents:
                     self.parents[successor] = state
@@ -123,13 +118,12 @@ class PlainSearch:
                     after.append(successor)
         return after, enabled
 
-    def _count(self, state: State, depth: int, enabled: int, answers: list[bool], stuck: bool) -> None:
+    def _count(self, state: State, depth: int, enabled: int, marks: list[int], stuck: bool) -> None:
         """Add one state to the outcome."""
         outcome = self.outcome
         outcome.transitions += enabled
-        for hits, answer, wanted in zip(outcome.hits, answers, self.wanted, strict=True):
-            if answer is wanted:
-                hits.add(1, depth, state)
+        for mark in marks:
+            outcome.hits[mark].add(1, depth, state)
         if stuck:
             outcome.deadlocks.add(1, depth, state)
         if self.reduction is not None and len(self.parents) < COMPARED:
@@ -145,7 +139,7 @@ class PlainSearch:
         self.parents = {wide(state): None if parent is None else wide(parent) for state, parent in self.parents.items()}
         self.frontier = [wide(state) for state in self.frontier]
         self.initial = wide(self.initial)
-        hits = [*self.outcome.hits, self.outcome.deadlocks]
+        hits = [*self.outcome.hits.values(), self.outcome.deadlocks]
         for hit in hits:
             hit.state = None if hit.state is None else wide(hit.state)
         return [wide(state) for state in found]

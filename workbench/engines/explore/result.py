@@ -1,25 +1,36 @@
 """The result of an exploration: a verdict per property, exact counts, shortest traces.
 
 Rule kept here: HOLDS for an `always` property and FAILS for a `sometimes` property require that all states
-were seen; otherwise the verdict is BOUNDED.
+were seen, and that the property's premise came about in one of them. Without the first the verdict is BOUNDED, without
+the second NOT_EXERCISED.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Any
 
-from workbench.engines.explore.model import Property
-from workbench.engines.explore.search import Hits, SearchOutcome
 from workbench.engines.explore.trace import Trace
 
-HOLDS, FAILS, BOUNDED = "HOLDS", "FAILS", "BOUNDED"
+HOLDS, FAILS, BOUNDED, NOT_EXERCISED = "HOLDS", "FAILS", "BOUNDED", "NOT EXERCISED"
+#: The verdicts, the gravest first: a whole has the gravest verdict of its parts.
+VERDICTS = (FAILS, BOUNDED, HOLDS, NOT_EXERCISED)
+
+
+@dataclass(frozen=True)
+class Culprit:
+    """Something that violates a property: in how many states, and after how many steps at the earliest."""
+
+    states: int
+    steps: int
 
 
 @dataclass(frozen=True)
 class Finding:
     """A violated property. `states`: how many reachable states violate it (0 for a `sometimes` property).
+
+    `culprits`: what violates it in any state, by name; empty for a property that names none.
 
     `trace` is a shortest path to the first of them; None for a `sometimes` property, which no single trace
     can show to fail.
@@ -29,6 +40,7 @@ class Finding:
     name: str
     states: int
     trace: Trace | None
+    culprits: dict[str, Culprit] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
         """Code, name, number of violating states and the steps."""
@@ -43,7 +55,8 @@ class Result:
     `transitions` counts enabled actions over all states, those that change nothing included. `depth` is
     the number of steps to the state that is farthest away. `seconds` is the search alone. `stored` is what
     the engine kept, in bytes. `limit` says why the search is BOUNDED, None when all states were seen.
-    `hits` has, by property code, the number of states that violate (always) or reach (sometimes) it.
+    `hits` has, by property code, the number of states that violate (always) or reach (sometimes) it; `premises` the
+    number of states in which its premise holds, for each property that has one.
     `executed` is how often the author's functions were run. `stands_for`: with symmetry, the number of states that the
     `states` represent; None without it, or if they are too many to be counted.
     """
@@ -61,16 +74,15 @@ class Result:
     engine: str
     hits: dict[str, int]
     executed: int
+    premises: dict[str, int] = field(default_factory=dict)
     stands_for: int | None = None
     witness: Callable[[str], Trace | None] = field(repr=False, default=lambda code: None)
 
     @property
     def verdict(self) -> str:
-        """FAILS if any property fails, else BOUNDED if any is, else HOLDS."""
-        said = set(self.verdicts.values())
-        if FAILS in said:
-            return FAILS
-        return BOUNDED if BOUNDED in said or self.limit is not None else HOLDS
+        """The gravest verdict of all properties; BOUNDED at least if not all states were seen."""
+        said = {*self.verdicts.values(), *([] if self.limit is None else [BOUNDED])}
+        return gravest(said) if said else HOLDS
 
     @property
     def bytes_per_state(self) -> float:
@@ -96,17 +108,26 @@ class Result:
             "limit": self.limit,
             "deadlocks": self.deadlocks,
             "hits": self.hits,
+            "premises": self.premises,
             "deadlock": None if self.deadlock is None else self.deadlock.as_json(),
             "findings": [finding.as_json() for finding in self.findings],
         }
 
 
-def verdict_of(prop: Property, hits: Hits, outcome: SearchOutcome) -> str:
-    """The verdict of one property after a search."""
-    if prop.kind == "always":
-        if hits.count:
-            return FAILS
-        return HOLDS if outcome.limit is None else BOUNDED
-    if hits.count:
-        return HOLDS
-    return FAILS if outcome.limit is None else BOUNDED
+def gravest(verdicts: Collection[str]) -> str:
+    """The verdict of a whole whose parts have these verdicts, of which there is at least one."""
+    return next(verdict for verdict in VERDICTS if verdict in verdicts)
+
+
+def verdict_of(kind: str, hits: int, premises: int | None, limit: str | None) -> str:
+    """The verdict of a property of this kind after a search that counted so many states, and was stopped by `limit`.
+
+    `premises` is None for a property that has no premise.
+    """
+    if hits:
+        return FAILS if kind == "always" else HOLDS
+    if limit is not None:
+        return BOUNDED
+    if premises == 0:
+        return NOT_EXERCISED
+    return HOLDS if kind == "always" else FAILS

@@ -7,8 +7,11 @@ were not visited.
 from __future__ import annotations
 
 import time
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
+
+from workbench.engines.explore.marks import Marks
 
 State = tuple[int, ...]
 PROGRESS_EVERY = 0.25  # seconds
@@ -72,10 +75,9 @@ class Hits:
 
 @dataclass
 class SearchOutcome:
-    """The outcome of a search. `hits` counts, by property, violating (always) or reaching (sometimes) states."""
+    """The outcome of a search. `hits` counts the states by mark (see `marks`), only those that were met."""
 
     engine: str
-    hits: list[Hits]
     path: Callable[[int, State], list[State]] = lambda depth, state: [state]
     states: int = 0
     transitions: int = 0
@@ -83,5 +85,10 @@ class SearchOutcome:
     seconds: float = 0.0
     stored: int = 0
     limit: str | None = None
+    hits: defaultdict[int, Hits] = field(default_factory=lambda: defaultdict(Hits))
     deadlocks: Hits = field(default_factory=Hits)
     stands_for: int | None = None
+
+    def violates(self, marks: Marks) -> bool:
+        """Whether an `always` property is violated in a state seen so far."""
+        return any(number in self.hits and not wanted for number, wanted in enumerate(marks.wanted))

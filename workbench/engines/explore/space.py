@@ -10,6 +10,7 @@ from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
 from workbench.core.rules.place import at_step
+from workbench.engines.explore.marks import Marks, Role
 from workbench.engines.explore.model import BLOCKED, Model, Property, Rule
 from workbench.engines.explore.numbering import Numbering, Projection, SlotVar
 from workbench.engines.explore.positions.positions import Name, Positions
@@ -20,10 +21,10 @@ from workbench.errors import WorkbenchError
 class Effect:
     """What an action does: nothing (not enabled), or writes, some of them made by parts.
 
-    `holds` is the value of a predicate.
+    `holds` is the value of a predicate, `marks` what a state with this effect is counted for.
     """
 
-    __slots__ = ("enabled", "holds", "parts", "writes")
+    __slots__ = ("enabled", "holds", "marks", "parts", "writes")
 
     def __init__(
         self,
@@ -31,11 +32,13 @@ class Effect:
         writes: tuple[tuple[int, int], ...] = (),
         parts: tuple[Action, ...] = (),
         holds: bool = False,
+        marks: tuple[int, ...] = (),
     ) -> None:
         self.enabled = enabled
         self.writes = writes
         self.parts = parts
         self.holds = holds
+        self.marks = marks
 
 
 class Branch:
@@ -129,8 +132,15 @@ class Space(Numbering):
             self._slot_action(slot, choice) for slot in model.slots for choice in range(model.choices.get(slot, 1))
         ]
         self.actions += [self._rule_action(rule) for rule in model.rules]
+        self.marks = Marks(model.properties)
         self.predicates = [self._predicate(prop) for prop in model.properties]
+        self.premises = [self._premise(prop) for prop in model.properties if prop.premise is not None]
         self.ending = self._ending()
+
+    @property
+    def observers(self) -> list[Action]:
+        """Everything that is asked of a state: the predicates in the order of the properties, then the premises."""
+        return self.predicates + self.premises
 
     @property
     def parts(self) -> list[Action]:
@@ -211,22 +221,45 @@ class Space(Numbering):
         return Action(self, rule.name, run)
 
     def _predicate(self, prop: Property) -> Action:
-        return self._question(f"property {prop.code}", prop.predicate)
+        decides, counted = self.marks.number(prop.code, Role.DECIDES), prop.kind == "sometimes"
 
-    def _question(self, actor: str, ask: Callable[[View], bool]) -> Action:
+        def answer(view: View) -> tuple[bool, tuple[int, ...]]:
+            if prop.culprits is None:
+                holds = bool(prop.predicate(view))
+                return holds, (decides,) if holds is counted else ()
+            named = dict.fromkeys(prop.culprits(view))
+            return not named, (decides, *(self.marks.number(prop.code, name) for name in named)) if named else ()
+
+        return self._question(f"property {prop.code}", answer)
+
+    def _premise(self, prop: Property) -> Action:
+        premise, mark = prop.premise, self.marks.number(prop.code, Role.PREMISE)
+        assert premise is not None
+
+        def answer(view: View) -> tuple[bool, tuple[int, ...]]:
+            holds = bool(premise(view))
+            return holds, (mark,) if holds else ()
+
+        return self._question(f"premise of property {prop.code}", answer)
+
+    def _question(self, actor: str, ask: Callable[[View], tuple[bool, tuple[int, ...]]]) -> Action:
         def run(view: View) -> Effect:
-            holds = bool(ask(view))
+            holds, marks = ask(view)
             if view._writes or view._parts:
                 raise WorkbenchError(f"{actor} wrote to the state; it may only read")
-            return Effect(True, holds=holds)
+            return Effect(True, holds=holds, marks=marks)
 
         return Action(self, actor, run)
 
     def _ending(self) -> Action:
-        if self.model.ending is not None:
-            return self._question("the ending predicate", self.model.ending)
-        slots = list(self.model.slots)
-        return self._question("the ending predicate", lambda view: bool(slots) and all(map(view.idle, slots)))
+        slots, ending = list(self.model.slots), self.model.ending
+
+        def answer(view: View) -> tuple[bool, tuple[int, ...]]:
+            if ending is not None:
+                return bool(ending(view)), ()
+            return bool(slots) and all(map(view.idle, slots)), ()
+
+        return self._question("the ending predicate", answer)
 
     def _written(self, view: View) -> Effect:
         parts = tuple(self.part(fn, args, view._actor) for fn, args in view._parts)

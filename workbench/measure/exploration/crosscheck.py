@@ -71,6 +71,7 @@ class Compared:
         opinion, question = self.opinion, self.question
         for failure in self.failures:
             (verdict, spin_verdict), (met, spin_met) = opinion.verdicts[failure.code], opinion.hits[failure.code]
+            premise, spin_premise = opinion.premises[failure.code]
             yield {
                 "protocol": question.variant.label,
                 "event": question.event.name,
@@ -86,8 +87,10 @@ class Compared:
                 "spin_verdict": spin_verdict,
                 "met": met,
                 "spin_met": spin_met,
-                "equal": (opinion.states, opinion.transitions, verdict, met)
-                == (opinion.spin_states, opinion.spin_transitions, spin_verdict, spin_met),
+                "premise": premise,
+                "spin_premise": spin_premise,
+                "equal": (opinion.states, opinion.transitions, verdict, met, premise)
+                == (opinion.spin_states, opinion.spin_transitions, spin_verdict, spin_met, spin_premise),
             }
 
 

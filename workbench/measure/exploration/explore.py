@@ -15,10 +15,10 @@ from typing import Any, NamedTuple
 
 from workbench.checking.environment import EnvironmentAction
 from workbench.checking.failures import FAILURES, Failure
-from workbench.clayout.layout import Abi, Layout
+from workbench.clayout.layout import Layout
 from workbench.core.contracts import Feature
 from workbench.core.contracts.event import Event
-from workbench.core.event_steps import NewHost, OnHost, in_order
+from workbench.core.event_steps import OnHost
 from workbench.core.scenario import Scenario
 from workbench.core.slots import EVENT, Slot
 from workbench.core.step_text import numbers_in, step_text, whose
@@ -190,12 +190,7 @@ def explore_question(
     ``max_bytes`` of stored states stop the search, as ``max_states`` do; None: half of this machine's memory.
     ``symmetry``: merge states that differ only by exchanging interchangeable vCPUs.
     """
-    question.check()
-
-    def properties(machine: MachineModel) -> list[Property]:
-        return [Property(f.code, f.name, f.kind, asking(machine, f.holds)) for f in failures]
-
-    machine = MachineModel(question.scenario, as_explored(question.event), properties, question.bounds)
+    machine = machine_of(question, failures)
     result = explore_machine(
         machine,
         symmetry=symmetry,
@@ -204,6 +199,23 @@ def explore_question(
         progress=progress,
     )
     return Exploration(question, result, tuple(failures), machine.merging if symmetry else None)
+
+
+def machine_of(question: Question, failures: Sequence[Failure]) -> MachineModel:
+    """Return the machine that a question is about; raise WorkbenchError if the event cannot happen to it."""
+    question.check()
+
+    def properties(machine: MachineModel) -> list[Property]:
+        return [property_of(machine, failure) for failure in failures]
+
+    return MachineModel(question.scenario, as_explored(question.event), properties, question.bounds)
+
+
+def property_of(machine: MachineModel, failure: Failure) -> Property:
+    """Return a failure as the explorer checks it."""
+    culprits = asking(machine, failure.culprits) if failure.kind == "always" else None
+    holds, premise = asking(machine, failure.holds), asking(machine, failure.premise)
+    return Property(failure.code, failure.name, failure.kind, holds, premise, culprits)
 
 
 def half_of_memory() -> int | None:
@@ -221,21 +233,6 @@ def as_explored(event: Event) -> Event:
     shorter = copy(event)
     vars(shorter)["registrations"] = REGISTRATIONS
     return shorter
-
-
-def needs_met(question: Question) -> frozenset[str]:
-    """Return the preconditions of failures that this question meets; HOLDS is vacuous where one is not met."""
-    scenario = question.event.adapt(question.scenario)
-    steps = [type(step) for step in in_order(question.event.happen(scenario))]
-    met = {
-        "descriptor": scenario.protocol.descriptor is not None,
-        "encrypted": scenario.encrypted,
-        "i386": scenario.abi is Abi.I386,
-        "readers": question.bounds.reads > 0,
-        "second vCPU": scenario.vcpus > 1,
-        "restore": NewHost in steps,
-    }
-    return frozenset(need for need, is_met in met.items() if is_met)
 
 
 def confirm(question: Question, turns: Sequence[Turn | tuple[Any, Any]]) -> Schedule:
@@ -258,5 +255,5 @@ __all__ = [
     "as_explored",
     "confirm",
     "explore_question",
-    "needs_met",
+    "machine_of",
 ]

@@ -11,23 +11,13 @@ import workbench
 from workbench.checking.failures import Failure
 from workbench.core.own_files import described
 from workbench.core.step_text import key_text, step_text, value_text
-from workbench.engines.explore import GraphEdge, GraphNode, Property, Result, Words, as_dot, as_graphml
+from workbench.engines.explore import GraphEdge, GraphNode, Result, Words, as_dot, as_graphml
 from workbench.engines.explore.export.graph import MAX_STATES as MAX_NODES
 from workbench.engines.explore.export.spin import PAN_OPTIONS
-from workbench.engines.explore.vm import MachineModel, asking, machine_graph, machine_promela
-from workbench.measure.exploration.explore import MAX_STATES, Question, as_explored
+from workbench.engines.explore.vm import machine_graph, machine_promela
+from workbench.measure.exploration.explore import MAX_STATES, Question, machine_of
 
 GRAPHS: dict[str, Callable[[list[GraphNode], list[GraphEdge], Words], str]] = {"dot": as_dot, "graphml": as_graphml}
-
-
-def machine_of(question: Question, failures: Sequence[Failure]) -> MachineModel:
-    """Return the machine that a question is about; raise WorkbenchError if the event cannot happen to it."""
-    question.check()
-
-    def properties(machine: MachineModel) -> list[Property]:
-        return [Property(f.code, f.name, f.kind, asking(machine, f.holds)) for f in failures]
-
-    return MachineModel(question.scenario, as_explored(question.event), properties, question.bounds)
 
 
 def promela_of(
@@ -71,16 +61,23 @@ def _heading(question: Question, failures: Sequence[Failure], result: Result) ->
         "",
         f"Expected: {result.states} states, {result.transitions} transitions"
         " (SPIN counts the initial state and, with -DCOUNT, each count as one more).",
-        "Expected of the properties (always: states that violate it; sometimes: states that have it):",
+        "Expected of the properties (always: states that violate it; sometimes: states that have it), and of their",
+        "premises, which follow in the same order (states in which the property is about something):",
         *_expected(failures, result),
     ]
     return "\n".join(["/*", *(f" * {line}".rstrip() for line in lines), " */", ""])
 
 
 def _expected(failures: Sequence[Failure], result: Result) -> list[str]:
-    return [
-        f"  property {n:2}  {f.code}  {result.verdicts[f.code]:6} {result.hits[f.code]:9} states  {f.kind} {f.name}"
+    width = max(map(len, result.verdicts.values()), default=0)
+    lines = [
+        f"  property {n:2}  {f.code}  {result.verdicts[f.code]:{width}} {result.hits[f.code]:9} states"
+        f"  {f.kind} {f.name}"
         for n, f in enumerate(failures, 1)
+    ]
+    return lines + [
+        f"  premise  {n:2}  {f.code}  {result.premises[f.code]:{width + 10}} states"
+        for n, f in enumerate(failures, len(failures) + 1)
     ]
 
 

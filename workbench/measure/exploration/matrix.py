@@ -19,12 +19,12 @@ from typing import Any, NamedTuple
 from workbench.checking.failures import FAILURES, Failure
 from workbench.core import own_files
 from workbench.core.contracts.event import Event
-from workbench.engines.explore import BOUNDED, FAILS, HOLDS
+from workbench.engines.explore import BOUNDED, FAILS, HOLDS, NOT_EXERCISED, VERDICTS
 from workbench.engines.explore.vm import Bounds
 from workbench.errors import WorkbenchError
 from workbench.features import choose as choose_features
 from workbench.lifecycle import choose as choose_events
-from workbench.measure.exploration.explore import Exploration, Question, TraceRow, explore_question, needs_met
+from workbench.measure.exploration.explore import Exploration, Question, TraceRow, explore_question
 from workbench.measure.label import Label, joined
 from workbench.measure.variants import Variant, variants
 
@@ -66,8 +66,24 @@ def sizes_for(event: Event) -> tuple[Size, ...]:
     return sizes + (READING if event.name in READERS else ())
 
 
+class Violator(NamedTuple):
+    """What violates a property (a feature, or "descriptor"), at which size, in how many states, after how many steps at
+    the earliest.
+    """
+
+    what: str
+    vcpus: int
+    features: str
+    reads: int
+    states: int
+    steps: int
+
+
 class Cell(NamedTuple):
-    """One record of the matrix. ``applies`` is False where the property cannot be violated in this scenario."""
+    """One record of the matrix. ``premise``: the states of its size in which the property is about something.
+
+    ``violators`` are those of all sizes.
+    """
 
     protocol: str
     event: str
@@ -79,7 +95,8 @@ class Cell(NamedTuple):
     vcpus: int
     features: str
     mitigations: tuple[str, ...]
-    applies: bool
+    premise: int
+    violators: tuple[Violator, ...] = ()
     trace: tuple[TraceRow, ...] | None = None
 
     def label(self) -> Label:
@@ -87,8 +104,9 @@ class Cell(NamedTuple):
         return Label(self.protocol, self.mitigations)
 
     def record(self) -> dict[str, Any]:
-        """Return the cell as a flat record, without the trace."""
-        found = self._asdict() | {"mitigations": joined(self.mitigations)}
+        """Return the cell as a flat record, without the trace; the violators are named once each."""
+        named = " ".join(dict.fromkeys(violator.what for violator in self.violators))
+        found = self._asdict() | {"mitigations": joined(self.mitigations), "violators": named}
         del found["trace"]
         return found
 
@@ -96,7 +114,7 @@ class Cell(NamedTuple):
 def cells_of(exploration: Exploration) -> Iterator[Cell]:
     """Yield a cell for each failure that was checked."""
     question, result = exploration.question, exploration.result
-    met = needs_met(question)
+    features = ",".join(feature.name for feature in question.features)
     for failure in exploration.failures:
         verdict = result.verdicts[failure.code]
         trace = exploration.trace(failure) if verdict == FAILS else None
@@ -109,24 +127,35 @@ def cells_of(exploration: Exploration) -> Iterator[Cell]:
             None if trace is None else len(trace),
             failure.name,
             question.vcpus,
-            ",".join(feature.name for feature in question.features),
+            features,
             question.variant.mitigations,
-            failure.needs <= met,
+            result.premises[failure.code],
+            tuple(violators(exploration, failure)),
             trace,
         )
+
+
+def violators(exploration: Exploration, failure: Failure) -> Iterator[Violator]:
+    """Yield what violates a property in an exploration, each once; a property may name nothing."""
+    question, finding = exploration.question, exploration.finding(failure)
+    features = ",".join(feature.name for feature in question.features)
+    for what, found in {} if finding is None else finding.culprits.items():
+        yield Violator(what, question.vcpus, features, question.bounds.reads, found.states, found.steps)
 
 
 def merged(cells: Sequence[Cell]) -> Cell:
     """Return the cell that decides the verdict of a property explored at several sizes."""
     # "sometimes" holds if it happens at one size; "always" fails if it is violated at one size.
     sometimes = FAILURES[cells[0].property].kind == "sometimes"
-    order = (HOLDS, BOUNDED, FAILS) if sometimes else (FAILS, BOUNDED, HOLDS)
+    order = (HOLDS, BOUNDED, FAILS, NOT_EXERCISED) if sometimes else VERDICTS
     verdict = next(verdict for verdict in order if any(cell.verdict == verdict for cell in cells))
     decisive = [cell for cell in cells if cell.verdict == verdict]
     traced = [cell for cell in decisive if cell.steps is not None]
     if traced:
-        return min(traced, key=lambda cell: (cell.steps, cell.vcpus, cell.features))
-    return max(decisive, key=lambda cell: (cell.applies, cell.states, cell.features))
+        chosen = min(traced, key=lambda cell: (cell.steps, cell.vcpus, cell.features))
+    else:
+        chosen = max(decisive, key=lambda cell: (cell.states, cell.features))
+    return chosen._replace(violators=tuple(violator for cell in cells for violator in cell.violators))
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """The failure matrix as a heat map: a panel for each protocol, events by properties, each verdict with its own mark.
 
 Fills are those of ``style``: the more harmful the verdict, the darker. The verdicts can be told apart without colour:
-a failing cell holds the number of steps of its shortest trace, a cell that cannot happen has dots instead of a fill.
+a failing cell holds the number of steps of its shortest trace, a cell that is not exercised has dots, not a fill.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from workbench.core.outcome import Fate
-from workbench.engines.explore import BOUNDED, FAILS, HOLDS
+from workbench.engines.explore import BOUNDED, FAILS, HOLDS, NOT_EXERCISED
 from workbench.errors import WorkbenchError
 from workbench.measure.exploration.matrix import Cell
 from workbench.measure.label import Label
@@ -24,7 +24,7 @@ from workbench.present.figures.style import FATE_COLOUR
 SOURCE = "every interleaving of a model, at small sizes; not measured on hardware"
 LEGEND = (
     "light: holds in every state; dark: fails, in how many steps (-: what must be possible never happens); "
-    "striped, ?: a limit stopped the search; dotted: cannot happen in this scenario"
+    "striped, ?: a limit stopped the search; dotted: not exercised, nothing that the property is about came about"
 )
 LETTERS_PER_INCH = 17  # of the note below the panels
 # In inches: a cell, the names of the events, the heading of a panel, a line of the note.
@@ -44,8 +44,9 @@ _MARKS = {
     HOLDS: Mark(FATE_COLOUR[Fate.REGISTERED.value]),
     FAILS: Mark(FATE_COLOUR[Fate.STALE.value], ink="white", text="-"),
     BOUNDED: Mark(FATE_COLOUR[Fate.REFUSED.value], "////", text="?"),
+    NOT_EXERCISED: Mark("#ffffff", "...."),
 }
-_CANNOT_HAPPEN = Mark("#ffffff", "....")
+_NOT_EXPLORED = Mark("#ffffff")
 
 
 def failures(table: Sequence[Cell]) -> Figure:
@@ -72,8 +73,8 @@ def failures(table: Sequence[Cell]) -> Figure:
 
 def mark(cell: Cell | None) -> Mark:
     """Return how a cell looks; None is a cell that was not explored."""
-    if cell is None or (cell.verdict == HOLDS and not cell.applies):
-        return _CANNOT_HAPPEN
+    if cell is None:
+        return _NOT_EXPLORED
     found = _MARKS[cell.verdict]
     return found._replace(text=str(cell.steps)) if cell.verdict == FAILS and cell.steps else found
 

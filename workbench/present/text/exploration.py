@@ -7,7 +7,7 @@ from typing import Any
 
 from workbench.checking.failures import Failure
 from workbench.core.own_files import from_files
-from workbench.engines.explore import BOUNDED, FAILS, HOLDS
+from workbench.engines.explore import FAILS, gravest
 from workbench.errors import WorkbenchError
 from workbench.measure.exploration.explore import Exploration
 from workbench.measure.exploration.finding_replay import RecordedFinding
@@ -26,9 +26,8 @@ class Explored:
 
     @property
     def verdict(self) -> str:
-        """FAILS if anything fails, else BOUNDED if any search was stopped, else HOLDS."""
-        said = {exploration.result.verdict for exploration in self.explorations}
-        return next(verdict for verdict in (FAILS, BOUNDED, HOLDS) if verdict in said)
+        """The gravest verdict of all explorations."""
+        return gravest({exploration.result.verdict for exploration in self.explorations})
 
 
 def as_json(explored: Explored) -> str:

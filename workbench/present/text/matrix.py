@@ -12,18 +12,18 @@ from workbench.measure.exploration.mitigations import Change, Effect, Price
 from workbench.measure.label import Label
 from workbench.present.text.table import WIDTH, Column, Table, as_text
 
-LETTERS = {"HOLDS": ".", "FAILS": "F", "BOUNDED": "?"}
+LETTERS = {"HOLDS": ".", "FAILS": "F", "BOUNDED": "?", "NOT EXERCISED": "-"}
 NOT_ASKED = " "
 LEGEND = (
     ". holds in every state   F fails   ? a limit stopped the search   "
-    "blank: cannot happen in this scenario (HOLDS vacuously)"
+    "- not exercised: nothing that the property is about came about in any state"
 )
 NAME = 30  #: columns for an event's name
 
 
 def letter(cell: Cell) -> str:
     """Return the letter of a cell."""
-    return LETTERS[cell.verdict] if cell.applies or cell.verdict != "HOLDS" else NOT_ASKED
+    return LETTERS[cell.verdict]
 
 
 def matrix_text(cells: Sequence[Cell], sizes: Iterable[Size]) -> str:

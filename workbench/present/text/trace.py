@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from textwrap import wrap
 from typing import Any
 
-from workbench.checking.ghosts import GHOSTS
+from workbench.checking.ghosts import GHOSTS, HARMLESS
 from workbench.core.step_text import key_text, step_text, value_text
 from workbench.core.steps import Exit, ToUser
 from workbench.engines.explore import SlotVar
@@ -133,4 +133,9 @@ def _whose(row: TraceRow) -> str:
 
 
 def _ghosts(row: TraceRow) -> list[str]:
-    return [str(name) for name, _, after in row.changes if name in GHOSTS and after is True]
+    return [_ghost_text(name, after) for name, _, after in row.changes if name in GHOSTS and name not in HARMLESS]
+
+
+def _ghost_text(name: Any, value: Any) -> str:
+    """Return the text of a ghost that a step has set; the value of some is a tuple of names."""
+    return f"{name}: {', '.join(value)}" if isinstance(value, tuple) else str(name)

@@ -59,7 +59,7 @@ class _Writer:
     def text(self) -> str:
         """The whole model."""
         model = self.space.model
-        lines = [_header(model), *self._declarations(), *_counters(len(model.properties))]
+        lines = [_header(model), *self._declarations(), *_counters(len(self.space.observers))]
         lines += ["", "active proctype model() {", "do"]
         for action in self.space.actions:
             lines += self._option(action)
@@ -96,14 +96,20 @@ class _Writer:
         lines = []
         properties = self.space.model.properties
         for number, (prop, predicate) in enumerate(zip(properties, self.space.predicates, strict=True), 1):
-            wanted = prop.kind == "sometimes"
-            condition = self._condition(self._simplified(predicate.root), lambda leaf: leaf.holds is wanted)  # noqa: B023
-            lines += [
-                f"#if PROP=={number} || defined(COUNT) /* {_comment(f'{prop.code} {prop.kind}: {prop.name}')} */",
-                f":: d_step {{ {condition} -> MET({number}) }}",
-                "#endif",
-            ]
+            text = f"{prop.code} {prop.kind}: {prop.name}"
+            lines += self._counted(number, text, predicate, prop.kind == "sometimes")
+        for number, premise in enumerate(self.space.premises, len(properties) + 1):
+            lines += self._counted(number, str(premise.actor), premise, True)
         return lines
+
+    def _counted(self, number: int, text: str, predicate: Action, wanted: bool) -> list[str]:
+        """The option that counts the states in which a predicate has the wanted value."""
+        condition = self._condition(self._simplified(predicate.root), lambda leaf: leaf.holds is wanted)
+        return [
+            f"#if PROP=={number} || defined(COUNT) /* {_comment(text)} */",
+            f":: d_step {{ {condition} -> MET({number}) }}",
+            "#endif",
+        ]
 
     def _simplified(self, node: Node, seen: dict[int, frozenset[int]] | None = None) -> _Leaf | _Fork:
         """A decision tree with projections resolved, equal branches joined and redundant branches left out."""

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from workbench.engines.explore.export.promela import COUNTED
 from workbench.engines.explore.model import Model
-from workbench.engines.explore.result import FAILS, HOLDS, Result
+from workbench.engines.explore.result import Result, verdict_of
 from workbench.errors import EngineError
 
 DEPTH = 100_000
@@ -110,7 +110,10 @@ def _reason(said: str) -> str:
 
 @dataclass(frozen=True)
 class SecondOpinion:
-    """The explorer's answer and SPIN's, for the same model. `verdicts` has (ours, SPIN's) by code."""
+    """The explorer's answer and SPIN's, for the same model. All have (ours, SPIN's) by code.
+
+    `premises` has the numbers of states in which the premises hold, of the properties that have one.
+    """
 
     states: int
     spin_states: int
@@ -118,11 +121,12 @@ class SecondOpinion:
     spin_transitions: int
     verdicts: dict[str, tuple[str, str]]
     hits: dict[str, tuple[int, int]]
+    premises: dict[str, tuple[int, int]]
 
     @property
     def agrees(self) -> bool:
         """Equal numbers of states and transitions, equal verdicts and equal numbers of violating states."""
-        pairs = [*self.verdicts.values(), *self.hits.values()]
+        pairs = [*self.verdicts.values(), *self.hits.values(), *self.premises.values()]
         return (self.states, self.transitions) == (self.spin_states, self.spin_transitions) and all(
             ours == spins for ours, spins in pairs
         )
@@ -139,11 +143,15 @@ def crosscheck(model: Model) -> SecondOpinion:
 def second_opinion(kinds: Mapping[str, str], result: Result, text: str) -> SecondOpinion:
     """Check the exported text with SPIN in one run, and compare with a complete exploration.
 
-    `kinds` lists the properties of the model in order: code and kind.
+    `kinds` lists the properties of the model in order: code and kind. SPIN counts the states that meet each premise,
+    too, and its verdicts are made of its own counts.
     """
     run = run_spin(text, count=True, expected_states=result.states)
+    own = len(kinds)
+    spins = dict(zip(result.premises, run.met[own:], strict=True))
     verdicts, hits = {}, {}
-    for (code, kind), met in zip(kinds.items(), run.met, strict=True):
-        verdicts[code] = (result.verdicts[code], HOLDS if (met > 0) == (kind == "sometimes") else FAILS)
+    for (code, kind), met in zip(kinds.items(), run.met[:own], strict=True):
+        verdicts[code] = (result.verdicts[code], verdict_of(kind, met, spins.get(code), None))
         hits[code] = (result.hits[code], met)
-    return SecondOpinion(result.states, run.states, result.transitions, run.transitions, verdicts, hits)
+    premises = {code: (count, spins[code]) for code, count in result.premises.items()}
+    return SecondOpinion(result.states, run.states, result.transitions, run.transitions, verdicts, hits, premises)

@@ -42,7 +42,6 @@ class CompiledSearch(PackedSearch):
         self.counters[CLASH] = -1
         self.counters[TOTAL] = sum(len(level[0]) for level in self.levels)
         self.missing = np.empty((MISSING, 2), np.int64)
-        self.hit_counts = np.zeros(64, np.int64)
         self._buffers(1 << 12)
         self._fill(max(SMALLEST, (2 * self.seen()).bit_length()))
 
@@ -54,7 +53,6 @@ class CompiledSearch(PackedSearch):
         self.out = np.empty((room, words), np.uint64)
         self.keys = np.empty((0, words), np.uint64)
         self.recent = np.zeros((1 << RECENT, words), np.uint64)
-        self.hit_first = np.zeros((64, words), np.uint64)
         self.stuck = np.empty((CHUNK, words), np.uint64)
         self.scratch = np.empty(2 * words, np.uint64)
 
@@ -151,6 +149,7 @@ class CompiledSearch(PackedSearch):
         """Insert the successors of a chunk; returns how many of its states were expanded."""
         moves = self._moves()
         most = self._make_room()
+        met = np.zeros((len(self.tables.observations), 2), np.int64)
         done = loops.advance(
             chunk,
             rows,
@@ -168,15 +167,14 @@ class CompiledSearch(PackedSearch):
             self.keys,
             self.recent,
             self.counters,
-            self.hit_counts,
-            self.hit_first,
+            met,
             self.stuck,
             self.scratch,
             self.span,
         )
         if self.counters[CLASH] >= 0:
             raise self.tables.clash(int(self.counters[CLASH]))
-        self._collect()
+        self._collect(chunk, met)
         return int(done)
 
     def _make_room(self) -> int:
@@ -194,16 +192,19 @@ class CompiledSearch(PackedSearch):
             self._grow()
         return most
 
-    def _collect(self) -> None:
+    def _collect(self, chunk: np.ndarray, met: np.ndarray) -> None:
         """Add the counters of the compiled loops to the outcome."""
         outcome = self.outcome
         outcome.transitions += int(self.counters[TRANSITIONS])
         self.counters[TRANSITIONS] = 0
-        for number in np.flatnonzero(self.hit_counts).tolist():
-            found = outcome.hits[number]
-            state = found.state or self.layout.unpack(self.hit_first[number].tolist())
-            found.add(int(self.hit_counts[number]), outcome.depth, state)
-        self.hit_counts[:] = 0
+        by_mark: dict[int, list[int]] = {}
+        for index in np.flatnonzero(met[:, 0]).tolist():
+            for mark in self.tables.observations[index]:
+                by_mark.setdefault(mark, []).append(index)
+        for mark, indices in by_mark.items():
+            found = outcome.hits[mark]
+            state = found.state or self.layout.unpack(chunk[met[indices, 1].min()].tolist())
+            found.add(int(met[indices, 0].sum()), outcome.depth, state)
         stuck = _words_of(self.stuck[: self.counters[STUCK]].copy())
         self.counters[STUCK] = 0
         self._collect_stuck(stuck)
@@ -238,7 +239,7 @@ class CompiledSearch(PackedSearch):
 
     def _row_info(self) -> tuple[np.ndarray, ...]:
         tables = self.tables
-        return tables.first.data, tables.count.data, tables.enabled.data, tables.hits.data
+        return tables.first.data, tables.count.data, tables.enabled.data, tables.met.data
 
     def _part_info(self) -> tuple[np.ndarray, ...]:
         return self.tables.parts_first.data, self.tables.parts_count.data, self.tables.parts.data

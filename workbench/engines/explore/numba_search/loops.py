@@ -16,7 +16,6 @@ from workbench.engines.explore.numba_search.bits import gather
 from workbench.engines.explore.numba_search.compiling import loop
 from workbench.engines.explore.numba_search.state_set import (
     CLASH,
-    ONE,
     OUT,
     STUCK,
     TOTAL,
@@ -158,18 +157,6 @@ def _with_parts(
 
 
 @loop()
-def _count(states: Any, index: Any, hits: Any, hit_counts: Any, hit_first: Any, span: Any) -> None:
-    bit = 0
-    while hits:
-        if hits & ONE:
-            if hit_counts[bit] == 0:
-                copied(states, index, hit_first, bit, np.uint64(0), span)
-            hit_counts[bit] += 1
-        hits >>= ONE
-        bit += 1
-
-
-@loop()
 def _successors(
     states: Any,
     rows: Any,
@@ -209,18 +196,23 @@ def _successors(
 
 @loop()
 def _observe(
-    states: Any, rows: Any, rows_info: Any, counters: Any, hit_counts: Any, hit_first: Any, stuck: Any, span: Any
+    states: Any, start: Any, rows: Any, rows_info: Any, counters: Any, met: Any, stuck: Any, span: Any
 ) -> None:
-    """Count transitions and the states that meet each predicate; record states in which nothing is enabled."""
-    _, _, enabled, hits = rows_info
+    """Count transitions and, in `met`, the states with each observation; record states in which nothing is enabled.
+
+    A row of `met` has the number of states and the first of them, by its place in the chunk (`start`: of this block).
+    """
+    _, _, enabled, observed = rows_info
     for index in range(len(states)):
-        able, met = np.int64(0), np.uint64(0)
+        able = np.int64(0)
         for group in range(rows.shape[1]):
             able += enabled[rows[index, group]]
-            met |= hits[rows[index, group]]
+            observation = observed[rows[index, group]]
+            if observation:
+                if met[observation, 0] == 0:
+                    met[observation, 1] = start + index
+                met[observation, 0] += 1
         counters[TRANSITIONS] += able
-        if met:
-            _count(states, index, met, hit_counts, hit_first, span)
         if able == 0:
             copied(states, index, stuck, counters[STUCK], np.uint64(0), span)
             counters[STUCK] += 1
@@ -244,8 +236,7 @@ def advance(
     keys: Any,
     recent: Any,
     counters: Any,
-    hit_counts: Any,
-    hit_first: Any,
+    met: Any,
     stuck: Any,
     scratch: Any,
     span: Any,
@@ -268,5 +259,5 @@ def advance(
             _least(number, keys, moves, scratch, span)
         number = not_recent(keys, number, recent, span)
         insert(keys, number, visited, bits, out, counters, span)
-        _observe(block, block_rows, rows_info, counters, hit_counts, hit_first, stuck, span)
+        _observe(block, start, block_rows, rows_info, counters, met, stuck, span)
     return len(states)

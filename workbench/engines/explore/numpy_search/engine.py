@@ -51,7 +51,7 @@ class VectorSearch(PackedSearch):
             try:
                 expansion = self.walker.expand(chunk)
                 after = [self.canonical(piece) for piece in expansion.pieces]
-                self.count(chunk, expansion.enabled, expansion.hits)
+                self.count(chunk, expansion.enabled, expansion.met)
             except Outgrown:
                 self.relayout()
                 continue

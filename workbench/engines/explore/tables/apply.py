@@ -18,12 +18,12 @@ FEW = 8  # up to this many children, one comparison for each is faster than sort
 
 @dataclass
 class Expansion:
-    """Successors of a chunk of states (unchanged states left out), and the predicates met in the states."""
+    """Successors of a chunk of states (unchanged states left out), and what was observed in the states."""
 
     pieces: list[Words]  # one per group of actions
     counts: list[np.ndarray]
     enabled: np.ndarray
-    hits: np.ndarray
+    met: list[np.ndarray]  # one per group with observers: indices of the tables' observations
 
 
 class Walker:
@@ -36,25 +36,25 @@ class Walker:
         """All successors of the given states."""
         tables = self.tables
         enabled = np.zeros(len(words[0]), np.int32)
-        hits = np.zeros(len(words[0]), np.uint64)
+        met: list[np.ndarray] = []
         pieces: list[Words] = []
         all_counts = []
         for root in tables.roots:
             rows = self.rows(root, words)
             group = tables.groups[root.group]
             if group.predicates:
-                hits |= tables.hits.data.take(rows)
+                met.append(tables.met.data.take(rows))
             if group.actions:
                 enabled += tables.enabled.data.take(rows)
                 counts = tables.count.data.take(rows)
                 all_counts.append(counts)
                 pieces.append(self._successors(words, rows, counts, root))
-        return Expansion(pieces, all_counts, enabled, hits)
+        return Expansion(pieces, all_counts, enabled, met)
 
-    def hits(self, root: TableNode, words: Words) -> np.ndarray:
-        """The predicate bits of one group for the given states."""
+    def met(self, root: TableNode, words: Words) -> np.ndarray:
+        """What one group observes in the given states, as indices of the tables' observations."""
         rows = self.rows(root, words)
-        return self.tables.hits.data.take(rows)
+        return self.tables.met.data.take(rows)
 
     def rows(self, node: TableNode, words: Words) -> np.ndarray:
         """The row of each state in the tables below a node."""

@@ -17,7 +17,7 @@ WORTH = 512  # table entries that may be spent to save one lookup per state
 
 @dataclass
 class Group:
-    """Actions and predicates that share a table. `predicates` are (index, action)."""
+    """Actions and predicates that share a table. `predicates` are (index, action) of its observers."""
 
     actions: list[Action] = field(default_factory=list)
     predicates: list[tuple[int, Action]] = field(default_factory=list)
@@ -66,7 +66,7 @@ def group_actions(space: Space) -> list[Group]:
     groups: list[Group] = []
     sizes: list[int] = []
     entries: list[tuple[Action, int | None]] = [(action, None) for action in space.actions]
-    entries += [(action, index) for index, action in enumerate(space.predicates)]
+    entries += [(action, index) for index, action in enumerate(space.observers)]
     for action, predicate in entries:
         single = _alone(action, predicate)
         best, growth = None, WORTH + _size(single, widths)

@@ -18,6 +18,7 @@ from workbench.errors import WorkbenchError
 
 UNKNOWN = -(1 << 31)  # less than any other entry
 PENDING = UNKNOWN + 1  # unknown, and already listed to be filled
+MAY_END = -1  # in place of a mark, in the rows of the ending predicate
 LEAF_BITS = 12  # a node with at most this many key bits leads to rows
 BRANCH_BITS = 4  # a node that leads to other nodes reads at least this many key bits, if available
 
@@ -93,7 +94,9 @@ class Tables:
         self.nodes: list[TableNode] = []
         self.table = Growing(np.int32)
         self.first, self.count = Growing(np.int32), Growing(np.int32)  # per row: its successors
-        self.enabled, self.hits = Growing(np.int32), Growing(np.uint64)  # per row
+        self.enabled, self.met = Growing(np.int32), Growing(np.int32)  # per row; met: an index of observations
+        self.observations: list[tuple[int, ...]] = [()]  # the marks that rows have; none comes first
+        self._observed: dict[tuple[int, ...], int] = {(): 0}
         self.keep = [Growing(np.uint64) for _ in range(layout.words)]  # per successor and word
         self.put = [Growing(np.uint64) for _ in range(layout.words)]
         self.parts_first, self.parts_count = Growing(np.int32), Growing(np.int32)  # per successor
@@ -106,7 +109,6 @@ class Tables:
         self._rows: dict[tuple, int] = {}
         self._part_roots: dict[Action, int] = {}
         self._part_groups: set[int] = set()
-        self._wanted = sum(1 << i for i, p in enumerate(space.model.properties) if p.kind == "sometimes")
         self.roots = [self._new_node(number, {}) for number in range(len(self.groups))]
         self.ending = self.roots.pop()
 
@@ -208,7 +210,8 @@ class Tables:
     def _row(self, node: TableNode, known: _Partial) -> int:
         """The row with the effects of a group for known values; equal rows are stored once."""
         group = self.groups[node.group]
-        successors, enabled, hits = [], 0, 0
+        successors, enabled = [], 0
+        marks: list[int] = []
         for action in group.actions:
             effect = action.effect(known)
             if effect.parts and not group.composite:
@@ -220,13 +223,12 @@ class Tables:
                     writes = tuple((var, number) for var, number in writes if known.get(var) != number)
                 if writes or effect.parts or node.group in self._part_groups:
                     successors.append((writes, tuple(self.part_root(part) for part in effect.parts)))
-        for number, predicate in group.predicates:
-            hits |= int(predicate.effect(known).holds) << number
-        if group.predicates and node.group != self.ending.group:
-            hits ^= sum(1 << number for number, _ in group.predicates) & ~self._wanted
+        for _, observer in group.predicates:
+            effect = observer.effect(known)
+            marks += [MAY_END] if node.group == self.ending.group and effect.holds else effect.marks
         if len(self.space.names) > len(self.layout.width):
             raise Outgrown
-        row = (tuple(successors), enabled, hits)
+        row = (tuple(successors), enabled, self._observation(tuple(marks)))
         if row not in self._rows:
             self._rows[row] = self._store(*row)
         return self._rows[row]
@@ -237,7 +239,13 @@ class Tables:
                 raise Outgrown
         return writes
 
-    def _store(self, successors: tuple, enabled: int, hits: int) -> int:
+    def _observation(self, marks: tuple[int, ...]) -> int:
+        if marks not in self._observed:
+            self._observed[marks] = len(self.observations)
+            self.observations.append(marks)
+        return self._observed[marks]
+
+    def _store(self, successors: tuple, enabled: int, met: int) -> int:
         masks = [self.layout.masks(writes) for writes, _ in successors]
         for word in range(self.layout.words):
             self.keep[word].extend([keep[word] for keep, _ in masks])
@@ -248,5 +256,5 @@ class Tables:
         self.parts_count.extend([len(parts) for _, parts in successors])
         self.first.extend([self.parts_count.length - len(successors)])
         self.count.extend([len(successors)])
-        self.hits.extend([hits])
+        self.met.extend([met])
         return self.enabled.extend([enabled])

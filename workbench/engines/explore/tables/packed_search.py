@@ -19,10 +19,9 @@ from workbench.engines.explore.tables.apply import Walker
 from workbench.engines.explore.tables.bit_layout import Layout, Words
 from workbench.engines.explore.tables.grouping import group_actions, placing_order
 from workbench.engines.explore.tables.local_tables import Outgrown, Tables
-from workbench.errors import EngineError, WorkbenchError
+from workbench.errors import WorkbenchError
 
 CHUNK = 1 << 16  # states expanded at once
-MAX_PROPERTIES = 64
 HANDED_OVER = "handed over to another engine"
 
 
@@ -43,13 +42,10 @@ class PackedSearch(ABC):
     def __init__(
         self, space: Space, limits: Limits, reduction: Reduction | None, begun: PackedSearch | None = None
     ) -> None:
-        if len(space.predicates) > MAX_PROPERTIES:
-            raise EngineError(f"tables hold at most {MAX_PROPERTIES} properties; use the python engine")
         self.space = space
         self.limits = limits
         self.reduction = reduction
-        self.outcome = SearchOutcome(self.engine, [Hits() for _ in space.predicates], self.path)
-        self.wanted = [prop.kind == "sometimes" for prop in space.model.properties]
+        self.outcome = SearchOutcome(self.engine, self.path)
         self.levels: list[Words] = []
         if begun is None:
             self._new_layout()
@@ -81,7 +77,7 @@ class PackedSearch(ABC):
             while len(self.levels[-1][0]):
                 outcome.depth = len(self.levels) - 1
                 self.level()
-                if outcome.limit is None and self.limits.stop_at_first and self._violated():
+                if outcome.limit is None and self.limits.stop_at_first and outcome.violates(self.space.marks):
                     outcome.limit = "first finding"
                 if outcome.limit is None and self.hand_over_at and self.seen() >= self.hand_over_at:
                     outcome.limit = HANDED_OVER
@@ -114,9 +110,6 @@ class PackedSearch(ABC):
     def moved(self, older: Layout) -> None:
         """Repack all stored states into the present layout."""
 
-    def _violated(self) -> bool:
-        return any(hit.count and not wanted for hit, wanted in zip(self.outcome.hits, self.wanted, strict=True))
-
     def stop_here(self, more: bool) -> bool:
         """Report progress; return whether a limit ends the search here. `more`: whether states are left to expand."""
         states, stored = self.seen(), self.stored()
@@ -147,22 +140,34 @@ class PackedSearch(ABC):
         """The representatives of states; the states themselves if none are merged."""
         return words if self.packed_reduction is None else self.packed_reduction.least(words)
 
-    def count(self, words: Words, enabled: np.ndarray, hits: np.ndarray) -> None:
+    def count(self, words: Words, enabled: np.ndarray, met: list[np.ndarray]) -> None:
         """Add a chunk of expanded states to the outcome."""
         stuck = self.unfinished(words, np.flatnonzero(enabled == 0))  # may raise Outgrown: nothing is counted yet
         self.outcome.transitions += int(enabled.sum(dtype=np.int64))
-        for number, found in enumerate(self.outcome.hits):
-            where = np.flatnonzero(hits >> np.uint64(number) & np.uint64(1))
-            if len(where):
-                self.add_hits(found, words, where)
+        for observed in met:
+            self._count_marks(words, observed)
         if len(stuck):
             self.add_hits(self.outcome.deadlocks, words, stuck)
+
+    def _count_marks(self, words: Words, observed: np.ndarray) -> None:
+        """Count what one group observed in a chunk."""
+        by_mark: dict[int, list[int]] = {}
+        counts = np.bincount(observed)
+        for index in np.flatnonzero(counts).tolist():
+            for mark in self.tables.observations[index]:
+                by_mark.setdefault(mark, []).append(index)
+        for mark, indices in by_mark.items():
+            found = self.outcome.hits[mark]
+            if found.state is None:
+                self.add_hits(found, words, np.flatnonzero(np.isin(observed, indices)))
+            else:
+                found.count += int(counts[indices].sum())
 
     def unfinished(self, words: Words, stuck: np.ndarray) -> np.ndarray:
         """The deadlocks among the stuck states (given by index): those in which the model may not end."""
         if not len(stuck):
             return stuck
-        ending = self.walker.hits(self.tables.ending, [word[stuck] for word in words])
+        ending = self.walker.met(self.tables.ending, [word[stuck] for word in words])
         return stuck[ending == 0]
 
     def add_hits(self, found: Hits, words: Words, where: np.ndarray) -> None:

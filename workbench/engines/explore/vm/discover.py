@@ -69,7 +69,7 @@ def walk(machine: MachineModel, seed: int) -> bool:
         else:
             ended = True
             break
-    for predicate in space.predicates:
-        predicate.effect(state)
+    for observer in space.observers:
+        observer.effect(state)
     machine.met.update(dict.fromkeys(name for name in space.names if not isinstance(name, SlotVar | MemoryCell)))
     return ended

@@ -1,7 +1,7 @@
 """A machine in the explorer: its known memory, entries and programs, and what a view shows of its state."""
 
 from collections.abc import Callable, Hashable, Iterator
-from typing import Any
+from typing import Any, TypeVar
 
 from workbench.checking.environment import EnvironmentAction, entry, guest_program, program_name
 from workbench.checking.facts import Facts
@@ -16,6 +16,8 @@ from workbench.engines.explore.view import View
 from workbench.engines.explore.vm.cells import MemoryCell, MemoryCells
 from workbench.engines.explore.vm.variables import MEMSLOTS, PAUSED, Shared, in_guest, pages, reaches
 from workbench.errors import WorkbenchError
+
+Answer = TypeVar("Answer")
 
 
 class ExploredMachine:
@@ -117,8 +119,8 @@ class ViewFacts(Facts):
         )
 
 
-def asking(machine: ExploredMachine, question: Callable[[Facts], bool]) -> Callable[[View], bool]:
-    """Return a property's predicate that evaluates ``question`` in each state."""
+def asking(machine: ExploredMachine, question: Callable[[Facts], Answer]) -> Callable[[View], Answer]:
+    """Return a function of a view that evaluates ``question`` in its state."""
     return lambda view: question(ViewFacts(machine, view))
 
 
