@@ -110,7 +110,7 @@ def test_a_hypercall_leaves_the_guest_passes_kvm_and_is_done_by_the_vmm():
     stream = guest_side(PROTOCOL, program())
     steps = [next(stream), stream.send(Vcpu(0)), stream.send(None)]
     assert steps == [
-        (GUEST, Exit("hypercall", 12, (0, 1, 0))),
+        (GUEST, Exit("hypercall", 12, (0, 1, 0), "VMCALL")),
         (KERNEL, ToUser("map_gpa_range")),
         (USER, Share(0, 4096, True)),
     ]

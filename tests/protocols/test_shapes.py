@@ -9,10 +9,10 @@ from tests.protocols.shapes.call_in_registers import CallInRegisters
 from tests.protocols.shapes.call_with_struct import CallWithStruct
 from tests.protocols.shapes.doorbell_batch import DoorbellBatch
 from tests.protocols.shapes.host_chosen import HostChosen
-from tests.protocols.shapes.overlay_page import MSR, MessagePage, OverlayPage
+from tests.protocols.shapes.overlay_page import GUEST_OS_ID, MSR, MessagePage, OverlayPage
 from workbench.core.driver import guest_side
 from workbench.core.scenario import Scenario, beliefs
-from workbench.design import VM, IoRange, Store, WorkbenchError, Wrmsr, area
+from workbench.design import REFUSED, VM, Get, IoRange, Store, WorkbenchError, Wrmsr, area, registry
 from workbench.engines.kvm.probe import probe
 from workbench.engines.simulate import simulate
 from workbench.engines.simulate.engine import Simulation
@@ -31,7 +31,7 @@ KVM = probe()
 
 
 def features_of(kind):
-    if kind is OverlayPage:
+    if issubclass(kind, OverlayPage):
         return (MessagePage(),)
     return tuple(feature for feature in FEATURES.values() if kind(()).supports(feature))
 
@@ -46,7 +46,7 @@ def run(kind, event, vcpus=4, **more):
 
 
 def verdicts(kind, event, vcpus=2, features=("steal_time",)):
-    chosen = tuple(f for f in features_of(kind) if kind is OverlayPage or f.name in features)
+    chosen = tuple(f for f in features_of(kind) if issubclass(kind, OverlayPage) or f.name in features)
     found = explore_question(Question(Variant.of(kind), EVENTS[event], chosen, vcpus))
     return found, {finding.name for finding in found.result.findings}
 
@@ -60,7 +60,7 @@ def verdicts(kind, event, vcpus=2, features=("steal_time",)):
         (CallInRegisters, "hypercall", 17, 33),  # 4 areas of 4 vCPUs and the wall clock; 16 revocations
         (CallWithStruct, "hypercall", 17, 33),
         (HostChosen, "hypercall", 8, 8),  # nothing is revoked
-        (OverlayPage, "wrmsr", 4, 8),
+        (OverlayPage, "wrmsr", 8, 12),  # each kernel first says who it is, on each CPU
         (DoorbellBatch, "mmio", 1, 17),  # one exit registers the areas of the VM
     ],
 )
@@ -134,6 +134,32 @@ def test_a_revocation_that_is_refused_leaves_the_belief():
     assert beliefs(simulation.machine.notes) == before
 
 
+def test_a_kernel_that_does_not_say_who_it_is_is_refused():
+    silent = type("Silent", (OverlayPage,), {"name": "silent", "prepare": lambda self, cpu: iter(())})
+    assert {fate.value for fate in run(silent, "boot").fates.values()} == {"refused"}
+
+
+class Permanent(CallInRegisters):
+    """A vCPU's area can be registered once, and never be moved or revoked."""
+
+    name = "permanent"
+
+    def unregister(self, cpu, feature, gpa):
+        return REFUSED
+        yield
+
+    def serve(self, index, feature, gpa):
+        if (yield Get(registry(VM if feature.scope == "vm" else index, feature.name))) is not None:
+            return -16
+        return (yield from super().serve(index, feature, gpa))
+
+
+@pytest.mark.parametrize("event", ["double-registration", "double-registration-moved", "double-registration-crossing"])
+def test_a_design_that_rightly_refuses_a_second_registration_is_not_stale(event):
+    assert {fate.value for fate in run(Permanent, event).fates.values()} == {"registered"}
+    assert verdicts(Permanent, event, 1)[1] == set()
+
+
 def test_another_vcpu_registers_and_both_agree():
     found = run(CallWithStruct, "registered-for-another", 2)
     assert found.counts["hypercall_exits"] == 4
@@ -166,7 +192,7 @@ def test_what_lay_under_the_page_comes_back():
 
         simulation.machine.run(0, guest_side(here.protocol, program()))
 
-    guest(Store(page + 8, b"the guest's"), Wrmsr(MSR, page | 1))
+    guest(Wrmsr(GUEST_OS_ID, 1), Store(page + 8, b"the guest's"), Wrmsr(MSR, page | 1))
     assert memory.load(page + 8, 11) == bytes(11)
     guest(Store(page + 8, b"lost"), Wrmsr(MSR, 0))
     assert memory.load(page + 8, 11) == b"the guest's"

@@ -111,7 +111,7 @@ def unclaimed(cpu: Vcpu, step: Wrmsr | Rdmsr) -> Program:
 
 def hypercall(protocol: Protocol, step: Hypercall, cpl: int = 0) -> Program:
     """One exit for a hypercall and its handler; return the answer that the guest gets."""
-    cpu: Vcpu = yield GUEST, Exit("hypercall", step.number, step.arguments)
+    cpu: Vcpu = yield GUEST, Exit("hypercall", step.number, step.arguments, protocol.call_instruction)
     if cpl:
         return -KVM_EPERM
     result: Any = UNKNOWN

@@ -130,9 +130,14 @@ class MoveMemslot(NamedTuple):
 
 
 class Reassign(NamedTuple):
-    """These units of guest memory get a new owner: a new kernel, or the page allocator."""
+    """These units of guest memory get a new owner: a new kernel, or the page allocator.
+
+    ``keeps_registered``: a guest that goes on keeps what it still believes registered, such as an area whose revocation
+    was refused.
+    """
 
     units: tuple[Any, ...]
+    keeps_registered: bool = False
 
 
 class KernelGone(NamedTuple):

@@ -66,6 +66,7 @@ class MachineWorld(Protocol):
     def delete_memslot(self, gpa: int) -> None: ...
     def move_memslot(self, gpa: int, to: int) -> None: ...
     def reassign(self, unit: Unit) -> None: ...  # the unit's memory has a new owner
+    def believes_registered(self, unit: Unit) -> bool: ...  # the guest believes that it is registered, there
     def guest_notes(self) -> Iterable[Key]: ...  # all notes about the guest that may have a value
     def note(self, key: Key, value: Any) -> None: ...
 
@@ -120,7 +121,8 @@ def _new_host(world: MachineWorld, step: NewHost) -> None:
 
 def _reassign(world: MachineWorld, step: Reassign) -> None:
     for unit in step.units:
-        world.reassign(unit)
+        if not (step.keeps_registered and world.believes_registered(unit)):
+            world.reassign(unit)
 
 
 def _kernel_gone(world: MachineWorld, step: KernelGone) -> Any:

@@ -129,6 +129,11 @@ class Scenario:
         for owner, feature in wanted:
             areas.append(Area(owner, feature, (yield from self._prepared(owner, feature, generation))))
         answers = yield from self.protocol.register_all(cpu, tuple(areas))
+        if not isinstance(answers, tuple) or len(answers) != len(areas):
+            raise WorkbenchError(
+                f"{type(self.protocol).__name__}.register_all was given {len(areas)} areas and returned {answers!r}; "
+                f"it must return a tuple with what the guest concludes of each: ACCEPTED, REFUSED or AcceptedAt"
+            )
         for own, answer in zip(areas, answers, strict=True):
             yield from self._conclude(own, generation, answer)
 

@@ -129,7 +129,7 @@ def _numbers(values: tuple[int, ...]) -> str:
 def _exit(step: Exit) -> str:
     """A hypercall with its arguments, a device access with its size and what is written, or a register access."""
     if step.cause == "hypercall":
-        return f"exit: hypercall {number(step.number)}({_numbers(step.arguments)})"
+        return f"exit: {step.instruction or 'hypercall'} {number(step.number)}({_numbers(step.arguments)})"
     size, *written = step.arguments or (0,)
     told = f", {size} bytes" if size else ""
     return f"exit: {step.cause} {step.number:#x}{told}" + (f" = {number(written[0])}" if written else "")

@@ -130,12 +130,14 @@ class Exit(NamedTuple):
     """The vCPU leaves the guest. The driver yields it; the answer is the vCPU's :class:`Vcpu` record.
 
     ``cause`` is wrmsr, rdmsr, hypercall, mmio or pio; ``number`` the register, the hypercall, the address or the port;
-    ``arguments`` what a hypercall passes, or the size of a device access and the value that it writes.
+    ``arguments`` what a hypercall passes, or the size of a device access and the value that it writes; ``instruction``
+    what a hypercall is called on this architecture.
     """
 
     cause: str
     number: int
     arguments: tuple[int, ...] = ()
+    instruction: str = ""
 
     @property
     def is_register_access(self) -> bool:

@@ -63,7 +63,7 @@ class CrossingKernel(MovingKernel):
 
 
 class DoubleRegistrationMoved(AfterBoot):
-    """vCPU 0 registers all its areas at other addresses, and frees the memory of the first ones."""
+    """vCPU 0 registers all its areas at other addresses, and frees the first ones where the new ones were accepted."""
 
     name = "double-registration-moved"
     title = "registered again elsewhere"
@@ -73,7 +73,8 @@ class DoubleRegistrationMoved(AfterBoot):
         kernel, addresses = self.kernel(scenario), scenario.addresses
         yield from of_its_own(0, kernel.move)
         yield Wait(0)
-        yield Reassign(tuple(addresses.area(0, 0, feature) for feature in kernel.at_boot(scenario.cpu(0))))
+        old = tuple(addresses.area(0, 0, feature) for feature in kernel.at_boot(scenario.cpu(0)))
+        yield Reassign(old, keeps_registered=True)
         yield Enter(0)
 
 

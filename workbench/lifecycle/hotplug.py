@@ -35,9 +35,12 @@ class CpuHotplug(AfterBoot):
 
 
 def reuse_memory(scenario: Scenario, cpu: int) -> Program:
-    """The offline vCPU's per-CPU page gets a new owner, and the host still loads the vCPU."""
+    """The offline vCPU's per-CPU page gets a new owner, and the host still loads the vCPU.
+
+    An area whose revocation was refused is kept: the guest knows that the host still writes there.
+    """
     yield Wait(cpu)
-    yield Reassign(scenario.addresses.units(0, cpu))
+    yield Reassign(scenario.addresses.units(0, cpu), keeps_registered=True)
     yield Enter(cpu)
 
 

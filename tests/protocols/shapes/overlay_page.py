@@ -5,6 +5,7 @@ R1  A write of gpa | 1 to MSR 0x40000083 puts a page of the host over the guest'
 R2  The page must be RAM; otherwise #GP, and nothing changes.
 R3  The VMM reads and writes the register; writing it on the destination lays a new, empty page there.
 R4  INIT takes the page away.
+R5  A kernel first writes its identity to MSR 0x40000000, on each CPU that comes up; without it R1 is refused.
 """
 
 from workbench.design import (
@@ -15,6 +16,7 @@ from workbench.design import (
     REFUSED,
     U32,
     U64,
+    VM,
     Cover,
     Feature,
     Get,
@@ -30,7 +32,8 @@ from workbench.design import (
     struct,
 )
 
-MSR = 0x4000_0083
+GUEST_OS_ID, MSR = 0x4000_0000, 0x4000_0083
+LINUX = 0x8100 << 48
 MESSAGE = struct("struct message { __u32 type; __u32 flags; __u64 payload; };")
 
 
@@ -63,10 +66,13 @@ class MessagePage(Feature):
 class OverlayPage(Protocol):
     name = "overlay_page"
     title = "a register and an overlay page"
-    msrs = frozenset({MSR})
+    msrs = frozenset({GUEST_OS_ID, MSR})
 
     def supports(self, feature):
         return feature.name == "message_page"
+
+    def prepare(self, cpu):  # R5
+        yield Wrmsr(GUEST_OS_ID, LINUX)
 
     def register(self, cpu, feature, gpa):
         outcome = yield Wrmsr(MSR, gpa | 1)
@@ -77,6 +83,11 @@ class OverlayPage(Protocol):
         return ACCEPTED
 
     def on_wrmsr(self, cpu, msr, value, *, host_initiated=False):
+        if msr == GUEST_OS_ID:
+            yield Set(register(VM, GUEST_OS_ID), value or None)
+            return HANDLED
+        if value and not (yield Get(register(VM, GUEST_OS_ID))):
+            return FAULT
         old, gpa = (yield Get(area(cpu.index, "message_page"))), value & -PAGE_SIZE
         if old is not None and not (value & 1 and old == gpa):
             yield Uncover(old)
@@ -89,7 +100,7 @@ class OverlayPage(Protocol):
         return HANDLED
 
     def on_rdmsr(self, cpu, msr, *, host_initiated=False):
-        return (yield Get(register(cpu.index, MSR))) or 0
+        return (yield Get(register(VM if msr == GUEST_OS_ID else cpu.index, msr))) or 0
 
     def on_init(self, cpu):  # R4
         old = yield Get(area(cpu.index, "message_page"))
@@ -100,19 +111,19 @@ class OverlayPage(Protocol):
 
     def save(self, cpus):
         saved = []
-        for cpu in cpus:
-            value = yield Get(register(cpu.index, MSR))
+        for owner, msr in ((VM, GUEST_OS_ID), *((cpu.index, MSR) for cpu in cpus)):
+            value = yield Get(register(owner, msr))
             if value is not None:
-                saved.append((cpu.index, value))
+                saved.append((owner, msr, value))
         return tuple(saved)
 
     def restore(self, cpus, saved):  # R3
-        for index, value in saved:
-            yield from self.on_wrmsr(cpus[index], MSR, value, host_initiated=True)
+        for owner, msr, value in saved:
+            yield from self.on_wrmsr(cpus[max(owner, 0)], msr, value, host_initiated=True)
 
     def state(self, entries, cpus):
         return [
-            StateEntry(key.cpu, "SIMP", 16, 16, "KVM_SET_MSRS", architected=True, carried=True)
+            StateEntry(key.cpu, f"MSR {key.name:#x}", 16, 16, "KVM_SET_MSRS", architected=True, carried=True)
             for key in sorted(entries, key=str)
             if key.kind == "register"
         ]

@@ -25,7 +25,7 @@ from workbench.core.machine_transition import perform_on_machine
 from workbench.core.memory import GuestMemory as Shadow
 from workbench.core.outcome import FAULT
 from workbench.core.relay import driven, relayed
-from workbench.core.scenario import Scenario
+from workbench.core.scenario import Scenario, believes
 from workbench.core.steps import USER, Hypercall, Program, Rdmsr, Side, Wrmsr
 from workbench.core.vcpu import Host, Vcpu
 from workbench.engines.kvm import state
@@ -282,6 +282,9 @@ class KvmMachine:
 
     def reassign(self, unit: Unit) -> None:
         self.watch.reassigned.add(unit)
+
+    def believes_registered(self, unit: Unit) -> bool:
+        return self.notes.get(believes(unit.cpu, unit.what)) == self.scenario.addresses.gpa(unit)
 
     def guest_notes(self) -> Iterable[Key]:
         return (key for key in self.notes if isinstance(key, Key))

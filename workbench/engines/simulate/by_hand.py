@@ -14,7 +14,7 @@ from workbench.core.contracts import Feature, Protocol, StateEntry
 from workbench.core.driver import guest_side, host_read, host_side, host_write
 from workbench.core.host_state import VM, area
 from workbench.core.machine import Machine
-from workbench.core.steps import Program, Rdmsr, Wrmsr
+from workbench.core.steps import Hypercall, MmioRead, MmioWrite, PioRead, PioWrite, Program, Rdmsr, Wrmsr
 from workbench.core.vcpu import Vcpu
 from workbench.errors import WorkbenchError
 
@@ -78,6 +78,29 @@ class Bench:
     def rdmsr(self, msr: int, cpu: int = 0, *, cpl: int = 0) -> Any:
         """The guest reads a register; the result is its value, or FAULT."""
         return self.guest(_one(Rdmsr(msr)), cpu, cpl=cpl, what=f"RDMSR {msr:#x}")
+
+    def hypercall(self, number: int, *arguments: int, cpu: int = 0, cpl: int = 0) -> Any:
+        """The guest makes a hypercall; the result is its answer."""
+        said = ", ".join(hex(value) for value in arguments)
+        what = f"{self.protocol.call_instruction} {number}({said})"
+        return self.guest(_one(Hypercall(number, arguments)), cpu, cpl=cpl, what=what)
+
+    def mmio_write(self, gpa: int, value: int, size: int = 4, cpu: int = 0, *, cpl: int = 0) -> Any:
+        """The guest writes to a device in memory; the result is HANDLED, or FAULT above CPL 0."""
+        what = f"write {value:#x} ({size} bytes) to the device at {gpa:#x}"
+        return self.guest(_one(MmioWrite(gpa, value, size)), cpu, cpl=cpl, what=what)
+
+    def mmio_read(self, gpa: int, size: int = 4, cpu: int = 0, *, cpl: int = 0) -> Any:
+        """The guest reads a device in memory; the result is its answer, or FAULT above CPL 0."""
+        return self.guest(_one(MmioRead(gpa, size)), cpu, cpl=cpl, what=f"read {size} bytes of the device at {gpa:#x}")
+
+    def out(self, port: int, value: int, size: int = 4, cpu: int = 0, *, cpl: int = 0) -> Any:
+        """The guest writes to an I/O port; the result is HANDLED, or FAULT above CPL 0."""
+        return self.guest(_one(PioWrite(port, value, size)), cpu, cpl=cpl, what=f"OUT {port:#x} = {value:#x}")
+
+    def in_(self, port: int, size: int = 4, cpu: int = 0, *, cpl: int = 0) -> Any:
+        """The guest reads an I/O port; the result is its answer, or FAULT above CPL 0."""
+        return self.guest(_one(PioRead(port, size)), cpu, cpl=cpl, what=f"IN {port:#x}")
 
     # -- the host ------------------------------------------------------------------------------------
 
@@ -147,5 +170,5 @@ class Bench:
         return known[name]
 
 
-def _one(step: Wrmsr | Rdmsr) -> Program:
+def _one(step: Any) -> Program:
     return (yield step)

@@ -42,8 +42,7 @@ class Simulation(OneByOne):
 
     def __init__(self, scenario: Scenario, *, trace: bool = False, lanes: bool = True) -> None:
         machine = Machine(scenario.cpus, encrypted=scenario.encrypted, seed=scenario.seed, trace=trace)
-        super().__init__(machine, scenario.protocol)
-        self.scenario = scenario
+        super().__init__(machine, scenario)
         self.in_turn = in_turn(machine)
         # With a trace, vCPUs run one by one: it lists each access of each vCPU.
         self.for_each: ForEach = AtOnce(machine, scenario.protocol) if lanes and not trace else self.in_turn
@@ -85,7 +84,7 @@ class Simulation(OneByOne):
         for_each([turn[0].cpu for turn in turns], partial(self._take_turn, first))
 
     def _take_turn(self, turn: Turn, machine: Machine, cpu: int) -> None:
-        world = OneByOne(machine, self.protocol)
+        world = OneByOne(machine, self.scenario)
         for step in turn:
             perform_on_machine(world, step._replace(cpu=cpu))
             if self.reassigned and type(step) is Enter:

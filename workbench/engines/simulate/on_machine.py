@@ -3,8 +3,10 @@
 from collections.abc import Iterable
 from typing import Any
 
+from workbench.core.address_map import Unit
 from workbench.core.host_state import Key
 from workbench.core.machine import Machine
+from workbench.core.scenario import Scenario, believes
 from workbench.core.vcpu import Vcpu
 
 
@@ -12,6 +14,7 @@ class OnMachine:
     """The part of a ``MachineWorld`` that concerns ``machine`` alone, and not the programs that run on it."""
 
     machine: Machine
+    scenario: Scenario
 
     def cpus(self) -> Iterable[int]:
         return tuple(self.machine.cpus)
@@ -36,6 +39,9 @@ class OnMachine:
 
     def guest_notes(self) -> Iterable[Key]:
         return (key for key in self.machine.notes if isinstance(key, Key))
+
+    def believes_registered(self, unit: Unit) -> bool:
+        return self.machine.notes.get(believes(unit.cpu, unit.what)) == self.scenario.addresses.gpa(unit)
 
     def note(self, key: Key, value: Any) -> None:
         self.machine.note(key, value)

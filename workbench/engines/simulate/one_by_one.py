@@ -7,19 +7,20 @@ any machine, including one that represents many vCPUs (``lanes``).
 from typing import Any
 
 from workbench.core.address_map import Unit
-from workbench.core.contracts import Protocol
 from workbench.core.driver import guest_side, host_side
 from workbench.core.event_steps import OnHost, Start
 from workbench.core.machine import Machine
+from workbench.core.scenario import Scenario
 from workbench.engines.simulate.on_machine import OnMachine
 
 
 class OneByOne(OnMachine):
     """A machine on which no program is running when the next step of an event is taken."""
 
-    def __init__(self, machine: Machine, protocol: Protocol) -> None:
+    def __init__(self, machine: Machine, scenario: Scenario) -> None:
         self.machine = machine
-        self.protocol = protocol
+        self.scenario = scenario
+        self.protocol = scenario.protocol
 
     def at_boundary(self, cpu: int) -> bool:
         return True

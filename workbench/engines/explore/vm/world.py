@@ -9,6 +9,7 @@ from workbench.core.address_map import Region, Unit
 from workbench.core.event_steps import Begin, OnHost
 from workbench.core.host_state import Key
 from workbench.core.memory import GPA_LIMIT, PAGE_SIZE
+from workbench.core.scenario import believes
 from workbench.core.slots import EVENT, Slot, entry_slot, vcpu_slot
 from workbench.core.steps import GUEST, USER, Exit, Moment, Side, ToUser
 from workbench.core.vcpu import Vcpu
@@ -210,6 +211,11 @@ class EventWorld:
 
     def reassign(self, unit: Unit) -> None:
         self._view[OwnerOf(unit)] = "other"
+
+    def believes_registered(self, unit: Unit) -> bool:
+        belief = believes(unit.cpu, unit.what)
+        self._machine.cells.know(belief)
+        return bool(self._view[belief] == self._machine.scenario.addresses.gpa(unit))
 
     def guest_notes(self) -> Iterable[Key]:
         return (name for name in self._keys() if name.kind in GHOST_KINDS)

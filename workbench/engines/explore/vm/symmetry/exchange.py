@@ -263,7 +263,7 @@ _EVENT_STEPS: dict[type, Callable[[Exchange, Any], Any]] = {
     Begin: lambda to, step: Begin(to.cpu(step.cpu), to.program(step.program)),
     WaitAll: lambda to, step: WaitAll(tuple(sorted(map(to.cpu, step.cpus)))),
     KernelGone: lambda to, step: KernelGone(tuple(sorted(map(to.cpu, step.cpus)))),
-    Reassign: lambda to, step: Reassign(tuple(sorted(map(to.plain, step.units)))),
+    Reassign: lambda to, step: step._replace(units=tuple(sorted(map(to.plain, step.units)))),
     Each: Exchange._each,
     OnHost: lambda to, step: step,  # what it starts is compared step by step
     Pause: Exchange._names,
