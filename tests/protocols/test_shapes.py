@@ -134,9 +134,18 @@ def test_a_revocation_that_is_refused_leaves_the_belief():
     assert beliefs(simulation.machine.notes) == before
 
 
+class Silent(OverlayPage):
+    """Its kernels do not say who they are."""
+
+    name = "silent"
+
+    def prepare(self, cpu):
+        return
+        yield
+
+
 def test_a_kernel_that_does_not_say_who_it_is_is_refused():
-    silent = type("Silent", (OverlayPage,), {"name": "silent", "prepare": lambda self, cpu: iter(())})
-    assert {fate.value for fate in run(silent, "boot").fates.values()} == {"refused"}
+    assert {fate.value for fate in run(Silent, "boot").fates.values()} == {"refused"}
 
 
 class Permanent(CallInRegisters):
