@@ -116,26 +116,39 @@ class Scenario:
     def enrol(self, cpu: Vcpu, feature: Feature, generation: int, gpa: int | None = None) -> Program:
         """Guest: prepare an area, register it, and note what the guest now believes; return the Answer.
 
-        If the registration is refused, the guest's earlier belief stays unchanged, and the address is noted.
+        If the registration is refused, the guest's earlier belief stays unchanged.
         """
+        unit = self.addresses.area(generation, cpu.index, feature)
         if gpa is None:
-            gpa = yield from self._prepared(cpu, feature, generation)
+            gpa = self.addresses.gpa(unit)
+            if not self.protocol.places_areas:
+                yield from feature.prepare(gpa)
         answer = yield from self.protocol.register(cpu, feature, gpa)
-        return (yield from self._conclude(Area(cpu, feature, gpa), generation, answer))
+        if isinstance(answer, AcceptedAt):
+            gpa, answer = answer.gpa, ACCEPTED
+        yield Note(asked(unit.cpu, feature.name), answer)
+        if answer is not REFUSED:
+            yield Note(believes(unit.cpu, feature.name), gpa)
+        return answer
 
     def enrol_all(self, cpu: Vcpu, wanted: Sequence[tuple[Vcpu, Feature]], generation: int) -> Program:
         """Guest: prepare these areas, register all in one go on ``cpu``, and note what the guest believes of each."""
-        areas = []
-        for owner, feature in wanted:
-            areas.append(Area(owner, feature, (yield from self._prepared(owner, feature, generation))))
-        answers = yield from self.protocol.register_all(cpu, tuple(areas))
+        units = [self.addresses.area(generation, owner.index, feature) for owner, feature in wanted]
+        areas = tuple(Area(*own, self.addresses.gpa(unit)) for own, unit in zip(wanted, units, strict=True))
+        if not self.protocol.places_areas:
+            for own in areas:
+                yield from own.feature.prepare(own.gpa)
+        answers = yield from self.protocol.register_all(cpu, areas)
         if not isinstance(answers, tuple) or len(answers) != len(areas):
             raise WorkbenchError(
                 f"{type(self.protocol).__name__}.register_all was given {len(areas)} areas and returned {answers!r}; "
                 f"it must return a tuple with what the guest concludes of each: ACCEPTED, REFUSED or AcceptedAt"
             )
-        for own, answer in zip(areas, answers, strict=True):
-            yield from self._conclude(own, generation, answer)
+        for own, unit, answer in zip(areas, units, answers, strict=True):
+            gpa, said = (answer.gpa, ACCEPTED) if isinstance(answer, AcceptedAt) else (own.gpa, answer)
+            yield Note(asked(unit.cpu, own.feature.name), said)
+            if said is not REFUSED:
+                yield Note(believes(unit.cpu, own.feature.name), gpa)
 
     def revoke(self, cpu: Vcpu, feature: Feature, generation: int) -> Program:
         """Guest: unregister ``feature`` and, unless that is refused, note that it is no longer registered."""
@@ -143,26 +156,6 @@ class Scenario:
         answer = yield from self.protocol.unregister(cpu, feature, self.addresses.gpa(unit))
         if answer is not REFUSED:
             yield Note(believes(unit.cpu, feature.name), None)
-
-    def _prepared(self, cpu: Vcpu, feature: Feature, generation: int) -> Program:
-        """Guest: bring the area into the state that its ABI requires, unless the host provides it; return its gpa."""
-        gpa = self.addresses.gpa(self.addresses.area(generation, cpu.index, feature))
-        if not self.protocol.places_areas:
-            yield from feature.prepare(gpa)
-        return gpa
-
-    def _conclude(self, own: Area, generation: int, answer: Answer | AcceptedAt) -> Program:
-        """Guest: note what it concluded of a registration, and where it now believes the area to be."""
-        owner, name = self.addresses.area(generation, own.cpu.index, own.feature).cpu, own.feature.name
-        gpa = own.gpa
-        if isinstance(answer, AcceptedAt):
-            gpa, answer = answer.gpa, ACCEPTED
-        yield Note(asked(owner, name), answer)
-        if answer is REFUSED:
-            yield Note(refused_at(owner, name), gpa)
-        else:
-            yield Note(believes(owner, name), gpa)
-        return answer
 
 
 class Evidence(NamedTuple):
