@@ -6,10 +6,10 @@ slots of ``workbench.core.slots``.
 """
 
 from collections.abc import Callable, Iterator
+from dataclasses import fields
 from typing import Any, NamedTuple
 
 from workbench.checking.ghosts import noting_refusals, reading
-from workbench.core.address_map import GENERATIONS
 from workbench.core.contracts import Feature
 from workbench.core.driver import guest_side, host_side
 from workbench.core.event_steps import Begin, Each, GuestProgram, Init, OnHost, Start
@@ -132,7 +132,7 @@ def readings(scenario: Scenario) -> Iterator[EnvironmentAction]:
     for feature in scenario.supported():
         for owner in scenario.owners(feature):
             for cpu in range(scenario.vcpus):
-                for generation in range(GENERATIONS) if cpu != owner else ():
+                for generation in range(scenario.kernels) if cpu != owner else ():
                     yield EnvironmentAction(READING, cpu, feature.name, owner, generation)
 
 
@@ -141,7 +141,7 @@ def event_handlings(scenario: Scenario) -> Iterator[EnvironmentAction]:
     for feature in scenario.supported():
         if feature.update_when == "event":
             for cpu in range(scenario.vcpus):
-                for generation in range(GENERATIONS):
+                for generation in range(scenario.kernels):
                     yield EnvironmentAction(HANDLING, cpu, feature.name, owner_of(cpu, feature), generation)
 
 
@@ -195,4 +195,15 @@ def program_name(start: Start) -> ProgramName:
     kernel = getattr(function, "__self__", None)
     told = (one for one in getattr(program, "arguments", ()) if not isinstance(one, Scenario))
     name = getattr(function, "__name__", repr(function))
+    if kernel is not None and getattr(getattr(kernel, "scenario", None), "retakes", False):
+        name = _of_part(kernel, name)
     return ProgramName(name, tuple(told), getattr(kernel, "generation", None), start.cpu, start.cpl)
+
+
+def _of_part(kernel: Any, name: str) -> str:
+    """Return the name of a kernel's program in an event of several parts, whose kernels may be of several classes."""
+    kind = type(kernel)
+    first = [one for one in kind.__mro__ if name in vars(one)][-1]
+    own = [getattr(kernel, one.name) for one in fields(kernel) if one.name not in ("scenario", "generation")]
+    told = ", ".join(str(getattr(one, "name", one)) for one in own if one is not None)
+    return (name if kind is first else f"{kind.__name__}.{name}") + (f"({told})" if told else "")

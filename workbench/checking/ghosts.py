@@ -9,12 +9,12 @@ from collections.abc import Callable, Hashable, Iterable
 from typing import Any, NamedTuple
 
 from workbench.clayout.layout import Abi
-from workbench.core.address_map import DESCRIPTOR, GENERATIONS, Unit
+from workbench.core.address_map import DESCRIPTOR, Unit
 from workbench.core.host_state import DERIVED, Key
 from workbench.core.memory import PAGE_SIZE
 from workbench.core.outcome import FAULT
 from workbench.core.relay import relayed
-from workbench.core.scenario import Scenario
+from workbench.core.scenario import RETAKEN, Scenario, retaken
 from workbench.core.steps import Exit, Note, Program, Wrmsr
 
 
@@ -77,7 +77,7 @@ def reading(owner: int, feature: str) -> Key:
 
 
 #: Kinds of Key that are notes about the guest and its history, not host state.
-GHOST_KINDS = frozenset({"believes", "asked", "attempts", "was area", "refused", "read"})
+GHOST_KINDS = frozenset({"believes", "asked", "attempts", "was area", "refused", "read", RETAKEN})
 
 
 def noting_refusals(cpu: int, program: Program) -> Program:
@@ -123,7 +123,7 @@ class Watch:
             self._add(REPLAYED, ELSEWHERE if unit is None else unit.what)
         if unit is None:
             return
-        if self._get(OwnerOf(unit)) is not None:
+        if self._is_others(unit):
             self._add(STRAY, unit.what)
         if gpa + size > addresses.gpa(unit) + addresses.size(unit.what):
             self._add(BEYOND, unit.what)
@@ -135,10 +135,16 @@ class Watch:
     def host_covered(self, gpa: int) -> None:
         """The host put a page of its own over the page at ``gpa``, and so over all units in it."""
         for unit in self.scenario.addresses.units_in(gpa, PAGE_SIZE):
-            if unit.generation < GENERATIONS and self._get(OwnerOf(unit)) is not None:
-                self._put(STRAY, True)
+            if unit.generation < self.scenario.kernels and self._is_others(unit):
+                self._add(STRAY, unit.what)
             if self.scenario.addresses.gpa(unit) != gpa:
-                self._put(BEYOND, True)
+                self._add(BEYOND, unit.what)
+
+    def _is_others(self, unit: Unit) -> bool:
+        """Whether a unit was given away, and no kernel of the guest has taken it back."""
+        if self._get(OwnerOf(unit)) is None:
+            return False
+        return not (self.scenario.retakes and self._get(retaken(unit)))
 
     def exited(self, cpu: int, step: Exit) -> None:
         """An exit of vCPU ``cpu``: forget the reads of the previous handler, and a refusal of the same register."""

@@ -154,7 +154,6 @@ def unique(values: Iterable[str] | None) -> list[str] | None:
 def parameters(command: str, args: argparse.Namespace, *positional: object) -> Parameters:
     """Return what ``args`` asks for, all names resolved; raise WorkbenchError for an unknown name."""
     from workbench import features, lifecycle
-    from workbench.core.catalogue import ALL
     from workbench.measure.comparison import cost, metrics
     from workbench.measure.comparison.runs import possible
     from workbench.measure.variants import DEFAULT, variants
@@ -168,7 +167,8 @@ def parameters(command: str, args: argparse.Namespace, *positional: object) -> P
         )
     metrics.choose(wanted)
     events = lifecycle.choose(unique(args.events))
-    happening = possible(events, args.vcpus) if args.events is None or ALL in args.events else events
+    several = args.events is None or any(map(lifecycle.is_open, args.events))
+    happening = possible(events, args.vcpus) if several else events
     return Parameters(
         chosen,
         features.choose(unique(args.features)),

@@ -54,12 +54,11 @@ def _settings(args: argparse.Namespace) -> list[Setting]:
     """Return the settings: of the events that have one, or made for an event and a size that were named."""
     from workbench import features, lifecycle
     from workbench.core import own_files
-    from workbench.core.catalogue import ALL
     from workbench.measure.exploration.crosscheck import SETTINGS, Setting
 
     known = {setting.event: setting for setting in SETTINGS}
     events = lifecycle.choose(_options.unique(args.events) or list(known))
-    if args.vcpus is not None and (args.events is None or ALL in args.events):
+    if args.vcpus is not None and (args.events is None or any(map(lifecycle.is_open, args.events))):
         events = tuple(event for event in events if event.min_vcpus <= args.vcpus)
     wanted = None if args.features is None else features.choose(_options.unique(args.features))
     found = []

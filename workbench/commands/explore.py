@@ -111,7 +111,6 @@ def subject_text(args: argparse.Namespace) -> str:
 def questions(args: argparse.Namespace) -> list[Question]:
     """Return a question for each event; raise WorkbenchError for names that are unknown or do not fit together."""
     from workbench import features, lifecycle
-    from workbench.core.catalogue import ALL
     from workbench.engines.explore.vm import Bounds
     from workbench.measure.exploration.explore import Question
     from workbench.measure.variants import variant
@@ -120,7 +119,7 @@ def questions(args: argparse.Namespace) -> list[Question]:
     wanted = features.choose(_options.unique(args.features) or list(FEATURES))
     names = _options.unique(args.events) or list(EVENTS)
     events = lifecycle.choose(names)
-    if args.vcpus is not None and (args.events is None or ALL in names):
+    if args.vcpus is not None and (args.events is None or any(map(lifecycle.is_open, names))):
         events = tuple(event for event in events if event.min_vcpus <= args.vcpus)
     bounds = Bounds(args.updates, args.reads)
     found = [

@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from workbench.commands import _options
 from workbench.commands.explore import FEATURES, add_what
 
 if TYPE_CHECKING:
+    from workbench.core.contracts.event import Event
     from workbench.measure.exploration.matrix import Cell, Size, Task
+    from workbench.measure.exploration.pairs import Chosen
     from workbench.measure.variants import Variant
 
 
@@ -41,15 +43,19 @@ def run(args: argparse.Namespace) -> int:
 
     bare = variants(args.protocols or DEFAULT)
     added = mitigated(bare, args.mitigations) if args.mitigations else []
-    cells = _cells(args, [*bare, *added])
+    pairs = _pairs(args, bare)
+    cells = _cells(args, [*bare, *added], pairs)
     if args.format == "text":
         from workbench.present.text.matrix import effects_text, matrix_text
+        from workbench.present.text.pairs import chosen_text
 
-        sizes = _sizes(args) or [size for event in _events(args) for size in sizes_for(event)]
+        sizes = list(_sizes(args) or [size for event in _events(args) for size in sizes_for(event)])
+        sizes += [one.size for chosen in pairs.values() for one in chosen]
         text = matrix_text(cells, sizes)
         if added:
             effects = [effect(one, _of(cells, Variant.of(one.kind)), _of(cells, one)) for one in added]
             text += "\n" + effects_text(effects)
+        text += "".join(f"\n{chosen_text(name, chosen)}" for name, chosen in pairs.items())
         _options.write(args, text + _from_files(args))
     else:
         found = (cell.record() for cell in cells)
@@ -57,12 +63,20 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _cells(args: argparse.Namespace, chosen: Sequence[Variant]) -> list[Cell]:
+def _cells(
+    args: argparse.Namespace, chosen: Sequence[Variant], pairs: Mapping[str, Sequence[Chosen]]
+) -> list[Cell]:
     from workbench.checking.failures import choose as choose_failures
-    from workbench.measure.exploration.matrix import MAX_STATES, matrix
+    from workbench.measure.exploration.matrix import MAX_STATES, Task, matrix
     from workbench.present.progress import Progress
 
-    say = Progress()
+    say, failures = Progress(), choose_failures(_options.unique(args.property))
+    most, codes = args.max_states or MAX_STATES, tuple(failure.code for failure in failures)
+    more = [
+        Task(variant, one.event, one.size, codes, most)
+        for variant in chosen
+        for one in pairs.get(variant.kind.name, ())
+    ]
 
     def progress(done: int, of: int, task: Task) -> None:
         say(f"{done} of {of}: {task.variant.label} under {task.event.name}, {task.size}")
@@ -70,18 +84,41 @@ def _cells(args: argparse.Namespace, chosen: Sequence[Variant]) -> list[Cell]:
     return matrix(
         chosen,
         _events(args),
-        choose_failures(_options.unique(args.property)),
+        failures,
         _sizes(args),
-        max_states=args.max_states or MAX_STATES,
+        more=more,
+        max_states=most,
         jobs=args.jobs or min(os.cpu_count() or 1, 4),
         progress=progress,
     )
 
 
-def _events(args: argparse.Namespace) -> Any:
+def _events(args: argparse.Namespace) -> tuple[Event, ...]:
+    """Return the events that are explored whatever they do; pairs of which ``all`` is a part are chosen instead."""
     from workbench import lifecycle
+    from workbench.core.catalogue import ALL
 
-    return lifecycle.choose(_options.unique(args.events))
+    if args.events is None:
+        return lifecycle.choose(None)
+    named = [name for name in args.events if name == ALL or not lifecycle.is_open(name)]
+    return lifecycle.choose(named) if named else ()
+
+
+def _pairs(args: argparse.Namespace, bare: Sequence[Variant]) -> dict[str, list[Chosen]]:
+    """Return, for each protocol, the pairs to explore of those that ``all+all`` and the like stand for."""
+    from workbench import features, lifecycle
+    from workbench.core.catalogue import ALL
+    from workbench.measure.exploration.pairs import Pairs
+    from workbench.present.progress import Progress
+
+    named = [name for name in args.events or () if name != ALL and lifecycle.is_open(name)]
+    if not named:
+        return {}
+    pairs, offered = lifecycle.choose(named), features.choose(_options.unique(args.features))
+    if args.vcpus is not None:
+        pairs = tuple(pair for pair in pairs if pair.min_vcpus <= args.vcpus)
+    say = Progress()
+    return {one.kind.name: Pairs(one, offered).chosen(pairs, say.counting(f"{one.label}, pairs")) for one in bare}
 
 
 def _from_files(args: argparse.Namespace) -> str:

@@ -30,7 +30,7 @@ def classes_in(module: ModuleType, base: type[T]) -> Iterator[type[T]]:
     """Yield the subclasses of ``base`` that ``module`` itself defines, in order, if they set ``name`` themselves."""
     for value in vars(module).values():
         here = isinstance(value, type) and issubclass(value, base) and value.__module__ == module.__name__
-        if here and "name" in vars(value):
+        if here and isinstance(vars(value).get("name"), str):
             yield value
 
 

@@ -35,6 +35,7 @@ from workbench.core.event_steps import (
     WaitAll,
 )
 from workbench.core.host_state import VM, Key
+from workbench.core.scenario import RETAKEN, retaken
 from workbench.core.vcpu import Vcpu
 from workbench.errors import WorkbenchError
 
@@ -120,9 +121,13 @@ def _new_host(world: MachineWorld, step: NewHost) -> None:
 
 
 def _reassign(world: MachineWorld, step: Reassign) -> None:
+    noted = {key for key in world.guest_notes() if key.kind == RETAKEN}
     for unit in step.units:
-        if not (step.keeps_registered and world.believes_registered(unit)):
-            world.reassign(unit)
+        if step.keeps_registered and world.believes_registered(unit):
+            continue
+        world.reassign(unit)
+        if retaken(unit) in noted:
+            world.note(retaken(unit), None)
 
 
 def _kernel_gone(world: MachineWorld, step: KernelGone) -> Any:
@@ -133,7 +138,7 @@ def _kernel_gone(world: MachineWorld, step: KernelGone) -> Any:
         world.halt(cpu, for_good=False)
     gone = {*step.cpus, VM} if 0 in step.cpus else set(step.cpus)
     for key in list(world.guest_notes()):
-        if key.cpu in gone:
+        if key.cpu in gone and key.kind != RETAKEN:
             world.note(key, None)
     return None
 

@@ -90,7 +90,7 @@ def named_anywhere(thing: Any) -> str:
 
 
 def remember(thing: Any, text: str, anywhere: str) -> None:
-    """Keep how ``thing`` was named, if it was not named before."""
+    """Keep how ``thing`` was named, if it was not named before; ``thing`` is kept too."""
     _NAMES.setdefault(id(thing), (thing, text, anywhere))
 
 

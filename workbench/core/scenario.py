@@ -18,6 +18,9 @@ from workbench.core.steps import Note, Program
 from workbench.core.vcpu import Host, Vcpu
 from workbench.errors import WorkbenchError
 
+#: The kind of the ghost :func:`retaken`; it stays when a kernel ends, until the memory is given away again.
+RETAKEN = "retaken"
+
 
 def believes(owner: int, feature: str) -> Key:
     """Ghost: the address at which the guest believes ``feature`` of ``owner`` to be registered (value: gpa)."""
@@ -39,6 +42,11 @@ def attempts(cpu: int) -> Key:
     return Key("attempts", cpu, "areas")
 
 
+def retaken(unit: Unit) -> Key:
+    """Ghost: a kernel has taken memory back that it had given away (value: True)."""
+    return Key(RETAKEN, unit.cpu, f"{unit.what} of kernel {unit.generation}")
+
+
 @dataclass(frozen=True)
 class Scenario:
     """A protocol, its features, the vCPUs and their host; addresses follow from these."""
@@ -52,6 +60,9 @@ class Scenario:
     seed: int = 0
     cpuid: frozenset[int] | None = None  #: None: what KVM supports
     rightly_refused: bool = False  #: the host may refuse everything that this guest asks for
+    kernel: int = 0  #: the kernel that runs when the event begins: its generation in the address map
+    kernels: int = GENERATIONS  #: how many kernels have memory of their own
+    retakes: bool = False  #: kernels note what memory they use, because an earlier part of the event may have freed it
     addresses: AddressMap = field(init=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -62,10 +73,11 @@ class Scenario:
         object.__setattr__(self, "addresses", addresses)
         self._check_devices()
 
-    def cpu(self, index: int, generation: int = 0) -> Vcpu:
-        """Return the record of vCPU ``index`` under the kernel of ``generation``."""
+    def cpu(self, index: int, generation: int | None = None) -> Vcpu:
+        """Return the record of vCPU ``index`` under the kernel of ``generation``; None: the kernel that runs."""
         has_descriptor = self.protocol.descriptor is not None
-        at = self.addresses.gpa(Unit(generation, index, DESCRIPTOR)) if has_descriptor else 0
+        unit = Unit(self.kernel if generation is None else generation, index, DESCRIPTOR)
+        at = self.addresses.gpa(unit) if has_descriptor else 0
         record = Vcpu(index, at, self.abi, host=self.host)
         if self.addresses.host_block:
             mine, vms = self.addresses.host_memory(index), self.addresses.host_memory(VM)
@@ -75,7 +87,7 @@ class Scenario:
     def memslots(self) -> tuple[Region, ...]:
         """The initial memslots of every machine: low memory, one for each kernel generation, the host's memory."""
         addresses = self.addresses
-        kernels = (Region(addresses.memslot(number), addresses.memslot_size) for number in range(GENERATIONS))
+        kernels = (Region(addresses.memslot(number), addresses.memslot_size) for number in range(self.kernels))
         hosts = (Region(HOST_BASE, (self.vcpus + 1) * addresses.host_block),) if addresses.host_block else ()
         return (Region(0, KERNEL_BASE), *kernels, *hosts)
 
@@ -94,8 +106,13 @@ class Scenario:
                     )
 
     @property
+    def end_of_memory(self) -> int:
+        """The gpa behind the last memslot."""
+        return self.addresses.memslot(self.kernels)
+
+    @property
     def cpus(self) -> tuple[Vcpu, ...]:
-        """The records of all vCPUs under the first kernel."""
+        """The records of all vCPUs under the kernel that runs."""
         return tuple(self.cpu(index) for index in range(self.vcpus))
 
     def supported(self) -> tuple[Feature, ...]:
@@ -109,7 +126,7 @@ class Scenario:
     def unit_at(self, gpa: int) -> Unit | None:
         """Return the unit of one of the scenario's kernels that holds ``gpa``, or None."""
         unit = self.addresses.unit_at(gpa)
-        return unit if unit is not None and unit.generation < GENERATIONS else None
+        return unit if unit is not None and unit.generation < self.kernels else None
 
     # -- guest programs that every kernel uses ---------------------------------------------------------
 
@@ -119,6 +136,8 @@ class Scenario:
         If the registration is refused, the guest's earlier belief stays unchanged.
         """
         unit = self.addresses.area(generation, cpu.index, feature)
+        if self.retakes:
+            yield from self._retake(cpu, generation, () if gpa is not None or self.protocol.places_areas else (unit,))
         if gpa is None:
             gpa = self.addresses.gpa(unit)
             if not self.protocol.places_areas:
@@ -134,6 +153,8 @@ class Scenario:
     def enrol_all(self, cpu: Vcpu, wanted: Sequence[tuple[Vcpu, Feature]], generation: int) -> Program:
         """Guest: prepare these areas, register all in one go on ``cpu``, and note what the guest believes of each."""
         units = [self.addresses.area(generation, owner.index, feature) for owner, feature in wanted]
+        if self.retakes:
+            yield from self._retake(cpu, generation, () if self.protocol.places_areas else units)
         areas = tuple(Area(*own, self.addresses.gpa(unit)) for own, unit in zip(wanted, units, strict=True))
         if not self.protocol.places_areas:
             for own in areas:
@@ -153,9 +174,18 @@ class Scenario:
     def revoke(self, cpu: Vcpu, feature: Feature, generation: int) -> Program:
         """Guest: unregister ``feature`` and, unless that is refused, note that it is no longer registered."""
         unit = self.addresses.area(generation, cpu.index, feature)
+        if self.retakes:
+            yield from self._retake(cpu, generation, ())
         answer = yield from self.protocol.unregister(cpu, feature, self.addresses.gpa(unit))
         if answer is not REFUSED:
             yield Note(believes(unit.cpu, feature.name), None)
+
+    def _retake(self, cpu: Vcpu, generation: int, areas: Sequence[Unit]) -> Program:
+        """Guest: the kernel is about to use this CPU's descriptor and these areas, so the memory is its own."""
+        if self.protocol.descriptor is not None:
+            yield Note(retaken(Unit(generation, cpu.index, DESCRIPTOR)), True)
+        for unit in areas:
+            yield Note(retaken(unit), True)
 
 
 class Evidence(NamedTuple):

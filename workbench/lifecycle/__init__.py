@@ -1,15 +1,20 @@
 """The lifecycle events, which happen to a guest, in small files.
 
 Every named ``Event`` class in a file of this folder is in EVENTS; it need not be listed anywhere else. An event in a
-file elsewhere is given by its path.
+file elsewhere is given by its path, and several that happen one after the other are joined: ``init+migrate``.
 """
 
 from collections.abc import Iterable
+from contextlib import suppress
+from itertools import product
 
-from workbench.core.catalogue import Catalogue, by_key, classes_in, modules_of
+from workbench.core import own_files
+from workbench.core.catalogue import ALL, Catalogue, by_key, classes_in, modules_of
 from workbench.core.contracts.complete import check_event
 from workbench.core.contracts.event import Event
 from workbench.core.own_files import Sort
+from workbench.errors import WorkbenchError
+from workbench.lifecycle.composed import SEPARATOR, Composed, composed
 
 #: The files whose events come first in tables, in this order; all others follow in order of file names.
 _FIRST = (
@@ -24,10 +29,36 @@ EVENTS: dict[str, Event] = by_key(
 
 CATALOGUE = Catalogue(Sort("event", Event), EVENTS, check_event)
 
+__all__ = ["CATALOGUE", "EVENTS", "Composed", "choose", "composed", "is_open"]
+
 
 def choose(names: Iterable[str | Event] | None = None) -> tuple[Event, ...]:
-    """Return the named events in the order of EVENTS, then those from files as named; None, "all": all that ship.
+    """Return the named events in the order of EVENTS, then those from files and the joined ones as named.
 
-    Raises WorkbenchError for an unknown name, a file that has no such event, or two events of the same name.
+    None and "all" stand for all that ship, also in a joined one: "all+migrate" is each of them before a migration, and
+    "all+all" are all ordered pairs. Raises WorkbenchError for an unknown name, a file that has no such event, or two
+    different events of the same name.
     """
-    return CATALOGUE.several(names)
+    if names is None:
+        return CATALOGUE.several(None)
+    return CATALOGUE.several([one for name in names for one in (_named(name) if isinstance(name, str) else (name,))])
+
+
+def is_open(name: str) -> bool:
+    """Tell whether a name stands for several events: ``all``, or a joined one in which ``all`` is a part."""
+    return ALL in own_files.split(name, SEPARATOR)
+
+
+def _named(text: str) -> list[Event]:
+    """Return the events that a text names: one, or all possible ones if ``all`` is among its parts."""
+    parts = own_files.split(text, SEPARATOR)
+    if "" in parts and len(parts) > 1:
+        raise WorkbenchError(f"event {text!r} has an empty part; a name is expected on both sides of {SEPARATOR}")
+    choices = [list(EVENTS.values()) if part == ALL else [CATALOGUE.find(part)] for part in parts]
+    if ALL not in parts:
+        return [composed([event for (event,) in choices])]
+    found = []
+    for chosen in product(*choices):
+        with suppress(WorkbenchError):  # what cannot happen is no event
+            found.append(composed(chosen))
+    return found

@@ -24,6 +24,8 @@ class Crash(AfterBoot):
 
     name = "crash"
     title = "crash, kernel dump"
+    new_kernels = 1
+    takes_down = True
 
     def happen(self, scenario: Scenario) -> Program:
         if scenario.protocol.revokes_everything:

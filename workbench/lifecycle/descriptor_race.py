@@ -33,4 +33,4 @@ class DescriptorRace(AfterBoot):
 def scribble(cpu: Vcpu, scenario: Scenario) -> Program:
     """Guest: make the first field of vCPU 0's descriptor an address outside memory, aligned for every feature."""
     if scenario.protocol.descriptor is not None:
-        yield Store(scenario.cpu(0).descriptor, scenario.addresses.memslot(2), U64)
+        yield Store(scenario.cpu(0).descriptor, scenario.end_of_memory, U64)

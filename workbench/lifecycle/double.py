@@ -73,8 +73,8 @@ class DoubleRegistrationMoved(AfterBoot):
         kernel, addresses = self.kernel(scenario), scenario.addresses
         yield from of_its_own(0, kernel.move)
         yield Wait(0)
-        old = tuple(addresses.area(0, 0, feature) for feature in kernel.at_boot(scenario.cpu(0)))
-        yield Reassign(old, keeps_registered=True)
+        old = (addresses.area(scenario.kernel, 0, feature) for feature in kernel.at_boot(scenario.cpu(0)))
+        yield Reassign(tuple(old), keeps_registered=True)
         yield Enter(0)
 
 

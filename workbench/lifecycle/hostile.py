@@ -85,7 +85,7 @@ class HostileKernel(LinuxKernel):
             yield from self.share(cpu)
             yield share(SCRATCH, len(self.scenario.features) * TARGET_PAGES * PAGE_SIZE)
         yield from self.prepare(cpu)
-        for feature, gpa in tuple(self.event.targets(self.scenario, cpu)):
+        for feature, gpa in tuple(self.event.targets(self.scenario, self.here(cpu))):
             yield from self.scenario.enrol(self.here(cpu), feature, self.generation, gpa)
         if isinstance(self.event, HostileEndless):
             yield Note(attempts(cpu.index), self.event.registrations)
@@ -93,7 +93,7 @@ class HostileKernel(LinuxKernel):
     def process(self, cpu: Vcpu) -> Program:
         """Guest process: try to register; the answer is always REFUSED, because #GP in user mode ends the process."""
         own = cpu.but(descriptor=target(0) + PAGE_SIZE)
-        for feature, gpa in tuple(self.event.targets(self.scenario, cpu)):
+        for feature, gpa in tuple(self.event.targets(self.scenario, self.here(cpu))):
             yield from self.scenario.protocol.register(own, feature, gpa)
             owner = self.scenario.addresses.area(self.generation, cpu.index, feature).cpu
             yield Note(asked(owner, feature.name), REFUSED)
@@ -107,7 +107,7 @@ class HostileBadBase(Hostile):
 
     def place(self, scenario: Scenario, cpu: Vcpu, index: int, feature: Feature) -> int:
         """Return a gpa after the end of all memory, page-aligned."""
-        return scenario.addresses.memslot(2) + index * PAGE_SIZE
+        return scenario.end_of_memory + index * PAGE_SIZE
 
 
 class HostileSizeZero(Hostile):
@@ -178,7 +178,7 @@ class HostileSelf(Hostile):
     def place(self, scenario: Scenario, cpu: Vcpu, index: int, feature: Feature) -> int:
         """Return the descriptor's gpa."""
         has_descriptor = scenario.protocol.descriptor is not None
-        return LinuxKernel(scenario).here(cpu).descriptor if has_descriptor else target(index)
+        return cpu.descriptor if has_descriptor else target(index)
 
     def size(self, feature: Feature) -> int:
         """Return a size that holds the payload and the descriptor."""

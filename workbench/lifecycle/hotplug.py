@@ -40,7 +40,7 @@ def reuse_memory(scenario: Scenario, cpu: int) -> Program:
     An area whose revocation was refused is kept: the guest knows that the host still writes there.
     """
     yield Wait(cpu)
-    yield Reassign(scenario.addresses.units(0, cpu), keeps_registered=True)
+    yield Reassign(scenario.addresses.units(scenario.kernel, cpu), keeps_registered=True)
     yield Enter(cpu)
 
 
@@ -50,6 +50,7 @@ class CpuUnplug(AfterBoot):
     name = "cpu-unplug"
     title = "CPU unplug with teardown"
     min_vcpus = 2
+    takes_down = True
 
     def happen(self, scenario: Scenario) -> Program:
         yield from of_its_own(last(scenario), LinuxKernel(scenario).teardown)
@@ -62,6 +63,7 @@ class CpuUnplugWithoutTeardown(AfterBoot):
     name = "cpu-unplug-no-teardown"
     title = "CPU unplug without teardown"
     min_vcpus = 2
+    takes_down = True
 
     def happen(self, scenario: Scenario) -> Program:
         yield Start(last(scenario), LinuxKernel(scenario).play_dead)

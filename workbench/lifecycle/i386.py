@@ -45,11 +45,10 @@ class EdgeKernel(LinuxKernel):
 
     def here(self, cpu: Vcpu) -> Vcpu:
         """Return the vCPU's record with its descriptor at the edge, if the protocol has one."""
-        descriptor, addresses = self.scenario.protocol.descriptor, self.scenario.addresses
+        descriptor = self.scenario.protocol.descriptor
         if descriptor is None:
             return super().here(cpu)
-        end = addresses.memslot(1) + addresses.memslot_size
-        return cpu.but(descriptor=end - descriptor.on(self.scenario.abi).size)
+        return cpu.but(descriptor=self.scenario.end_of_memory - descriptor.on(self.scenario.abi).size)
 
     def share(self, cpu: Vcpu) -> Program:
         """Guest: share the page of this descriptor too."""

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 from workbench.core.event_steps import KernelGone, Reassign, Start, Wait, WaitAll, each
+from workbench.core.host_state import VM
 from workbench.core.scenario import Scenario
 from workbench.core.steps import Program
 from workbench.lifecycle.event import AfterBoot, enter_all, starting
@@ -22,8 +23,8 @@ from workbench.lifecycle.linux import LinuxKernel
 
 def reused_memory(scenario: Scenario) -> Reassign:
     """The step that gives all memory of the old kernel a new owner."""
-    addresses = scenario.addresses
-    return Reassign(tuple(unit for cpu in (-1, *range(scenario.vcpus)) for unit in addresses.units(0, cpu)))
+    addresses, owners = scenario.addresses, (VM, *range(scenario.vcpus))
+    return Reassign(tuple(unit for owner in owners for unit in addresses.units(scenario.kernel, owner)))
 
 
 def new_kernel(scenario: Scenario) -> Program:
@@ -58,6 +59,7 @@ class Kexec(AfterBoot):
 
     name = "kexec"
     title = "kexec with teardown"
+    new_kernels = 1
 
     def happen(self, scenario: Scenario) -> Program:
         if scenario.protocol.revokes_everything:
@@ -83,6 +85,7 @@ class KexecWithoutTeardown(AfterBoot):
 
     name = "kexec-no-teardown"
     title = "kexec without teardown"
+    new_kernels = 1
 
     def happen(self, scenario: Scenario) -> Program:
         yield from new_kernel(scenario)

@@ -7,7 +7,7 @@ Teardown: kvm_guest_cpu_offline: steal time, PV EOI, migration control, async pa
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from workbench.core.contracts import Feature
 from workbench.core.hypercalls import share
@@ -24,8 +24,14 @@ class LinuxKernel:
     """
 
     scenario: Scenario
-    generation: int = 0
+    generation: int = 0  #: counted from the kernel that runs when the event begins; in the object from the first
     cpus: int | None = None  #: on how many CPUs it runs; None: on all
+
+    def __post_init__(self) -> None:
+        """Count from the first kernel, so that the same kernel is equal in every part of an event."""
+        if self.scenario.kernel:
+            object.__setattr__(self, "generation", self.scenario.kernel + self.generation)
+            object.__setattr__(self, "scenario", replace(self.scenario, kernel=0))
 
     def here(self, cpu: Vcpu) -> Vcpu:
         """Return the vCPU's record with this kernel's descriptor."""

@@ -20,7 +20,7 @@ class MemslotUnplug(AfterBoot):
     title = "memory unplug"
 
     def happen(self, scenario: Scenario) -> Program:
-        yield DeleteMemslot(scenario.addresses.memslot(0))
+        yield DeleteMemslot(scenario.addresses.memslot(scenario.kernel))
         yield from enter_all(scenario)
 
 
@@ -32,5 +32,5 @@ class MemslotReturn(MemslotUnplug):
 
     def happen(self, scenario: Scenario) -> Program:
         yield from super().happen(scenario)
-        yield AddMemslot(scenario.addresses.memslot(0), scenario.addresses.memslot_size)
+        yield AddMemslot(scenario.addresses.memslot(scenario.kernel), scenario.addresses.memslot_size)
         yield from enter_all(scenario)

@@ -39,7 +39,7 @@ def restore_wrapping(scenario: Scenario, saved: tuple[Any, ...]) -> Program:
 
 def behind_ram(scenario: Scenario, unit: Unit) -> int:
     """Return the gpa at which the last memslot ends."""
-    return scenario.addresses.memslot(2)
+    return scenario.end_of_memory
 
 
 def wrapping(scenario: Scenario, unit: Unit) -> int:

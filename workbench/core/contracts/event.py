@@ -15,6 +15,8 @@ class Event:
     name: ClassVar[str]
     title: ClassVar[str]  #: a few words for tables
     min_vcpus: ClassVar[int] = 1
+    new_kernels: ClassVar[int] = 0  #: how many kernels follow the one that runs when it begins (kexec, crash: 1)
+    takes_down: ClassVar[bool] = False  #: the last vCPU is down afterwards, so that a later event can bring it up
 
     def applies(self, scenario: Scenario) -> bool:
         """Tell whether this event can happen in ``scenario``; if not, it is not run there."""

@@ -10,7 +10,7 @@ The rules kept here, by kind of evidence:
   and a memslot that backs it are taken to mean that the writes would arrive.
 """
 
-from collections.abc import Collection, Hashable, Iterator
+from collections.abc import Collection, Hashable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import Any, Protocol
@@ -22,7 +22,7 @@ from workbench.core.contracts import Protocol as RegistrationProtocol
 from workbench.core.host_state import VM
 from workbench.core.memory import GuestMemory
 from workbench.core.outcome import Fate
-from workbench.core.scenario import Scenario, beliefs, fate_of
+from workbench.core.scenario import Scenario, beliefs, fate_of, retaken
 from workbench.engines.kvm.world import WorldOwner, backs
 
 #: Payloads whose updates can be provoked and observed.
@@ -64,22 +64,27 @@ class Watch:
     @contextmanager
     def for_strays(self, cpu: int) -> Iterator[None]:
         """Record the reassigned units that the host changes while ``cpu`` enters the guest, and those it may change."""
-        if not self.reassigned:
+        others = self._others()
+        if not others:
             yield
             return
-        before = self._content()
+        before = self._content(others)
         yield
         if self._machine.native:
             self._ask_for_clock()
             self._machine.enter_once(cpu)
-        after = self._content()
+        after = self._content(others)
         self.strayed.update((unit.cpu, unit.what) for unit in before if before[unit] != after[unit])
         held = self._machine.held()
-        self.strayed.update(in_others_memory(self._machine.scenario, held, cpu, self.reassigned))
+        self.strayed.update(in_others_memory(self._machine.scenario, held, cpu, others))
 
-    def _content(self) -> dict[Unit, bytes | None]:
+    def _others(self) -> set[Unit]:
+        """Return the reassigned units that no kernel has taken back."""
+        return {unit for unit in self.reassigned if not self._machine.notes.get(retaken(unit))}
+
+    def _content(self, units: Iterable[Unit]) -> dict[Unit, bytes | None]:
         addresses = self._machine.scenario.addresses
-        return {unit: self._read(addresses.gpa(unit), addresses.size(unit.what)) for unit in self.reassigned}
+        return {unit: self._read(addresses.gpa(unit), addresses.size(unit.what)) for unit in units}
 
     # -- what became of the areas ------------------------------------------------------------------------
 

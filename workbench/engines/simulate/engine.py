@@ -15,7 +15,7 @@ from workbench.core.event_steps import Enter, in_order
 from workbench.core.machine import Access, Machine
 from workbench.core.machine_transition import perform_on_machine
 from workbench.core.outcome import Fate
-from workbench.core.scenario import Scenario
+from workbench.core.scenario import Scenario, retaken
 from workbench.core.steps import Program, Side
 from workbench.engines.simulate.fates import Area, all_fates
 from workbench.engines.simulate.lanes import AtOnce
@@ -88,7 +88,7 @@ class Simulation(OneByOne):
         for step in turn:
             perform_on_machine(world, step._replace(cpu=cpu))
             if self.reassigned and type(step) is Enter:
-                self.strayed.update(in_others_memory(self.scenario, machine.entries, cpu, self.reassigned))
+                self.strayed.update(in_others_memory(self.scenario, machine.entries, cpu, self._others()))
 
     # -- what became of the areas ------------------------------------------------------------------------
 
@@ -97,9 +97,15 @@ class Simulation(OneByOne):
         self.reassigned.add(unit)
         self.machine.on_host_store = self._watch
 
+    def _others(self) -> set[Unit]:
+        """Return the reassigned units that no kernel has taken back."""
+        if not self.scenario.retakes:
+            return self.reassigned
+        return {unit for unit in self.reassigned if not self.machine.notes.get(retaken(unit))}
+
     def _watch(self, gpa: int, size: int, side: Side) -> None:
         unit = self.scenario.addresses.unit_at(gpa)
-        if unit is not None and unit in self.reassigned:
+        if unit is not None and unit in self._others():
             self.strays += 1
             self.strayed.add((unit.cpu, unit.what))
 

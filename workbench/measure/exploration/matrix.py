@@ -215,17 +215,23 @@ def matrix(
     failures: Sequence[Failure] = tuple(FAILURES.values()),
     sizes: Sequence[Size] | None = None,
     *,
+    more: Iterable[Task] = (),
     max_states: int = MAX_STATES,
     jobs: int = 1,
     progress: Callable[[int, int, Task], None] | None = None,
 ) -> list[Cell]:
     """Return a cell for each variant, event and property, in this order; ``events``: None means all.
 
+    ``more``: further tasks of these variants; ``events`` may then be empty.
+
     ``jobs`` processes share the work; ``progress(done, total, task)`` is called before each task. An interruption ends
     the matrix: the finished cells are returned. Raises WorkbenchError if nothing could be explored.
     """
-    happening = choose_events(events)
-    todo = tasks(variants(protocols), happening, failures, sizes, max_states)
+    more, chosen = tuple(more), variants(protocols)
+    happening = () if more and not events and events is not None else choose_events(events)
+    order = {variant.label: number for number, variant in enumerate(chosen)}
+    todo = [*tasks(chosen, happening, failures, sizes, max_states), *more]
+    todo.sort(key=lambda task: order[task.variant.label])
     if not todo:
         least = min(event.min_vcpus for event in happening)
         raise WorkbenchError(f"none of the events can happen at these sizes; at least {least} vCPUs are needed")

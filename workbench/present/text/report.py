@@ -17,7 +17,7 @@ from workbench.core.contracts.event import Event
 from workbench.core.own_files import described
 from workbench.measure.comparison.cost import CostModel
 from workbench.measure.variants import Variant
-from workbench.present.text import tables
+from workbench.present.text import pairs, tables
 from workbench.present.text.table import WIDTH, Table, as_markdown, as_text, ascii_only
 
 if TYPE_CHECKING:
@@ -46,7 +46,11 @@ def comparison(table: pandas.DataFrame, parameters: Parameters) -> list[Table]:
     costs = [] if parameters.cost_model is None else tables.cost_model_notes(parameters.cost_model)
     found = [tables.summary(table, first.name, costs)]
     if (table["metric"].isin(("fate", "exits"))).any():
-        found.append(tables.events_by_protocol(table))
+        names = {event.name for event in pairs.joined(parameters.events)}
+        if not table["event"].isin(names).all():
+            found.append(tables.events_by_protocol(table[~table["event"].isin(names)]))
+        if names and (table["metric"] == "fate").any():
+            found.append(pairs.pairs_table(table, parameters))
     if table["metric"].str.startswith("state_").any():
         found += [
             tables.state_table(one, parameters.features, parameters.vcpus, first, parameters.seed)
@@ -80,14 +84,24 @@ def _parameter_lines(parameters: Parameters) -> list[str]:
     lines = [
         f"protocols: {', '.join(one.label for one in parameters.variants)}",
         f"features: {', '.join(described(*parameters.features))}",
-        f"events: {', '.join(described(*parameters.events))}",
+        f"events: {_events_text(parameters.events)}",
         f"vCPUs: {parameters.vcpus}",
         f"seed: {parameters.seed}",
         f"version: workbench {workbench.__version__}",
         f"engine: simulate ({DISCLAIMER})",
     ]
-    lines += [f"left out, needs {event.min_vcpus} vCPUs: {event.name}" for event in parameters.left_out]
+    few = [event for event in parameters.left_out if event not in pairs.joined(parameters.left_out)]
+    lines += [f"left out, needs {event.min_vcpus} vCPUs: {event.name}" for event in few]
+    if len(few) < len(parameters.left_out):
+        lines.append(f"left out, need more vCPUs: {len(parameters.left_out) - len(few)} joined events")
     return lines
+
+
+def _events_text(events: Sequence[Event]) -> str:
+    """Return the events as text; joined ones are only counted if there are many."""
+    many = pairs.joined(events)
+    texts = described(*(event for event in events if not many or event not in many))
+    return ", ".join([*texts, *([f"{len(many)} joined events"] if many else [])])
 
 
 def _parameters(parameters: Parameters) -> str:

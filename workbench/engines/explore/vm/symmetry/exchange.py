@@ -16,7 +16,7 @@ from workbench.checking.environment import EnvironmentAction
 from workbench.checking.ghosts import LEFT_BEHIND, Ghost, OwnerOf
 from workbench.clayout.types import Scalar
 from workbench.clayout.value import Value
-from workbench.core.address_map import DESCRIPTOR, GENERATIONS, HOST_BASE, KERNEL_BASE, Unit
+from workbench.core.address_map import DESCRIPTOR, HOST_BASE, KERNEL_BASE, Unit
 from workbench.core.event_steps import (
     Begin,
     Each,
@@ -82,7 +82,7 @@ class Exchange:
             block, offset = divmod(number - HOST_BASE, addresses.host_block)
             return addresses.host_memory(self.cpu(block - 1)) + offset
         generation, rest = divmod(number - KERNEL_BASE, addresses.memslot_size)
-        if not 0 <= generation < GENERATIONS:
+        if not 0 <= generation < self.scenario.kernels:
             return number
         block, offset = divmod(rest, addresses.block)
         return addresses.block_of(generation, self.cpu(block - 1)) + offset
@@ -187,7 +187,7 @@ class Exchange:
         """Memslots stay where they are; they must hold the memory of all that are exchanged, or of none."""
         addresses = self.scenario.addresses
         for gpa, size, _ in slots:
-            for generation in range(GENERATIONS):
+            for generation in range(self.scenario.kernels):
                 blocks = [addresses.block_of(generation, cpu) for cpu in self.mapping]
                 inside = {gpa <= block and block + addresses.block <= gpa + size for block in blocks}
                 touched = {gpa < block + addresses.block and block < gpa + size for block in blocks}
