@@ -27,6 +27,7 @@ from workbench.engines.explore.vm import Bounds, MachineModel, Merging, asking, 
 from workbench.engines.simulate.schedule import Schedule, Turn
 from workbench.errors import WorkbenchError
 from workbench.features import choose as choose_features
+from workbench.lifecycle import Composed, composed
 from workbench.lifecycle import choose as choose_events
 from workbench.measure.variants import Variant, variants
 
@@ -228,6 +229,8 @@ def half_of_memory() -> int | None:
 
 def as_explored(event: Event) -> Event:
     """Return the event as the explorer runs it: endless registrations are cut to REGISTRATIONS."""
+    if isinstance(event, Composed):
+        return composed([as_explored(part) for part in event.parts])
     if getattr(event, "registrations", 0) <= REGISTRATIONS:
         return event
     shorter = copy(event)

@@ -23,6 +23,7 @@ from workbench.engines.explore import BOUNDED, FAILS, HOLDS, NOT_EXERCISED, VERD
 from workbench.engines.explore.vm import Bounds
 from workbench.errors import WorkbenchError
 from workbench.features import choose as choose_features
+from workbench.lifecycle import Composed
 from workbench.lifecycle import choose as choose_events
 from workbench.measure.exploration.explore import Exploration, Question, TraceRow, explore_question
 from workbench.measure.label import Label, joined
@@ -57,7 +58,12 @@ READERS = frozenset({"boot", "migrate"})
 
 
 def sizes_for(event: Event) -> tuple[Size, ...]:
-    """Return the sizes at which an event is explored by default."""
+    """Return the sizes at which an event is explored by default; a joined one at those of its parts."""
+    if isinstance(event, Composed):
+        endless = [part for part in event.parts if hasattr(part, "registrations")]
+        wanted = (size for part in endless or event.parts for size in sizes_for(part))
+        fitting = tuple(dict.fromkeys(size for size in wanted if size.vcpus >= event.min_vcpus))
+        return fitting or (Size(event.min_vcpus, TOGETHER[0].features),)
     if hasattr(event, "registrations"):
         return (Size(1, ("steal_time",)),)  # a long program: one vCPU and one feature are enough
     sizes: tuple[Size, ...] = ALONE if event.min_vcpus == 1 else ()

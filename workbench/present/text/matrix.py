@@ -64,6 +64,9 @@ def _block(label: Label, cells: list[Cell]) -> str:
     lines = []
     for event, row in groupby(cells, key=lambda cell: cell.event):
         letters = {cell.property: letter(cell) for cell in row}
+        if len(event) >= NAME:  # two names joined: a line of their own
+            lines.append(event)
+            event = ""
         lines.append(f"{event:<{NAME}}" + " ".join(letters.get(code, NOT_ASKED) for code in codes))
     rule = "-" * min(WIDTH, NAME + 2 * len(codes) - 1)
     return "\n".join(line.rstrip() for line in (*above, *heads, rule, *lines))
