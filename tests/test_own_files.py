@@ -79,11 +79,11 @@ def test_explore_names_the_files(capsys):
 def test_matrix(capsys, jobs):
     cells = json.loads(said(
         capsys, "matrix", "--protocols", "generic", "--features", FEATURE, "--events", f"{EVENT},migrate",
-        "--property", "F01,F02", "--jobs", jobs, "--format", "json",
+        "--property", "F01,F02,S01", "--jobs", jobs, "--format", "json",
     ))  # fmt: skip
     assert {(cell["event"], cell["property"]): cell["verdict"] for cell in cells} == {
-        ("migrate", "F01"): "HOLDS", ("migrate", "F02"): "FAILS",
-        ("sleepy-vmm", "F01"): "HOLDS", ("sleepy-vmm", "F02"): "HOLDS",
+        ("migrate", "F01"): "NOT EXERCISED", ("migrate", "F02"): "FAILS", ("migrate", "S01"): "HOLDS",
+        ("sleepy-vmm", "F01"): "NOT EXERCISED", ("sleepy-vmm", "F02"): "HOLDS", ("sleepy-vmm", "S01"): "HOLDS",
     }  # fmt: skip
     assert {cell["features"] for cell in cells} == {"pv_sched"}
 
