@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from workbench.core.contracts.event import Event
 from workbench.core.outcome import SEVERITY, Fate, worst
 from workbench.lifecycle import Composed
-from workbench.measure.comparison.runs import measured
 from workbench.measure.exploration.pairs import VCPUS, Chosen
 from workbench.measure.variants import Variant
 from workbench.present.text.table import WIDTH, Cell, Column, Table
 
 if TYPE_CHECKING:
     import pandas
-
-    from workbench.present.text.report import Parameters
 
 #: With more joined events than this, a table shows only those that are worth a line.
 MANY = 40
@@ -30,30 +27,30 @@ def joined(events: Sequence[Event]) -> list[Composed]:
     return found if len(found) > MANY else []
 
 
-def pairs_table(table: pandas.DataFrame, parameters: Parameters) -> Table:
-    """Return the joined events that end worse than each of their parts alone, by protocol."""
+def pairs_table(
+    table: pandas.DataFrame,
+    variants: Sequence[Variant],
+    events: Sequence[Composed],
+    alone: Callable[[Variant, Event], Fate],
+) -> Table:
+    """Return the joined events that end worse than each of their parts, by protocol; ``alone``: how one event ends."""
     found = {(row.event, row.protocol): Fate(row.value) for row in table[table["metric"] == "fate"].itertuples()}
-    events = joined(parameters.events)
     rows: list[list[Cell]] = []
     for event in events:
         cells: list[Cell] = []
-        for one in parameters.variants:
+        for one in variants:
             fate = found[event.name, one.label]
-            is_worse = SEVERITY.index(fate) > SEVERITY.index(_expected(one, event, parameters))
+            is_worse = SEVERITY.index(fate) > SEVERITY.index(worst([alone(one, part) for part in event.parts]))
             cells.append(fate.value if is_worse else NO_WORSE)
         if set(cells) != {NO_WORSE}:
             rows.append([event.parts[0].name, "+".join(part.name for part in event.parts[1:]), *cells])
-    columns = [Column("first"), Column("then"), *(Column(one.label) for one in parameters.variants)]
+    columns = [Column("first"), Column("then"), *(Column(one.label) for one in variants)]
     notes = [
         f"The worst fate of any area, in {len(rows)} of {len(events)} joined events: those that end worse than each of "
         f"their parts alone under some protocol. {NO_WORSE}: a part alone ends so, or worse. All runs, with all their "
         "numbers, are in --format csv."
     ]
     return Table("Events that are worse together", columns, rows, labels=2, notes=notes)
-
-
-def _expected(variant: Variant, event: Composed, of: Parameters) -> Fate:
-    return worst([measured(variant, of.features, of.vcpus, part, of.seed).fate for part in event.parts])
 
 
 def chosen_text(protocol: str, chosen: Sequence[Chosen]) -> str:

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from textwrap import wrap
 from typing import TYPE_CHECKING
 
 import workbench
 from workbench.core.contracts import Feature
 from workbench.core.contracts.event import Event
+from workbench.core.outcome import Fate
 from workbench.core.own_files import described
 from workbench.measure.comparison.cost import CostModel
+from workbench.measure.comparison.runs import measured
 from workbench.measure.variants import Variant
 from workbench.present.text import pairs, tables
 from workbench.present.text.table import WIDTH, Table, as_markdown, as_text, ascii_only
@@ -46,17 +49,22 @@ def comparison(table: pandas.DataFrame, parameters: Parameters) -> list[Table]:
     costs = [] if parameters.cost_model is None else tables.cost_model_notes(parameters.cost_model)
     found = [tables.summary(table, first.name, costs)]
     if (table["metric"].isin(("fate", "exits"))).any():
-        names = {event.name for event in pairs.joined(parameters.events)}
+        many = pairs.joined(parameters.events)
+        names = {event.name for event in many}
         if not table["event"].isin(names).all():
             found.append(tables.events_by_protocol(table[~table["event"].isin(names)]))
         if names and (table["metric"] == "fate").any():
-            found.append(pairs.pairs_table(table, parameters))
+            found.append(pairs.pairs_table(table, parameters.variants, many, partial(_fate, parameters)))
     if table["metric"].str.startswith("state_").any():
         found += [
             tables.state_table(one, parameters.features, parameters.vcpus, first, parameters.seed)
             for one in parameters.variants
         ]
     return found
+
+
+def _fate(parameters: Parameters, variant: Variant, event: Event) -> Fate:
+    return measured(variant, parameters.features, parameters.vcpus, event, parameters.seed).fate
 
 
 def as_plain_text(found: Sequence[Table], parameters: Parameters) -> str:
