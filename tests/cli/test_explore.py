@@ -140,5 +140,5 @@ def test_symmetry_that_is_not_there_is_said(capsys):
         "workbench: crash: no two vCPUs are alike",
     ]
     assert lines[2].startswith("workbench: encrypted: vCPUs 0, 1 are not interchangeable: where one has 'store ")
-    assert lines[2].endswith("boot (kernel 0) on vCPU 0 has 'exit: hypercall 0xc'")
+    assert lines[2].endswith("boot (kernel 0) on vCPU 0 has 'exit: VMCALL 12(0x100000, 1, 0)'")
     assert len(lines) == 3

@@ -133,7 +133,7 @@ class Scenario:
     def enrol(self, cpu: Vcpu, feature: Feature, generation: int, gpa: int | None = None) -> Program:
         """Guest: prepare an area, register it, and note what the guest now believes; return the Answer.
 
-        If the registration is refused, the guest's earlier belief stays unchanged.
+        If the registration is refused, the guest's earlier belief stays unchanged, and the address is noted.
         """
         unit = self.addresses.area(generation, cpu.index, feature)
         if self.retakes:
@@ -146,8 +146,8 @@ class Scenario:
         if isinstance(answer, AcceptedAt):
             gpa, answer = answer.gpa, ACCEPTED
         yield Note(asked(unit.cpu, feature.name), answer)
-        if answer is not REFUSED:
-            yield Note(believes(unit.cpu, feature.name), gpa)
+        noted = refused_at if answer is REFUSED else believes
+        yield Note(noted(unit.cpu, feature.name), gpa)
         return answer
 
     def enrol_all(self, cpu: Vcpu, wanted: Sequence[tuple[Vcpu, Feature]], generation: int) -> Program:
@@ -168,8 +168,8 @@ class Scenario:
         for own, unit, answer in zip(areas, units, answers, strict=True):
             gpa, said = (answer.gpa, ACCEPTED) if isinstance(answer, AcceptedAt) else (own.gpa, answer)
             yield Note(asked(unit.cpu, own.feature.name), said)
-            if said is not REFUSED:
-                yield Note(believes(unit.cpu, own.feature.name), gpa)
+            noted = refused_at if said is REFUSED else believes
+            yield Note(noted(unit.cpu, own.feature.name), gpa)
 
     def revoke(self, cpu: Vcpu, feature: Feature, generation: int) -> Program:
         """Guest: unregister ``feature`` and, unless that is refused, note that it is no longer registered."""
