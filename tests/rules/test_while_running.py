@@ -41,12 +41,12 @@ SLIPS = [
      "does not fit", "allowed: 0 to"),
     (REGISTER, "yield Load('here', 8)\n        " + REGISTER, "'here'", "register", "cannot be done", "TypeError"),
     ("return HANDLED", "return True", "return True", "on_wrmsr",
-     "returned True", "it must return HANDLED, FAULT or UNKNOWN"),
-    ("return HANDLED", "return 0", "return 0", "on_wrmsr", "returned 0", "it must return HANDLED, FAULT or UNKNOWN"),
+     "True; it must", "it must return HANDLED, FAULT or UNKNOWN"),
+    ("return HANDLED", "return 0", "return 0", "on_wrmsr", "0; it must", "it must return HANDLED, FAULT or UNKNOWN"),
     ("        return HANDLED\n", "", "def on_wrmsr", "on_wrmsr", "ends without a return", "HANDLED, FAULT or UNKNOWN"),
-    ("return HANDLED", "return None", "return None", "on_wrmsr", "returned None", "HANDLED, FAULT or UNKNOWN"),
+    ("return HANDLED", "return None", "return None", "on_wrmsr", "None; it must", "HANDLED, FAULT or UNKNOWN"),
     ("return REFUSED if outcome is FAULT else ACCEPTED", "return outcome is not FAULT", "is not FAULT", "register",
-     "returned True", "it must return what the guest concludes: ACCEPTED, REFUSED"),
+     "outcome is not FAULT; it must", "it must return what the guest concludes: ACCEPTED, REFUSED"),
     ("return REFUSED if outcome is FAULT else ACCEPTED", "return outcome", "return outcome", "register",
      "returned HANDLED, an Outcome", "it must return what the guest concludes: ACCEPTED, REFUSED"),
     (REGISTER + "\n        return REFUSED if outcome is FAULT else ACCEPTED", "return ACCEPTED", "def register",
@@ -117,9 +117,7 @@ def test_every_step_has_its_sides_in_the_one_table():
 
 def test_every_program_of_the_contract_has_a_rule_for_what_it_returns():
     programs = {
-        name
-        for name, method in vars(Protocol).items()
-        if inspect.isfunction(method) and not name.startswith("_")
+        name for name, method in vars(Protocol).items() if inspect.isfunction(method) and not name.startswith("_")
     }
     assert programs == set(RETURNS)
 

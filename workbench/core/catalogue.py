@@ -11,7 +11,7 @@ from types import ModuleType
 from typing import Any, Generic, TypeVar
 
 from workbench.core import own_files
-from workbench.errors import WorkbenchError
+from workbench.errors import AuthorError, WorkbenchError
 
 T = TypeVar("T")
 
@@ -75,6 +75,8 @@ class Catalogue(Generic[T]):
         found: Any = own_files.find(name, self.sort)
         try:
             self.check(found)
+        except AuthorError:
+            raise  # says file and line itself
         except WorkbenchError as error:
             raise WorkbenchError(f"{word} {name}: {error}") from None
         called = getattr(found, "name", None)

@@ -25,6 +25,7 @@ from workbench.core.host_state import VM, register
 from workbench.core.hypercalls import KVM_EPERM, KVM_HYPERCALLS
 from workbench.core.outcome import FAULT, HANDLED, UNKNOWN, Outcome
 from workbench.core.rules.place import at_step
+from workbench.core.rules.returned import checked
 from workbench.core.steps import (
     GUEST,
     KERNEL,
@@ -92,8 +93,9 @@ def served(protocol: Protocol, step: Wrmsr | Rdmsr) -> Program:
     if not cpu.host.knows_protocol or step.msr not in protocol.msrs:
         return cpu, UNKNOWN
     if isinstance(step, Wrmsr):
-        return cpu, (yield from host_side(protocol.on_wrmsr(cpu, step.msr, step.value)))
-    return cpu, (yield from host_side(protocol.on_rdmsr(cpu, step.msr)))
+        outcome = yield from host_side(protocol.on_wrmsr(cpu, step.msr, step.value))
+        return cpu, outcome if type(outcome) is Outcome else checked(protocol, "on_wrmsr", outcome)
+    return cpu, checked(protocol, "on_rdmsr", (yield from host_side(protocol.on_rdmsr(cpu, step.msr))))
 
 
 def unclaimed(cpu: Vcpu, step: Wrmsr | Rdmsr) -> Program:
@@ -116,7 +118,8 @@ def hypercall(protocol: Protocol, step: Hypercall, cpl: int = 0) -> Program:
         return -KVM_EPERM
     result: Any = UNKNOWN
     if cpu.host.knows_protocol and step.number in protocol.hypercalls:
-        result = yield from host_side(protocol.on_hypercall(cpu, step.number, step.arguments))
+        answer = yield from host_side(protocol.on_hypercall(cpu, step.number, step.arguments))
+        result = checked(protocol, "on_hypercall", answer)
     elif step.number in KVM_HYPERCALLS:
         result = yield from KVM_HYPERCALLS[step.number](step.arguments)
     return protocol.unknown_hypercall if result is UNKNOWN else result
@@ -165,7 +168,7 @@ def _device(protocol: Protocol, cpu: Vcpu, step: Any, device: IoRange) -> Progra
         yield KERNEL, ToUser("device")
     if isinstance(step, MmioRead | PioRead):
         read = protocol.on_mmio_read if isinstance(step, MmioRead) else protocol.on_pio_read
-        return (yield from host_side(read(cpu, *step), side))
+        return checked(protocol, read.__name__, (yield from host_side(read(cpu, *step), side)))
     write = protocol.on_mmio_write if isinstance(step, MmioWrite) else protocol.on_pio_write
     yield from host_side(write(cpu, *step), side)
     return HANDLED
@@ -213,15 +216,15 @@ def host_write(protocol: Protocol, cpu: Vcpu, msr: int, value: int) -> Program:
     """KVM_SET_MSRS with one entry; return whether it was accepted. MSR filters do not apply to the host."""
     if not _kernel_knows(protocol, cpu, msr):
         return False
-    outcome: Outcome = yield from host_side(protocol.on_wrmsr(cpu, msr, value, host_initiated=True))
-    return outcome is HANDLED
+    outcome = yield from host_side(protocol.on_wrmsr(cpu, msr, value, host_initiated=True))
+    return checked(protocol, "on_wrmsr", outcome) is HANDLED
 
 
 def host_read(protocol: Protocol, cpu: Vcpu, msr: int) -> Program:
     """KVM_GET_MSRS with one entry; return its value, or None if the entry was not processed."""
     if not _kernel_knows(protocol, cpu, msr):
         return None
-    value = yield from host_side(protocol.on_rdmsr(cpu, msr, host_initiated=True))
+    value = checked(protocol, "on_rdmsr", (yield from host_side(protocol.on_rdmsr(cpu, msr, host_initiated=True))))
     return None if isinstance(value, Outcome) else value
 
 

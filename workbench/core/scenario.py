@@ -14,6 +14,7 @@ from workbench.core.contracts import Feature, Protocol
 from workbench.core.contracts.protocol import Area
 from workbench.core.host_state import VM, Key
 from workbench.core.outcome import ACCEPTED, REFUSED, AcceptedAt, Answer, Fate
+from workbench.core.rules.returned import checked
 from workbench.core.steps import Note, Program
 from workbench.core.vcpu import Host, Vcpu
 from workbench.errors import WorkbenchError
@@ -68,7 +69,9 @@ class Scenario:
     def __post_init__(self) -> None:
         descriptor = self.protocol.descriptor
         size = descriptor.on(self.abi).size if descriptor is not None else 0
-        supported = [feature for feature in self.features if self.protocol.supports(feature)]
+        supported = [
+            feature for feature in self.features if checked(self.protocol, "supports", self.protocol.supports(feature))
+        ]
         addresses = AddressMap(supported, self.vcpus, size, self.protocol.host_memory)
         object.__setattr__(self, "addresses", addresses)
         self._check_devices()

@@ -8,10 +8,11 @@ from collections.abc import Callable, Hashable
 from typing import Any, Protocol
 
 from workbench.clayout.layout import Abi, Layout, Scalar, Struct
+from workbench.core.host_state import Key
 from workbench.core.memory import PAGE_SIZE
 from workbench.core.outcome import HANDLED
 from workbench.core.rules.sides import by_side, objection
-from workbench.core.rules.values import check_key, check_value
+from workbench.core.rules.values import PLAIN, check_value, wrong_key
 from workbench.core.steps import (
     GUEST,
     AllVcpus,
@@ -123,14 +124,19 @@ def _page(step: Cover | Uncover) -> int:
 
 
 def _set(world: World, cpu: int, side: Side, step: Set) -> None:
-    check_key(step)
-    check_value(step)
-    world.set(step.key, step.value)
+    key, value = step
+    if type(key) is not Key:
+        raise WorkbenchError(wrong_key(step))
+    if type(value) not in PLAIN:
+        check_value(step)
+    world.set(key, value)
 
 
 def _note(world: World, cpu: int, side: Side, step: Note) -> None:
-    check_value(step)
-    world.note(step.key, step.value)
+    key, value = step
+    if type(value) not in PLAIN:
+        check_value(step)
+    world.note(key, value)
 
 
 _ACTIONS: dict[type, Callable[[World, int, Side, Any], Any]] = {

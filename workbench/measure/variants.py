@@ -13,6 +13,7 @@ from typing import Any
 
 from workbench import protocols
 from workbench.core.contracts import Feature, Protocol
+from workbench.core.rules.author import check_class
 from workbench.errors import WorkbenchError
 from workbench.features import FEATURES
 from workbench.measure.label import Label
@@ -33,7 +34,11 @@ class Variant:
 
     @classmethod
     def of(cls, kind: type[Protocol], mitigations: Iterable[str] = ()) -> "Variant":
-        """Return ``kind`` with ``mitigations``, under its own name and theirs."""
+        """Return ``kind`` with ``mitigations``, under its own name and theirs.
+
+        Raises AuthorError if a class of the user's own breaks a rule (``core.rules``).
+        """
+        check_class(kind)
         label = Label(getattr(kind, "name", kind.__name__), tuple(mitigations))
         return cls(str(label), kind, label.mitigations)
 

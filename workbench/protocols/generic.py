@@ -214,12 +214,12 @@ class Generic(Protocol):
 
     def _entries(self, owner: int) -> Program:
         """Return the registry of one owner as a tuple of (type, base, size)."""
-        found = []
+        found: tuple[Any, ...] = ()
         for kind in (yield Get(registry(owner, "types"))) or ():
             entry = yield Get(registry(owner, kind))
             if entry is not None:
-                found.append((kind, *entry))
-        return tuple(found)
+                found += ((kind, *entry),)
+        return found
 
     def _overlaps(self, cpu: Vcpu, wanted: Value) -> Program:
         for owner in (cpu.index, VM):
@@ -256,17 +256,16 @@ class Generic(Protocol):
     def save(self, cpus: Sequence[Vcpu]) -> Program:
         if "carry-registry" not in self.mitigations:
             return ()
-        saved = []
+        saved: tuple[Any, ...] = ()
         for owner in (VM, *(cpu.index for cpu in cpus)):
-            for kind, base, size in (yield from self._entries(owner)):
-                saved.append((owner, kind, base, size))
-        return tuple(saved)
+            held = yield from self._entries(owner)
+            saved += tuple((owner, *entry) for entry in held)
+        return saved
 
     def restore(self, cpus: Sequence[Vcpu], saved: tuple[Any, ...]) -> Program:
-        by_index = {cpu.index: cpu for cpu in cpus}
         trusting = "validate-restore" not in self.mitigations
         for owner, kind, base, size in saved:
-            cpu = by_index.get(owner, cpus[0])
+            cpu = cpus[0 if owner == VM else owner]
             descriptor = KVM_MEMORY_AREA(base=base, size=size, type=kind)
             if trusting or (yield from self._check(cpu, descriptor)) == OK:
                 yield from self._apply(cpu, descriptor, quietly="quiet-restore" in self.mitigations)

@@ -317,21 +317,22 @@ class PerFeature(Protocol):
 
     def save(self, cpus: Sequence[Vcpu]) -> Program:
         """VMM: read every register of QEMU's list; a register that CPUID hides reads 0."""
-        saved = []
+        saved: tuple[Any, ...] = ()
         for cpu in cpus:
+            own: tuple[Any, ...] = ()
             for one in self._carried:
-                saved.append((cpu.index, one.msr, (yield from self.on_rdmsr(cpu, one.msr, host_initiated=True))))
-        return tuple(saved)
+                own += ((cpu.index, one.msr, (yield from self.on_rdmsr(cpu, one.msr, host_initiated=True))),)
+            saved += own
+        return saved
 
     def restore(self, cpus: Sequence[Vcpu], saved: tuple[Any, ...]) -> Program:
-        by_index = {cpu.index: cpu for cpu in cpus}
-        refused: set[int] = set()
+        refused: frozenset[int] = frozenset()
         for index, msr, value in saved:
             if index in refused and "order-free-restore" not in self.mitigations:
                 continue  # KVM_SET_MSRS stops at the first entry it refuses
-            outcome = yield from self.on_wrmsr(by_index[index], msr, value, host_initiated=True)
+            outcome = yield from self.on_wrmsr(cpus[index], msr, value, host_initiated=True)
             if outcome is not HANDLED:
-                refused.add(index)
+                refused |= {index}
 
     def state(self, entries: Mapping[Key, Any], cpus: Sequence[Vcpu]) -> list[StateEntry]:
         """Each register is one kvm_msr_entry of 16 bytes; its bytes in the migration stream are QEMU 7.2's (R18)."""

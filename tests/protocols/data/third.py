@@ -80,13 +80,13 @@ class RegisterArray(Protocol):
                 yield Set(area(cpu.index, feature.name), None)
 
     def save(self, cpus: Sequence[Vcpu]) -> Program:
-        saved = []
+        saved = ()
         for owner in (VM, *(cpu.index for cpu in cpus)):
             for n in range(len(self.features)):
                 value = yield Get(register(owner, BASE + n))
                 if value is not None:
-                    saved.append((owner, BASE + n, value))
-        return tuple(saved)
+                    saved += ((owner, BASE + n, value),)
+        return saved
 
     def restore(self, cpus: Sequence[Vcpu], saved: tuple[Any, ...]) -> Program:
         for owner, msr, value in saved:

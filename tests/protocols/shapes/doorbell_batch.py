@@ -26,29 +26,31 @@ class DoorbellBatch(Saved):
     interface = "the VMM's device state"
 
     def register(self, cpu, feature, gpa):
-        (answer,) = yield from self._ring([(cpu, {self.types[feature.name]: gpa})])
+        (answer,) = yield from self._ring((((cpu, feature, gpa),),))
         return answer
 
     def register_all(self, cpu, areas):
-        tables = {}
-        for own in areas:
-            tables.setdefault(own.cpu, {})[self.types[own.feature.name]] = own.gpa
-        answers = yield from self._ring(list(tables.items()))
-        by_cpu = dict(zip(tables, answers, strict=True))
-        return tuple(by_cpu[own.cpu] for own in areas)
+        cpus = tuple(dict.fromkeys(own.cpu for own in areas))
+        tables = tuple(tuple(own for own in areas if own.cpu == cpu) for cpu in cpus)
+        answers = yield from self._ring(tables)
+        return tuple(answers[cpus.index(own.cpu)] for own in areas)
 
     def _ring(self, tables):
-        """Guest: write the tables, ring once, and read the results."""
-        following = [cpu.descriptor for cpu, _ in tables[1:]] + [0]
-        for (cpu, wanted), after in zip(tables, following, strict=True):
-            gpas = tuple(wanted.get(kind, 0) for kind in range(TYPES))
+        """Guest: write a table for each CPU's (cpu, feature, gpa), ring once, and read the results."""
+        cpus = tuple(areas[0][0] for areas in tables)
+        for areas, after in zip(tables, (*(cpu.descriptor for cpu in cpus[1:]), 0), strict=True):
+            cpu, _, _ = areas[0]
+            gpas = tuple(self._gpa_of(kind, areas) for kind in range(TYPES))
             yield Store(cpu.descriptor, TABLE(next=after, vcpu=cpu.index, result=PENDING, gpa=gpas))
-        yield MmioWrite(DOORBELL, tables[0][0].descriptor, 8)
-        answers = []
-        for cpu, _ in tables:
+        yield MmioWrite(DOORBELL, cpus[0].descriptor, 8)
+        answers = ()
+        for cpu in cpus:
             table = yield Load(cpu.descriptor, TABLE)
-            answers.append(ACCEPTED if table.result == 0 else REFUSED)
-        return tuple(answers)
+            answers += (ACCEPTED if table.result == 0 else REFUSED,)
+        return answers
+
+    def _gpa_of(self, kind, areas):
+        return next((gpa for _, feature, gpa in areas if self.types[feature.name] == kind), 0)
 
     def unregister(self, cpu, feature, gpa):
         yield MmioWrite(REVOKE, cpu.index << 8 | self.types[feature.name], 4)

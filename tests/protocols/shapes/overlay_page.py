@@ -110,12 +110,12 @@ class OverlayPage(Protocol):
         yield Set(area(cpu.index, "message_page"), None)
 
     def save(self, cpus):
-        saved = []
+        saved = ()
         for owner, msr in ((VM, GUEST_OS_ID), *((cpu.index, MSR) for cpu in cpus)):
             value = yield Get(register(owner, msr))
             if value is not None:
-                saved.append((owner, msr, value))
-        return tuple(saved)
+                saved += ((owner, msr, value),)
+        return saved
 
     def restore(self, cpus, saved):  # R3
         for owner, msr, value in saved:

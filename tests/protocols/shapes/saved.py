@@ -50,13 +50,13 @@ class Saved(Protocol):
                 yield Set(area(cpu.index, feature.name), None)
 
     def save(self, cpus):
-        saved = []
+        saved = ()
         for owner in (VM, *(cpu.index for cpu in cpus)):
             for feature in self.features:
                 gpa = yield Get(registry(owner, feature.name))
                 if gpa is not None:
-                    saved.append((owner, feature.name, gpa))
-        return tuple(saved)
+                    saved += ((owner, feature.name, gpa),)
+        return saved
 
     def restore(self, cpus, saved):
         for owner, name, gpa in saved:

@@ -1,9 +1,10 @@
 """The contract of a feature: the content of a piece of shared memory, and its ABI."""
 
-from typing import ClassVar, Literal, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple
 
 from workbench.clayout.layout import Struct
 from workbench.core.kvm_registers import KVM_MSRS, Register
+from workbench.core.rules.names import FEATURE_NAMES
 from workbench.core.steps import Moment, Program
 
 #: When the host writes a payload: at every entry, when requested, once at registration, on an event
@@ -54,6 +55,12 @@ class Feature:
     linux_boot: ClassVar[int | None] = None  #: its place in Linux's order at boot; None: not at boot
     linux_teardown: ClassVar[int | None] = None  #: its place in Linux's order of revocation
     source: ClassVar[str] = ""
+
+    def __init_subclass__(cls, **arguments: Any) -> None:
+        """Remember the name, so that one that is nearly a feature's can be told."""
+        super().__init_subclass__(**arguments)
+        if isinstance(name := vars(cls).get("name"), str):
+            FEATURE_NAMES.add(name)
 
     @property
     def cpuid_bit(self) -> int | None:

@@ -124,10 +124,10 @@ class Protocol:
         Called if ``batch`` is set: for the areas of a booting CPU, or by the boot CPU for those of the VM. Default: one
         after the other.
         """
-        answers = []
+        answers: tuple[Any, ...] = ()
         for own in areas:
-            answers.append((yield from self.register(*own)))
-        return tuple(answers)
+            answers += ((yield from self.register(*own)),)
+        return answers
 
     def unregister(self, cpu: Vcpu, feature: Feature, gpa: int) -> Program:
         """Guest: revoke the registration of ``feature``; REFUSED says that the guest knows it is still registered.

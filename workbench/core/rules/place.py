@@ -1,12 +1,14 @@
 """Where in the author's file something happened: of a suspended program, of a method, of an exception."""
 
 import traceback
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from types import CodeType, FrameType, GeneratorType
 from typing import Any
 
+from workbench.core.rules.wording import mutable_local
 from workbench.errors import AuthorError, EngineError, WorkbenchError
 
 #: The package's own folder; what lies elsewhere is an author's file.
@@ -15,6 +17,8 @@ _PACKAGE = Path(__file__).resolve().parents[2]
 _RELAYED = ("program", "handler")
 #: Rooms that run the programs of others.
 _RELAYS = tuple(str(_PACKAGE / room) for room in ("core", "checking", "engines", "clayout"))
+
+_MUTABLE = frozenset({list, dict, set, bytearray, deque, defaultdict, Counter})
 
 #: What a step with a wrong address, width or value raises.
 _OF_A_STEP = (WorkbenchError, TypeError, ValueError, AttributeError, OverflowError)
@@ -59,6 +63,24 @@ def suspended(program: Any) -> str | None:
         frame = _innermost(program, wanted)
         if frame is not None:
             return of_code(frame.f_code, frame.f_lineno)
+    return None
+
+
+def mutable_in(program: Any) -> str | None:
+    """Say which local of a suspended program, or of one that it drives, holds a list, dict or set; None if none does.
+
+    The package's own relays are left out: what they hold, they do not keep from step to step.
+    """
+    while isinstance(program, GeneratorType) and program.gi_frame is not None:
+        frame = program.gi_frame
+        if not frame.f_code.co_filename.startswith(_RELAYS):
+            for name in frame.f_code.co_varnames:
+                if type(value := frame.f_locals.get(name)) in _MUTABLE:
+                    return f"{of_code(frame.f_code, frame.f_lineno)}: {mutable_local(name, repr(value))}"
+        inner = program.gi_yieldfrom
+        if inner is None:
+            inner = next((frame.f_locals[name] for name in _RELAYED if name in frame.f_locals), None)
+        program = inner
     return None
 
 

@@ -1,7 +1,7 @@
 """What each method of a protocol must return, checked at every call: a class's methods are wrapped when it is defined.
 
-A program (a generator of steps) is passed on unchanged if nothing reads what it returns; otherwise one more generator
-looks at the value. Cost: ``python -m benchmarks.rules``.
+A program (a generator of steps) is passed on unchanged if nothing reads what it returns, or if the driver looks at it;
+otherwise one more generator looks at the value. Cost: ``python -m benchmarks.rules``.
 """
 
 import ast
@@ -58,32 +58,37 @@ class Rule(NamedTuple):
     is_program: bool
     accepts: Callable[[Any], bool] | None = None
     words: str = ""
+    quick: frozenset[type] = frozenset()  #: types of which every value is accepted
+    by_caller: bool = False  #: ``core.driver`` or ``core.scenario`` look at the value, so that nothing is wrapped
 
 
+_OUTCOME, _ANSWER, _INT, _BOOL = (frozenset({kind}) for kind in (Outcome, Answer, int, bool))
 _STATE = "a list of StateEntry(cpu, name, entry_bytes, wire_bytes, interface, architected, carried)"
 
 #: By method of ``core.contracts.Protocol``: a new method of the contract is one line here.
 RETURNS: Mapping[str, Rule] = {
     "prepare": Rule(True),
-    "register": Rule(True, _is_answer, "what the guest concludes: ACCEPTED, REFUSED or AcceptedAt(gpa)"),
+    "register": Rule(True, _is_answer, "what the guest concludes: ACCEPTED, REFUSED or AcceptedAt(gpa)", _ANSWER),
     "register_all": Rule(True, _are_answers, "a tuple with ACCEPTED, REFUSED or AcceptedAt(gpa) for each area"),
     "unregister": Rule(True, _is_answer_or_none, "ACCEPTED or REFUSED, what the guest concludes"),
     "revoke_all": Rule(True),
     "revoke_everything": Rule(True),
-    "on_wrmsr": Rule(True, _is_outcome, "HANDLED, FAULT or UNKNOWN"),
-    "on_rdmsr": Rule(True, _is_int_or_outcome, "the register's value, an int, or FAULT or UNKNOWN"),
-    "on_hypercall": Rule(True, _is_call_result, "the guest's answer, an int or a tuple of ints, or UNKNOWN"),
-    "on_mmio_read": Rule(True, _is_int, "the value that the guest reads, an int"),
+    "on_wrmsr": Rule(True, _is_outcome, "HANDLED, FAULT or UNKNOWN", _OUTCOME, True),
+    "on_rdmsr": Rule(True, _is_int_or_outcome, "the register's value, an int, or FAULT or UNKNOWN", _INT, True),
+    "on_hypercall": Rule(True, _is_call_result, "an int or a tuple of ints, or UNKNOWN", _INT, True),
+    "on_mmio_read": Rule(True, _is_int, "the value that the guest reads, an int", _INT, True),
     "on_mmio_write": Rule(True),
-    "on_pio_read": Rule(True, _is_int, "the value that the guest reads, an int"),
+    "on_pio_read": Rule(True, _is_int, "the value that the guest reads, an int", _INT, True),
     "on_pio_write": Rule(True),
     "on_init": Rule(True),
     "on_entry": Rule(True),
     "deliver": Rule(True),
     "save": Rule(True, lambda value: isinstance(value, tuple), "a tuple; write return tuple(saved)"),
     "restore": Rule(True),
-    "supports": Rule(False, lambda value: isinstance(value, bool), "True or False"),
-    "serving": Rule(False, lambda value: value is None or _is_int(value), "an address, an int, or None"),
+    "supports": Rule(False, lambda value: isinstance(value, bool), "True or False", _BOOL, True),
+    "serving": Rule(
+        False, lambda value: value is None or _is_int(value), "an address, an int, or None", _INT
+    ),
     "state": Rule(False, _is_state, _STATE),
 }
 
@@ -105,31 +110,36 @@ def _is_base(kind: type, name: str) -> bool:
 
 
 def _wrapped(function: FunctionType, name: str, rule: Rule) -> Callable[..., Any]:
-    accepts = rule.accepts
-    if rule.is_program and accepts is None and inspect.isgeneratorfunction(function):
-        return function  # a program, and nothing reads what it returns
+    accepts, quick = rule.accepts, rule.quick
+    is_generator = inspect.isgeneratorfunction(function)
+    if is_generator == rule.is_program and (accepts is None or rule.by_caller):
+        return function  # nothing reads what it returns, or the caller looks at it
 
     @wraps(function)
     def program(*args: Any, **named: Any) -> Program:
         made = function(*args, **named)
         if type(made) is not GeneratorType:
             raise AuthorError(not_a_program(function, name, made))
-        return made if accepts is None else _returning(made, function, rule)
+        value = yield from made
+        if accepts is not None and type(value) not in quick and not accepts(value):
+            raise AuthorError(wrong_return(function, value, rule))
+        return value
 
     @wraps(function)
     def plain(*args: Any, **named: Any) -> Any:
         value = function(*args, **named)
-        if accepts is not None and not accepts(value):
+        if accepts is not None and type(value) not in quick and not accepts(value):
             raise AuthorError(wrong_return(function, value, rule))
         return value
 
     return program if rule.is_program else plain
 
 
-def _returning(program: Program, function: FunctionType, rule: Rule) -> Program:
-    value = yield from program
-    if not rule.accepts(value):  # type: ignore[misc]
-        raise AuthorError(wrong_return(function, value, rule))
+def checked(protocol: Any, name: str, value: Any) -> Any:
+    """Return ``value``, which a method of ``protocol`` returned; raise AuthorError if it may not return that."""
+    rule = RETURNS[name]
+    if rule.accepts is not None and not rule.accepts(value):
+        raise AuthorError(wrong_return(inspect.unwrap(getattr(type(protocol), name)), value, rule))
     return value
 
 

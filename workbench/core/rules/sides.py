@@ -96,14 +96,20 @@ def allowed(side: Side) -> str:
     return ", ".join(kind.__name__ for kind, sides in YIELDED_BY.items() if side in sides)
 
 
+def objection_to_kind(side: Side, kind: type, shown: str) -> str:
+    """Say that a step of ``kind``, printed as ``shown``, may not come from ``side``, and what to write."""
+    is_guest = side is GUEST
+    who, others = ("a guest program", "host handlers") if is_guest else ("a host handler", "guest programs")
+    instead = _INSTEAD.get((is_guest, kind), f"it may yield {allowed(side)}")
+    return f"{who} yielded {shown}, a step of {others} only; {instead}"
+
+
 def objection(side: Side, step: Any) -> str:
     """Say what is wrong with a step that may not come from ``side``, and what to write."""
     kind, is_guest = type(step), side is GUEST
     who = "a guest program" if is_guest else "a host handler"
     if kind in YIELDED_BY:
-        others = "host handlers" if is_guest else "guest programs"
-        instead = _INSTEAD.get((is_guest, kind), f"it may yield {allowed(side)}")
-        return f"{who} yielded {step!r}, a step of {others} only; {instead}"
+        return objection_to_kind(side, kind, repr(step))
     if isinstance(step, type):
         return f"{who} yielded the class {step.__name__}, not a step; write yield {step.__name__}(...)"
     if hasattr(step, "gi_frame"):

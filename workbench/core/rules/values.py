@@ -4,25 +4,25 @@ from enum import Enum
 from typing import Any
 
 from workbench.clayout.layout import Value
-from workbench.core.host_state import Key
+from workbench.core.outcome import Answer
 from workbench.core.steps import Note, Set
 from workbench.errors import WorkbenchError
 
-_PLAIN = frozenset({int, type(None), bool, str, bytes, Value})
+_ATOMS = (int, str, bytes, float, Enum, Value, type(None))
+PLAIN = frozenset({int, type(None), bool, str, bytes, Value, Answer})
 
 
-def check_key(step: Set) -> None:
-    """Raise WorkbenchError unless the entry has a key of ``core.host_state``."""
-    if type(step.key) is not Key:
-        raise WorkbenchError(
-            f"Set of the key {step.key!r}: a key is made by area, register, registry, pending or baseline, for example "
-            f"registry(cpu.index, {step.key!r})"
-        )
+def wrong_key(step: Set) -> str:
+    """Say that an entry has no key of ``core.host_state``, and what to write."""
+    return (
+        f"Set of the key {step.key!r}: a key is made by area, register, registry, pending or baseline, for example "
+        f"registry(cpu.index, {step.key!r})"
+    )
 
 
 def check_value(step: Set | Note) -> None:
-    """Raise WorkbenchError unless the value is immutable."""
-    if type(step.value) not in _PLAIN and not _is_immutable(step.value):
+    """Raise WorkbenchError unless the value is immutable. One of a type in PLAIN need not be checked."""
+    if not _is_immutable(step.value):
         raise WorkbenchError(_mutable(step))
 
 
@@ -42,9 +42,9 @@ def _mutable(step: Set | Note) -> str:
 
 def _is_immutable(value: Any) -> bool:
     # No hash: a number that stands for many vCPUs at once has none.
-    if isinstance(value, tuple | frozenset):
-        return all(map(_is_immutable, value))
-    if isinstance(value, int | str | bytes | float | Enum | Value | None):
+    if isinstance(value, (tuple, frozenset)):
+        return PLAIN.issuperset(map(type, value)) or all(map(_is_immutable, value))
+    if isinstance(value, _ATOMS):
         return True
     parameters = getattr(type(value), "__dataclass_params__", None)
     return parameters is not None and bool(parameters.frozen)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from workbench.engines.explore.positions.positions import Name, Program
+from workbench.engines.explore.positions.positions import Name, Objection, Program
 from workbench.engines.explore.view import View
 from workbench.errors import WorkbenchError
 
@@ -119,7 +119,8 @@ class Model:
     `alternatives(step)`: if a yielded step offers a choice of steps, these steps, any one of which may be taken
     next; the program receives the step that was taken. None for every other step. `choices` is the largest
     number of alternatives that a slot may offer (1 by default). `max_positions` bounds the positions of one
-    program: a program that exceeds it is reported as never-ending.
+    program: a program that exceeds it is reported as never-ending. `objection(program)` says what is wrong with a
+    suspended generator, None if nothing is.
     """
 
     variables: Mapping[Hashable, Hashable] = field(default_factory=dict)
@@ -134,6 +135,7 @@ class Model:
     alternatives: Alternatives | None = None
     choices: Mapping[Any, int] = field(default_factory=dict)
     max_positions: int = 10_000
+    objection: Objection | None = None
 
     def check(self) -> None:
         """Raise WorkbenchError for names that clash or are not defined."""

@@ -122,7 +122,7 @@ class Space(Numbering):
     def __init__(self, model: Model, merging: bool = True) -> None:
         model.check()
         self.model = model
-        super().__init__(Positions(model.programs, model.max_positions, merging), model.default)
+        super().__init__(Positions(model.programs, model.max_positions, merging, model.objection), model.default)
         self._parts: dict[tuple[Any, ...], Action] = {}
         for slot, program in model.slots.items():
             self.declare(SlotVar(slot), None if program is None else self.positions.start(program))

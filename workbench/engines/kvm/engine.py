@@ -13,6 +13,7 @@ from pathlib import Path
 
 from workbench.core.contracts.event import Event
 from workbench.core.outcome import Fate
+from workbench.core.rules.unchanged import unchanged
 from workbench.core.scenario import Scenario
 from workbench.engines.kvm.guest import longmode
 from workbench.engines.kvm.machine import KvmMachine
@@ -83,7 +84,7 @@ def run_on_kvm(scenario: Scenario, event: Event) -> KvmRun:
     if reason is not None:
         raise NotRunError(reason)
     scenario = event.adapt(scenario)
-    with KvmMachine(scenario) as machine:
+    with unchanged(scenario.protocol), KvmMachine(scenario) as machine:
         machine.play(event.setup(machine.scenario))
         before = Counter(machine.counts)
         machine.play(event.happen(machine.scenario))

@@ -15,6 +15,7 @@ from workbench.core.event_steps import Enter, in_order
 from workbench.core.machine import Access, Machine
 from workbench.core.machine_transition import perform_on_machine
 from workbench.core.outcome import Fate
+from workbench.core.rules.unchanged import unchanged
 from workbench.core.scenario import Scenario, retaken
 from workbench.core.steps import Program, Side
 from workbench.engines.simulate.fates import Area, all_fates
@@ -120,15 +121,17 @@ def simulate(scenario: Scenario, event: Event, *, trace: bool = False, lanes: bo
     ``lanes=False`` runs every vCPU by itself; the result is the same, only later (docs/decisions/0003 says why).
     """
     scenario = event.adapt(scenario)
-    simulation = Simulation(scenario, trace=trace, lanes=lanes)
-    machine = simulation.machine
-    simulation.play(event.setup(scenario))
-    before = Counter(machine.counts)
-    if machine.trace is not None:
-        machine.trace.clear()
-    simulation.play(event.happen(scenario))
-    after = Counter(machine.counts)
-    after.subtract(before)
+    with unchanged(scenario.protocol):
+        simulation = Simulation(scenario, trace=trace, lanes=lanes)
+        machine = simulation.machine
+        simulation.play(event.setup(scenario))
+        before = Counter(machine.counts)
+        if machine.trace is not None:
+            machine.trace.clear()
+        simulation.play(event.happen(scenario))
+        after = Counter(machine.counts)
+        after.subtract(before)
+        fates = simulation.fates()
     return Run(
-        scenario, event.name, after, before, simulation.fates(), simulation.strays, machine, machine.trace or []
+        scenario, event.name, after, before, fates, simulation.strays, machine, machine.trace or []
     )

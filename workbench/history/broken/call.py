@@ -77,19 +77,18 @@ class Call(Protocol):
     # -- live migration (C4) ---------------------------------------------------------------------------
 
     def save(self, cpus: Sequence[Vcpu]) -> Program:
-        saved = []
+        saved: tuple[Any, ...] = ()
         for cpu in cpus:
             for number in self.restored_in_order():
                 value = yield Get(register(cpu.index, number))
                 if value is not None:
-                    saved.append((cpu.index, number, value))
-        return tuple(saved)
+                    saved += ((cpu.index, number, value),)
+        return saved
 
     def restored_in_order(self) -> Sequence[int]:
         """Return the numbers in the order in which a VMM saves and restores them."""
         return tuple(self.numbers[feature.name] for feature in self.features if self.supports(feature))
 
     def restore(self, cpus: Sequence[Vcpu], saved: tuple[Any, ...]) -> Program:
-        by_index = {cpu.index: cpu for cpu in cpus}
         for index, number, value in saved:
-            yield from self.on_wrmsr(by_index[index], number, value, host_initiated=True)
+            yield from self.on_wrmsr(cpus[index], number, value, host_initiated=True)

@@ -49,6 +49,6 @@ class SwappedAsyncPf(PerFeature):
 
     def restore(self, cpus: Sequence[Vcpu], saved: tuple[Any, ...]) -> Program:
         if "right-register" not in self.mitigations:
-            wrong = {ASYNC_PF_INT.msr: ASYNC_PF_EN.msr}  # V3
-            saved = tuple((index, wrong.get(msr, msr), value) for index, msr, value in saved)
+            was, now = ASYNC_PF_INT.msr, ASYNC_PF_EN.msr  # V3
+            saved = tuple((index, now if msr == was else msr, value) for index, msr, value in saved)
         yield from super().restore(cpus, saved)  # V4

@@ -61,9 +61,8 @@ class SbiStealTime(Call):
         if "validate-on-restore" in self.mitigations:
             yield from super().restore(cpus, saved)  # V2
             return
-        by_index = {cpu.index: cpu for cpu in cpus}
         for index, _, value in saved:
-            yield from self.keep(by_index[index], self.features[0], value)  # V1
+            yield from self.keep(cpus[index], self.features[0], value)  # V1
 
     def deliver(self, cpu: Vcpu, feature: Feature) -> Program:
         gpa = yield Get(area(cpu.index, feature.name))

@@ -24,6 +24,8 @@ from workbench.errors import AuthorError, WorkbenchError
 #: The name of a slot, a program or a rule: any value; only messages and traces turn it into text.
 Name = Hashable
 SlotValue = tuple[Name, int] | None  # None: idle
+#: Says what is wrong with a suspended program, None if nothing is.
+Objection = Callable[[types.GeneratorType], str | None]
 _Runs = tuple[types.GeneratorType, types.GeneratorType]
 
 
@@ -62,7 +64,10 @@ class Positions:
     each history is a position of its own and `limit` is ignored; this is cheaper for a walk along a single path.
     """
 
-    def __init__(self, programs: Mapping[Any, Program], limit: int, merging: bool = True) -> None:
+    def __init__(
+        self, programs: Mapping[Any, Program], limit: int, merging: bool = True, objection: Objection | None = None
+    ) -> None:
+        self.objection = objection
         self.programs = programs
         self.limit = limit
         self.merging = merging
@@ -162,6 +167,8 @@ class Positions:
         if not _hashable(step):
             inner = step[1] if type(step) is tuple else step
             raise AuthorError(f"{suspended(runs[0])}: {unhashable(inner)}")
+        if self.objection is not None and (wrong := self.objection(runs[0])):
+            raise AuthorError(wrong)
         key = self._key(runs, previous, answer, step)
         table, known = self.table[program], self.known[program]
         if key not in known:

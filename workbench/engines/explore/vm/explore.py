@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from workbench.core.rules.unchanged import unchanged
 from workbench.engines.explore.api import explore
 from workbench.engines.explore.result import Result
 from workbench.engines.explore.vm.discover import settled
@@ -15,5 +16,6 @@ def explore_machine(machine: MachineModel, *, symmetry: bool = False, **options:
     With ``symmetry``, states that differ by exchanging vCPUs are merged; ``machine.merging`` says which vCPUs. Where
     not all vCPUs are alike, fewer are exchanged, or none. ``options`` are those of ``explore``.
     """
-    merged = explore_exchanging(machine, options) if symmetry else None
-    return merged or settled(machine, lambda model: explore(model, **options))
+    with unchanged(machine.protocol):
+        merged = explore_exchanging(machine, options) if symmetry else None
+        return merged or settled(machine, lambda model: explore(model, **options))

@@ -22,6 +22,7 @@ from workbench.core.event_steps import Begin, Each, Start, in_order
 from workbench.core.host_state import Key, area
 from workbench.core.machine_transition import NotNow, perform_on_machine
 from workbench.core.memory import PAGE_SHIFT
+from workbench.core.rules.place import mutable_in
 from workbench.core.scenario import Scenario, asked, believes
 from workbench.core.slots import EVENT, Slot, entry_slot, vcpu_slot
 from workbench.core.steps import GUEST
@@ -134,6 +135,7 @@ class MachineModel(ExploredMachine):
             default=self._initial,
             alternatives=_alternatives,
             choices={EVENT: self.scenario.vcpus},
+            objection=mutable_in,
         )
 
     def _variables(self) -> dict[Hashable, Hashable]:
