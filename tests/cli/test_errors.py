@@ -15,9 +15,10 @@ from workbench.core.contracts import Protocol
 
 class Broken(Protocol):
     name = "broken"
+    title = "broken"
 
     def register(self, cpu, feature, gpa):
-        yield gpa.nothing
+        return (yield gpa.nothing)
 '''
 
 

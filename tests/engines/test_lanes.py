@@ -21,7 +21,7 @@ from workbench.engines.simulate.lanes.lane_bytes import LaneBytes, packed, toget
 from workbench.engines.simulate.lanes.machine import FEWEST_LANES
 from workbench.engines.simulate.lanes.state import lifted, spread
 from workbench.engines.simulate.lanes.values import Batch, Diverged, Lane
-from workbench.errors import WorkbenchError
+from workbench.errors import AuthorError, WorkbenchError
 from workbench.features import choose
 from workbench.lifecycle import EVENTS
 from workbench.protocols import PROTOCOLS, Generic
@@ -450,7 +450,7 @@ class Boxed(Own):
 
 KEPT = struct("struct kept { u64 base; };")
 UNFIT = [OneIsSpecial, OneIsSlower, OneAddress, Neighbours, Packed, OneEntry, NeighboursEntry, SomebodysEntry]
-UNFIT += [Overwriters, NameOfItsOwn, Hidden, Catcher, Boxed]
+UNFIT += [Overwriters, NameOfItsOwn, Catcher, Boxed]
 
 
 @pytest.mark.parametrize("kind", UNFIT)
@@ -458,6 +458,11 @@ def test_a_protocol_that_is_not_for_lanes_gets_the_right_answer(kind, batches):
     at_once, in_turn = both(kind, "boot", 40)
     assert at_once == in_turn
     assert sum(batches.turns) < 2, "the entries may have been run at once, the boots cannot"
+
+
+def test_a_protocol_that_keeps_state_in_an_attribute_is_refused():
+    with pytest.raises(AuthorError, match=r"test_lanes\.py:\d+: Hidden\.on_wrmsr: self\.calls changed during a run"):
+        both(Hidden, "boot", 40)
 
 
 def test_a_users_own_protocol_runs_at_once_if_possible(batches):

@@ -91,8 +91,8 @@ def test_a_protocol_that_breaks_off_is_one_line(capsys, tmp_path):
     broken = tmp_path / "broken.py"
     broken.write_text(
         '"""R1 it does not work."""\nfrom workbench.core.contracts import Protocol\n\n\n'
-        'class Broken(Protocol):\n    name = "broken"\n\n'
-        "    def register(self, cpu, feature, gpa):\n        yield gpa.nothing\n"
+        'class Broken(Protocol):\n    name = title = "broken"\n\n'
+        "    def register(self, cpu, feature, gpa):\n        return (yield gpa.nothing)\n"
     )
     assert main(["kvm", "--protocols", str(broken), "--events", "boot"]) == 2
     err = capsys.readouterr().err
