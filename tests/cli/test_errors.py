@@ -90,7 +90,7 @@ def test_a_protocol_that_breaks_off_is_named_with_its_line(capsys, tmp_path):
     said = complaint(capsys, "compare", "--vcpus", "2", "--events", "boot", "--protocols", f"{path}:Broken")
     assert said == (
         "protocol broken raised an exception under event boot: AttributeError: 'int' object has no attribute 'nothing' "
-        f"({path}:9)"
+        f"({path}:10)"
     )
 
 
