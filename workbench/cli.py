@@ -1,22 +1,30 @@
 """The command line: ``workbench COMMAND ...``, also ``python -m workbench``.
 
-Each file in ``workbench/commands`` is one command: ``add(subparsers)`` declares it, ``run(args)`` runs it
-and returns the exit status. A user error prints one line on stderr that begins with ``workbench:``; the status is 2.
+Each file in ``workbench/commands`` is one command: ``add(subparsers)`` declares it, ``run(args)`` runs it and returns
+the exit status. Every way to end has a status of its own:
+
+* 0: done; 1: done, and the answer is no (a difference, a failed check), or the result could not be written;
+* 2: an error of the user, in one line on stderr that begins with ``workbench:``;
+* 130, 143: stopped by Ctrl-C, by SIGTERM. No result is printed or written then; a file that was there stays.
 """
 
 import argparse
+import errno
 import importlib
 import os
 import pkgutil
+import signal
 import sys
-from collections.abc import Sequence
-from typing import NoReturn
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from types import FrameType
+from typing import Any, NoReturn
 
 import workbench
 from workbench import commands
-from workbench.errors import WorkbenchError
+from workbench.errors import WorkbenchError, unknown
 
-INTERRUPTED = 130  # 128 + SIGINT, as shells report it
+STOPPED = 128  # plus the number of the signal, as shells report it
 
 
 class Parser(argparse.ArgumentParser):
@@ -24,6 +32,28 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         raise WorkbenchError(message)
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        """Print help or version; argparse itself would say nothing of a device that is full."""
+        if message:
+            (file or sys.stderr).write(message)
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        """Refuse a value that is not one of the choices, and say which one was perhaps meant."""
+        if action.choices is not None and value not in action.choices:
+            sort = str(action.metavar or action.dest).lower() if action.option_strings == [] else "value"
+            raise argparse.ArgumentError(
+                action if action.option_strings else None, unknown(sort, str(value), map(str, action.choices))
+            )
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Refuse an option that this parser does not know, and say which one was perhaps meant."""
+        found, left = super().parse_known_args(args, namespace)
+        wrong = next((text for text in left if text.startswith("--")), None)
+        if wrong is not None:
+            options = [name for action in self._actions for name in action.option_strings if name.startswith("--")]
+            raise WorkbenchError(unknown(f"option of {self.prog}", wrong.partition("=")[0], options))
+        return found, left
 
 
 def parser() -> Parser:
@@ -46,18 +76,89 @@ def parser() -> Parser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line and return its exit status."""
+    with _ended_by_signals() as received:
+        try:
+            status = _run(argv)
+            sys.stdout.flush()
+        except WorkbenchError as error:
+            return _ended(2, str(error))
+        except KeyboardInterrupt:
+            number = received[0] if received else signal.SIGINT
+            return _ended(STOPPED + number, "interrupted" if number == signal.SIGINT else "terminated")
+        except BrokenPipeError:
+            _drop_stdout()  # the reader (head, a pager) wants no more
+            return 0
+        except MemoryError:
+            return _ended(1, "out of memory; ask for fewer vCPUs, features or states, or raise the limit (ulimit -v)")
+        except OSError as error:
+            _drop_stdout()
+            where = error.filename if error.filename is not None else "standard output"
+            return _ended(1, f"cannot go on: {where}: {error.strerror or error}")
+    return status
+
+
+def _run(argv: Sequence[str] | None) -> int:
+    if sys.stdout is None:
+        sys.stdout = _ClosedStdout()
     try:
         args = parser().parse_args(argv)
-        status: int = args.run(args)
-        sys.stdout.flush()
-    except WorkbenchError as error:
-        print(f"workbench: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("workbench: interrupted", file=sys.stderr)
-        return INTERRUPTED
-    except BrokenPipeError:
-        # The reader (head, a pager) closed the pipe; otherwise Python reports that again when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+    except SystemExit as said:  # --help, --version: argparse has printed, and would let Python flush unseen
+        return int(said.code or 0)
+    if getattr(args, "output", None) is not None and getattr(args, "output_is_file", True):
+        from workbench.present.files import check_output
+
+        check_output(args.output)
+    status: int = args.run(args)
     return status
+
+
+def _ended(status: int, said: str) -> int:
+    """Say in one line on stderr, if there is one, why the command ends, and return its status."""
+    if sys.stderr is not None:
+        line = " ".join(said.split())
+        print(f"workbench: {''.join(one if one.isprintable() else ascii(one)[1:-1] for one in line)}", file=sys.stderr)
+    return status
+
+
+class _ClosedStdout:
+    """In place of a standard output that was closed before the start: writing is the error that it would have been."""
+
+    encoding = "utf-8"
+
+    def write(self, text: str) -> int:
+        raise OSError(errno.EBADF, "it is closed")
+
+    def flush(self) -> None:
+        """Do nothing: nothing was written."""
+
+    def isatty(self) -> bool:
+        return False
+
+
+def _drop_stdout() -> None:
+    """Throw away what is not yet written; otherwise Python reports the error again when it flushes at exit."""
+    with suppress(OSError, AttributeError):  # there may be no descriptor to flush to
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+@contextmanager
+def _ended_by_signals() -> Iterator[list[int]]:
+    """Let SIGTERM end the command as Ctrl-C does; yield the signals that were received, in order."""
+    received: list[int] = []
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        received.append(number)
+        raise KeyboardInterrupt
+
+    before = {}
+    try:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            if signal.getsignal(number) is not signal.SIG_IGN:  # a shell's background job ignores Ctrl-C
+                before[number] = signal.signal(number, stop)
+    except ValueError:
+        pass  # not in the main thread: signals are somebody else's
+    try:
+        yield received
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

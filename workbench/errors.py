@@ -5,6 +5,18 @@ Exceptions report mistakes of the user or of the environment: invalid input, an 
 guest memory, an engine that cannot run here.
 """
 
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+def unknown(sort: str, name: str, known: Iterable[str], *, more: str = "") -> str:
+    """Return the message about a name that is not known: near ones, then all; ``more`` is added to these."""
+    names = list(known)
+    close = get_close_matches(name.casefold(), [one.casefold() for one in names], n=3, cutoff=0.6)
+    near = [one for one in names if any(f"{one.casefold()}-".startswith(f"{like}-") for like in close)]
+    meant = f"; did you mean {', '.join(near)}?" if near else ";"
+    return f"unknown {sort} {name!r}{meant} known: {', '.join(names) or 'none'}{more}"
+
 
 class WorkbenchError(Exception):
     """An error that the user can correct; the command line prints it as one line and exits with status 2."""

@@ -63,9 +63,12 @@ def complaint(capsys, *arguments):
             "compare --vcpus 1 --events cpu-hotplug",
             "event 'cpu-hotplug' needs at least 2 vCPUs; here are 1",
         ),
-        ("compare --output no/folder/x.txt", "cannot write 'no/folder/x.txt': No such file or directory"),
-        ("compare --vcpu 3", "unrecognized arguments: --vcpu 3"),
-        ("list --format xml", "argument --format: invalid choice: 'xml'"),
+        ("compare --output no/folder/x.txt", "cannot write 'no/folder/x.txt': there is no directory 'no/folder'"),
+        ("compare --vcpu 3", "unknown option of workbench compare '--vcpu'; did you mean --vcpus? known: --help, "),
+        ("list --format xml", "argument --format: unknown value 'xml'; known: text, json, csv, markdown"),
+        ("matrx", "unknown command 'matrx'; did you mean matrix? known: "),
+        ("explore generik", "unknown protocol 'generik'; did you mean generic? known: "),
+        ("explore generic --events kexek", "unknown event 'kexek'; did you mean kexec, kexec-no-teardown? known: "),
         ("", "the following arguments are required: COMMAND"),
         ("report", "the following arguments are required: DIR"),
     ],
@@ -73,8 +76,7 @@ def complaint(capsys, *arguments):
 def test_one_line(capsys, monkeypatch, tmp_path, arguments, message):
     monkeypatch.chdir(tmp_path)
     said, message = complaint(capsys, *arguments.split()), message.replace("{here}", str(tmp_path))
-    # Python 3.12 and 3.14 format the choices differently, so only the beginning is compared.
-    assert said.startswith(message) if "invalid choice" in message else said == message
+    assert said.startswith(message) if message.endswith(("known: ", "known: --help, ")) else said == message
     assert list(tmp_path.iterdir()) == []
 
 
@@ -120,7 +122,5 @@ def test_an_interruption_is_one_line(capsys, monkeypatch):
 
 @pytest.mark.parametrize("command", ["compare", "list", "report"])
 def test_help_has_an_example(capsys, command):
-    with pytest.raises(SystemExit) as end:
-        main([command, "--help"])
-    assert end.value.code == 0
+    assert main([command, "--help"]) == 0
     assert f"workbench {command}" in capsys.readouterr().out.partition("example")[2]

@@ -61,10 +61,16 @@ def add_what(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Explore and write the results; the status is 0 even if a property fails."""
+    """Explore and write the results; the status is 0 even if a property fails.
+
+    If the user stops it, what is known by then is printed, with BOUNDED for all that is not; no file is written.
+    """
     from workbench.present.text import exploration as present
 
     found = _explored(args)
+    stopped = any(exploration.interrupted for exploration in found.explorations)
+    if stopped and args.output is not None:
+        raise KeyboardInterrupt
     if args.trace == "replay" and args.format == "text":
         _options.write(args, present.replay_file(found))
     elif args.format == "json":
@@ -73,6 +79,8 @@ def run(args: argparse.Namespace) -> int:
         _options.write(args, present.as_csv(found))
     else:
         _options.write(args, present.as_text(found, args.trace))
+    if stopped:
+        raise KeyboardInterrupt
     return 0
 
 

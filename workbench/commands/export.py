@@ -33,6 +33,7 @@ def add(subparsers: Any) -> None:
     parser.add_argument("form", choices=tuple(SUFFIXES), help="output format")
     add_model(parser)
     parser.add_argument("-o", "--output", type=Path, metavar="FILE", required=True, help="file or directory to write")
+    parser.set_defaults(output_is_file=False)
 
 
 def run(args: argparse.Namespace) -> int:

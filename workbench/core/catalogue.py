@@ -11,7 +11,7 @@ from types import ModuleType
 from typing import Any, Generic, TypeVar
 
 from workbench.core import own_files
-from workbench.errors import AuthorError, WorkbenchError
+from workbench.errors import AuthorError, WorkbenchError, unknown
 
 T = TypeVar("T")
 
@@ -70,7 +70,7 @@ class Catalogue(Generic[T]):
         word = self.sort.word
         if not own_files.names_file(name):
             if name not in self.known:
-                raise WorkbenchError(f"unknown {word} {name!r}; known: {self.all_names()}")
+                raise WorkbenchError(unknown(word, name, self.known, more=f", or {own_files.EXAMPLE}"))
             return self.known[name]
         found: Any = own_files.find(name, self.sort)
         try:

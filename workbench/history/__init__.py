@@ -1,6 +1,6 @@
 """Tests the workbench on real bugs: the design with the bug must fail as it did, and the fixed design must hold."""
 
-from workbench.errors import WorkbenchError
+from workbench.errors import WorkbenchError, unknown
 from workbench.history.bugs import BUGS, LEFT_OUT
 from workbench.history.case import EVIDENCE, Case, Design
 from workbench.history.cases_kvm import KVM_CASES
@@ -26,7 +26,7 @@ def choose(names: "list[str] | None" = None) -> tuple[Case, ...]:
         if name in LEFT_OUT:
             raise WorkbenchError(f"{name} ({BUGS[name]}) was left out: {LEFT_OUT[name]}")
         if not any(name in (case.name, *case.bugs) for case in CASES):
-            raise WorkbenchError(f"unknown bug {name!r}; known: {', '.join(BUGS)}")
+            raise WorkbenchError(unknown("bug", name, BUGS))
     return tuple(case for case in CASES if {case.name, *case.bugs} & set(names))
 
 

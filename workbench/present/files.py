@@ -1,7 +1,12 @@
-"""Atomic writing of results: a file or directory is either complete or unchanged."""
+"""Atomic writing of results: a file or directory is either complete or unchanged, also if the process is killed.
+
+What is being written has a name of its own beside its target, with the number of the process; what a process that is no
+longer there left behind is removed by the next one that writes to the same place.
+"""
 
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,25 +14,41 @@ from pathlib import Path
 
 from workbench.errors import WorkbenchError
 
+_PARTIAL = ".partial-"
+
 
 def write_file(path: Path, text: str) -> None:
     """Write ``text`` as UTF-8 with LF line ends; on an error the file is unchanged.
 
-    Raises WorkbenchError if it cannot be written.
+    A link is followed, and a file that exists keeps its mode. What is not a regular file (a device, a pipe) is written
+    to as it is. Raises WorkbenchError if it cannot be written.
     """
+    check_output(path)
     try:
-        handle, partial = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        if _is_special(path):
+            path.write_text(text, encoding="utf-8", newline="\n")
+        else:
+            _replace(_target(path), text)
     except OSError as error:
-        raise WorkbenchError(f"cannot write {str(path)!r}: {error.strerror}") from error
+        raise _cannot(path, error) from error
+
+
+def check_output(path: Path) -> None:
+    """Raise WorkbenchError if ``path`` cannot be written; nothing is changed. To be called before the work begins."""
     try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-        _as_others_may_read(Path(partial))
-        Path(partial).replace(path)
-    except OSError as error:
-        raise WorkbenchError(f"cannot write {str(path)!r}: {error.strerror}") from error
-    finally:
-        Path(partial).unlink(missing_ok=True)
+        if path.is_dir():
+            raise WorkbenchError(f"cannot write {str(path)!r}: it is a directory; name a file")
+        place = path if _is_special(path) else _target(path).parent
+        if not place.exists():
+            raise WorkbenchError(f"cannot write {str(path)!r}: there is no directory {str(place)!r}")
+        if not place.is_dir() and not _is_special(path):
+            raise WorkbenchError(f"cannot write {str(path)!r}: {str(place)!r} is not a directory")
+        if not os.access(place, os.W_OK):
+            raise WorkbenchError(f"cannot write {str(path)!r}: {str(place)!r} is not writable")
+        if _is_read_only(path):
+            raise WorkbenchError(f"cannot write {str(path)!r}: the file is read-only")
+    except (OSError, ValueError) as error:
+        raise _cannot(path, error) from error
 
 
 @contextmanager
@@ -42,7 +63,8 @@ def whole_directory(path: Path) -> Iterator[Path]:
     try:
         try:
             path.mkdir(parents=True, exist_ok=True)
-            partial = Path(tempfile.mkdtemp(prefix=".partial-", dir=path))
+            _clear(path, _PARTIAL)
+            partial = Path(tempfile.mkdtemp(prefix=f"{_PARTIAL}{os.getpid()}-", dir=path))
         except OSError as error:
             raise WorkbenchError(f"cannot write into directory {str(path)!r}: {error.strerror}") from error
         yield partial
@@ -56,6 +78,58 @@ def whole_directory(path: Path) -> Iterator[Path]:
         for folder in made:
             if folder.is_dir() and not any(folder.iterdir()):
                 folder.rmdir()
+
+
+def _replace(target: Path, text: str) -> None:
+    prefix = f".{target.name}{_PARTIAL}"
+    _clear(target.parent, prefix)
+    handle, name = tempfile.mkstemp(prefix=f"{prefix}{os.getpid()}-", dir=target.parent)
+    partial = Path(name)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        if target.exists():
+            partial.chmod(stat.S_IMODE(target.stat().st_mode))
+        else:
+            _as_others_may_read(partial)
+        partial.replace(target)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _target(path: Path) -> Path:
+    """Return the file that is replaced: the one to which a link leads."""
+    return path.resolve() if path.is_symlink() else path
+
+
+def _is_special(path: Path) -> bool:
+    """Tell whether ``path`` is, or leads to, something other than a file: a device, a pipe, an open file's name."""
+    if path.is_absolute() and path.parts[1:2] in (("dev",), ("proc",)):
+        return path.exists()
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        return False
+    return not stat.S_ISREG(mode)
+
+
+def _is_read_only(path: Path) -> bool:
+    # The superuser may write anything; a file without any permission to write is still meant to be kept.
+    return path.is_file() and not path.stat().st_mode & 0o222
+
+
+def _clear(folder: Path, prefix: str) -> None:
+    """Remove what processes that no longer exist left under names with this prefix."""
+    for left in folder.glob(f"{prefix}*"):
+        number = left.name.removeprefix(prefix).partition("-")[0]
+        if number.isdigit() and not Path(f"/proc/{number}").exists() and Path("/proc/self").exists():
+            shutil.rmtree(left, ignore_errors=True) if left.is_dir() else left.unlink(missing_ok=True)
+
+
+def _cannot(path: Path, error: Exception) -> WorkbenchError:
+    return WorkbenchError(f"cannot write {str(path)!r}: {getattr(error, 'strerror', None) or error}")
 
 
 def _move_all(source: Path, target: Path) -> None:

@@ -16,7 +16,7 @@ from workbench.core.host_state import VM, area
 from workbench.core.machine import Machine
 from workbench.core.steps import Hypercall, MmioRead, MmioWrite, PioRead, PioWrite, Program, Rdmsr, Wrmsr
 from workbench.core.vcpu import Vcpu
-from workbench.errors import WorkbenchError
+from workbench.errors import WorkbenchError, unknown
 
 RAM_END = 0x20_0000
 SCRATCH = 0x8000
@@ -166,7 +166,7 @@ class Bench:
     def _feature(self, name: str) -> Feature:
         known = self.protocol.by_name
         if name not in known:
-            raise WorkbenchError(f"unknown feature {name!r}; known: {', '.join(known)}")
+            raise WorkbenchError(unknown("feature", name, known))
         return known[name]
 
 

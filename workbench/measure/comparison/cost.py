@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from workbench.errors import WorkbenchError
+from workbench.errors import WorkbenchError, unknown
 from workbench.measure.comparison.runs import Measured
 from workbench.paths import DATA
 
@@ -64,9 +64,7 @@ def load(name: str) -> CostModel:
     """Return a model by its name or from a path ending in .json; raise WorkbenchError saying what is wrong."""
     path = Path(name) if name.endswith(".json") else MODELS / f"{name}.json"
     if not name.endswith(".json") and name not in known():
-        raise WorkbenchError(
-            f"unknown cost model {name!r}; known: {', '.join(known())}, or path/to/model.json"
-        )
+        raise WorkbenchError(unknown("cost model", name, known(), more=", or path/to/model.json"))
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:

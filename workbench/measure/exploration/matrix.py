@@ -7,13 +7,13 @@ the one with the shortest trace, otherwise the one with the most states. The ver
 from __future__ import annotations
 
 import os
+import signal
 import threading
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context, parent_process
 from typing import Any, NamedTuple
 
 from workbench.checking.failures import FAILURES, Failure
@@ -190,11 +190,13 @@ def _arrived(variant: Variant, event: str, *rest: Any) -> Task:
     return Task(variant, happening, *rest)
 
 
-def work(task: Task) -> tuple[list[Cell], bool]:
-    """Explore one task; return its cells, and whether the user interrupted it."""
+def work(task: Task) -> list[Cell]:
+    """Explore one task and return its cells; raise KeyboardInterrupt if the user stopped the search."""
     failures = [FAILURES[code] for code in task.codes]
     exploration = explore_question(task.question(), failures, max_states=task.max_states)
-    return list(cells_of(exploration)), exploration.interrupted
+    if exploration.interrupted:
+        raise KeyboardInterrupt
+    return list(cells_of(exploration))
 
 
 def tasks(
@@ -230,8 +232,9 @@ def matrix(
 
     ``more``: further tasks of these variants; ``events`` may then be empty.
 
-    ``jobs`` processes share the work; ``progress(done, total, task)`` is called before each task. An interruption ends
-    the matrix: the finished cells are returned. Raises WorkbenchError if nothing could be explored.
+    ``jobs`` processes share the work; ``progress(done, total, task)`` is called after each task. Raises
+    KeyboardInterrupt when the user stops it, because a cell that lacks a size has no verdict, and WorkbenchError if
+    nothing could be explored.
     """
     more, chosen = tuple(more), variants(protocols)
     happening = () if more and not events and events is not None else choose_events(events)
@@ -242,41 +245,40 @@ def matrix(
         least = min(event.min_vcpus for event in happening)
         raise WorkbenchError(f"none of the events can happen at these sizes; at least {least} vCPUs are needed")
     found: dict[tuple[str, str, str], list[Cell]] = {}
-    try:
-        for number, (task, (cells, interrupted)) in enumerate(_worked(todo, jobs)):
-            if progress is not None:
-                progress(number + 1, len(todo), task)
-            for cell in cells:
-                found.setdefault((task.variant.label, cell.event, cell.property), []).append(cell)
-            if interrupted:
-                break
-    except KeyboardInterrupt:
-        if not found:
-            raise
+    for number, (task, cells) in enumerate(_worked(todo, jobs)):
+        if progress is not None:
+            progress(number + 1, len(todo), task)
+        for cell in cells:
+            found.setdefault((task.variant.label, cell.event, cell.property), []).append(cell)
     return [merged(cells) for cells in found.values()]
 
 
-def _worked(todo: Sequence[Task], jobs: int) -> Iterator[tuple[Task, tuple[list[Cell], bool]]]:
+def _worked(todo: Sequence[Task], jobs: int) -> Iterator[tuple[Task, list[Cell]]]:
     if jobs == 1:
         yield from ((task, work(task)) for task in todo)
         return
-    with ProcessPoolExecutor(jobs, mp_context=get_context("forkserver"), initializer=_end_with_parent) as pool:
-        try:
-            yield from zip(todo, pool.map(work, todo, chunksize=1), strict=True)
-        except BrokenProcessPool as error:
-            raise WorkbenchError("a worker process was killed, perhaps for lack of memory; try --jobs 1") from error
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    pool = ProcessPoolExecutor(jobs, mp_context=get_context("forkserver"), initializer=_ends_with_its_parent)
+    finished = False
+    try:
+        yield from zip(todo, pool.map(work, todo, chunksize=1), strict=True)
+        finished = True
+    except BrokenProcessPool as error:
+        raise WorkbenchError("a worker process was killed, perhaps for lack of memory; try --jobs 1") from error
+    finally:
+        if not finished:
+            for worker in active_children():
+                worker.kill()
+        pool.shutdown(cancel_futures=True)
 
 
-def _end_with_parent() -> None:
-    """Let this worker process exit when its parent was killed and so could not stop it."""
-    parent = os.getppid()
+def _ends_with_its_parent() -> None:
+    """Let this worker leave Ctrl-C, which reaches all processes, to its parent, and exit when that is gone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(1.0)
+        parent = parent_process()
+        assert parent is not None
+        parent.join()  # a pipe ends with the parent, even where its own parent has not yet noticed its death
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()

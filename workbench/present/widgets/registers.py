@@ -7,7 +7,7 @@ from html import escape
 import ipywidgets as W  # noqa: N812
 
 from workbench.core.vcpu import Host
-from workbench.errors import WorkbenchError
+from workbench.errors import WorkbenchError, unknown
 from workbench.present.text.register_writes import REGISTERS, writes
 from workbench.present.text.table import as_text
 from workbench.present.widgets.panel import PRE, Panel, View
@@ -25,7 +25,7 @@ class RegisterPanel(Panel):
         enforce_cpuid: bool = False, cpuid_bits: str = "",
     ) -> None:  # fmt: skip
         if register not in REGISTERS:
-            raise WorkbenchError(f"unknown register {register!r}; known: {', '.join(REGISTERS)}")
+            raise WorkbenchError(unknown("register", register, REGISTERS))
         self.controls = {
             "register": W.Dropdown(options=list(REGISTERS), value=register, description="register", style=STYLE),
             "value": W.Text(value, description="value", continuous_update=False, style=STYLE),

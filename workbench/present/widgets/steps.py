@@ -14,7 +14,7 @@ import ipywidgets as W  # noqa: N812
 from workbench.clayout.layout import Abi
 from workbench.core.catalogue import ALL
 from workbench.core.own_files import EXAMPLE
-from workbench.errors import WorkbenchError
+from workbench.errors import WorkbenchError, unknown
 from workbench.features import FEATURES, choose
 from workbench.present.text.memory import field_rows
 from workbench.present.trial import Account, Trial, answer_text
@@ -32,7 +32,7 @@ CELL = "padding:1px 8px;text-align:left;vertical-align:top;line-height:1.35;font
 def account_of(protocol: str, feature: str, operation: str) -> Account:
     """Return the steps of an operation on an area at 0x1000, registered before unless the operation is ``register``."""
     if operation not in OPERATIONS:
-        raise WorkbenchError(f"unknown operation {operation!r}; known: {', '.join(OPERATIONS)}")
+        raise WorkbenchError(unknown("operation", operation, OPERATIONS))
     (named,) = choose([feature])
     trial = Trial(protocol, [ALL, named], watch=(AREA, named.size))
     trial.prepare(named.name, AREA)

@@ -1,0 +1,115 @@
+"""How a command ends: its status, one line on stderr, and what is left when it is stopped or cannot write."""
+
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+WORKBENCH = [sys.executable, "-m", "workbench"]
+#: Minutes of work, with and without worker processes.
+LONG = [
+    "explore generic --vcpus 3 --features steal_time,kvmclock --events kexec",
+    "matrix --protocols generic --events kexec,migrate --vcpus 3 --features steal_time,kvmclock --jobs 2",
+]
+
+
+def shell(line, **more):
+    return subprocess.run(["sh", "-c", line], capture_output=True, text=True, check=False, timeout=60, **more)
+
+
+@pytest.mark.parametrize("command", ["list", "compare --vcpus 1 --events boot", "layout --help", "--version"])
+def test_a_full_device_is_one_line(command):
+    found = shell(f"{shlex.join(WORKBENCH)} {command} > /dev/full")
+    assert (found.returncode, found.stderr) == (
+        1, "workbench: cannot go on: standard output: No space left on device\n"
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("command", ["list", "compare --vcpus 1 --events boot"])
+def test_a_closed_standard_output_is_one_line(command):
+    found = shell(f"{shlex.join(WORKBENCH)} {command} >&-")
+    assert (found.returncode, found.stderr) == (1, "workbench: cannot go on: standard output: it is closed\n")
+
+
+def test_a_closed_standard_output_does_not_matter_to_a_command_that_writes_a_file(tmp_path):
+    found = shell(f"{shlex.join(WORKBENCH)} list -o {tmp_path}/list.txt >&-")
+    assert (found.returncode, found.stderr) == (0, "")
+    assert (tmp_path / "list.txt").read_text()
+
+
+def test_a_reader_that_wants_no_more_is_no_error():
+    found = shell(f"{shlex.join(WORKBENCH)} list | head -1; exit 0")
+    assert found.stderr == ""
+
+
+def test_the_result_is_refused_before_the_work_begins(tmp_path):
+    began = time.monotonic()
+    command = [*WORKBENCH, *LONG[0].split(), "-o", str(tmp_path / "no" / "x.txt")]
+    found = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert found.returncode == 2
+    assert found.stderr.count("\n") == 1
+    assert time.monotonic() - began < 30
+
+
+def children_of(pid):
+    """Return the processes that descend from ``pid``."""
+    found, parents = set(), {}
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            _, _, rest = status.read_text().rpartition(") ")
+        except OSError:
+            continue
+        parents[int(status.parent.name)] = int(rest.split()[1])
+    todo = [pid]
+    while todo:
+        parent = todo.pop()
+        own = [child for child, its in parents.items() if its == parent]
+        found.update(own)
+        todo += own
+    return found
+
+
+def alive(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0] != "Z"
+    except OSError:
+        return False
+
+
+@pytest.mark.parametrize("line", LONG)
+@pytest.mark.parametrize(
+    ("number", "status", "said"),
+    [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated"), (signal.SIGKILL, -9, "")],
+)
+def test_a_command_that_is_stopped_keeps_the_old_file_and_leaves_nobody(tmp_path, line, number, status, said):
+    result = tmp_path / "result.txt"
+    result.write_text("the old result\n")
+    process = subprocess.Popen(
+        [*WORKBENCH, *line.split(), "-o", str(result)],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+    )  # fmt: skip
+    time.sleep(6)
+    assert process.poll() is None, "the work is too short for this test"
+    workers = children_of(process.pid)
+    if number == signal.SIGINT:
+        os.killpg(process.pid, number)  # as a terminal does: to every process
+    else:
+        process.send_signal(number)
+    out, error = process.communicate(timeout=30)
+    assert process.returncode == status
+    assert out == ""
+    if number == signal.SIGKILL:
+        error = ""  # the interpreter's own helper may complain of what the killed process did not clean up
+    told = [text for text in error.splitlines() if "states/s" not in text and " of " not in text]
+    assert told == ([f"workbench: {said}"] if said else [])
+    assert result.read_text() == "the old result\n"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["result.txt"]
+    deadline = time.monotonic() + 5
+    while any(map(alive, workers)) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not [pid for pid in workers if alive(pid)]
