@@ -22,6 +22,7 @@ from typing import Any, NoReturn
 
 import workbench
 from workbench import commands
+from workbench.commands import _options
 from workbench.errors import WorkbenchError, unknown
 
 STOPPED = 128  # plus the number of the signal, as shells report it
@@ -104,10 +105,7 @@ def _run(argv: Sequence[str] | None) -> int:
         args = parser().parse_args(argv)
     except SystemExit as said:  # --help, --version: argparse has printed, and would let Python flush unseen
         return int(said.code or 0)
-    if getattr(args, "output", None) is not None and getattr(args, "output_is_file", True):
-        from workbench.present.files import check_output
-
-        check_output(args.output)
+    _options.check_output(args)
     status: int = args.run(args)
     return status
 

@@ -181,6 +181,14 @@ def parameters(command: str, args: argparse.Namespace, *positional: object) -> P
     )
 
 
+def check_output(args: argparse.Namespace) -> None:
+    """Raise WorkbenchError, before the work begins, if the file of ``--output`` cannot be written."""
+    if getattr(args, "output", None) is not None and getattr(args, "output_is_file", True):
+        from workbench.present.files import check_output
+
+        check_output(args.output)
+
+
 def write(args: argparse.Namespace, text: str) -> None:
     """Write ``text`` to the file of ``--output``, or to stdout."""
     from workbench.present.files import write_file
