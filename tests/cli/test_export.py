@@ -3,10 +3,12 @@
 import json
 import re
 import subprocess
+import sys
 from xml.etree import ElementTree
 
 import pytest
 
+from tests.house.imports import ROOT
 from workbench.cli import main
 from workbench.lifecycle import EVENTS
 
@@ -82,6 +84,31 @@ def test_the_text_is_the_same_in_every_run(tmp_path):
         texts.append((tmp_path / name).read_bytes())
     assert texts[0] == texts[1]
     assert b"Expected: " in texts[0]
+
+
+@pytest.mark.parametrize("event", sorted(EVENTS))
+def test_no_text_shows_where_python_keeps_an_object(event, tmp_path):
+    arguments = ["--events", event, "--features", "poll_control"]
+    assert main(["export", "promela", "generic", *arguments, "-o", str(tmp_path / "x.pml")]) == 0
+    assert " at 0x" not in (tmp_path / "x.pml").read_text()
+    assert main(["export", "dot", "generic", *arguments, "-o", str(tmp_path / "x.dot")]) == 0
+    assert "object at 0x" not in (tmp_path / "x.dot").read_text()
+
+
+def test_a_migration_as_text_is_the_same_in_every_process(tmp_path):
+    program = "import sys; from workbench.cli import main; sys.exit(main(sys.argv[1:]))"
+    texts = []
+    for seed in ("1", "2"):
+        file = tmp_path / f"{seed}.pml"
+        arguments = ["export", "promela", "generic", "--events", "init+migrate", "-o", str(file)]
+        run = subprocess.run(
+            [sys.executable, "-c", program, *arguments],
+            env={"PYTHONHASHSEED": seed, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert run.returncode == 0, run.stderr
+        texts.append(file.read_text())
+    assert texts[0] == texts[1]
+    assert "OnHost(cpu=0, program=HostCall(save_on, <scenario <protocol generic>, 1 vCPU, steal_time>))" in texts[0]
 
 
 @pytest.mark.parametrize("event", ["boot", "kexec-no-teardown"])

@@ -110,3 +110,16 @@ def test_the_text_names_values_steps_and_properties():
     text = to_promela(peterson())
     assert "-DPROP=1: MUTEX (always) never both inside" in text
     assert "p0/1 ('write', 'turn', 1)" in text
+
+
+def test_a_step_that_reads_a_thousand_variables_is_explored_and_its_text_refused():
+    """A long restore does so; the trees of what steps read are then as deep."""
+    count = 1500
+    unset = Property("P", "none is set", "always", lambda view: not any(view["many", n] for n in range(count)))
+    variables = {("many", number): 0 for number in range(count)}
+    many = Model(variables, [Rule("never", lambda view: False)], properties=[unset])
+    for tables in ("numpy", "python"):
+        result = explore(many, tables=tables)
+        assert (result.verdicts, result.states) == ({"P": "HOLDS"}, 1)
+    with pytest.raises(WorkbenchError, match="nested deeper than SPIN reads; export it with fewer"):
+        to_promela(many)

@@ -52,7 +52,7 @@ def add_model(parser: argparse.ArgumentParser) -> None:
 def add_what(parser: argparse.ArgumentParser) -> None:
     """Add the options that say what is explored, common to explore and matrix."""
     parser.add_argument("--vcpus", type=_options.whole_number(1, MAX_VCPUS), metavar="N",
-                        help=f"vCPUs of the guest, 1 to {MAX_VCPUS} (default: as few as the event needs)")
+                        help=f"vCPUs of the guest, 1 to {MAX_VCPUS} (default: as the event needs; 2 for shared state)")
     _options.add_happening(parser, f"default {','.join(FEATURES)}", "default: a few")
     _options.add_names(parser, "--property", "properties by code or name (default all)")
     _options.add_names(parser, "--mitigations", "mitigations to switch on")
@@ -120,7 +120,7 @@ def questions(args: argparse.Namespace) -> list[Question]:
     """Return a question for each event; raise WorkbenchError for names that are unknown or do not fit together."""
     from workbench import features, lifecycle
     from workbench.engines.explore.vm import Bounds
-    from workbench.measure.exploration.explore import Question
+    from workbench.measure.exploration.explore import Question, default_vcpus
     from workbench.measure.variants import variant
 
     chosen = variant(subject_text(args))
@@ -131,7 +131,7 @@ def questions(args: argparse.Namespace) -> list[Question]:
         events = tuple(event for event in events if event.min_vcpus <= args.vcpus)
     bounds = Bounds(args.updates, args.reads)
     found = [
-        Question(chosen, event, wanted, args.vcpus or max(event.min_vcpus, 1 + bool(args.reads)), bounds)
+        Question(chosen, event, wanted, args.vcpus or default_vcpus(chosen, event, wanted, bounds), bounds)
         for event in events
     ]
     if not found:

@@ -25,6 +25,9 @@ class GuestCall(NamedTuple):
     def __call__(self, cpu: Vcpu) -> Program:
         return self.function(cpu, *self.arguments)
 
+    def __repr__(self) -> str:
+        return _called(self)
+
     @property
     def __name__(self) -> str:
         return self.function.__name__
@@ -43,6 +46,15 @@ class HostCall(NamedTuple):
 
     def __call__(self) -> Program:
         return self.function(*self.arguments)
+
+    def __repr__(self) -> str:
+        return _called(self)
+
+
+def _called(call: GuestCall | HostCall) -> str:
+    """Return a call as text: Python's own would show the address of the function, another one in each process."""
+    name = getattr(call.function, "__name__", type(call.function).__name__)
+    return f"{type(call).__name__}({', '.join([name, *map(repr, call.arguments)])})"
 
 
 class Start(NamedTuple):

@@ -66,6 +66,10 @@ class Scenario:
     retakes: bool = False  #: kernels note what memory they use, because an earlier part of the event may have freed it
     addresses: AddressMap = field(init=False, compare=False)
 
+    def __repr__(self) -> str:
+        features = "+".join(feature.name for feature in self.features)
+        return f"<scenario {self.protocol!r}, {self.vcpus} vCPU{'s' if self.vcpus > 1 else ''}, {features}>"
+
     def __post_init__(self) -> None:
         descriptor = self.protocol.descriptor
         size = descriptor.on(self.abi).size if descriptor is not None else 0

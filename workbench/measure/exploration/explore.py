@@ -29,6 +29,7 @@ from workbench.errors import WorkbenchError
 from workbench.features import choose as choose_features
 from workbench.lifecycle import Composed, composed
 from workbench.lifecycle import choose as choose_events
+from workbench.measure.exploration.shared_state import touches_others_state
 from workbench.measure.variants import Variant, variants
 
 #: The default; a state takes some two hundred bytes.
@@ -92,15 +93,17 @@ class Question:
         cls, protocol: str | Variant, event: str | Event, features: Iterable[str | Feature] | None = None,
         vcpus: int | None = None, bounds: Bounds | None = None,
     ) -> Question:  # fmt: skip
-        """Return the question about things given by name, by path or themselves; ``vcpus``: None means what is needed.
+        """Return the question about things given by name, by path or themselves; ``vcpus``: see :func:`default_vcpus`.
 
         Raises WorkbenchError for an unknown name, and for an event that needs more vCPUs.
         """
         (happening,) = choose_events([event])
         (chosen,) = variants([protocol])
         within = bounds or Bounds()
-        needed = max(happening.min_vcpus, 1 + bool(within.reads))
-        asked = cls(chosen, happening, choose_features(features), needed if vcpus is None else vcpus, within)
+        wanted = choose_features(features)
+        if vcpus is None:
+            vcpus = default_vcpus(chosen, happening, wanted, within)
+        asked = cls(chosen, happening, wanted, vcpus, within)
         asked.check()
         return asked
 
@@ -217,6 +220,12 @@ def property_of(machine: MachineModel, failure: Failure) -> Property:
     culprits = asking(machine, failure.culprits) if failure.kind == "always" else None
     holds, premise = asking(machine, failure.holds), asking(machine, failure.premise)
     return Property(failure.code, failure.name, failure.kind, holds, premise, culprits)
+
+
+def default_vcpus(variant: Variant, event: Event, features: tuple[Feature, ...], bounds: Bounds) -> int:
+    """Return how many vCPUs to explore if nobody says: as the event needs; two for readers and for shared state."""
+    several = bounds.reads or touches_others_state(variant, features)
+    return max(event.min_vcpus, 2 if several else 1)
 
 
 def half_of_memory() -> int | None:

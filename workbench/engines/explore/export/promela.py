@@ -45,10 +45,19 @@ class _Fork:
 
 
 def promela(space: Space, complete: str | None) -> str:
-    """The Promela text of a space; `complete` is why it was not searched completely, or None if it was."""
+    """The Promela text of a space; `complete` is why it was not searched completely, or None if it was.
+
+    Raises WorkbenchError if it was not, and if a step reads too many variables.
+    """
     if complete is not None:
         raise WorkbenchError(f"cannot export a model that was not searched completely ({complete})")
-    return _Writer(space).text()
+    try:
+        return _Writer(space).text()
+    except RecursionError as error:
+        raise WorkbenchError(
+            "a step of this model reads so many variables one after the other that its Promela text would be nested "
+            "deeper than SPIN reads; export it with fewer vCPUs, features or registers"
+        ) from error
 
 
 class _Writer:

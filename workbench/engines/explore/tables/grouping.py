@@ -51,9 +51,13 @@ def reads_of(node: Node, known: dict[int, int] | None = None) -> list[int]:
 
 def has_parts(node: Node) -> bool:
     """Whether any effect below a node has parts."""
-    if isinstance(node, Branch):
-        return any(has_parts(after) for after in node.after.values())
-    return isinstance(node, Effect) and bool(node.parts)
+    waiting: list[Node] = [node]  # no recursion: a tree is as deep as a step reads variables, which may be a thousand
+    for current in waiting:
+        if isinstance(current, Branch):
+            waiting.extend(current.after.values())
+        elif isinstance(current, Effect) and current.parts:
+            return True
+    return False
 
 
 def _as_bits(variables: Iterable[int]) -> int:
