@@ -68,7 +68,7 @@ def test_one_bug_comes_with_its_story_and_its_trace(capsys):
     status, streams = said(capsys, "--bug", "B6")
     assert status == 0
     assert "aa35bcf2e762" in streams.out
-    assert "shortest trace to false-success (F04)" in streams.out
+    assert "shortest trace to false success (F04)" in streams.out
     assert "left out" not in streams.out
 
 

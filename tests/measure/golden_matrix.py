@@ -2,7 +2,8 @@
 
     python -m tests.measure.golden_matrix
 
-writes tests/golden/matrix.csv and tests/golden/traces/*.txt again; read the diff before you commit it.
+writes tests/golden/matrix.csv, tests/golden/violations.csv and tests/golden/traces/*.txt again; read the diff before
+you commit it.
 """
 
 import os
@@ -12,14 +13,16 @@ from workbench.checking.failures import FAILURES
 from workbench.engines.explore.vm import Bounds
 from workbench.features import choose as choose_features
 from workbench.lifecycle import EVENTS
+from workbench.measure.exploration.ending import ending
 from workbench.measure.exploration.explore import Question, explore_question
 from workbench.measure.exploration.matrix import matrix
 from workbench.measure.variants import variant, variants
 from workbench.present.records import as_csv
-from workbench.present.text.trace import diagram, where
+from workbench.present.text.trace import diagram, ending_text, where
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden"
 MATRIX = GOLDEN / "matrix.csv"
+VIOLATIONS = GOLDEN / "violations.csv"
 TRACES = GOLDEN / "traces"
 
 #: Explored by every run of the tests; the whole matrix only by the slow tests.
@@ -45,10 +48,22 @@ MUST_HAVE = (
 )
 
 
-def cells(events=tuple(EVENTS), jobs=1):
-    """Explore these events for both designs; a list of records in the order of the matrix."""
-    found = matrix(variants(["generic", "per_feature"]), [EVENTS[name] for name in events], jobs=jobs)
+def explored(events=tuple(EVENTS), jobs=1):
+    """Explore these events for both designs; the cells in the order of the matrix."""
+    return matrix(variants(["generic", "per_feature"]), [EVENTS[name] for name in events], jobs=jobs)
+
+
+def records(found):
     return [cell.record() for cell in found]
+
+
+def violations(found):
+    """A record for each feature that violates a property, at each size, with the shortest trace to it."""
+    return [
+        {"protocol": cell.protocol, "event": cell.event, "property": cell.property, "name": cell.name} | one._asdict()
+        for cell in found
+        for one in cell.violators
+    ]
 
 
 def question(protocol, event, features, vcpus):
@@ -65,18 +80,20 @@ def trace_text(case):
     failure = FAILURES[code]
     exploration = explore_question(question(protocol, event, features, vcpus), [failure])
     rows = exploration.trace(failure)
-    result = exploration.result
+    result, end = exploration.result, ending(exploration, failure)
     head = (
         f"{protocol} under {event} ({vcpus} vCPU{'s' if vcpus > 1 else ''}, {features})\n"
-        f"{code} {failure.name}: {len(rows)} steps\n"
+        f"{failure.title} ({code}): {len(rows)} steps\n"
         f"{result.states} states, {result.transitions} transitions, depth {result.depth}\n\n"
     )
-    return head + diagram(rows) + where(exploration.places(rows))
+    return head + diagram(rows, end.since) + where(exploration.places(rows)) + ending_text(failure, end)
 
 
 def main():
-    MATRIX.write_text(as_csv(cells(jobs=min(os.cpu_count() or 1, 4))))
-    print(f"wrote {MATRIX}")
+    found = explored(jobs=min(os.cpu_count() or 1, 4))
+    MATRIX.write_text(as_csv(records(found)))
+    VIOLATIONS.write_text(as_csv(violations(found)))
+    print(f"wrote {MATRIX} and {VIOLATIONS}")
     TRACES.mkdir(exist_ok=True)
     for case in MUST_HAVE:
         trace_file(case).write_text(trace_text(case))

@@ -4,7 +4,18 @@ import csv
 
 import pytest
 
-from tests.measure.golden_matrix import MATRIX, MUST_HAVE, QUICK, cells, question, trace_file, trace_text
+from tests.measure.golden_matrix import (
+    MATRIX,
+    MUST_HAVE,
+    QUICK,
+    VIOLATIONS,
+    question,
+    records,
+    trace_file,
+    trace_text,
+    violations,
+)
+from tests.measure.golden_matrix import explored as golden_cells
 from workbench.checking.failures import FAILURES, choose
 from workbench.clayout.layout import U8
 from workbench.core.event_steps import Begin
@@ -16,8 +27,9 @@ from workbench.engines.simulate.schedule import Turn
 from workbench.errors import WorkbenchError
 from workbench.features import choose as choose_features
 from workbench.lifecycle import EVENTS
+from workbench.measure.exploration.cells import Cell, Violator, merged
 from workbench.measure.exploration.explore import Question, confirm, explore_question, machine_of
-from workbench.measure.exploration.matrix import Cell, Size, Violator, matrix, merged
+from workbench.measure.exploration.matrix import Size, matrix
 from workbench.measure.exploration.mitigations import changes, mitigated, price
 from workbench.measure.variants import variant, variants
 from workbench.present.records import as_csv
@@ -50,8 +62,8 @@ def test_every_failure_tells_its_story():
 
 
 def test_failures_are_chosen_by_code_or_name():
-    assert [failure.code for failure in choose(["double-fetch", "F01"])] == ["F01", "F05"]
-    with pytest.raises(WorkbenchError, match="unknown property 'F99'; known: F01 stray-write, "):
+    assert [failure.code for failure in choose(["double-fetch", "F01", "wrong vCPU"])] == ["F01", "F05", "F12"]
+    with pytest.raises(WorkbenchError, match=r"unknown property 'F99'; known: stray-write \(F01\), "):
         choose(["F99"])
 
 
@@ -152,20 +164,39 @@ def test_readers_accept_no_torn_payload_of_linux():
 # -- the matrix --------------------------------------------------------------------------------------------
 
 
-def rows_of(events):
-    with MATRIX.open(newline="") as file:
+def rows_of(events, path=MATRIX):
+    with path.open(newline="") as file:
         return [row for row in csv.DictReader(file) if row["event"] in events]
+
+
+def as_read(found):
+    return list(csv.DictReader(as_csv(found).splitlines()))
 
 
 def test_the_golden_matrix_in_part():
     """After a change on purpose: python -m tests.measure.golden_matrix, and read the difference."""
-    found = list(csv.DictReader(as_csv(cells(QUICK)).splitlines()))
-    assert found == rows_of(QUICK)
+    found = golden_cells(QUICK)
+    assert as_read(records(found)) == rows_of(QUICK)
+    assert as_read(violations(found)) == rows_of(QUICK, VIOLATIONS)
 
 
 @pytest.mark.slow
 def test_the_golden_matrix_in_full():
-    assert as_csv(cells()) == MATRIX.read_text()
+    found = golden_cells()
+    assert as_csv(records(found)) == MATRIX.read_text()
+    assert as_csv(violations(found)) == VIOLATIONS.read_text()
+
+
+def test_one_violation_does_not_hide_another():
+    """The golden list has the features that violate at every size, not only those on the shortest trace."""
+    rows = rows_of(["kexec-no-teardown"], VIOLATIONS)
+    found = {(row["protocol"], row["what"]) for row in rows if row["property"] == "F01"}
+    features = ("steal_time", "kvmclock", "async_pf")
+    assert found == {(protocol, what) for protocol in ("generic", "per_feature") for what in features}
+    failing_cells = {(r["protocol"], r["event"], r["property"]) for r in rows_of(EVENTS) if r["verdict"] == FAILS}
+    named = {(row["protocol"], row["event"], row["property"]) for row in rows_of(EVENTS, VIOLATIONS)}
+    assert {code for _, _, code in failing_cells - named} <= {"S01", "S02"}
+    assert named <= failing_cells
 
 
 def test_every_event_is_in_the_golden_matrix():

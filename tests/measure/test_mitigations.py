@@ -59,7 +59,7 @@ def test_what_comes_back_when_a_mitigation_is_left_out():
         "bound-registry": set(),
     }
     text = left_out_text(back)
-    assert "validate-restore  migrate-damaged  F02 FAILS -> HOLDS" in text
-    assert "bound-registry    -                no verdict" in text
+    assert "without validate-restore:\n  migrate-damaged: lost registration FAILS -> HOLDS\n" in text
+    assert "without bound-registry: no verdict changes\n" in text
     printed = (text, matrix_text(after, ONE), effects_text([effect(repaired, before, after)]))
     assert max(len(line) for each in printed for line in each.splitlines()) <= 72

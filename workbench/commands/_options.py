@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import shlex
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ from workbench.measure.variants import DEFAULT
 if TYPE_CHECKING:
     from workbench.present.text.report import Parameters
 
+INTERRUPTED = 130  # exit status: 128 + SIGINT, as shells report it
 FORMATS = ("text", "json", "csv", "markdown")
 EXPLORED_FORMATS = ("text", "json", "csv")  #: for results of the explorer
 
@@ -187,6 +188,11 @@ def check_output(args: argparse.Namespace) -> None:
         from workbench.present.files import check_output
 
         check_output(args.output)
+
+
+def status_of(verdicts: Collection[str]) -> int:
+    """Return the exit status of explorations with these verdicts: 1 if a program of one failed and broke it off."""
+    return 1 if "BROKE OFF" in verdicts else 0
 
 
 def write(args: argparse.Namespace, text: str) -> None:

@@ -26,11 +26,13 @@ def add(subparsers: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Measure, and write the table."""
+    """Measure, and write the table; status 1 if a program failed and broke off its run."""
+    from dataclasses import replace
+
     from workbench.measure import compare
     from workbench.present.progress import Progress
 
-    parameters = _options.parameters("compare", args)
+    parameters, broken = _options.parameters("compare", args), list[str]()
     table = compare(
         parameters.variants,
         parameters.events,
@@ -40,9 +42,12 @@ def run(args: argparse.Namespace) -> int:
         parameters.cost_model,
         args.seed,
         Progress().counting("events"),
+        broken,
     )
-    _options.write(args, _render(args.format, table, parameters))
-    return 0
+    for why in broken:
+        Progress().note(why)
+    _options.write(args, _render(args.format, table, replace(parameters, broken=tuple(broken))))
+    return 1 if broken else 0
 
 
 def _render(form: str, table: pandas.DataFrame, parameters: Parameters) -> str:

@@ -61,7 +61,7 @@ def add_what(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Explore and write the results; the status is 0 even if a property fails.
+    """Explore and write the results; the status is 0 even if a property fails, 1 if a program broke off a search.
 
     If the user stops it, what is known by then is printed, with BOUNDED for all that is not; no file is written.
     """
@@ -81,19 +81,20 @@ def run(args: argparse.Namespace) -> int:
         _options.write(args, present.as_text(found, args.trace))
     if stopped:
         raise KeyboardInterrupt
-    return 0
+    return _options.status_of({verdict for one in found.explorations for verdict in one.result.verdicts.values()})
 
 
 def _explored(args: argparse.Namespace) -> Explored:
     from workbench.checking.failures import choose as choose_failures
-    from workbench.measure.exploration.explore import MAX_STATES, explore_question
+    from workbench.measure.exploration.explore import MAX_STATES, explored
     from workbench.present.progress import Progress
     from workbench.present.text.exploration import Explored
 
     failures = choose_failures(_options.unique(args.property))
     say, explorations = Progress(), []
-    for question in questions(args):
-        exploration = explore_question(
+    asked = questions(args)
+    for question in asked:
+        exploration = explored(
             question,
             failures,
             max_states=args.max_states or MAX_STATES,
@@ -106,7 +107,8 @@ def _explored(args: argparse.Namespace) -> Explored:
             say.note(f"{question.event.name}: {reason}")
         if exploration.interrupted:
             break
-    return Explored(subject_text(args), tuple(explorations))
+    left = tuple(question.event.name for question in asked[len(explorations) :])
+    return Explored(subject_text(args), tuple(explorations), left)
 
 
 def subject_text(args: argparse.Namespace) -> str:

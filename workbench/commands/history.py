@@ -63,20 +63,21 @@ def _as_text(outcomes: Sequence[CaseOutcome], is_all: bool) -> str:
 
 
 def _verdicts(outcomes: Sequence[CaseOutcome], is_all: bool) -> Table:
-    from workbench.history.table import fixed_verdict, summary
+    from workbench.history.table import fixed_verdict, summary, titles
     from workbench.present.text.table import Column, Table
 
     columns = [
         Column("bug"),
         Column("case"),
-        *(Column(name, "as it was") for name in ("FAILS", "steps", "states")),
+        Column("as it was, FAILS"),
+        *(Column(name, "as it was") for name in ("steps", "states")),
         *(Column(name, "as fixed") for name in ("", "states")),
     ]
     rows = [
         [
             " ".join(outcome.case.bugs),
             outcome.case.name,
-            " ".join(outcome.failed) or "nothing",
+            titles(outcome.failed) or "nothing",
             "-" if outcome.steps is None else outcome.steps,
             outcome.broken.result.states,
             fixed_verdict(outcome),
@@ -85,9 +86,9 @@ def _verdicts(outcomes: Sequence[CaseOutcome], is_all: bool) -> Table:
         for outcome in outcomes
     ]
     notes = [summary(outcomes, is_all=is_all) + "."]
-    left = [f"{outcome.case.name} {' '.join(outcome.left)}" for outcome in outcomes if outcome.left]
+    left = [f"{outcome.case.name} ({titles(outcome.left)})" for outcome in outcomes if outcome.left]
     if left:
-        notes.append(f"The fixed design fails in something else: {', '.join(left)}.")
+        notes.append(f"The fixed design fails in something else: {'; '.join(left)}.")
     return Table("bugs of history", columns, rows, labels=2, notes=notes)
 
 
@@ -96,7 +97,7 @@ def _meanings(outcomes: Sequence[CaseOutcome]) -> Table:
     from workbench.present.text.table import Table
 
     codes = sorted({code for outcome in outcomes for code in (*outcome.case.fails, *outcome.left)})
-    notes = [f"{code} {ASKED[code].name}: {ASKED[code].what}" for code in codes]
+    notes = [f"{ASKED[code].title} ({code}): {ASKED[code].what}" for code in codes]
     return Table("failures", [], [], notes=notes)
 
 
@@ -121,13 +122,18 @@ def _left_out() -> Table:
 
 def _trace(outcome: CaseOutcome) -> Table:
     from workbench.history import ASKED
+    from workbench.measure.exploration.ending import ending
     from workbench.present.text.table import Cell, Column, Table
+    from workbench.present.text.trace import ending_text
 
     code = outcome.case.fails[0]
     trace = outcome.trace(code) or ()
     rows: list[list[Cell]] = [[number, str(row.actor), row.text] for number, row in enumerate(trace, 1)]
     columns = [Column("step"), Column("who"), Column("what")]
-    return Table(f"{outcome.case.name}: shortest trace to {ASKED[code].name} ({code})", columns, rows, labels=3)
+    end = ending(outcome.broken, ASKED[code])
+    notes = [] if end is None else [ending_text(ASKED[code], end)]
+    title = f"{outcome.case.name}: shortest trace to {ASKED[code].title} ({code})"
+    return Table(title, columns, rows, labels=3, notes=notes)
 
 
 # -- Markdown -----------------------------------------------------------------------------------------------
@@ -139,8 +145,8 @@ Written by `workbench history --format markdown --output docs/history.md`; a tes
 
 These are real bugs of memory shared between guests and hypervisors. Each is modelled as it was, under the event that
 exposed it: the explorer must find the failure that really happened in some interleaving. Modelled as fixed, that
-failure must not occur in any interleaving, and something must still register. Failures have codes such as F01; their
-names are listed under [Failures](#failures).
+failure must not occur in any interleaving, and something must still register. NOT EXERCISED says more than HOLDS here:
+the fix makes sure that what the failure is about never comes about. [Failures](#failures) explains each failure.
 
 The models are in `workbench/history/broken/`, one small file each; their numbered clauses say how they differ from the
 design they are derived from, and the mitigations are the fixes. A model has the mechanism of a bug, not its code.
@@ -149,7 +155,7 @@ design they are derived from, and the mitigations are the fixes. A model has the
 
 def _as_markdown(outcomes: Sequence[CaseOutcome], is_all: bool) -> str:
     from workbench.history import BUGS, EVIDENCE, LEFT_OUT
-    from workbench.history.table import fixed_verdict, summary
+    from workbench.history.table import fixed_verdict, summary, titles
     from workbench.present.text.table import Column, Table, as_markdown
 
     heads = ("bug", "what happened", "as it was", "as fixed", "fixed still fails", "source", "evidence", "fix")
@@ -157,9 +163,9 @@ def _as_markdown(outcomes: Sequence[CaseOutcome], is_all: bool) -> str:
         [
             " ".join(outcome.case.bugs),
             outcome.case.title,
-            "FAILS " + " ".join(outcome.failed) if outcome.failed else "HOLDS",
+            "FAILS: " + titles(outcome.failed) if outcome.failed else "HOLDS",
             fixed_verdict(outcome),
-            " ".join(outcome.left) or "-",
+            titles(outcome.left) or "-",
             outcome.case.source,
             outcome.case.evidence,
             outcome.case.fix,
@@ -184,5 +190,5 @@ def _codes(outcomes: Sequence[CaseOutcome]) -> Table:
     from workbench.present.text.table import Column, Table
 
     codes = sorted({code for outcome in outcomes for code in (*outcome.case.fails, *outcome.left)})
-    rows = [[code, ASKED[code].name, ASKED[code].what] for code in codes]
-    return Table("Failures", [Column("code"), Column("name"), Column("what happens")], rows)
+    rows = [[ASKED[code].title, code, ASKED[code].what] for code in codes]
+    return Table("Failures", [Column("failure"), Column("code"), Column("what happens")], rows)

@@ -35,7 +35,7 @@ def add(subparsers: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Explore every cell, and write the table."""
+    """Explore every cell, and write the table; status 1 if a cell broke off."""
     from workbench.measure.exploration.matrix import sizes_for
     from workbench.measure.exploration.mitigations import effect, mitigated
     from workbench.measure.variants import DEFAULT, Variant, variants
@@ -60,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
     else:
         found = (cell.record() for cell in cells)
         _options.write(args, records.as_json(found) if args.format == "json" else records.as_csv(found))
-    return 0
+    return _options.status_of({cell.verdict for cell in cells})
 
 
 def _cells(

@@ -6,16 +6,16 @@ A scenario holds no state of a run. Engines run its programs and return :class:`
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from workbench.clayout.layout import Abi
+from workbench.clayout.layout import Abi, Layout
 from workbench.core.address_map import DESCRIPTOR, GENERATIONS, HOST_BASE, KERNEL_BASE, AddressMap, Region, Unit
 from workbench.core.contracts import Feature, Protocol
 from workbench.core.contracts.protocol import Area
 from workbench.core.host_state import VM, Key
 from workbench.core.outcome import ACCEPTED, REFUSED, AcceptedAt, Answer, Fate
 from workbench.core.rules.returned import checked
-from workbench.core.steps import Note, Program
+from workbench.core.steps import GUEST, Note, Program, Store
 from workbench.core.vcpu import Host, Vcpu
 from workbench.errors import WorkbenchError
 
@@ -134,6 +134,20 @@ class Scenario:
         """Return the unit of one of the scenario's kernels that holds ``gpa``, or None."""
         unit = self.addresses.unit_at(gpa)
         return unit if unit is not None and unit.generation < self.kernels else None
+
+    def descriptor_in(self, step: Any) -> Layout | None:
+        """Return the layout of the descriptor whose beginning the guest stores by this (side, step); None if by none.
+
+        A guest may build a descriptor anywhere but in an area, whose bytes are payload.
+        """
+        if self.protocol.descriptor is None or type(step) is not tuple or len(step) != 2 or step[0] is not GUEST:
+            return None
+        own = step[1]
+        if type(own) is not Store or not isinstance(own.value, bytes):
+            return None
+        unit, layout = self.addresses.unit_at(own.gpa), self.protocol.descriptor.on(self.abi)
+        is_elsewhere = unit is not None and unit.what != DESCRIPTOR
+        return None if is_elsewhere or not layout.size // 2 < len(own.value) <= layout.size else layout
 
     # -- guest programs that every kernel uses ---------------------------------------------------------
 

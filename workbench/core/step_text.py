@@ -188,7 +188,7 @@ def numbers_in(step: Any, descriptor: Layout | None = None) -> Iterator[int]:
     """Yield every number in a step that its text contains: addresses, sizes and values."""
     if isinstance(step, Begin):
         return
-    if isinstance(step, Store) and descriptor is not None and _begins_one(step, descriptor):
+    if isinstance(step, Store) and descriptor is not None and isinstance(step.value, bytes):
         yield step.gpa
         yield from numbers_in(descriptor.unpack(step.value.ljust(descriptor.size, b"\0")))
     elif isinstance(step, Value):
@@ -199,20 +199,14 @@ def numbers_in(step: Any, descriptor: Layout | None = None) -> Iterator[int]:
         yield step
 
 
-def _begins_one(step: Any, descriptor: Layout) -> bool:
-    if type(step) is not Store or not isinstance(step.value, bytes):
-        return False
-    return descriptor.size // 2 < len(step.value) <= descriptor.size
-
-
 def step_text(step: Any, descriptor: Layout | None = None) -> str:
     """Return one line for a step, with or without its side; for a rule (a string), the rule's name.
 
-    With ``descriptor``, a Store of more than half the bytes of a descriptor is shown as descriptor fields.
+    With ``descriptor``, a Store of bytes is shown as the fields of the descriptor that it begins.
     """
     if type(step) is tuple and len(step) == 2:
         step = step[1]
-    if descriptor is not None and _begins_one(step, descriptor):
+    if descriptor is not None and type(step) is Store and isinstance(step.value, bytes):
         return f"store {{{descriptor_text(step.value, descriptor)}}} at {step.gpa:#x}"
     text = _TEXT.get(type(step))
     return str(step) if text is None else text(step)

@@ -5,7 +5,7 @@ from typing import Any
 
 from workbench.engines.explore import FAILS, HOLDS, gravest
 from workbench.history.bugs import BUGS, LEFT_OUT
-from workbench.history.runner import NOT_EMPTY, CaseOutcome
+from workbench.history.runner import ASKED, NOT_EMPTY, CaseOutcome
 
 COLUMNS = (
     "bugs", "case", "title", "reproduced", "fails", "also", "steps", "states", "broken", "event", "vcpus", "features",
@@ -47,6 +47,11 @@ def left_out() -> list[dict[str, Any]]:
         {"bugs": bug, "title": BUGS[bug], "reproduced": False, "reason": reason} for bug, reason in LEFT_OUT.items()
     ]
     return [{column: one.get(column) for column in COLUMNS} for one in found]
+
+
+def titles(codes: Iterable[str]) -> str:
+    """Return the names of failures as people say them."""
+    return ", ".join(ASKED[code].title for code in codes)
 
 
 def fixed_verdict(outcome: CaseOutcome) -> str:

@@ -5,13 +5,16 @@ by KVM); a faulty guest does it by a stray pointer. The new descriptor differs f
 lies outside memory. Under a protocol without a descriptor the other vCPU overwrites nothing.
 """
 
-from workbench.clayout.layout import U64
+from workbench.clayout.layout import U8, U16, U32, U64
 from workbench.core.event_steps import Enter, GuestCall, Start
 from workbench.core.scenario import Scenario
 from workbench.core.steps import Program, Store
 from workbench.core.vcpu import Vcpu
+from workbench.errors import WorkbenchError
 from workbench.lifecycle.event import AfterBoot
 from workbench.lifecycle.linux import LinuxKernel
+
+SIZES = {1: U8, 2: U16, 4: U32, 8: U64}
 
 
 class DescriptorRace(AfterBoot):
@@ -31,6 +34,19 @@ class DescriptorRace(AfterBoot):
 
 
 def scribble(cpu: Vcpu, scenario: Scenario) -> Program:
-    """Guest: make the first field of vCPU 0's descriptor an address outside memory, aligned for every feature."""
-    if scenario.protocol.descriptor is not None:
-        yield Store(scenario.cpu(0).descriptor, scenario.end_of_memory, U64)
+    """Guest: make the address in vCPU 0's descriptor one outside memory, aligned for every feature.
+
+    Raises WorkbenchError if the descriptor has no field of the name that the design gives.
+    """
+    protocol = scenario.protocol
+    if protocol.descriptor is not None:
+        layout = protocol.descriptor.on(scenario.abi)
+        known = {field.name: field for field in layout.fields}
+        field = known.get(protocol.address_field or next(iter(known)))
+        if field is None:
+            raise WorkbenchError(
+                f"protocol {protocol.name}: address_field = {protocol.address_field!r} is no field of "
+                f"{layout.struct_name}; fields: {', '.join(known)}"
+            )
+        address = scenario.end_of_memory.to_bytes(8, "little")[: field.size]
+        yield Store(scenario.cpu(0).descriptor + field.offset, int.from_bytes(address, "little"), SIZES[field.size])

@@ -18,6 +18,7 @@ class CallWithStruct(Saved):
     hypercalls = frozenset({CALL})
     call_instruction = "sc 1"
     descriptor = ARGUMENT
+    address_field = "gpa"
     for_others = True
 
     def _call(self, cpu, feature, gpa):

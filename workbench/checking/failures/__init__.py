@@ -18,17 +18,17 @@ FAILURES: dict[str, Failure] = by_key(
 
 
 def choose(names: "list[str] | None" = None) -> tuple[Failure, ...]:
-    """Return the failures with these codes or names, in the catalogue's order (all when None).
+    """Return the failures with these codes, names or titles, in the catalogue's order (all when None).
 
     Raises WorkbenchError for a name that is neither, and for an empty list.
     """
     if names is None:
         return tuple(FAILURES.values())
-    known = {failure.code: failure for failure in FAILURES.values()} | {f.name: f for f in FAILURES.values()}
+    known = {name: failure for failure in FAILURES.values() for name in (failure.code, failure.name, failure.title)}
     wrong = next((name for name in names if name not in known), None)
     if wrong is not None or not names:
         said = f"unknown property {wrong!r}" if wrong is not None else "no property named"
-        listed = ", ".join(f"{f.code} {f.name}" for f in FAILURES.values())
+        listed = ", ".join(f"{f.name} ({f.code})" for f in FAILURES.values())
         raise WorkbenchError(f"{said}; known: {listed}")
     wanted = {known[name].code for name in names}
     return tuple(failure for code, failure in FAILURES.items() if code in wanted)

@@ -67,7 +67,12 @@ class Failure:
     @property
     def title(self) -> str:
         """The name as people say it: "stray write"."""
-        return self.name.replace("-", " ")
+        return self.name.replace("-", " ").replace("vcpu", "vCPU")
+
+    @property
+    def failing(self) -> str:
+        """What is said where it fails: its name, or that what must be possible never happens."""
+        return self.title if self.kind == "always" else f"{self.title}: never happens"
 
     def violations(self, facts: Facts, *, in_passing: bool = False) -> tuple[Violation, ...]:
         """Return what violates the property in a state; a claim that names nothing gives ``what`` happens.

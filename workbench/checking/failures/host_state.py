@@ -1,19 +1,17 @@
 """Failures of the host's state: it grows without bound, a restore changes it, or a refused value is kept."""
 
 from collections.abc import Iterator
-from typing import Any
 
 from workbench.checking.facts import Facts
 from workbench.checking.failures.failure import Claim, Failure, Violation
 from workbench.checking.ghosts import REPLAYED, RESTORED, RESTORED_OTHERWISE, refused
+from workbench.checking.visible_state import holds, is_near, keeps_addresses
 from workbench.core.host_state import DERIVED, VM, Key, register
 from workbench.core.scenario import attempts, refused_at
 from workbench.core.step_text import key_text, whose
 
 #: More entries than this for one vCPU count as unbounded; no kernel needs so many areas.
 MOST_ENTRIES = 16 + 1  # 16 areas, and the number of areas
-#: Control bits lie below an address of this alignment.
-CONTROL = 64
 
 
 def _unbounded(facts: Facts) -> Iterator[Violation]:
@@ -67,9 +65,9 @@ def _holder(facts: Facts, value: int, own: Key | None) -> Key | None:
     """Return the registration state that holds a refused value and that no accepted request explains."""
     if own is not None and facts.value(own) == value:
         return own
-    if any(_near(facts.believed(place), value) for place in facts.places()):
+    if any(is_near(facts.believed(place), value) for place in facts.places()):
         return None  # the same address, registered by another call
-    return next((key for key, held in facts.held() if _is_registry(key) and _contains(held, value)), None)
+    return next((key for key, held in facts.held() if _is_registry(key) and holds(held, value)), None)
 
 
 def _is_registry(key: Key) -> bool:
@@ -77,19 +75,12 @@ def _is_registry(key: Key) -> bool:
     return key.kind not in DERIVED and key.kind != "register"
 
 
-def _contains(held: Any, value: int) -> bool:
-    if isinstance(held, tuple):
-        return any(_contains(one, value) for one in held)
-    return type(held) is int and _near(held, value)
-
-
-def _near(address: int | None, value: int) -> bool:
-    """Tell whether a refused value is this address, or this address with control bits."""
-    return address is not None and address // CONTROL == value // CONTROL
-
-
 def _a_call_was_refused(facts: Facts) -> bool:
-    return any(True for _ in _refusals(facts))
+    """Tell whether a call was refused by a design whose registration state would show what it keeps."""
+    scenario = facts.scenario
+    return any(keeps_addresses(scenario.protocol, feature) for feature in scenario.supported()) and any(
+        True for _ in _refusals(facts)
+    )
 
 
 UNBOUNDED = Failure(

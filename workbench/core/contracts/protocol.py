@@ -53,6 +53,7 @@ class Protocol:
     name: ClassVar[str]
     title: ClassVar[str] = ""
     descriptor: ClassVar[Struct | None] = None  #: the struct that the guest passes in memory, at ``cpu.descriptor``
+    address_field: ClassVar[str] = ""  #: the field of ``descriptor`` that holds the area's address; "": the first one
     msrs: ClassVar[frozenset[int]] = frozenset()  #: the registers that this protocol claims
     hypercalls: ClassVar[frozenset[int]] = frozenset()  #: the hypercalls that it claims, by number
     mmio: ClassVar[tuple[IoRange, ...]] = ()  #: the guest-physical addresses of its devices; no RAM may be there

@@ -21,7 +21,7 @@ _RELAYS = tuple(str(_PACKAGE / room) for room in ("core", "checking", "engines",
 _MUTABLE = frozenset({list, dict, set, bytearray, deque, defaultdict, Counter})
 
 #: What a step with a wrong address, width or value raises.
-_OF_A_STEP = (WorkbenchError, TypeError, ValueError, AttributeError, OverflowError)
+OF_A_STEP = (WorkbenchError, TypeError, ValueError, AttributeError, OverflowError)
 
 
 def shown(file: str, line: int) -> str:
@@ -89,7 +89,7 @@ def at_step(error: Exception, program: Any, step: Any) -> Exception:
 
     An error of an engine, one that says it already, and one that a program itself raised are returned themselves.
     """
-    if isinstance(error, AuthorError | EngineError) or not isinstance(error, _OF_A_STEP) or _of_a_program(error):
+    if isinstance(error, AuthorError | EngineError) or not isinstance(error, OF_A_STEP) or _of_a_program(error):
         return error
     where = suspended(program)
     text = " ".join(str(error).split())

@@ -19,6 +19,7 @@ from workbench.engines.explore.numbering import SlotVar
 from workbench.engines.explore.positions.positions import Program
 from workbench.engines.explore.result import (
     BOUNDED,
+    BROKE_OFF,
     FAILS,
     HOLDS,
     NOT_EXERCISED,
@@ -35,6 +36,7 @@ from workbench.engines.explore.view import View
 __all__ = [
     "BLOCKED",
     "BOUNDED",
+    "BROKE_OFF",
     "FAILS",
     "HOLDS",
     "NOT_EXERCISED",

@@ -7,15 +7,17 @@ the second NOT_EXERCISED.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 from workbench.engines.explore.trace import Trace
 
 HOLDS, FAILS, BOUNDED, NOT_EXERCISED = "HOLDS", "FAILS", "BOUNDED", "NOT EXERCISED"
+#: The model could not be run: a program of it raised an exception, or broke a rule.
+BROKE_OFF = "BROKE OFF"
 #: The verdicts, the gravest first: a whole has the gravest verdict of its parts.
-VERDICTS = (FAILS, BOUNDED, HOLDS, NOT_EXERCISED)
+VERDICTS = (FAILS, BROKE_OFF, BOUNDED, HOLDS, NOT_EXERCISED)
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,13 @@ class Result:
     stands_for: int | None = None
     witness: Callable[[str], Trace | None] = field(repr=False, default=lambda code: None)
 
+    @classmethod
+    def broke_off(cls, codes: Iterable[str], why: str) -> Result:
+        """The result of a search that an error has ended: nothing is known of these properties."""
+        verdicts = dict.fromkeys(codes, BROKE_OFF)
+        none = dict.fromkeys(codes, 0)
+        return cls(verdicts, [], 0, 0, 0, 0.0, 0, 0, None, why, "none", none, 0, dict(none))
+
     @property
     def verdict(self) -> str:
         """The gravest verdict of all properties; BOUNDED at least if not all states were seen."""
@@ -87,7 +96,7 @@ class Result:
     @property
     def bytes_per_state(self) -> float:
         """Bytes that the engine kept for each state."""
-        return self.stored / self.states
+        return self.stored / self.states if self.states else 0.0
 
     @property
     def rate(self) -> float:

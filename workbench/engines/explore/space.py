@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
-from workbench.core.rules.place import at_step
+from workbench.core.rules.place import OF_A_STEP, at_step
 from workbench.engines.explore.marks import Marks, Role
 from workbench.engines.explore.model import BLOCKED, Model, Property, Rule
 from workbench.engines.explore.numbering import Numbering, Projection, SlotVar
@@ -198,7 +198,7 @@ class Space(Numbering):
             taken = step if offered is None else offered[choice]
             try:
                 answer = semantics(slot, taken, view)
-            except Exception as error:  # noqa: BLE001 - any error of a step is told with the place that yields it
+            except OF_A_STEP as error:  # told with the place that yields the step
                 raise at_step(error, self.positions.suspended(position), taken) from None
             if answer is BLOCKED:
                 return Effect(False)

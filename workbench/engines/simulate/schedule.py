@@ -18,7 +18,6 @@ from workbench.checking.environment import (
 )
 from workbench.checking.facts import Facts
 from workbench.checking.ghosts import GHOST_KINDS, OwnerOf
-from workbench.clayout.layout import Layout
 from workbench.core.address_map import Unit
 from workbench.core.contracts.event import Event
 from workbench.core.event_steps import Begin, Each, OnHost, Start, in_order
@@ -123,19 +122,13 @@ class Schedule(OnMachine, Facts):
         offered = pending.next_steps() if has_choice else (pending,)
         step = next((step for step in offered if record(step) == recorded), None)
         if step is None:
-            said = step_text(pending, self.descriptor)
+            said = step_text(pending, self.scenario.descriptor_in(pending))
             raise WorkbenchError(f"{slot} is about to {said}; recorded was: {recorded!r}")
         running = self._running[slot]
         self.machine.slot = slot
         answer = self._perform(slot, step)
         if self._running.get(slot) is running:
             running.advance(step if has_choice else answer)
-
-    @property
-    def descriptor(self) -> Layout | None:
-        """The layout of the guest's descriptor, None without one."""
-        struct = self.scenario.protocol.descriptor
-        return None if struct is None else struct.on(self.scenario.abi)
 
     def _perform(self, slot: Slot, pending: Pending) -> Any:
         if type(pending) is not tuple:

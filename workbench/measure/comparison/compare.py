@@ -7,17 +7,21 @@ from typing import TYPE_CHECKING
 
 from workbench.core.contracts import Feature
 from workbench.core.contracts.event import Event
+from workbench.errors import WorkbenchError
 from workbench.features import choose as choose_features
 from workbench.lifecycle import choose as choose_events
 from workbench.measure.comparison.cost import CostModel
 from workbench.measure.comparison.metrics import COST, Metric
 from workbench.measure.comparison.metrics import choose as choose_metrics
-from workbench.measure.comparison.runs import check_vcpus, measured, possible
+from workbench.measure.comparison.runs import check_event, check_vcpus, measured, possible
 from workbench.measure.rows import ENGINE, Progress, Row, frame
 from workbench.measure.variants import DEFAULT, Variant, features_text, variants
 
 if TYPE_CHECKING:
     import pandas
+
+#: In place of a value of a run that a failing program has ended.
+BROKE_OFF = "broke off"
 
 
 def rows_of(
@@ -41,6 +45,22 @@ def rows_of(
     return rows
 
 
+def _broken_rows(
+    variant: Variant,
+    features: tuple[Feature, ...],
+    vcpus: int,
+    event: Event,
+    metrics: Iterable[Metric],
+    cost_model: CostModel | None,
+) -> list[Row]:
+    """The rows of a run in which a program failed: the same as of any other run, without values."""
+    units = {metric.name: metric.unit for metric in metrics}
+    if cost_model is not None:
+        units[COST] = cost_model.unit
+    last = (ENGINE, vcpus, features_text(features))
+    return [Row(variant.label, event.name, name, BROKE_OFF, unit, *last) for name, unit in units.items()]
+
+
 def compare(
     protocols: Sequence[str | Variant] = DEFAULT,
     events: Sequence[str | Event] | None = None,
@@ -50,11 +70,13 @@ def compare(
     cost_model: CostModel | None = None,
     seed: int = 0,
     progress: Progress | None = None,
+    broken: list[str] | None = None,
 ) -> pandas.DataFrame:
     """Return the tidy comparison (columns of ``tidy.Row``); None means all; a name may be a path.
 
-    Events that need more vCPUs are left out unless named. Raises WorkbenchError for an unknown name and for an
-    impossible number of vCPUs.
+    Events that need more vCPUs are left out unless named. Raises WorkbenchError for an unknown name, for an impossible
+    number of vCPUs, and for a program that fails; with ``broken``, such a run has BROKE_OFF in place of its values, and
+    the reason is appended to ``broken``.
     """
     check_vcpus(vcpus)
     chosen = variants(protocols)
@@ -62,11 +84,19 @@ def compare(
     chosen_events = choose_events(events)
     if events is None:
         chosen_events = possible(chosen_events, vcpus)
+    for event in chosen_events:
+        check_event(event, vcpus)
     chosen_metrics = choose_metrics(metrics)
     runs = [(one, event) for one in chosen for event in chosen_events]
     rows: list[Row] = []
     for done, (one, event) in enumerate(runs):
-        rows += rows_of(one, chosen_features, vcpus, event, chosen_metrics, seed, cost_model)
+        try:
+            rows += rows_of(one, chosen_features, vcpus, event, chosen_metrics, seed, cost_model)
+        except WorkbenchError as error:
+            if broken is None:
+                raise
+            broken.append(f"{one.label} under {event.name} broke off: {error}")
+            rows += _broken_rows(one, chosen_features, vcpus, event, chosen_metrics, cost_model)
         if progress is not None:
             progress(done + 1, len(runs))
     return frame(rows)

@@ -76,6 +76,12 @@ def check_vcpus(vcpus: int) -> int:
     return vcpus
 
 
+def check_event(event: Event, vcpus: int) -> None:
+    """Raise WorkbenchError if an event cannot happen to a machine of ``vcpus`` vCPUs."""
+    if vcpus < event.min_vcpus:
+        raise WorkbenchError(f"event {event.name!r} needs at least {event.min_vcpus} vCPUs; here are {vcpus}")
+
+
 def possible(events: Iterable[Event], vcpus: int) -> tuple[Event, ...]:
     """Return those of ``events`` that can happen to a machine of ``vcpus`` vCPUs."""
     return tuple(event for event in events if event.min_vcpus <= vcpus)
@@ -90,8 +96,7 @@ def measured(
     Raises WorkbenchError for an impossible number of vCPUs, and if the protocol raises an exception.
     """
     check_vcpus(vcpus)
-    if vcpus < event.min_vcpus:
-        raise WorkbenchError(f"event {event.name!r} needs at least {event.min_vcpus} vCPUs; here are {vcpus}")
+    check_event(event, vcpus)
     what_happens: Any = event  # the engine asks for a plain attribute where events have a class variable
     try:
         scenario = Scenario(variant.protocol(features), features, vcpus=vcpus, seed=seed)

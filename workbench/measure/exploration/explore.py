@@ -19,13 +19,14 @@ from workbench.clayout.layout import Layout
 from workbench.core.contracts import Feature
 from workbench.core.contracts.event import Event
 from workbench.core.event_steps import OnHost
+from workbench.core.rules.place import raised
 from workbench.core.scenario import Scenario
 from workbench.core.slots import EVENT, Slot
 from workbench.core.step_text import numbers_in, step_text, whose
 from workbench.engines.explore import FAILS, Finding, Progress, Property, Result, TraceStep
 from workbench.engines.explore.vm import Bounds, MachineModel, Merging, asking, explore_machine
 from workbench.engines.simulate.schedule import Schedule, Turn
-from workbench.errors import WorkbenchError
+from workbench.errors import EngineError, WorkbenchError
 from workbench.features import choose as choose_features
 from workbench.lifecycle import Composed, composed
 from workbench.lifecycle import choose as choose_events
@@ -42,7 +43,7 @@ class TraceRow(NamedTuple):
     """One step of a trace: its actor, the step, and the variables that it changed (name, before, after).
 
     ``actor`` is a slot, or an action of the environment, which is then also the step. ``descriptor`` is the layout
-    of the guest's descriptors, from which ``text`` is made.
+    of the descriptor that the step stores; None if it stores none.
     """
 
     actor: Slot | EnvironmentAction
@@ -161,9 +162,7 @@ class Exploration:
         if finding is None or finding.trace is None:
             return None
         scenario = self.question.event.adapt(self.question.scenario)
-        struct = scenario.protocol.descriptor
-        layout = None if struct is None else struct.on(scenario.abi)
-        return tuple(_row(step, layout) for step in finding.trace.steps)
+        return tuple(_row(step, scenario.descriptor_in(step.step)) for step in finding.trace.steps)
 
 
 def _row(step: TraceStep, descriptor: Layout | None) -> TraceRow:
@@ -203,6 +202,25 @@ def explore_question(
         progress=progress,
     )
     return Exploration(question, result, tuple(failures), machine.merging if symmetry else None)
+
+
+def explored(question: Question, failures: Sequence[Failure], **options: Any) -> Exploration:
+    """Explore one question like :func:`explore_question`, but let a program that fails break off only this question.
+
+    Raises WorkbenchError if the event cannot happen there, and EngineError.
+    """
+    question.check()
+    try:
+        return explore_question(question, failures, **options)
+    except EngineError:
+        raise
+    except WorkbenchError as error:
+        why = str(error)
+    except Exception as error:  # noqa: BLE001 - any error of an author's code is told with its place
+        why = raised(error)
+    codes = [failure.code for failure in failures]
+    told = f"broke off: {why}, event {question.event.name}"
+    return Exploration(question, Result.broke_off(codes, told), tuple(failures))
 
 
 def machine_of(question: Question, failures: Sequence[Failure]) -> MachineModel:
@@ -267,5 +285,6 @@ __all__ = [
     "as_explored",
     "confirm",
     "explore_question",
+    "explored",
     "machine_of",
 ]

@@ -35,9 +35,7 @@ def graph_of(question: Question, failures: Sequence[Failure], form: str, max_sta
     """Return the state graph as ``form`` (of :data:`GRAPHS`); raise WorkbenchError beyond ``max_states``."""
     machine = machine_of(question, failures)
     nodes, edges = machine_graph(machine, max_states)
-    struct = machine.protocol.descriptor
-    layout = None if struct is None else struct.on(machine.scenario.abi)
-    words = Words(lambda step: step_text(step, layout), key_text, value_text)
+    words = Words(lambda step: step_text(step, machine.scenario.descriptor_in(step)), key_text, value_text)
     return GRAPHS[form](nodes, edges, words)
 
 

@@ -14,19 +14,18 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from multiprocessing import active_children, get_context, parent_process
-from typing import Any, NamedTuple
+from typing import Any
 
 from workbench.checking.failures import FAILURES, Failure
 from workbench.core import own_files
 from workbench.core.contracts.event import Event
-from workbench.engines.explore import BOUNDED, FAILS, HOLDS, NOT_EXERCISED, VERDICTS
 from workbench.engines.explore.vm import Bounds
 from workbench.errors import WorkbenchError
 from workbench.features import choose as choose_features
 from workbench.lifecycle import Composed
 from workbench.lifecycle import choose as choose_events
-from workbench.measure.exploration.explore import Exploration, Question, TraceRow, explore_question
-from workbench.measure.label import Label, joined
+from workbench.measure.exploration.cells import Cell, cells_of, merged
+from workbench.measure.exploration.explore import Question, explored
 from workbench.measure.variants import Variant, variants
 
 #: A size that exceeds this is BOUNDED in the matrix; ``explore`` goes further.
@@ -72,98 +71,6 @@ def sizes_for(event: Event) -> tuple[Size, ...]:
     return sizes + (READING if event.name in READERS else ())
 
 
-class Violator(NamedTuple):
-    """What violates a property (a feature, or "descriptor"), at which size, in how many states, after how many steps at
-    the earliest.
-    """
-
-    what: str
-    vcpus: int
-    features: str
-    reads: int
-    states: int
-    steps: int
-
-
-class Cell(NamedTuple):
-    """One record of the matrix. ``premise``: the states of its size in which the property is about something.
-
-    ``violators`` are those of all sizes.
-    """
-
-    protocol: str
-    event: str
-    property: str
-    verdict: str
-    states: int
-    steps: int | None  #: of the shortest trace; None where there is none
-    name: str
-    vcpus: int
-    features: str
-    mitigations: tuple[str, ...]
-    premise: int
-    violators: tuple[Violator, ...] = ()
-    trace: tuple[TraceRow, ...] | None = None
-
-    def label(self) -> Label:
-        """Return the label of the protocol with its mitigations."""
-        return Label(self.protocol, self.mitigations)
-
-    def record(self) -> dict[str, Any]:
-        """Return the cell as a flat record, without the trace; the violators are named once each."""
-        named = " ".join(dict.fromkeys(violator.what for violator in self.violators))
-        found = self._asdict() | {"mitigations": joined(self.mitigations), "violators": named}
-        del found["trace"]
-        return found
-
-
-def cells_of(exploration: Exploration) -> Iterator[Cell]:
-    """Yield a cell for each failure that was checked."""
-    question, result = exploration.question, exploration.result
-    features = ",".join(feature.name for feature in question.features)
-    for failure in exploration.failures:
-        verdict = result.verdicts[failure.code]
-        trace = exploration.trace(failure) if verdict == FAILS else None
-        yield Cell(
-            question.variant.kind.name,
-            question.event.name,
-            failure.code,
-            verdict,
-            result.states,
-            None if trace is None else len(trace),
-            failure.name,
-            question.vcpus,
-            features,
-            question.variant.mitigations,
-            result.premises[failure.code],
-            tuple(violators(exploration, failure)),
-            trace,
-        )
-
-
-def violators(exploration: Exploration, failure: Failure) -> Iterator[Violator]:
-    """Yield what violates a property in an exploration, each once; a property may name nothing."""
-    question, finding = exploration.question, exploration.finding(failure)
-    features = ",".join(feature.name for feature in question.features)
-    for what, found in {} if finding is None else finding.culprits.items():
-        yield Violator(what, question.vcpus, features, question.bounds.reads, found.states, found.steps)
-
-
-def merged(cells: Sequence[Cell]) -> Cell:
-    """Return the cell that decides the verdict of a property explored at several sizes."""
-    # "sometimes" holds if it happens at one size; "always" fails if it is violated at one size.
-    sometimes = FAILURES[cells[0].property].kind == "sometimes"
-    order = (HOLDS, BOUNDED, FAILS, NOT_EXERCISED) if sometimes else VERDICTS
-    verdict = next(verdict for verdict in order if any(cell.verdict == verdict for cell in cells))
-    decisive = [cell for cell in cells if cell.verdict == verdict]
-    traced = [cell for cell in decisive if cell.steps is not None]
-    if traced:
-        chosen = min(traced, key=lambda cell: (cell.steps, cell.vcpus, cell.features))
-    else:
-        chosen = max(decisive, key=lambda cell: (cell.states, cell.features))
-    return chosen._replace(violators=tuple(violator for cell in cells for violator in cell.violators))
-
-
 @dataclass(frozen=True)
 class Task:
     """Everything a worker process needs to fill the cells of one event at one size."""
@@ -193,7 +100,7 @@ def _arrived(variant: Variant, event: str, *rest: Any) -> Task:
 def work(task: Task) -> list[Cell]:
     """Explore one task and return its cells; raise KeyboardInterrupt if the user stopped the search."""
     failures = [FAILURES[code] for code in task.codes]
-    exploration = explore_question(task.question(), failures, max_states=task.max_states)
+    exploration = explored(task.question(), failures, max_states=task.max_states)
     if exploration.interrupted:
         raise KeyboardInterrupt
     return list(cells_of(exploration))
@@ -232,9 +139,9 @@ def matrix(
 
     ``more``: further tasks of these variants; ``events`` may then be empty.
 
-    ``jobs`` processes share the work; ``progress(done, total, task)`` is called after each task. Raises
-    KeyboardInterrupt when the user stops it, because a cell that lacks a size has no verdict, and WorkbenchError if
-    nothing could be explored.
+    ``jobs`` processes share the work; ``progress(done, total, task)`` is called after each task. A program that fails
+    breaks off its own cells. Raises KeyboardInterrupt when the user stops it, because a cell that lacks a size has no
+    verdict, and WorkbenchError if nothing could be explored.
     """
     more, chosen = tuple(more), variants(protocols)
     happening = () if more and not events and events is not None else choose_events(events)

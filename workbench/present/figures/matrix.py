@@ -2,6 +2,7 @@
 
 Fills are those of ``style``: the more harmful the verdict, the darker. The verdicts can be told apart without colour:
 a failing cell holds the number of steps of its shortest trace, a cell that is not exercised has dots, not a fill.
+Properties are named, from bottom to top; their codes are for files and options.
 """
 
 from __future__ import annotations
@@ -14,21 +15,23 @@ from typing import NamedTuple
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from workbench.checking.failures import FAILURES
 from workbench.core.outcome import Fate
-from workbench.engines.explore import BOUNDED, FAILS, HOLDS, NOT_EXERCISED
+from workbench.engines.explore import BOUNDED, BROKE_OFF, FAILS, HOLDS, NOT_EXERCISED
 from workbench.errors import WorkbenchError
-from workbench.measure.exploration.matrix import Cell
+from workbench.measure.exploration.cells import Cell, counted
 from workbench.measure.label import Label
 from workbench.present.figures.style import FATE_COLOUR
 
 SOURCE = "every interleaving of a model, at small sizes; not measured on hardware"
 LEGEND = (
     "light: holds in every state; dark: fails, in how many steps (-: what must be possible never happens); "
+    "striped, X: broke off, a program failed; "
     "striped, ?: a limit stopped the search; dotted: not exercised, nothing that the property is about came about"
 )
 LETTERS_PER_INCH = 17  # of the note below the panels
-# In inches: a cell, the names of the events, the heading of a panel, a line of the note.
-CELL, NAMES, HEAD, LINE = 0.27, 2.5, 0.6, 0.13
+# In inches: a cell, the names of the events, the heading of a panel (with the properties' names), a line of the note.
+CELL, NAMES, HEAD, LINE = 0.27, 2.5, 1.9, 0.13
 
 
 class Mark(NamedTuple):
@@ -44,13 +47,14 @@ _MARKS = {
     HOLDS: Mark(FATE_COLOUR[Fate.REGISTERED.value]),
     FAILS: Mark(FATE_COLOUR[Fate.STALE.value], ink="white", text="-"),
     BOUNDED: Mark(FATE_COLOUR[Fate.REFUSED.value], "////", text="?"),
+    BROKE_OFF: Mark(FATE_COLOUR[Fate.REFUSED.value], "\\\\\\\\", text="X"),
     NOT_EXERCISED: Mark("#ffffff", "...."),
 }
 _NOT_EXPLORED = Mark("#ffffff")
 
 
 def failures(table: Sequence[Cell]) -> Figure:
-    """Return a panel for each protocol (each with its mitigations); rows are events, columns codes of properties.
+    """Return a panel for each protocol (each with its mitigations); rows are events, columns properties.
 
     Raises WorkbenchError if the matrix has no cells.
     """
@@ -67,8 +71,13 @@ def failures(table: Sequence[Cell]) -> Figure:
     every_axes = figure.subplots(len(panels), squeeze=False).flat
     for axes, (label, cells) in zip(every_axes, panels.items(), strict=True):
         _panel(axes, {(cell.event, cell.property): cell for cell in cells}, events, codes)
-        axes.set_title(_title(label), fontsize=11, loc="left")
+        axes.set_title(f"{_title(label)}: {told(cells)}", fontsize=11, loc="left")
     return figure
+
+
+def told(cells: Sequence[Cell]) -> str:
+    """Return how many cells have each verdict: "3 fails, 9 holds"."""
+    return ", ".join(f"{number} {verdict.lower()}" for verdict, number in counted(cells).items())
 
 
 def mark(cell: Cell | None) -> Mark:
@@ -99,7 +108,8 @@ def _panel(
                 axes.text(x + 0.5, y + 0.5, look.text, ha="center", va="center", color=look.ink, fontsize=8)
     axes.set_xlim(0, len(codes))
     axes.set_ylim(len(events), 0)
-    axes.set_xticks([x + 0.5 for x in range(len(codes))], codes, fontsize=7)
+    names = [FAILURES[code].title for code in codes]
+    axes.set_xticks([x + 0.5 for x in range(len(codes))], names, fontsize=8, rotation=90)
     axes.set_yticks([y + 0.5 for y in range(len(events))], events, fontsize=8)
     axes.tick_params(length=0, labeltop=True, labelbottom=False)
     axes.set_ylabel("event (name)", fontsize=8)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
+from workbench.checking.failures import FAILURES
 from workbench.measure.exploration.crosscheck import Compared
 from workbench.present.text.table import Cell, Column, Table, as_text
 
@@ -25,23 +26,34 @@ _EQUAL = "yes"
 
 def crosscheck_text(found: Sequence[Compared]) -> str:
     """Return a table with a row for each model, and how many models are equal in everything."""
-    return rows_text([row(compared) for compared in found], len(found[0].failures)) if found else ""
+    named = [note for compared in found for note in _failing(compared)]
+    return rows_text([row(compared) for compared in found], len(found[0].failures), named) if found else ""
 
 
-def rows_text(rows: Sequence[Sequence[Cell]], asked: int) -> str:
+def _failing(compared: Compared) -> Iterator[str]:
+    """Yield what fails in one model, for the explorer and, if SPIN says otherwise, for SPIN."""
+    ours, spins = (", ".join(FAILURES[code].title for code in codes) or "nothing" for codes in compared.failing())
+    model = f"{compared.question.variant.label} under {compared.question.event.name}"
+    if ours != spins:
+        yield f"{model}: to the explorer, {ours} fails; to SPIN, {spins}."
+    elif ours != "nothing":
+        yield f"{model} fails: {ours}."
+
+
+def rows_text(rows: Sequence[Sequence[Cell]], asked: int, notes: Sequence[str] = ()) -> str:
     """Return the table of these rows, each from :func:`row`; ``asked`` is the number of properties of each."""
     equal = sum(cells[-1] == _EQUAL for cells in rows)
-    notes = (
+    counts = (
         f"{equal} of {len(rows)} models are equal: states, transitions, and of each of {asked} properties the verdict "
         "and the number of states that violate it (or, of what must be possible, have it).",
     )
-    return as_text(Table("Explorer and SPIN", _COLUMNS, rows, labels=2, notes=notes))
+    return as_text(Table("Explorer and SPIN", _COLUMNS, rows, labels=2, notes=(*notes, *counts)))
 
 
 def row(compared: Compared) -> list[Cell]:
     """Return the results of explorer and SPIN for one model, as cells of plain numbers and text."""
     question, opinion = compared.question, compared.opinion
-    ours, spins = (" ".join(codes) or "none" for codes in compared.failing())
+    ours, spins = map(len, compared.failing())
     read = " (read)" if question.bounds.reads else ""
     return [
         question.variant.label,

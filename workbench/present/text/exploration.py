@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from textwrap import wrap
 from typing import Any
 
 from workbench.checking.failures import Failure
 from workbench.core.own_files import from_files
-from workbench.engines.explore import FAILS, gravest
+from workbench.engines.explore import BROKE_OFF, FAILS, VERDICTS, gravest
 from workbench.errors import WorkbenchError
+from workbench.measure.exploration.cells import cells_of, violators
+from workbench.measure.exploration.ending import ending
 from workbench.measure.exploration.explore import Exploration
 from workbench.measure.exploration.finding_replay import RecordedFinding
-from workbench.measure.exploration.matrix import cells_of
 from workbench.present import records
 from workbench.present.finding_program import as_program
-from workbench.present.text.trace import as_records, changes_table, diagram, where
+from workbench.present.text.table import WIDTH, ascii_only
+from workbench.present.text.trace import as_records, changes_table, diagram, ending_text, where
 
 
 @dataclass(frozen=True)
@@ -23,6 +26,7 @@ class Explored:
 
     protocol: str
     explorations: tuple[Exploration, ...]
+    left: tuple[str, ...] = ()  #: events that were not explored, because the user interrupted the search before
 
     @property
     def verdict(self) -> str:
@@ -41,7 +45,7 @@ def as_json(explored: Explored) -> str:
         "transitions": sum(result.transitions for result in results),
         "depth": max(result.depth for result in results),
         "seconds": round(sum(result.seconds for result in results), 4),
-        "bytes_per_state": round(sum(result.stored for result in results) / states, 1),
+        "bytes_per_state": round(sum(result.stored for result in results) / states, 1) if states else 0.0,
         "findings": [finding for exploration in explored.explorations for finding in _findings(exploration)],
         "explorations": [_summary(exploration) for exploration in explored.explorations],
     }
@@ -57,6 +61,8 @@ def as_text(explored: Explored, trace: str) -> str:
     """Return a block for each event: its numbers, its verdicts, and each finding with its trace."""
     blocks = ["\n".join([f"{explored.protocol}: {explored.verdict}", *_from_files(explored)])]
     blocks += [_block(exploration, trace) for exploration in explored.explorations]
+    if explored.left:
+        blocks.append(_wrapped(f"interrupted; not explored: {', '.join(explored.left)}"))
     return "\n\n".join(blocks) + "\n"
 
 
@@ -84,7 +90,7 @@ def _findings(exploration: Exploration) -> list[dict[str, Any]]:
     found = []
     for failure in exploration.failures:
         if exploration.result.verdicts[failure.code] == FAILS:
-            rows = exploration.trace(failure)
+            rows, end = exploration.trace(failure), ending(exploration, failure)
             finding = exploration.finding(failure)
             found.append(
                 {
@@ -93,6 +99,9 @@ def _findings(exploration: Exploration) -> list[dict[str, Any]]:
                     "event": exploration.question.event.name,
                     "what": failure.what,
                     "violating_states": 0 if finding is None else finding.states,
+                    "by": [one._asdict() for one in violators(exploration, failure)],
+                    "sentences": [] if end is None else list(end.sentences),
+                    "since": None if end is None else end.since,
                     "steps": None if rows is None else as_records(rows),
                 }
             )
@@ -107,6 +116,7 @@ def _summary(exploration: Exploration) -> dict[str, Any]:
         "features": [feature.name for feature in question.features],
         "verdict": result.verdict,
         "verdicts": result.verdicts,
+        "premises": result.premises,
         "states": result.states,
         "transitions": result.transitions,
         "depth": result.depth,
@@ -134,10 +144,13 @@ def _block(exploration: Exploration, trace: str) -> str:
     ]
     if exploration.merging is not None:
         lines.append(f"  {_merged_text(exploration)}")
-    if result.limit is not None:
+    if result.verdict == BROKE_OFF:
+        lines = [lines[0], _wrapped(f"  {result.limit}")]
+    elif result.limit is not None:
         lines.append(f"  search stopped: {result.limit}; states not visited may still fail")
     if result.deadlocks:
         lines.append(f"  {result.deadlocks} states in which something waits for ever")
+    lines += _verdicts(exploration)
     parts = ["\n".join(lines)]
     parts += [_finding(exploration, f, trace) for f in exploration.failures if result.verdicts[f.code] == FAILS]
     return "\n\n".join(parts)
@@ -152,11 +165,34 @@ def _merged_text(exploration: Exploration) -> str:
 
 
 def _finding(exploration: Exploration, failure: Failure, trace: str) -> str:
-    rows = exploration.trace(failure)
-    if rows is None:
-        return f"{failure.code} {failure.name}: never happens"
-    head = f"{failure.code} {failure.name}: {len(rows)} steps"
+    rows, end = exploration.trace(failure), ending(exploration, failure)
+    if rows is None or end is None:
+        return _wrapped(f"{failure.title} ({failure.code}): never happens. What must be possible: {failure.what}")
+    head = _wrapped(f"{failure.title} ({failure.code}): {len(rows)} steps{_by(exploration, failure)}")
     if trace == "none":
-        return head
-    body = changes_table(rows) if trace == "table" else diagram(rows) + where(exploration.places(rows))
-    return f"{head}\n{body}".rstrip()
+        return f"{head}\n{ending_text(failure, end)}".rstrip()
+    places = where(exploration.places(rows))
+    body = changes_table(rows, end.since) if trace == "table" else diagram(rows, end.since) + places
+    return f"{head}\n{body}{ending_text(failure, end)}".rstrip()
+
+
+def _by(exploration: Exploration, failure: Failure) -> str:
+    """What else violates the property, if several things do: "; also kvmclock in 29"."""
+    found = sorted((one.steps, one.what) for one in violators(exploration, failure))
+    return "".join(f"; also by {what} after {steps}" for steps, what in found[1:])
+
+
+def _verdicts(exploration: Exploration) -> list[str]:
+    """The properties that do not fail, by their verdicts."""
+    verdicts = exploration.result.verdicts
+    lines = []
+    for verdict in VERDICTS:
+        named = [failure.title for failure in exploration.failures if verdicts[failure.code] == verdict]
+        if named and verdict not in (FAILS, BROKE_OFF):
+            lines.append(_wrapped(f"  {verdict.lower()}: {', '.join(named)}"))
+    return lines
+
+
+def _wrapped(line: str) -> str:
+    start = line[: len(line) - len(line.lstrip())]
+    return "\n".join(wrap(ascii_only(line.lstrip()), WIDTH, initial_indent=start, subsequent_indent=start + "  "))

@@ -7,18 +7,19 @@ from itertools import groupby
 from textwrap import wrap
 
 from workbench.checking.failures import FAILURES
-from workbench.measure.exploration.matrix import Cell, Size
+from workbench.measure.exploration.cells import Cell, counted
+from workbench.measure.exploration.matrix import Size
 from workbench.measure.exploration.mitigations import Change, Effect, Price
 from workbench.measure.label import Label
-from workbench.present.text.table import WIDTH, Column, Table, as_text
+from workbench.present.text.table import WIDTH, Column, Table, as_text, ascii_only
 
-LETTERS = {"HOLDS": ".", "FAILS": "F", "BOUNDED": "?", "NOT EXERCISED": "-"}
+LETTERS = {"HOLDS": ".", "FAILS": "F", "BOUNDED": "?", "BROKE OFF": "X", "NOT EXERCISED": "-"}
 NOT_ASKED = " "
 LEGEND = (
-    ". holds in every state   F fails   ? a limit stopped the search   "
-    "- not exercised: nothing that the property is about came about in any state"
+    ". holds in every state   F fails   ? a limit or the user stopped the search   X broke off, a program failed   "
+    "- not exercised: what the property is about came about in no state, so nothing was shown"
 )
-NAME = 30  #: columns for an event's name
+NAME = 30  #: columns for the name of an event or a property
 
 
 def letter(cell: Cell) -> str:
@@ -27,14 +28,21 @@ def letter(cell: Cell) -> str:
 
 
 def matrix_text(cells: Sequence[Cell], sizes: Iterable[Size]) -> str:
-    """Return one block for each variant, the failures with their trace lengths, and the sizes explored."""
+    """Return one block for each variant, what violates the properties that fail, and the sizes explored."""
     blocks = [_block(label, list(chosen)) for label, chosen in groupby(cells, key=Cell.label)]
-    legend = [LEGEND, "properties:"]
-    codes = dict.fromkeys(cell.property for cell in cells)
-    legend += [f"  {code} {FAILURES[code].name}" for code in codes]
+    legend = [LEGEND, *([summary(cells)] if len(blocks) > 1 else [])]
     legend.append("sizes explored (where they have enough vCPUs for the event):")
     legend += [f"  {size}" for size in dict.fromkeys(sizes)]
-    return "\n\n".join([*blocks, *_failing(cells), "\n".join(_fit(line) for line in legend)]) + "\n"
+    parts = [*blocks, *_failing(cells), *_stopped(cells), *_meanings(cells)]
+    return "\n\n".join([*parts, "\n".join(_fit(line) for line in legend)]) + "\n"
+
+
+def summary(cells: Iterable[Cell]) -> str:
+    """Return how many cells have each verdict: "12 cells: 3 FAILS, 9 HOLDS"."""
+    count = counted(cells)
+    told = ", ".join(f"{number} {verdict}" for verdict, number in count.items())
+    total = sum(count.values())
+    return f"{total} cell{'s' if total != 1 else ''}: {told or 'none'}"
 
 
 def effects_text(effects: Sequence[Effect]) -> str:
@@ -58,39 +66,83 @@ def effects_text(effects: Sequence[Effect]) -> str:
 
 
 def _block(label: Label, cells: list[Cell]) -> str:
+    """The table of one protocol; each property's name leads to its column."""
     codes = list(dict.fromkeys(cell.property for cell in cells))
-    first, above = (str(label), []) if len(str(label)) <= NAME else ("", _lines(label))
-    heads = [f"{first if row == 0 else '':<{NAME}}" + " ".join(code[row] for code in codes) for row in range(3)]
+    gap = " " if NAME + 2 * len(codes) <= WIDTH + 1 else ""
+    heads = []
+    for place, code in reversed(list(enumerate(codes))):
+        title = f"{FAILURES[code].title} "
+        lead = f"{title:-<{NAME + place * len('|' + gap)}}"
+        heads.append(gap.join([lead + "+", *"|" * (len(codes) - place - 1)]))
     lines = []
     for event, row in groupby(cells, key=lambda cell: cell.event):
         letters = {cell.property: letter(cell) for cell in row}
         if len(event) >= NAME:  # two names joined: a line of their own
             lines.append(event)
             event = ""
-        lines.append(f"{event:<{NAME}}" + " ".join(letters.get(code, NOT_ASKED) for code in codes))
-    rule = "-" * min(WIDTH, NAME + 2 * len(codes) - 1)
-    return "\n".join(line.rstrip() for line in (*above, *heads, rule, *lines))
+        lines.append(f"{event:<{NAME}}" + gap.join(letters.get(code, NOT_ASKED) for code in codes))
+    rule = "-" * min(WIDTH, len(heads[0]))
+    return "\n".join(line.rstrip() for line in (*_lines(label), summary(cells), "", *heads, rule, *lines))
 
 
 def _failing(cells: Sequence[Cell]) -> list[str]:
-    found = [cell for cell in cells if cell.verdict == "FAILS"]
-    if not found:
-        return []
-    columns = [Column("event"), Column("fails"), Column("steps")]
-    tables = []
-    for label, chosen in groupby(found, key=Cell.label):
-        rows = [[cell.event, f"{cell.property} {cell.name}", cell.steps if cell.steps else "-"] for cell in chosen]
-        tables.append(as_text(Table(f"{_short(label)}: shortest traces", columns, rows)).rstrip())
-    return tables
+    """For each protocol: what violates each property that fails, at which size, after how many steps."""
+    blocks = []
+    for label, chosen in groupby(cells, key=Cell.label):
+        failing = [cell for cell in chosen if cell.verdict == "FAILS"]
+        lines = [f"{_short(label)}: what fails, by which feature, and the shortest traces"]
+        lines += ["-" * len(lines[0]), _line("", "fails", "by", "vCPUs", "steps")]
+        for event, row in groupby(failing, key=lambda cell: cell.event):
+            lines.append(event)
+            lines += [line for cell in row for line in _violations(cell)]
+        if failing:
+            blocks.append("\n".join(lines))
+    return blocks
+
+
+def _violations(cell: Cell) -> list[str]:
+    """The lines of one cell: a feature that violates it at several sizes has one for each number of vCPUs."""
+    said = FAILURES[cell.property].failing
+    least: dict[tuple[str, int], int] = {}
+    for one in cell.violators:
+        key = (one.what or "-", one.vcpus)
+        least[key] = min(one.steps, least.get(key, one.steps))
+    if not least:
+        return [_line("", said, "-", cell.vcpus, cell.steps or "-")]
+    found = [(what, vcpus, steps) for (what, vcpus), steps in least.items()]
+    return [_line("", "" if number else said, *one) for number, one in enumerate(found)]
+
+
+def _line(start: str, said: str, what: str, vcpus: int | str, steps: int | str) -> str:
+    return f"{start:2}{said:<31} {what:<22} {vcpus:>5} {steps:>6}".rstrip()
+
+
+def _stopped(cells: Sequence[Cell]) -> list[str]:
+    """The searches that did not see all states, and why."""
+    notes: dict[str, None] = {}
+    for cell in cells:
+        if cell.note:
+            notes[f"{_short(cell.label())} under {cell.event}: {cell.note}"] = None
+    lines = [_fit(f"  {ascii_only(note)}") for note in notes]
+    return ["\n".join(["Not all states were seen:", *lines])] if lines else []
+
+
+def _meanings(cells: Sequence[Cell]) -> list[str]:
+    """A sentence for each property that fails anywhere."""
+    codes = sorted({cell.property for cell in cells if cell.verdict == "FAILS"})
+    told = (FAILURES[code] for code in codes)
+    lines = [_fit(f"  {failure.title} ({failure.code}): {failure.what}") for failure in told]
+    return ["\n".join(["What fails means:", *lines])] if lines else []
 
 
 def _told(effect: Effect) -> str:
     lines = _lines(Label.read(effect.variant.label))
-    for change in effect.changes:
-        lines.append(
-            f"  {change.event}: {change.property} {FAILURES[change.property].name} {change.before} -> {change.after}"
-        )
+    lines += [f"  {change.event}: {_changed(change)}" for change in effect.changes]
     return "\n".join(_fit(line) for line in (lines if effect.changes else [*lines, "  changes no verdict"]))
+
+
+def _changed(change: Change) -> str:
+    return f"{FAILURES[change.property].title} {change.before} -> {change.after}"
 
 
 def _short(label: Label) -> str:
@@ -107,17 +159,13 @@ def _lines(label: Label) -> list[str]:
 
 def left_out_text(back: Mapping[str, Sequence[Change]]) -> str:
     """Return a table of the verdicts that change when one mitigation is left out, for each mitigation."""
-    columns = [Column("without"), Column("event"), Column("changes")]
-    rows: list[list[int | str | None]] = []
+    lines = ["one mitigation left out", "-----------------------"]
     for name, changed in back.items():
-        if not changed:
-            rows.append([name, "-", "no verdict"])
-        for number, change in enumerate(changed):
-            told = f"{change.property} {change.before} -> {change.after}"
-            rows.append([name if number == 0 else "", change.event, told])
-    return as_text(Table("one mitigation left out", columns, rows))
+        lines.append(f"without {name}:" if changed else f"without {name}: no verdict changes")
+        lines += [_fit(f"  {change.event}: {_changed(change)}") for change in changed]
+    return "\n".join(lines) + "\n"
 
 
 def _fit(line: str) -> str:
     indent = " " * (len(line) - len(line.lstrip()) + 2)
-    return "\n".join(wrap(line, WIDTH, subsequent_indent=indent, initial_indent=line[: len(line) - len(line.lstrip())]))
+    return "\n".join(wrap(line.lstrip(), WIDTH, subsequent_indent=indent, initial_indent=indent[2:]))

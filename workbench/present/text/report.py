@@ -17,6 +17,7 @@ from workbench.core.contracts import Feature
 from workbench.core.contracts.event import Event
 from workbench.core.outcome import Fate
 from workbench.core.own_files import described
+from workbench.measure.comparison.compare import BROKE_OFF
 from workbench.measure.comparison.cost import CostModel
 from workbench.measure.comparison.runs import measured
 from workbench.measure.variants import Variant
@@ -41,6 +42,7 @@ class Parameters:
     cost_model: CostModel | None
     command: tuple[str, ...]
     left_out: tuple[Event, ...] = ()
+    broken: tuple[str, ...] = ()  #: the runs in which a program failed, and why
 
 
 def comparison(table: pandas.DataFrame, parameters: Parameters) -> list[Table]:
@@ -56,10 +58,14 @@ def comparison(table: pandas.DataFrame, parameters: Parameters) -> list[Table]:
         if names and (table["metric"] == "fate").any():
             found.append(pairs.pairs_table(table, parameters.variants, many, partial(_fate, parameters)))
     if table["metric"].str.startswith("state_").any():
+        ended = set(table[(table["event"] == first.name) & (table["value"] == BROKE_OFF)]["protocol"])
         found += [
             tables.state_table(one, parameters.features, parameters.vcpus, first, parameters.seed)
             for one in parameters.variants
+            if one.label not in ended
         ]
+    if parameters.broken:
+        found.append(Table("Runs in which a program failed", [], [], notes=parameters.broken))
     return found
 
 

@@ -78,7 +78,8 @@ def _what_happened(values: Mapping[tuple[str, str, str], Cell], event: str, prot
         cells.append(values[event, protocol, "fate"])
     if (event, protocol, "exits") in values:
         exits, user = values[event, protocol, "exits"], values.get((event, protocol, "user_exits"), 0)
-        cells.append(f"{int(exits or 0) - int(user or 0)}+{user}" if user else exits)
+        is_counted = isinstance(exits, int) and isinstance(user, int)
+        cells.append(f"{int(exits or 0) - int(user or 0)}+{user}" if user and is_counted else exits)
     return cells
 
 

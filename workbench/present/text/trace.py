@@ -10,10 +10,12 @@ from collections.abc import Sequence
 from textwrap import wrap
 from typing import Any
 
+from workbench.checking.failures import Failure
 from workbench.checking.ghosts import GHOSTS, HARMLESS
 from workbench.core.step_text import key_text, step_text, value_text
 from workbench.core.steps import Exit, ToUser
 from workbench.engines.explore import SlotVar
+from workbench.measure.exploration.ending import Ending
 from workbench.measure.exploration.explore import TraceRow
 from workbench.present.text.table import WIDTH, ascii_only
 
@@ -36,8 +38,11 @@ def lanes_of(rows: Sequence[TraceRow]) -> list[str]:
     return [*(f"vCPU{cpu}" for cpu in cpus), *(lane for lane in (KVM, VMM, EVENT) if lane in used)]
 
 
-def diagram(rows: Sequence[TraceRow]) -> str:
-    """Return the sequence diagram, at most 72 columns of ASCII, each line ending in a newline; empty for no steps."""
+def diagram(rows: Sequence[TraceRow], since: int | None = None) -> str:
+    """Return the sequence diagram, at most 72 columns of ASCII, each line ending in a newline; empty for no steps.
+
+    ``since`` is the number of the step that is marked by an exclamation mark.
+    """
     if not rows:
         return ""
     lanes = lanes_of(rows)
@@ -48,7 +53,8 @@ def diagram(rows: Sequence[TraceRow]) -> str:
     for number, row in enumerate(rows, 1):
         said = ascii_only(row.text + (_whose(row) if several else ""))
         text = wrap(said, WIDTH - left - 1, subsequent_indent="  ") or [""]
-        lines.append(f"{number:>{NUMBER - 1}} {_marks(lanes, row)} {text[0]}")
+        mark = "!" if number == since else " "
+        lines.append(f"{number:>{NUMBER - 1}}{mark}{_marks(lanes, row)} {text[0]}")
         lines += [f"{idle} {more}" for more in text[1:]]
         lines += [f"{idle} {line}" for ghost in _ghosts(row) for line in wrap(f"!! {ghost}", WIDTH - left - 1)]
     return "\n".join(line.rstrip() for line in lines) + "\n"
@@ -60,14 +66,24 @@ def where(places: Sequence[tuple[int, str]]) -> str:
     return "".join(f"    {line}\n" for line in lines)
 
 
-def changes_table(rows: Sequence[TraceRow]) -> str:
-    """Return a table with a line for each value that a step changed: step, lane, variable, before, after."""
+def ending_text(failure: Failure, end: Ending) -> str:
+    """Return the violated sentence with the place, and since which step it has been true."""
+    since = "" if end.since is None else f", since step {end.since} (!)"
+    said = ascii_only(f"{failure.title}: {'; '.join(end.sentences)}{since}.")
+    return "".join(f"{line}\n" for line in wrap(said, WIDTH, initial_indent="  ! ", subsequent_indent="    "))
+
+
+def changes_table(rows: Sequence[TraceRow], since: int | None = None) -> str:
+    """Return a table with a line for each value that a step changed: step, lane, variable, before, after.
+
+    ``since`` is the number of the step that is marked by an exclamation mark.
+    """
     lines = ["step who    what changed"]
     for number, row in enumerate(rows, 1):
         who = lane_of(row)
         for name, before, after in changes_of(row):
             said = wrap(ascii_only(f"{name}: {before} -> {after}"), WIDTH - 12, break_on_hyphens=False)
-            lines.append(f"{number:>4} {who:<6} {said[0]}")
+            lines.append(f"{number:>4}{'!' if number == since else ' '}{who:<6} {said[0]}")
             lines += [" " * 14 + more for more in said[1:]]
     return "\n".join(line[:WIDTH].rstrip() for line in lines) + "\n"
 
