@@ -33,6 +33,7 @@ class Registry(Protocol):
     """A design of one register, which keeps (address, size) in a registry and refuses what is not RAM."""
 
     name = "registry"
+    title = "one register, one registry"
     msrs = frozenset({MSR})
     keeps_first = False  #: it keeps an address before it checks it
     unit = 1  #: what it keeps is the address, divided by this

@@ -17,7 +17,6 @@ from workbench.measure.variants import DEFAULT
 if TYPE_CHECKING:
     from workbench.present.text.report import Parameters
 
-INTERRUPTED = 130  # exit status: 128 + SIGINT, as shells report it
 FORMATS = ("text", "json", "csv", "markdown")
 EXPLORED_FORMATS = ("text", "json", "csv")  #: for results of the explorer
 
