@@ -22,7 +22,6 @@ from typing import Any, NoReturn
 
 import workbench
 from workbench import commands
-from workbench.commands import _options
 from workbench.errors import WorkbenchError, unknown
 
 STOPPED = 128  # plus the number of the signal, as shells report it
@@ -105,6 +104,8 @@ def _run(argv: Sequence[str] | None) -> int:
         args = parser().parse_args(argv)
     except SystemExit as said:  # --help, --version: argparse has printed, and would let Python flush unseen
         return int(said.code or 0)
+    from workbench.commands import _options  # not before: what it imports may raise an error that main() prints
+
     _options.check_output(args)
     status: int = args.run(args)
     return status

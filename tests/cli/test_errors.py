@@ -89,11 +89,16 @@ def test_an_unknown_command_names_those_that_are_known(capsys):
 def test_a_protocol_that_breaks_off_is_named_with_its_line(capsys, tmp_path):
     path = tmp_path / "broken.py"
     path.write_text(BROKEN)
-    said = complaint(capsys, "compare", "--vcpus", "2", "--events", "boot", "--protocols", f"{path}:Broken")
+    argv = ["compare", "--vcpus", "2", "--events", "boot", "--protocols", f"null,{path}:Broken"]
+    assert main(argv) == 1
+    out, said = capsys.readouterr()
+    why = "AttributeError: 'int' object has no attribute 'nothing'"
     assert said == (
-        "protocol broken raised an exception under event boot: AttributeError: 'int' object has no attribute 'nothing' "
-        f"({path}:10)"
+        "workbench: broken under boot broke off: protocol broken raised an exception under event boot: "
+        f"{why} ({path}:10)\n"
     )
+    assert "broke off" in out
+    assert why in " ".join(out.split())
 
 
 def test_two_protocols_of_one_name(capsys, tmp_path):

@@ -1,6 +1,4 @@
-"""What a verdict must not do: hold where a search was stopped or broke off, where nothing came about, or blame a host
-that rightly refuses.
-"""
+"""What a verdict must not do: hold where a search broke off or nothing came up, blame a host that refuses rightly."""
 
 import pytest
 
@@ -11,12 +9,10 @@ from workbench.cli import main
 from workbench.core.outcome import FAULT, HANDLED
 from workbench.core.steps import GUEST, Set, Store
 from workbench.design import ACCEPTED, REFUSED, Backed, Event, Protocol, Wrmsr, area, registry, struct
-from workbench.engines.explore import BOUNDED, BROKE_OFF, FAILS, HOLDS, NOT_EXERCISED
+from workbench.engines.explore import BROKE_OFF, FAILS, HOLDS, NOT_EXERCISED
 from workbench.errors import WorkbenchError
 from workbench.features import choose as choose_features
 from workbench.lifecycle import EVENTS, descriptor_race
-from workbench.measure.exploration import matrix as matrix_module
-from workbench.measure.exploration.cells import was_interrupted
 from workbench.measure.exploration.ending import ending
 from workbench.measure.exploration.explore import Question, confirm, explore_question, explored
 from workbench.measure.exploration.matrix import Size, matrix
@@ -107,33 +103,7 @@ def test_a_host_is_blamed_for_refusing_what_every_kernel_asks_for():
     assert verdicts(Registry, "boot")["S01"] == HOLDS
 
 
-# -- interrupted, broken off ---------------------------------------------------------------------------------
-
-
-def test_an_interrupted_matrix_holds_nowhere_that_it_has_not_been(monkeypatch):
-    """Ctrl-C between two sizes of an event: what was not explored at every size is BOUNDED, not HOLDS."""
-    whole, done = matrix_module.work, []
-
-    def interrupted(task):
-        if len(done) == 3:
-            raise KeyboardInterrupt
-        done.append(task)
-        return whole(task)
-
-    monkeypatch.setattr(matrix_module, "work", interrupted)
-    events, asked = [EVENTS["kexec-no-teardown"], EVENTS["old-host"], EVENTS["haltpoll"]], choose(["F01", "F07"])
-    cells = {(cell.event, cell.property): cell for cell in matrix(variants(["generic"]), events, asked)}
-    assert [cell.verdict for cell in cells.values()] == [FAILS, HOLDS, BOUNDED, BOUNDED, BOUNDED, BOUNDED]
-    assert [task.event.name for task in done] == ["kexec-no-teardown", "kexec-no-teardown", "old-host"]
-    assert was_interrupted(cells.values())
-    assert "interrupted" in matrix_text(list(cells.values()), ONE)
-
-
-def test_the_status_of_an_interrupted_matrix_is_that_of_an_interruption(monkeypatch, capsys):
-    monkeypatch.setattr(matrix_module, "work", lambda task: (matrix_module.unexplored(task), True))
-    argv = ["matrix", "--protocols", "null", "--events", "boot", "--jobs", "1", "--property", "F01"]
-    assert main(argv) == 130
-    assert "HOLDS" not in capsys.readouterr().out.partition("sizes explored")[0].replace(". holds", "")
+# -- broken off ------------------------------------------------------------------------------------------------
 
 
 def test_a_failing_program_breaks_off_its_own_cells_only():
