@@ -174,6 +174,13 @@ def test_an_access_that_no_instruction_makes_is_an_error(machine, step, wrong):
         one(machine, step)
 
 
+@pytest.mark.parametrize("arguments", [5, [5], ("five",), (None,), 5.0])
+def test_the_arguments_of_a_hypercall_are_a_tuple_of_numbers(machine, arguments):
+    with pytest.raises(WorkbenchError, match=r"a tuple of numbers; write Hypercall\(number, \(a, b\)\)"):
+        one(machine, Hypercall(PAIR, arguments))
+    assert exits(machine) == {}
+
+
 def test_an_ordinary_store_does_not_reach_a_device(machine):
     one(machine, Store(DOORBELL, b"\1\0\0\0"))
     assert machine.entries == {}

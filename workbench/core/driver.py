@@ -113,6 +113,10 @@ def unclaimed(cpu: Vcpu, step: Wrmsr | Rdmsr) -> Program:
 
 def hypercall(protocol: Protocol, step: Hypercall, cpl: int = 0) -> Program:
     """One exit for a hypercall and its handler; return the answer that the guest gets."""
+    if type(step.arguments) is not tuple or not all(isinstance(one, int) for one in step.arguments):
+        raise WorkbenchError(
+            f"{step!r}: the arguments are what the registers hold, a tuple of numbers; write Hypercall(number, (a, b))"
+        )
     cpu: Vcpu = yield GUEST, Exit("hypercall", step.number, step.arguments, protocol.call_instruction)
     if cpl:
         return -KVM_EPERM

@@ -37,7 +37,7 @@ def _is_call_result(value: Any) -> bool:
 
 
 def _is_answer(value: Any) -> bool:
-    return type(value) in (Answer, AcceptedAt)
+    return type(value) is Answer or (type(value) is AcceptedAt and _is_int(value.gpa))
 
 
 def _is_answer_or_none(value: Any) -> bool:
