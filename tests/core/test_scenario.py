@@ -14,7 +14,7 @@ from workbench.core.driver import guest_side
 from workbench.core.host_state import VM, area
 from workbench.core.machine import Machine
 from workbench.core.outcome import ACCEPTED, REFUSED, SEVERITY, Fate, worst
-from workbench.core.scenario import Scenario, asked, beliefs, believes
+from workbench.core.scenario import Scenario, asked, beliefs, believes, refused_at
 from workbench.core.vcpu import KVM_SUPPORTED, Host
 from workbench.features import FEATURES, choose
 from workbench.protocols import Generic, Null, PerFeature
@@ -99,7 +99,9 @@ def test_a_guest_that_is_refused_believes_nothing_new():
     scenario = Scenario(Null(ALL), ALL)
     answer, machine = run(scenario, scenario.enrol(scenario.cpu(0), FEATURES["kvmclock"], 0))
     assert answer is REFUSED
-    assert machine.notes == {asked(0, "kvmclock"): REFUSED}
+    where = scenario.addresses.gpa(scenario.addresses.area(0, 0, FEATURES["kvmclock"]))
+    assert machine.notes == {asked(0, "kvmclock"): REFUSED, refused_at(0, "kvmclock"): where}
+    assert beliefs(machine.notes) == {}
 
 
 @pytest.mark.parametrize("kind", [Generic, PerFeature])
