@@ -79,7 +79,9 @@ def text(name: str, style: str, *, feature: bool = False) -> str:
     }
     parts = (common.OPENING, own.guest, common.REVOKE, own.host, common.HOST)
     filled = "".join(_filled(part, words) for part in parts)
-    return re.sub(r"\n{4,}", "\n\n\n", filled)
+    while "\n\n\n\n" in filled:
+        filled = filled.replace("\n\n\n\n", "\n\n\n")
+    return filled
 
 
 def _filled(part: str, words: dict[str, Any]) -> str:

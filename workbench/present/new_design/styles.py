@@ -116,11 +116,11 @@ PENDING, EINVAL, NONE = 0xFFFF_FFFF, 22, (1 << 64) - 1
 INDEXED = Style(
     "Two registers: one selects the type, the other takes the address.",
     "a selector and an address register",
-    """R1  The guest writes the type to SELECT and the area's gpa, with bit 0 set, to ADDRESS: two exits each. 0 in
-    ADDRESS revokes.
-R2  ADDRESS acts on the type that its vCPU selected, and ends the selection, which is state, too. #GP is a refusal.""",
-    f"SELECT, ADDRESS = 0x4B56_4E40, 0x4B56_4E41  # no registers that KVM has\n{_FLAG}",
-    "    msrs = frozenset({SELECT, ADDRESS})  # R1: the registers that on_wrmsr and on_rdmsr serve",
+    """R1  The guest writes the type to SELECT and the area's gpa, with bit 0 set, to PLACE: two exits each. 0 in
+    PLACE revokes.
+R2  PLACE acts on the type that its vCPU selected, and ends the selection, which is state, too. #GP is a refusal.""",
+    f"SELECT, PLACE = 0x4B56_4E40, 0x4B56_4E41  # no registers that KVM has\n{_FLAG}",
+    "    msrs = frozenset({SELECT, PLACE})  # R1: the registers that on_wrmsr and on_rdmsr serve",
     "Wrmsr, Rdmsr, Note",
     _REGISTER
     + """        if gpa % 4:
@@ -132,7 +132,7 @@ R2  ADDRESS acts on the type that its vCPU selected, and ends the selection, whi
 
     def ask(self, feature, value):
         yield Wrmsr(SELECT, TYPES.index(feature.name))
-        outcome = yield Wrmsr(ADDRESS, value)
+        outcome = yield Wrmsr(PLACE, value)
         return REFUSED if outcome is FAULT else ACCEPTED  # R2
 """,
     _ON_WRMSR
