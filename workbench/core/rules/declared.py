@@ -47,6 +47,7 @@ ATTRIBUTES: Mapping[str, Kind] = {
     "name": Kind(_text, 'a text without blanks, for tables and the command line; write name = "my_design"'),
     "title": Kind(_text, 'a few words for tables; write title = "one register for each area"'),
     "descriptor": Kind(lambda value: value is None or isinstance(value, Struct), "what struct(...) returns"),
+    "address_field": Kind(lambda value: isinstance(value, str), "the name of a field of descriptor"),
     "msrs": Kind(_numbers, "a frozenset of register numbers; write msrs = frozenset({MSR})"),
     "hypercalls": Kind(_numbers, "a frozenset of hypercall numbers; write hypercalls = frozenset({CALL})"),
     "mmio": Kind(_ranges, "a tuple of IoRange; write mmio = (IoRange(0xfe000000, 8),)"),
