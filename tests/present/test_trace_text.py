@@ -68,7 +68,7 @@ def test_a_replay_file_runs_as_a_program_and_as_a_test(tmp_path, repo):
     file.write_text(as_program(recorded(MUST_HAVE[0])))
     run = subprocess.run([sys.executable, str(file)], cwd=repo, capture_output=True, text=True, check=False,
                          env={"PYTHONPATH": str(repo)})  # fmt: skip
-    assert run.stdout == "F05 double-fetch, generic under descriptor-race, 8 steps: happened again\n"
+    assert run.stdout == "double fetch (F05), generic under descriptor-race, 8 steps: happened again\n"
     namespace = {"__name__": "replayed"}
     exec(compile(file.read_text(), str(file), "exec"), namespace)
     namespace["test_double_fetch_under_descriptor_race"]()

@@ -42,16 +42,22 @@ def _something_was_restored(facts: Facts) -> bool:
 
 
 def _refusals(facts: Facts) -> Iterator[tuple[str, str, int, Key | None]]:
-    """Yield (feature or register, of whom, refused value, the register that holds it if any) of each refused call."""
+    """Yield (feature or register, of whom, refused value, the register that may hold it) of each refused call."""
     for cpu in range(facts.scenario.vcpus):
         for msr in sorted(facts.scenario.protocol.msrs):
             value = facts.value(refused(cpu, msr))
             if value:
-                yield f"register {msr:#x}", whose(cpu), value, register(cpu, msr)
+                yield _named(facts, msr), whose(cpu), value, register(cpu, msr)
     for place in facts.places():
         gpa = facts.value(refused_at(place.owner, place.feature.name))
         if gpa is not None:
             yield place.feature.name, whose(place.owner), gpa, None
+
+
+def _named(facts: Facts, msr: int) -> str:
+    """Return the feature that has a register, or the register."""
+    owners = (f.name for f in facts.scenario.features if any(one.msr == msr for one in f.registers))
+    return next(owners, f"register-{msr:#x}")
 
 
 def _remembered(facts: Facts) -> Iterator[Violation]:

@@ -74,4 +74,4 @@ class RecordedFinding:
             told = "happened again" if self.happens() else "did not happen"
         except WorkbenchError as error:
             told = f"could not be replayed: {error}"
-        return f"{failure.code} {failure.name}, {self.protocol} under {self.event}, {len(self.turns)} steps: {told}"
+        return f"{failure.title} ({failure.code}), {self.protocol} under {self.event}, {len(self.turns)} steps: {told}"

@@ -48,7 +48,7 @@ _MARKS = {
     FAILS: Mark(FATE_COLOUR[Fate.STALE.value], ink="white", text="-"),
     BOUNDED: Mark(FATE_COLOUR[Fate.REFUSED.value], "////", text="?"),
     BROKE_OFF: Mark(FATE_COLOUR[Fate.REFUSED.value], "\\\\\\\\", text="X"),
-    NOT_EXERCISED: Mark("#ffffff", "...."),
+    NOT_EXERCISED: Mark("#ffffff", ".."),
 }
 _NOT_EXPLORED = Mark("#ffffff")
 
