@@ -79,14 +79,15 @@ def test_choose_gives_all_or_the_named_ones_in_one_order():
 @pytest.mark.parametrize(
     ("names", "wrong"),
     [
-        (["kvmclock", "steel_time"], "unknown feature 'steel_time'"),
-        ([], "no feature named"),
-        ([""], "unknown feature ''"),
+        (["kvmclock", "steel_time"], "unknown feature 'steel_time'; did you mean steal_time?"),
+        ([], "no feature named;"),
+        ([""], "unknown feature '';"),
     ],
 )
 def test_an_unknown_feature_is_one_line(names, wrong):
     with pytest.raises(WorkbenchError) as error:
         choose(names)
     assert str(error.value) == (
-        f"{wrong}; known: kvmclock, wall_clock, async_pf, pv_eoi, steal_time, poll_control, migration_control, watchdog"
+        f"{wrong} known: kvmclock, wall_clock, async_pf, pv_eoi, steal_time, poll_control, migration_control, watchdog, "
+        "or path/to/file.py:Class"
     )

@@ -75,7 +75,7 @@ def test_one_bug_comes_with_its_story_and_its_trace(capsys):
 @pytest.mark.parametrize(
     ("bug", "complaint"),
     [
-        ("B99", "unknown bug 'B99'; known: B1, B2"),
+        ("B99", "unknown bug 'B99'; did you mean B9, B19? known: B1, B2"),
         ("K18", "K18 (CVE-2019-7221: VMX preemption timer) was left out: no shared memory"),
     ],
 )

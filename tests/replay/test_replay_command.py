@@ -56,12 +56,15 @@ def test_a_file_may_not_name_code(run_workbench, tmp_path):
 
 
 OWN = """
-from workbench.core.contracts import Protocol
-from workbench.core.outcome import HANDLED
+from workbench.design import ACCEPTED, HANDLED, Protocol, Wrmsr
 
 class Own(Protocol):
-    name = "own"
+    name, title = "own", "one register"
     msrs = frozenset({0x5000})
+
+    def register(self, cpu, feature, gpa):
+        yield Wrmsr(0x5000, gpa)
+        return ACCEPTED
 
     def on_wrmsr(self, cpu, msr, value, *, host_initiated=False):
         return HANDLED
