@@ -88,6 +88,6 @@ def test_an_unknown_feature_is_one_line(names, wrong):
     with pytest.raises(WorkbenchError) as error:
         choose(names)
     assert str(error.value) == (
-        f"{wrong} known: kvmclock, wall_clock, async_pf, pv_eoi, steal_time, poll_control, migration_control, watchdog, "
-        "or path/to/file.py:Class"
+        f"{wrong} known: kvmclock, wall_clock, async_pf, pv_eoi, steal_time, poll_control, migration_control, watchdog"
+        ", or path/to/file.py:Class"
     )
