@@ -49,7 +49,9 @@ def test_a_protocol_of_the_package_is_found_by_its_name(name, kind):
 
 @pytest.mark.parametrize("name", ["generik", "", "Generic", "mine:Mine"])
 def test_an_unknown_name_is_told_what_is_known(name):
-    assert why_not(name) == f"unknown protocol {name!r}; known: generic, per_feature, null, or path/to/file.py:Class"
+    meant = " did you mean generic?" if name.casefold().startswith("generi") else ""
+    known = "generic, per_feature, null, or path/to/file.py:Class"
+    assert why_not(name) == f"unknown protocol {name!r};{meant} known: {known}"
 
 
 def test_a_class_of_a_file_is_found_by_path_and_name(file):
