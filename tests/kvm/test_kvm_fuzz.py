@@ -179,11 +179,11 @@ def test_findings_of_a_campaign_are_replay_files(command, tmp_path):
 
 
 WRONG = '''"""A host that refuses POLL_CONTROL."""
-from workbench.core.outcome import FAULT
-from workbench.protocols.per_feature import PerFeature
+from workbench.design import FAULT, PerFeature
 
 
 class Wrong(PerFeature):
+    name = "wrong"
     native = PerFeature.native
 
     def on_wrmsr(self, cpu, msr, value, *, host_initiated=False):
