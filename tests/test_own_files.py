@@ -143,6 +143,8 @@ def test_a_question_by_name_is_checked():
     with pytest.raises(WorkbenchError, match=r"^event 'cpu-hotplug' needs at least 2 vCPUs; here are 1$"):
         Question.of("generic", "cpu-hotplug", vcpus=1)
     assert Question.of("generic", "cpu-hotplug").vcpus == 2
+    with pytest.raises(WorkbenchError, match=rf"^event 'all' stands for {len(EVENTS)}; one is expected$"):
+        Question.of("generic", "all")
 
 
 def test_a_recorded_finding_names_the_files():
@@ -174,6 +176,10 @@ def test_widgets_take_them_as_typed_names():
     assert panel.controls["features"].value == ("kvmclock",)
     panel.controls["event"].value = "nowhere.py"
     assert "event file &#x27;nowhere.py&#x27; does not exist" in panel.error.value
+    panel.controls["event"].value = f"{EVENT}+migrate"
+    assert "generic      lost" in panel.text
+    panel.controls["event"].value = "all+migrate"
+    assert "stands for" in panel.error.value
     assert "slice_ns" in StepsPanel("per_feature", FEATURE).html.value
 
 

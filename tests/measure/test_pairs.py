@@ -100,3 +100,11 @@ def test_all_pairs_are_simulated_in_less_than_a_minute():
     fates = {measured(variant("per_feature"), choose_features(), 4, event).fate for event in choose(["all+all"])}
     assert fates > {Fate.REGISTERED, Fate.LOST, Fate.STALE}
     assert time.monotonic() - begun < 60
+
+
+def test_a_report_draws_no_row_for_each_pair(tmp_path, capsys):
+    asked = ["--vcpus", "2", "--events", "boot,init+all", "--features", "steal_time,kvmclock", "--no-notebooks"]
+    assert main(["report", str(tmp_path / "r"), *asked]) == 0
+    assert "Events that are worse together" in (tmp_path / "r/report.txt").read_text()
+    assert (tmp_path / "r/fates.png").stat().st_size < 100_000
+    assert (tmp_path / "r/comparison.csv").read_text().count("init+migrate,") > 10

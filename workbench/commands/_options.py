@@ -72,7 +72,7 @@ def add_happening(
     """Add the options that name features and events; both may be an author's own."""
     own = "all, or path/to/file.py:Class"
     add_names(parser, "--features", f"features, by name, {own} ({features})")
-    add_names(parser, "--events", f"lifecycle events, by name, {own} ({events})")
+    add_names(parser, "--events", f"lifecycle events, by name, {own}; A+B is A, then B ({events})")
 
 
 def add_subject(parser: argparse.ArgumentParser) -> None:

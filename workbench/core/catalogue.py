@@ -84,6 +84,12 @@ class Catalogue(Generic[T]):
             raise WorkbenchError(f"{word} {name} is called {called!r}, as one that ships; give it another name")
         return found  # type: ignore[no-any-return]
 
+    def single(self, named: str | T, found: tuple[T, ...]) -> T:
+        """Return the only one of ``found``; raise WorkbenchError if ``named`` stands for several."""
+        if len(found) != 1:
+            raise WorkbenchError(f"{self.sort.word} {named!r} stands for {len(found)}; one is expected")
+        return found[0]
+
     def all_names(self) -> str:
         """Return the names of what ships, and how one from a file is named."""
         return f"{', '.join(self.known)}, or {own_files.EXAMPLE}"

@@ -28,3 +28,8 @@ def choose(names: Iterable[str | Feature] | None = None) -> tuple[Feature, ...]:
     Raises WorkbenchError for an unknown name, a file that has no such feature, or two features of the same name.
     """
     return CATALOGUE.several(names)
+
+
+def choose_one(name: str | Feature) -> Feature:
+    """Return the named feature; raise WorkbenchError if there is none, and if the name stands for several."""
+    return CATALOGUE.single(name, choose([name]))

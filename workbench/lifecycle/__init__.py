@@ -29,7 +29,7 @@ EVENTS: dict[str, Event] = by_key(
 
 CATALOGUE = Catalogue(Sort("event", Event), EVENTS, check_event)
 
-__all__ = ["CATALOGUE", "EVENTS", "Composed", "choose", "composed", "is_open"]
+__all__ = ["CATALOGUE", "EVENTS", "Composed", "choose", "choose_one", "composed", "is_open"]
 
 
 def choose(names: Iterable[str | Event] | None = None) -> tuple[Event, ...]:
@@ -42,6 +42,11 @@ def choose(names: Iterable[str | Event] | None = None) -> tuple[Event, ...]:
     if names is None:
         return CATALOGUE.several(None)
     return CATALOGUE.several([one for name in names for one in (_named(name) if isinstance(name, str) else (name,))])
+
+
+def choose_one(name: str | Event) -> Event:
+    """Return the named event; raise WorkbenchError if there is none, and if the name stands for several."""
+    return CATALOGUE.single(name, choose([name]))
 
 
 def is_open(name: str) -> bool:

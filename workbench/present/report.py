@@ -13,8 +13,8 @@ from workbench.measure.comparison.state import ledger
 from workbench.present import records
 from workbench.present.figures import figures, images
 from workbench.present.progress import Progress
+from workbench.present.text import pairs, tables
 from workbench.present.text import report as report_text
-from workbench.present.text import tables
 
 if TYPE_CHECKING:
     import pandas
@@ -79,8 +79,11 @@ def pictures(found: dict[str, pandas.DataFrame], parameters: Parameters) -> Iter
         yield f"{metric}_by_vcpus", figures.growth(growth, metric, what, note=note)
         yield f"{metric}_by_features", figures.feature_growth(found["growth_features"], metric, what, names)
     yield "guest_memory", figures.guest_memory(comparison, parameters.events[0].name)
-    yield "fates", figures.fates(comparison)
-    yield "exits_by_class", figures.exits_by_class(comparison)
+    many = {event.name for event in pairs.joined(parameters.events)}  # a row for each would be metres high
+    few = comparison[~comparison["event"].isin(many)]
+    if len(few):
+        yield "fates", figures.fates(few)
+        yield "exits_by_class", figures.exits_by_class(few)
 
 
 def write(folder: Path, found: dict[str, pandas.DataFrame], parameters: Parameters, say: Progress) -> None:

@@ -29,7 +29,7 @@ from workbench.engines.simulate.schedule import Schedule, Turn
 from workbench.errors import EngineError, WorkbenchError
 from workbench.features import choose as choose_features
 from workbench.lifecycle import Composed, composed
-from workbench.lifecycle import choose as choose_events
+from workbench.lifecycle import choose_one as choose_event
 from workbench.measure.exploration.shared_state import touches_others_state
 from workbench.measure.variants import Variant, variants
 
@@ -98,7 +98,7 @@ class Question:
 
         Raises WorkbenchError for an unknown name, and for an event that needs more vCPUs.
         """
-        (happening,) = choose_events([event])
+        happening = choose_event(event)
         (chosen,) = variants([protocol])
         within = bounds or Bounds()
         wanted = choose_features(features)

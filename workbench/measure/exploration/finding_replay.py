@@ -12,7 +12,7 @@ from workbench.core import own_files
 from workbench.engines.explore.vm import Bounds
 from workbench.errors import WorkbenchError
 from workbench.features import choose as choose_features
-from workbench.lifecycle import choose as choose_events
+from workbench.lifecycle import choose_one as choose_event
 from workbench.measure.exploration.explore import Exploration, Question, confirm
 from workbench.measure.variants import variant
 
@@ -52,7 +52,7 @@ class RecordedFinding:
 
     def question(self) -> Question:
         """Return what was explored; raise WorkbenchError for an unknown name."""
-        (event,) = choose_events([self.event])
+        event = choose_event(self.event)
         bounds = Bounds(self.updates, self.reads)
         return Question(variant(self.protocol), event, choose_features(self.features), self.vcpus, bounds)
 

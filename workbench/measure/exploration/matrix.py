@@ -24,6 +24,7 @@ from workbench.errors import WorkbenchError
 from workbench.features import choose as choose_features
 from workbench.lifecycle import Composed
 from workbench.lifecycle import choose as choose_events
+from workbench.lifecycle import choose_one as choose_event
 from workbench.measure.exploration.cells import Cell, cells_of, merged
 from workbench.measure.exploration.explore import Question, explored
 from workbench.measure.variants import Variant, variants
@@ -93,7 +94,7 @@ class Task:
 
 
 def _arrived(variant: Variant, event: str, *rest: Any) -> Task:
-    (happening,) = choose_events([event])
+    happening = choose_event(event)
     return Task(variant, happening, *rest)
 
 

@@ -16,7 +16,7 @@ from matplotlib.patches import Rectangle
 
 from workbench.core.contracts import Feature
 from workbench.features import choose as choose_features
-from workbench.lifecycle import choose as choose_events
+from workbench.lifecycle import choose_one as choose_event
 from workbench.measure.comparison import cost
 from workbench.measure.comparison.runs import Measured, measured
 from workbench.measure.comparison.state import entry_kinds
@@ -111,7 +111,7 @@ class _BarPanel(Panel):
         """Return one run for each chosen protocol."""
         asked = {name: control.value for name, control in self.controls.items()}
         chosen: tuple[Feature, ...] = choose_features(asked["features"])
-        (happening,) = choose_events([asked["event"]])
+        happening = choose_event(asked["event"])
         return [(one, measured(one, chosen, asked["vcpus"], happening)) for one in variants(asked["protocols"])]
 
     def title(self, what: str) -> str:

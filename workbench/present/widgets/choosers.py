@@ -16,7 +16,7 @@ from workbench.core.machine import MAX_VCPUS
 from workbench.core.own_files import EXAMPLE
 from workbench.features import FEATURES
 from workbench.lifecycle import EVENTS
-from workbench.lifecycle import choose as choose_events
+from workbench.lifecycle import choose_one as choose_event
 from workbench.measure.comparison import cost
 from workbench.protocols import PROTOCOLS
 
@@ -83,7 +83,7 @@ def features(chosen: Sequence[str] | None) -> Checks:
 
 def event(chosen: str) -> W.Combobox:
     """Return a chooser of lifecycle events, of which others can be typed; raise WorkbenchError for an unknown one."""
-    choose_events([chosen])
+    choose_event(chosen)
     return typed("Event", list(EVENTS), chosen, f"a name, or {EXAMPLE}")
 
 

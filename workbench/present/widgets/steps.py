@@ -15,7 +15,7 @@ from workbench.clayout.layout import Abi
 from workbench.core.catalogue import ALL
 from workbench.core.own_files import EXAMPLE
 from workbench.errors import WorkbenchError, unknown
-from workbench.features import FEATURES, choose
+from workbench.features import FEATURES, choose_one
 from workbench.present.text.memory import field_rows
 from workbench.present.trial import Account, Trial, answer_text
 from workbench.present.widgets.choosers import dropdown, typed
@@ -33,7 +33,7 @@ def account_of(protocol: str, feature: str, operation: str) -> Account:
     """Return the steps of an operation on an area at 0x1000, registered before unless the operation is ``register``."""
     if operation not in OPERATIONS:
         raise WorkbenchError(unknown("operation", operation, OPERATIONS))
-    (named,) = choose([feature])
+    named = choose_one(feature)
     trial = Trial(protocol, [ALL, named], watch=(AREA, named.size))
     trial.prepare(named.name, AREA)
     registered = trial.register(named.name, AREA)
@@ -95,7 +95,7 @@ def _step_row(account: Account, index: int, is_now: bool) -> str:
 
 def _field_rows(account: Account, feature: str, step: int) -> list[str]:
     """Return the rows of the area after ``step`` steps, with the rows that this step changed marked."""
-    (named,) = choose([feature])
+    named = choose_one(feature)
     layout = named.payload.on(Abi.X86_64)
     empty = bytes(layout.size)
     states = [account.before, *(taken.watched for taken in account.steps)]
