@@ -41,12 +41,12 @@ def scribble(cpu: Vcpu, scenario: Scenario) -> Program:
     protocol = scenario.protocol
     if protocol.descriptor is not None:
         layout = protocol.descriptor.on(scenario.abi)
-        known = {field.name: field for field in layout.fields}
-        field = known.get(protocol.address_field or next(iter(known)))
+        wanted = protocol.address_field or layout.fields[0].name
+        field = next((one for one in layout.fields if one.name == wanted), None)
         if field is None:
             raise WorkbenchError(
                 f"protocol {protocol.name}: address_field = {protocol.address_field!r} is no field of "
-                f"{layout.struct_name}; fields: {', '.join(known)}"
+                f"{layout.struct_name}; fields: {', '.join(one.name for one in layout.fields)}"
             )
         address = scenario.end_of_memory.to_bytes(8, "little")[: field.size]
         yield Store(scenario.cpu(0).descriptor + field.offset, int.from_bytes(address, "little"), SIZES[field.size])

@@ -8,6 +8,7 @@ from workbench.clayout.layout import Struct
 from workbench.core.contracts.event import Event
 from workbench.core.contracts.feature import Compared, Feature, Hidden, Update
 from workbench.core.kvm_registers import Register
+from workbench.core.rules.author import check_text
 from workbench.errors import WorkbenchError
 
 #: A name stands in tables, in lists and in ``a+b``.
@@ -47,6 +48,7 @@ def check_feature(feature: Feature) -> None:
     if wrong := [one for one in registers if not isinstance(one, Register)]:
         raise WorkbenchError(f"registers holds {wrong[0]!r}; allowed: Register(...)")
     _check_methods(feature, Feature, ("prepare", "update", "read"))
+    check_text(type(feature))
 
 
 def check_event(event: Event) -> None:
@@ -57,6 +59,7 @@ def check_event(event: Event) -> None:
     _check_methods(event, Event, ("applies", "adapt", "setup", "happen"))
     if type(event).happen is Event.happen:
         raise WorkbenchError("method happen is missing: what happens, a generator of steps")
+    check_text(type(event))
 
 
 def _check_types(thing: Any, table: Mapping[str, tuple[Any, str]]) -> None:

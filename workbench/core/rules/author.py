@@ -29,6 +29,13 @@ def complaints(kind: type) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
+def check_text(kind: type) -> None:
+    """Raise AuthorError with the first thing that is wrong with the text of a feature's or an event's class."""
+    for one in own_classes(kind):
+        for text in source.complaints(kind, one):
+            raise AuthorError(text)
+
+
 def check_class(kind: type) -> None:
     """Raise AuthorError with the first thing that is wrong with a protocol class of an author's."""
     found = complaints(kind)

@@ -12,6 +12,23 @@ from collections.abc import Iterator
 from types import FunctionType, ModuleType
 from typing import Any
 
+from workbench.core.event_steps import (
+    AddMemslot,
+    DeleteMemslot,
+    Enter,
+    Init,
+    KernelGone,
+    MoveMemslot,
+    NewHost,
+    OnHost,
+    Pause,
+    Reassign,
+    Resume,
+    Start,
+    Stop,
+    Wait,
+    WaitAll,
+)
 from workbench.core.rules.flow import Flow
 from workbench.core.rules.local_state import kept_outside, mutable_locals
 from workbench.core.rules.names import no_feature
@@ -23,6 +40,11 @@ from workbench.core.steps import GUEST, KERNEL, Side
 
 #: Modules whose functions give another answer at each call.
 _UNSTEADY = frozenset(("random", "secrets", "time", "uuid", "datetime"))
+#: The steps of lifecycle events.
+EVENT_STEPS = frozenset(
+    (Start, Wait, WaitAll, Stop, Enter, Init, Pause, Resume, NewHost, OnHost, AddMemslot, DeleteMemslot, MoveMemslot,
+     Reassign, KernelGone)
+)  # fmt: skip
 _UNSTEADY_BUILTINS = frozenset(("id", "hash", "input"))
 #: The contract's methods that are guest programs, and those that are host handlers.
 _GUESTS = frozenset(("prepare", "register", "register_all", "unregister", "revoke_all", "revoke_everything"))
@@ -115,7 +137,7 @@ class Text:
 
     def _step(self, call: ast.Call) -> Iterator[tuple[int, str]]:
         kind = self.value_of(call.func)
-        if kind in YIELDED_BY and self.flow.goes_nowhere(call):
+        if (kind in YIELDED_BY or kind in EVENT_STEPS) and self.flow.goes_nowhere(call):
             made = ast.unparse(call)
             yield call.lineno, f"{made} is made and not yielded, so nothing happens; write (yield {made})"
 
@@ -152,6 +174,8 @@ class Text:
         side: Side | None = None
         if self.kind.__mro__[-2].__name__ == "Protocol":
             side = GUEST if self.node.name in _GUESTS else KERNEL if self.node.name in _HOSTS else None
+        elif self.kind.__mro__[-2].__name__ == "Feature":
+            side = {"prepare": GUEST, "read": GUEST, "update": KERNEL}.get(self.node.name)
         for own in self.flow.yields:
             value = own.value
             called = value.func if isinstance(value, ast.Call) else None
