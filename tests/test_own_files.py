@@ -365,3 +365,26 @@ def test_each_command_says_what_is_wrong_with_a_file(capsys, folder, command, op
 
 def test_a_boot_of_ones_own_needs_no_list():
     assert "sleepy-vmm" not in EVENTS
+
+
+def test_an_edit_of_the_same_size_is_seen_and_nothing_is_written_beside_the_file(folder):
+    names = []
+    for name in ("one", "two", "six"):
+        (folder / "mine.py").write_text(HEAD + GOOD_EVENT.replace("handover", name))
+        names += [event.name for event in choose_events(["mine.py"])]
+    assert names == ["one", "two", "six"]
+    assert not (folder / "__pycache__").exists()
+
+
+@pytest.mark.parametrize("name", ["x" * 5000 + ".py", "a\0b.py", "vpa.py/x.py", ".py", "."])
+def test_names_that_no_file_can_have(name):
+    with pytest.raises(WorkbenchError, match=r"^(event file .* does not exist; looked at|unknown event )"):
+        choose_events([name])
+
+
+def test_the_current_directory_may_be_gone(tmp_path, monkeypatch, capsys):
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    assert complaint(capsys, "compare", "--events", "nap.py") == "event file 'nap.py' does not exist; looked at nap.py"
+    assert [event.name for event in choose_events([f"{tmp_path}/nap.py"])] == ["sleepy-vmm"]

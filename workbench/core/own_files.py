@@ -116,13 +116,24 @@ def find(text: str, sort: Sort) -> Any:
 
 
 def _found(path_text: str) -> Path | None:
-    return next((path for path in _places(path_text) if path.is_file()), None)
+    return next((path for path in _places(path_text) if _is_file(path)), None)
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name that is too long, for example
+        return False
 
 
 def _places(path_text: str) -> list[Path]:
     """Return the places where a path may lead, without duplicates: from here, and from the file that names it."""
     path = Path(path_text)
-    folders = [Path.cwd(), *filter(None, [_folder_of_caller()])]
+    try:
+        folders = [Path.cwd()]
+    except OSError:  # the current directory was deleted
+        folders = [Path()]
+    folders += filter(None, [_folder_of_caller()])
     return list(dict.fromkeys(folder / path for folder in folders))
 
 
@@ -155,7 +166,8 @@ def _module(path: Path, called: str) -> ModuleType:
     before = sys.modules.get(name)
     sys.modules[name] = module  # dataclasses look their module up while it is executed
     try:
-        spec.loader.exec_module(module)
+        # Not the loader's exec_module: its cache takes an edit of the same size within a second for no edit.
+        exec(compile(path.read_bytes(), path, "exec", dont_inherit=True), vars(module))
     except (Exception, SystemExit) as error:
         del sys.modules[name]
         if before is not None:
