@@ -123,6 +123,15 @@ def test_kvm(capsys):
     ]
 
 
+def test_replay(capsys, folder):
+    (folder / "f.jsonl").write_text(
+        '{"op": "ram", "gpa": 0, "size": "0x10000"}\n'
+        '{"op": "wrmsr", "msr": "0x4b564d30", "value": "0x1001", "expect": {"outcome": "HANDLED"}}\n'
+    )
+    assert said(capsys, "replay", "--features", f"all,{FEATURE}", "f.jsonl") == "1 passed, 0 failed\n"
+    assert main(["replay", "f.jsonl"]) == 1, "no such register without the feature"
+
+
 # -- Python and widgets --------------------------------------------------------------------------------------------
 
 

@@ -8,6 +8,7 @@ import argparse
 import sys
 
 from workbench import replay
+from workbench.commands import _options
 from workbench.core import contracts
 from workbench.errors import WorkbenchError
 from workbench.features import choose
@@ -33,6 +34,7 @@ def add(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
         metavar="NAME",
         help="protocol of machines that name none: a name, or path/to/file.py:Class (default: %(default)s)",
     )
+    _options.add_names(parser, "--features", "features of the machines: names, or path/to/file.py:Class (default all)")
     parser.add_argument("--format", choices=FORMATS, default="text", help="default: %(default)s")
     parser.set_defaults(run=run)
 
@@ -40,6 +42,7 @@ def add(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
 def run(args: argparse.Namespace) -> int:
     """Read all files, then run them; return the exit status. Raises WorkbenchError where the status is 2."""
     chosen = find(args.protocol)
+    features = choose(_options.unique(args.features))
     files = [replay.read(path) for path in args.files]
     for file in files:
         _check_protocols(file)
@@ -47,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
 
     def protocol_of(name: str | None) -> contracts.Protocol:
         kind = chosen if name is None else PROTOCOLS[name]
-        return kind(choose())
+        return kind(features)
 
     results = list(replay.play(files, engine, protocol_of))
     as_json = args.format == "json"
