@@ -132,6 +132,15 @@ def test_commands_go_on_after_a_program_that_fails_and_say_so_by_their_status(ca
     assert "boom   broke off" in said
 
 
+def test_memory_that_runs_out_is_no_fault_of_a_program(monkeypatch):
+    def full(*_, **__):
+        raise MemoryError
+
+    monkeypatch.setattr("workbench.measure.exploration.explore.explore_machine", full)
+    with pytest.raises(MemoryError):
+        explored(question("null", "boot", "steal_time", 1), choose(["F07"]))
+
+
 def test_what_was_asked_wrongly_is_no_broken_search():
     asked = Question(variants(["generic"])[0], EVENTS["descriptor-race"], choose_features(["steal_time"]))
     with pytest.raises(WorkbenchError, match="needs at least 2 vCPUs; here are 1"):

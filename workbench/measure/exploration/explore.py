@@ -212,7 +212,7 @@ def explored(question: Question, failures: Sequence[Failure], **options: Any) ->
     question.check()
     try:
         return explore_question(question, failures, **options)
-    except EngineError:
+    except (EngineError, MemoryError):
         raise
     except WorkbenchError as error:
         why = str(error)
