@@ -21,10 +21,11 @@ from workbench.core.event_steps import (
     Wait,
 )
 from workbench.core.host_state import VM, registry
+from workbench.core.hypercalls import share
 from workbench.core.machine_transition import perform_on_machine
 from workbench.core.outcome import ACCEPTED, HANDLED
 from workbench.core.scenario import Scenario, believes
-from workbench.core.steps import Note, Set, Share
+from workbench.core.steps import Note, Set
 from workbench.engines.explore import FAILS, HOLDS, Property
 from workbench.engines.explore.vm import Bounds, MachineModel, asking, explore_machine
 from workbench.engines.simulate import simulate
@@ -107,7 +108,7 @@ def test_what_a_vmm_cannot_do_is_an_error_in_every_engine(engine, step, wrong):
 
 
 def shares(cpu):
-    yield Share(0x4000, 0x1000, True)
+    yield share(0x4000, 0x1000)
 
 
 AWAY = 64 * MIB

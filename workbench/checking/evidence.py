@@ -5,6 +5,7 @@ from typing import Any
 
 from workbench.core.address_map import Unit
 from workbench.core.contracts import Feature, Protocol
+from workbench.core.rules.returned import checked
 from workbench.core.scenario import Evidence, Scenario, asked, believes
 
 #: Kinds of payload that the host may write without a further request, so that a wrong address is always dangerous.
@@ -34,6 +35,8 @@ def evidence(
     believed = notes.get(believes(owner, feature.name))
     where = 0 if believed is None else believed
     live = protocol.serving(held, owner, feature, where)
+    if live is not None and type(live) is not int:
+        checked(protocol, "serving", live)
     if feature.is_value and believed is None:
         live = None  # a register at its default value is not a registration
     if live is not None and believed is None and belongs_to_host(live):

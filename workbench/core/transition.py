@@ -124,10 +124,12 @@ def _page(step: Cover | Uncover) -> int:
 
 
 def _set(world: World, cpu: int, side: Side, step: Set) -> None:
-    key, value = step
+    key: Any = step.key
+    value: Any = step.value
     if type(key) is not Key:
         raise WorkbenchError(wrong_key(step))
-    if type(value) not in PLAIN:
+    kind = type(value)
+    if kind not in PLAIN and (kind is not tuple or not PLAIN.issuperset(map(type, value))):
         check_value(step)
     world.set(key, value)
 

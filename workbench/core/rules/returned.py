@@ -59,7 +59,7 @@ class Rule(NamedTuple):
     accepts: Callable[[Any], bool] | None = None
     words: str = ""
     quick: frozenset[type] = frozenset()  #: types of which every value is accepted
-    by_caller: bool = False  #: ``core.driver`` or ``core.scenario`` look at the value, so that nothing is wrapped
+    by_caller: bool = False  #: whoever calls the method looks at the value, so that nothing is wrapped
 
 
 _OUTCOME, _ANSWER, _INT, _BOOL = (frozenset({kind}) for kind in (Outcome, Answer, int, bool))
@@ -86,9 +86,7 @@ RETURNS: Mapping[str, Rule] = {
     "save": Rule(True, lambda value: isinstance(value, tuple), "a tuple; write return tuple(saved)"),
     "restore": Rule(True),
     "supports": Rule(False, lambda value: isinstance(value, bool), "True or False", _BOOL, True),
-    "serving": Rule(
-        False, lambda value: value is None or _is_int(value), "an address, an int, or None", _INT
-    ),
+    "serving": Rule(False, lambda value: value is None or _is_int(value), "an address, an int, or None", _INT, True),
     "state": Rule(False, _is_state, _STATE),
 }
 
