@@ -12,6 +12,7 @@ StateEntry              one piece of host state, and how a migration carries it 
 Compared                how a feature's payload is compared on two hosts (``Feature.compared``)
 Hidden                  state of a feature that no register shows (``Feature.hidden``)
 Register                a register by which a guest registers a feature (``Feature.registers``)
+ControlBits             bits beside the address that must be 1, and that must be 0 (``Protocol.control_bits``)
 IoRange                 addresses or I/O ports of a device of the design (``Protocol.mmio``, ``Protocol.ports``)
 Area                    what ``register_all`` gets: a vCPU's record, a feature and a gpa
 Program                 the type of every guest program and host handler: a generator of steps
@@ -122,7 +123,7 @@ from workbench.clayout.layout import U8, U16, U32, U64, Abi, Struct, Value, stru
 from workbench.core.address_map import DESCRIPTOR, Unit
 from workbench.core.contracts import Compared, Feature, Hidden, Protocol, StateEntry
 from workbench.core.contracts.event import Event
-from workbench.core.contracts.protocol import Area, IoRange
+from workbench.core.contracts.protocol import Area, ControlBits, IoRange
 from workbench.core.driver import host_side
 from workbench.core.event_steps import (
     AddMemslot,
@@ -186,7 +187,7 @@ from workbench.protocols import Generic, Null, PerFeature
 __all__ = [
     "ACCEPTED", "DERIVED", "DESCRIPTOR", "FAULT", "HANDLED", "KVM_EINVAL", "KVM_ENOSYS", "KVM_EPERM",
     "KVM_SUPPORTED", "PAGE_SIZE", "REFUSED", "U8", "U16", "U32", "U64", "UNKNOWN", "VM", "Abi", "AcceptedAt",
-    "AddMemslot", "AfterBoot", "AllVcpus", "Answer", "Area", "AtBoot", "Backed", "Compared", "Cover",
+    "AddMemslot", "AfterBoot", "AllVcpus", "Answer", "Area", "AtBoot", "Backed", "Compared", "ControlBits", "Cover",
     "DeleteMemslot", "Each", "Enter", "Event", "Feature", "Generic", "Get", "GuestCall", "Hidden", "Host",
     "HostCall", "Hypercall", "Init", "IoRange", "KernelGone", "Key", "LinuxKernel", "Load", "Migration", "MmioRead",
     "MmioWrite", "Moment", "MoveMemslot", "NewHost", "Note", "Now", "Null", "OnHost", "Outcome", "Pause",

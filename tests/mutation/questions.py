@@ -95,8 +95,8 @@ def _cells(label: str, event_name: str, number: int) -> Answer:
     from workbench.measure.variants import variants
 
     todo = tasks(variants([label]), [EVENTS[event_name]], tuple(FAILURES.values()), None, MAX_STATES)
-    cells, _ = work(todo[number])
-    return {f"{cell.property} {cell.name}": cell.verdict for cell in cells}
+    cells = work(todo[number])
+    return {f"{c.property} {c.name}": " ".join((c.verdict, *sorted(v.what for v in c.violators))) for c in cells}
 
 
 def _case(name: str) -> Answer:

@@ -31,6 +31,8 @@ SHIPPED = ("workbench/protocols/generic.py", "workbench/protocols/per_feature.py
 DESIGNS = tuple(
     sorted(str(p.relative_to(ROOT)) for p in (ROOT / "workbench/history/broken").glob("*.py") if p.stem != "__init__")
 )
+#: Seconds after which a process is ended that does not notice by itself that it hangs.
+WALL = 3600.0
 BATCH = 20  # questions that one process answers about the unchanged package
 ONLY = {"all": {TABLE, CELL, CASE}, "tables": {TABLE}, "matrix": {CELL, CASE}}
 
@@ -88,7 +90,7 @@ def prepare(book: Book, asked: Iterable[Question], jobs: int) -> None:
         (number, lambda batch=batch: asking.usually(batch, (*SHIPPED, *DESIGNS)))
         for number, batch in enumerate(batches)
     )
-    for number, (_, found) in enumerate(side_by_side(work, jobs, lambda number: 3600.0), 1):
+    for number, (_, found) in enumerate(side_by_side(work, jobs, lambda number: WALL), 1):
         for entry in found:
             book.write(entry)
         asking.say(f"unchanged: {number} of {len(batches)} groups of questions")
@@ -115,15 +117,22 @@ def side_by_side(work: Iterable[tuple[Any, Any]], jobs: int, limit: Any) -> Iter
             child.kill()
 
 
+def mitigations_of(question: Question) -> int:
+    """Return how many mitigations the variant of a question has switched on."""
+    return question[1].count("+")
+
+
 def is_alone(question: Question) -> bool:
     """Tell whether the question is a cell of a variant with one of several mitigations."""
-    return question[0] == CELL and question[1].count("+") == 1
+    return question[0] == CELL and mitigations_of(question) == 1
 
 
 def touching(book: Book, mutant: Mutant, asked: Iterable[Question]) -> list[Question]:
     """Return the questions that run the changed lines; lines outside of functions run at the import, for all."""
+    if mutant.at_import:
+        return list(asked)
     lines = {(mutant.file, line) for line in lines_of(mutant)}
-    return [question for question in asked if mutant.at_import or book.usual[question].lines & lines]
+    return [question for question in asked if not lines.isdisjoint(book.usual[question].lines)]
 
 
 def to_ask(book: Book, mutant: Mutant, asked: Sequence[Question]) -> list[Question]:
@@ -148,7 +157,6 @@ def tried(
 ) -> Iterator[tuple[Mutant, Any]]:
     """Yield each mutant with the cell that saw it, or None."""
     kills: Counter[Question] = Counter()
-    plans: dict[str, list[tuple[Question, Usual]]] = {}
     by_key = {key(mutant, only): mutant for mutant in chosen}
     plans_of = {name: to_ask(book, m, of_files[m.file]) for name, m in by_key.items() if name not in book.tried}
     prepare(book, (question for plan in plans_of.values() for question in plan), jobs)
@@ -158,12 +166,11 @@ def tried(
             if name in book.tried:
                 continue
             asked = [q for q in plans_of[name] if q[0] in ONLY[only]]
-            asked.sort(key=lambda q: (q[0] != TABLE, book.usual[q].seconds / (1 + kills[q])))
+            asked.sort(key=lambda q: (q[0] != TABLE, mitigations_of(q), book.usual[q].seconds / (1 + kills[q])))
             plan = [(q, book.usual[q]) for q in asked]
-            plans[name] = plan
             yield name, lambda mutant=mutant, plan=plan: told(first_difference(mutant, plan))
 
-    for number, (name, seen) in enumerate(side_by_side(work(), jobs, lambda name: asking.patience(plans[name])), 1):
+    for number, (name, seen) in enumerate(side_by_side(work(), jobs, lambda name: WALL), 1):
         found = {"question": [], "cell": "all", "before": "", "after": "hangs or dies"} if seen is None else seen
         found = None if found == {} else found
         if found and found["question"]:

@@ -20,8 +20,10 @@ from workbench.core.slots import ProgramName, Slot, entry_slot, vcpu_slot
 from workbench.core.steps import GUEST, Moment, Note, Program, Quiesce
 from workbench.core.vcpu import Vcpu
 
-#: The fixed time of engines that interleave steps: their clock does not advance.
-MOMENT = Moment(ns=3, tsc=5, run_delay=1)
+#: The fixed times of engines that interleave steps: on the first host, and after the machine has moved to another. A
+#: clock that advanced would make the states endless; a host of its own shows what is taken over from the one before.
+#: The other host has let its thread wait for less time, and its time stamp counter shows less.
+MOMENT, MOMENT_ELSEWHERE = MOMENTS = (Moment(ns=3, tsc=5, run_delay=2), Moment(ns=4, tsc=1, run_delay=1))
 
 #: Kinds of actions: a vCPU enters the guest; the host writes a payload on an event, or an update without a request;
 #: a vCPU reads another's payload, or handles an event of its own.

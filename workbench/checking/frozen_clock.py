@@ -4,10 +4,11 @@ Engines that interleave steps have no clock (see ``workbench.checking.environmen
 write only a few different complete payloads, which can be listed; anything else that a guest accepts is torn.
 """
 
+from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
-from workbench.checking.environment import MOMENT
+from workbench.checking.environment import MOMENTS
 from workbench.core.contracts import Feature
 from workbench.core.driver import host_side
 from workbench.core.host_state import VM, baseline
@@ -23,10 +24,12 @@ UPDATES = 8
 
 
 class FrozenMachine(Machine):
-    """A machine whose clock always shows MOMENT."""
+    """A machine whose clock shows one moment on the first host, and another after it has moved."""
+
+    moved = False
 
     def now(self) -> Moment:
-        return MOMENT
+        return MOMENTS[self.moved]
 
 
 @cache
@@ -42,19 +45,34 @@ def prepared(feature: Feature) -> bytes:
 def whole_readings(feature: Feature) -> frozenset[Any]:
     """Return all values of a payload that a guest can read between two updates, never in the middle of one.
 
-    A running count may start again on another host, so each update is tried with and without its baseline.
+    A running count may start again on another host, so each update is tried with and without its baseline, and the
+    machine moves after every number of updates.
     """
     found: set[Any] = set()
     for forgets in (False, True):
-        machine = _with_area(feature)
-        found.add(_reading(machine, feature))
-        for _ in range(UPDATES):
-            if forgets:
-                machine.set(baseline(0, feature.name), None)
-                machine.set(baseline(VM, feature.name), None)
-            machine.run(0, host_side(feature.update(0, PLACE, MOMENT)))
-            found.add(_reading(machine, feature))
+        for moves_after in range(UPDATES + 1):
+            found.update(_readings(feature, forgets, moves_after))
     return frozenset(found)
+
+
+def _readings(feature: Feature, forgets: bool, moves_after: int) -> Iterator[Any]:
+    machine = _with_area(feature)
+    yield _reading(machine, feature)
+    for number in range(UPDATES):
+        machine.moved = number >= moves_after
+        if forgets or number == moves_after:
+            machine.set(baseline(0, feature.name), None)
+            machine.set(baseline(VM, feature.name), None)
+        machine.run(0, host_side(feature.update(0, PLACE, machine.now())))
+        yield _reading(machine, feature)
+
+
+@cache
+def can_be_read(feature: Feature, data: bytes) -> bool:
+    """Tell whether a guest that reads an area with this content gets a payload, and is not told to wait."""
+    machine = _with_area(feature)
+    machine.memory.poke(PLACE, data)
+    return _reading(machine, feature) is not None
 
 
 def _with_area(feature: Feature) -> FrozenMachine:

@@ -46,7 +46,7 @@ REPLAYED = Ghost("host wrote guest memory while it restored")
 RESTORED = Ghost("the host holds registrations that were restored")
 RESTORED_OTHERWISE = Ghost("after the restore the host held something else")
 #: The ghosts that are never reset. The value of STRAY, BEYOND and REPLAYED is what was written, a tuple of names that
-#: may grow; the others are set once.
+#: may grow; that of RESTORED_OTHERWISE is (entry, before, after) of each that differs; the others are set once.
 GHOSTS = (STRAY, BEYOND, OVERREAD, REFETCHED, UNREADABLE, REPLAYED, RESTORED, RESTORED_OTHERWISE)
 #: Those of GHOSTS that are no fault.
 HARMLESS = frozenset({RESTORED})
@@ -171,8 +171,10 @@ class Watch:
         after = {key: value for key, value in now_held if _is_registration(key, value)}
         if after:
             self._put(RESTORED, True)
-        if after and after != dict(before):
-            self._put(RESTORED_OTHERWISE, True)
+        left = dict(before)
+        differing = (key for key in sorted({*left, *after}, key=repr) if left.get(key) != after.get(key))
+        if after and (named := tuple((key, left.get(key), after.get(key)) for key in differing)):
+            self._put(RESTORED_OTHERWISE, named)
         self._put(LEFT_BEHIND, ())
 
     def _watch_refetch(self, cpu: int, gpa: int, data: bytes) -> None:

@@ -64,6 +64,7 @@ class Scenario:
     kernel: int = 0  #: the kernel that runs when the event begins: its generation in the address map
     kernels: int = GENERATIONS  #: how many kernels have memory of their own
     retakes: bool = False  #: kernels note what memory they use, because an earlier part of the event may have freed it
+    enforce_cpuid: bool = False  #: what CPUID does not offer does not exist for the guest
     addresses: AddressMap = field(init=False, compare=False)
 
     def __repr__(self) -> str:
@@ -85,7 +86,7 @@ class Scenario:
         has_descriptor = self.protocol.descriptor is not None
         unit = Unit(self.kernel if generation is None else generation, index, DESCRIPTOR)
         at = self.addresses.gpa(unit) if has_descriptor else 0
-        record = Vcpu(index, at, self.abi, host=self.host)
+        record = Vcpu(index, at, self.abi, host=self.host, enforce_cpuid=self.enforce_cpuid)
         if self.addresses.host_block:
             mine, vms = self.addresses.host_memory(index), self.addresses.host_memory(VM)
             record = record.but(host_memory=mine, vm_memory=vms)

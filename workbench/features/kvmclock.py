@@ -56,6 +56,7 @@ class Kvmclock(Feature):
     align = 4
     update_when = "request"
     registers = KVM_REGISTERS["kvmclock"]
+    one_mapping = True  # virt/kvm/pfncache.c maps one page; CVE-2013-1796 wrote behind it
     compared = Compared(
         version="version",
         free=("version", "tsc_timestamp", "system_time", "tsc_to_system_mul", "tsc_shift", "flags"),

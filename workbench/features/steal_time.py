@@ -37,6 +37,7 @@ class StealTime(Feature):
     align = 64
     update_when = "entry"
     registers = KVM_REGISTERS["steal_time"]
+    counters = ("steal",)
     # The host sets preempted when it preempts a vCPU at an instruction boundary, which is not modelled.
     compared = Compared(version="version", free=("steal", "version", "preempted"))
     hidden = Hidden(

@@ -61,6 +61,10 @@ class Hostile(AfterBoot):
         """Return the gpa at which the feature is to be registered; default: an ordinary one."""
         return target(index)
 
+    def shared(self, scenario: Scenario) -> tuple[int, ...]:
+        """Return the gpas of further pages that an encrypted guest shares; default: none."""
+        return ()
+
     def size(self, feature: Feature) -> int:
         """Return the size in bytes to register; default: the right one."""
         return feature.size
@@ -84,6 +88,8 @@ class HostileKernel(LinuxKernel):
         if self.scenario.encrypted:  # otherwise the encryption alone would decide every answer
             yield from self.share(cpu)
             yield share(SCRATCH, len(self.scenario.features) * TARGET_PAGES * PAGE_SIZE)
+            for page in self.event.shared(self.scenario):
+                yield share(page, PAGE_SIZE)
         yield from self.prepare(cpu)
         for feature, gpa in tuple(self.event.targets(self.scenario, self.here(cpu))):
             yield from self.scenario.enrol(self.here(cpu), feature, self.generation, gpa)

@@ -24,6 +24,11 @@ from workbench.lifecycle.linux import LinuxKernel
 class PollingKernel(LinuxKernel):
     """Linux with cpuidle-haltpoll: it takes over polling after registering, and returns it before revoking."""
 
+    def boot(self, cpu: Vcpu) -> Program:
+        """Guest: register, then poll."""
+        yield from super().boot(cpu)
+        yield from self.take_polling(cpu)
+
     def online(self, cpu: Vcpu) -> Program:
         """Guest: register, then poll."""
         yield from super().online(cpu)

@@ -170,6 +170,10 @@ class Generic(Protocol):
         return UNKNOWN  # R15: there is nothing to read back
         yield
 
+    def named(self, entries: Mapping[Any, Any], owner: int, feature: Feature, gpa: int) -> int | None:
+        entry = entries.get(registry(owner, type_number(feature)))
+        return None if entry is None else int(entry[0])
+
     def on_init(self, cpu: Vcpu) -> Program:
         if "init-revokes" in self.mitigations:  # R14
             yield from self._forget_own(cpu)

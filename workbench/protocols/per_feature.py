@@ -44,7 +44,7 @@ from types import MappingProxyType
 from typing import Any
 
 from workbench.clayout.layout import U32, Abi
-from workbench.core.contracts import Feature, Protocol, StateEntry
+from workbench.core.contracts import ControlBits, Feature, Protocol, StateEntry
 from workbench.core.host_state import VM, Key, area, pending, register
 from workbench.core.kvm_registers import (
     APF_DELIVER_AS_VMEXIT,
@@ -126,6 +126,10 @@ class PerFeature(Protocol):
             value |= APF_DELIVER_AS_VMEXIT if 10 in cpu.cpuid else 0
         yield Wrmsr(asked.msr, value)  # R1
         return ACCEPTED  # R19
+
+    def control_bits(self, feature: Feature) -> ControlBits:
+        asked = self.register_of[feature.name]
+        return ControlBits(asked.enable, asked.reserved)
 
     def unregister(self, cpu: Vcpu, feature: Feature, gpa: int) -> Program:
         asked = self.register_of[feature.name]
@@ -293,6 +297,12 @@ class PerFeature(Protocol):
         asked = self.register_of[feature.name]
         held = entries.get(register(owner, asked.msr), asked.initial)
         return gpa if held == feature.guest_value else None
+
+    def named(self, entries: Mapping[Any, Any], owner: int, feature: Feature, gpa: int) -> int | None:
+        asked = self.register_of[feature.name]
+        if feature.is_value or not feature.registers or feature.name not in self.by_name:
+            return self.serving(entries, owner, feature, gpa)
+        return asked.address_in(entries.get(register(owner, asked.cell), asked.initial))
 
     def _keep(self, cpu: Vcpu, written: Register, value: int) -> Program:
         """Host: store a register's value; its value after creation is stored as no entry (R13)."""

@@ -8,7 +8,7 @@ from workbench.checking.ghosts import REPLAYED, RESTORED, RESTORED_OTHERWISE, re
 from workbench.checking.visible_state import holds, is_near, keeps_addresses
 from workbench.core.host_state import DERIVED, VM, Key, register
 from workbench.core.scenario import attempts, refused_at
-from workbench.core.step_text import key_text, whose
+from workbench.core.step_text import key_text, value_text, whose
 
 #: More entries than this for one vCPU count as unbounded; no kernel needs so many areas.
 MOST_ENTRIES = 16 + 1  # 16 areas, and the number of areas
@@ -28,8 +28,9 @@ def _many_were_asked_for(facts: Facts) -> bool:
 
 
 def _restored_otherwise(facts: Facts) -> Iterator[Violation]:
-    if facts.value(RESTORED_OTHERWISE):
-        yield Violation("", "after the restore the host held other registration state than the host before")
+    for key, before, after in facts.value(RESTORED_OTHERWISE) or ():
+        was, now = (value_text(value) if value is not None else "nothing" for value in (before, after))
+        yield Violation(key_text(key), f"{key_text(key)} was {was} on the first host, and is {now} after the restore")
 
 
 def _replayed(facts: Facts) -> Iterator[Violation]:
@@ -81,7 +82,7 @@ def _is_registry(key: Key) -> bool:
     return key.kind not in DERIVED and key.kind != "register"
 
 
-def _a_call_was_refused(facts: Facts) -> bool:
+def a_call_was_refused(facts: Facts) -> bool:
     """Tell whether a call was refused by a design whose registration state would show what it keeps."""
     scenario = facts.scenario
     return any(keeps_addresses(scenario.protocol, feature) for feature in scenario.supported()) and any(
@@ -135,5 +136,5 @@ REMEMBERED = Failure(
     why="The value can be read back, is migrated and refused there, or takes effect as soon as memory appears.",
     example="ASYNC_PF_EN with an address outside RAM.",
     seen="afd67ee3cbbd (5.16): PV_EOI_EN; syzbot bc0e18379a290e5edfe4 (2025): ASYNC_PF_EN, Linux 6.12.",
-    premise=_a_call_was_refused,
+    premise=a_call_was_refused,
 )

@@ -8,7 +8,7 @@ from workbench.checking.failures.failure import Claim, Failure, Violation
 from workbench.checking.failures.premises import an_area_is_served, served
 from workbench.checking.ghosts import BEYOND, STRAY, OwnerOf
 from workbench.core.address_map import DESCRIPTOR
-from workbench.core.memory import GPA_LIMIT
+from workbench.core.memory import GPA_LIMIT, PAGE_SIZE
 from workbench.core.scenario import refused_at
 
 
@@ -38,6 +38,8 @@ def _sticks_out(facts: Facts, place: Place, gpa: int) -> str | None:
         return "wraps at 2^64"
     if facts.reachable(gpa, 1) and not facts.reachable(gpa, size):
         return "extends beyond RAM"
+    if place.feature.one_mapping and gpa // PAGE_SIZE != (gpa + size - 1) // PAGE_SIZE:
+        return "crosses a page, of which the host has mapped the first; the next is not its neighbour in the host"
     if unit is not None and gpa + size > addresses.gpa(unit) + addresses.size(unit.what):
         return f"extends beyond the {addresses.size(unit.what)} bytes of {unit.what}"
     return None
@@ -91,7 +93,7 @@ WRITE_OUTSIDE = Failure(
     "write-outside",
     "always",
     Claim(_outside),
-    what="An area that the host serves extends beyond the memory it was given, beyond RAM, or wraps at 2^64.",
+    what="An area that the host serves extends beyond the memory it was given, RAM, 2^64, or the page that was mapped.",
     why="The host writes bytes that were not registered; in a real host possibly its own memory.",
     example="An area that begins in a 24-byte descriptor and is 64 bytes long.",
     seen="CVE-2013-1796 (SYSTEM_TIME across a page end), CVE-2013-6368 (VAPIC page), f1b9dd5eb86c "

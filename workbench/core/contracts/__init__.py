@@ -6,6 +6,6 @@ programs are generators of steps (``workbench.core.steps``) and do not depend on
 """
 
 from workbench.core.contracts.feature import Compared, Feature, Hidden, Update
-from workbench.core.contracts.protocol import Protocol, StateEntry
+from workbench.core.contracts.protocol import ControlBits, Protocol, StateEntry
 
-__all__ = ["Compared", "Feature", "Hidden", "Protocol", "StateEntry", "Update"]
+__all__ = ["Compared", "ControlBits", "Feature", "Hidden", "Protocol", "StateEntry", "Update"]

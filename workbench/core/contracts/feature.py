@@ -48,6 +48,8 @@ class Feature:
     served_by: ClassVar[Literal["kernel", "user"]] = "kernel"  #: the part of the host that serves it
     update_when: ClassVar[Update] = "never"
     registers: ClassVar[tuple[Register, ...]] = ()  #: its registers: the main one, second names, companions
+    counters: ClassVar[tuple[str, ...]] = ()  #: fields of the payload that never go back while an area is registered
+    one_mapping: ClassVar[bool] = False  #: the host writes through a mapping of one page; the next page is another's
     compared: ClassVar[Compared | None] = None  #: how to compare its payload on two hosts; None: it is not compared
     hidden: ClassVar[Hidden | None] = None  #: state that Linux keeps in addition to its register
     is_value: ClassVar[bool] = False  #: a single value set by the guest; a register can carry it without memory

@@ -42,6 +42,13 @@ class IoRange(NamedTuple):
     served_by: Literal["user", "kernel"] = "user"  #: the VMM, or KVM (KVM_IOEVENTFD, an in-kernel device)
 
 
+class ControlBits(NamedTuple):
+    """The bits beside the address in what the guest passes: those that must be 1 for it to be used, and must be 0."""
+
+    required: int = 0
+    forbidden: int = 0
+
+
 class Protocol:
     """How the host learns of an area, and forgets it: guest side and host side of one design.
 
@@ -129,6 +136,13 @@ class Protocol:
         for own in areas:
             answers += ((yield from self.register(*own)),)
         return answers
+
+    def control_bits(self, feature: Feature) -> ControlBits:
+        """Return the control bits of a registration of ``feature``. Default: the design has none.
+
+        Some events register with a bit that must be 0, others without one that must be 1; no host may serve that.
+        """
+        return ControlBits()
 
     def unregister(self, cpu: Vcpu, feature: Feature, gpa: int) -> Program:
         """Guest: revoke the registration of ``feature``; REFUSED says that the guest knows it is still registered.
@@ -227,6 +241,13 @@ class Protocol:
         memory for it returns this address.
         """
         return entries.get(area(owner, feature.name))
+
+    def named(self, entries: Mapping[Any, Any], owner: int, feature: Feature, gpa: int) -> int | None:
+        """Return the address of ``feature`` that the registration state names: what a migration would carry.
+
+        It must be the one at which the host serves the area. Default: the design keeps no other state.
+        """
+        return self.serving(entries, owner, feature, gpa)
 
     # -- live migration ----------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ from collections.abc import Hashable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 from workbench.checking.environment import (
+    ENTRY,
     EnvironmentAction,
     entry,
     environment_actions,
@@ -112,6 +113,8 @@ class Schedule(OnMachine, Facts):
             raise WorkbenchError(f"{action}: vCPU {action.cpu} is busy")
         if action.cpu in self._stopped and action.slot.serves_exits:
             raise WorkbenchError(f"{action}: vCPU {action.cpu} is stopped")
+        if action.kind == ENTRY:
+            self.machine.watch.enters(action.cpu)
         self._running[action.slot] = Running(action.program(self.scenario))
 
     def _take(self, slot: Slot, recorded: Record) -> None:
@@ -176,6 +179,7 @@ class Schedule(OnMachine, Facts):
             self._stopped.add(cpu)
 
     def enter(self, cpu: int) -> None:
+        self.machine.watch.enters(cpu)
         self._running[entry_slot(cpu)] = Running(entry(cpu).program(self.scenario))
 
     def reset(self, cpu: int) -> Vcpu | None:
@@ -197,6 +201,10 @@ class Schedule(OnMachine, Facts):
         self.machine.watch.left_host(self.held())
         self.machine.entries.clear()
         self.machine.memory.uncover_all()
+
+    def arrive(self) -> None:
+        self.machine.moved = True
+        self.machine.watch.new_host()
 
     def reassign(self, unit: Unit) -> None:
         self.machine.ghosts[OwnerOf(unit)] = "other"

@@ -3,8 +3,9 @@
 from collections.abc import Hashable
 from typing import Any
 
+from workbench.checking.content import CONTENT_GHOSTS, OF_A_VCPU, ContentWatch
 from workbench.checking.frozen_clock import FrozenMachine
-from workbench.checking.ghosts import LEFT_BEHIND, Watch, was_area
+from workbench.checking.ghosts import GHOST_KINDS, LEFT_BEHIND, was_area
 from workbench.core.host_state import Key
 from workbench.core.scenario import Scenario
 from workbench.core.slots import EVENT, Slot
@@ -23,7 +24,9 @@ class WatchedMachine(FrozenMachine):
         if own.size:
             self.memory.share(own.gpa, own.size, True)
         self.ghosts: dict[Hashable, Any] = {LEFT_BEHIND: ()}
-        self.watch = Watch(scenario, self.ghost, self._put)
+        self.ghosts |= dict.fromkeys(CONTENT_GHOSTS, ())
+        self.ghosts |= {ghost(cpu): () for ghost in OF_A_VCPU for cpu in range(scenario.vcpus)}
+        self.watch = ContentWatch(scenario, self._fact, self._put, self._unseen)
         self.slot: Slot = EVENT
         self.paused = False
 
@@ -31,9 +34,16 @@ class WatchedMachine(FrozenMachine):
         """Return the value of a note or a ghost."""
         return self.ghosts.get(name) if name in self.ghosts else self.notes.get(name)
 
+    def _fact(self, name: Hashable) -> Any:
+        is_entry = isinstance(name, Key) and name.kind not in GHOST_KINDS
+        return self.entries.get(name) if is_entry else self.ghost(name)
+
+    def _unseen(self, gpa: int, size: int) -> bytes | None:
+        return self.memory.peek(gpa, size, GUEST)
+
     def _put(self, name: Hashable, value: Any) -> None:
         if isinstance(name, Key):
-            self.note(name, value)
+            super().note(name, value)
         else:
             self.ghosts[name] = value
 
@@ -45,6 +55,10 @@ class WatchedMachine(FrozenMachine):
         return data
 
     def poke(self, gpa: int, data: bytes, side: Side) -> bool:
+        if side is not GUEST and self.backed(gpa, len(data), side):
+            self.watch.host_writes(gpa, data)
+            if self.slot.serves_exits:
+                self.watch.handler_wrote(self.slot.cpu, gpa)
         done = super().poke(gpa, data, side)
         if done and side is not GUEST:
             self.watch.host_wrote(gpa, len(data), restoring=self.slot == EVENT and self.paused)
@@ -57,10 +71,17 @@ class WatchedMachine(FrozenMachine):
         return done
 
     def set(self, key: Hashable, value: Any) -> None:
+        self.watch.host_sets(self.slot.cpu if self.slot.serves_exits else None, key, value)
         super().set(key, value)
         if isinstance(key, Key) and key.kind == "area" and value is not None:
-            self.note(was_area(key), value)
+            super().note(was_area(key), value)
+
+    def note(self, key: Hashable, value: Any) -> None:
+        super().note(key, value)
+        if self.slot.serves_exits:
+            self.watch.noted(self.slot.cpu, key, value)
 
     def leave(self, cpu: int, step: Exit) -> Vcpu:
         self.watch.exited(cpu, step)
+        self.watch.begins_call(cpu)
         return super().leave(cpu, step)

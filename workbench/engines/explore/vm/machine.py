@@ -3,9 +3,10 @@
 from collections.abc import Callable, Hashable, Iterator
 from typing import Any, TypeVar
 
+from workbench.checking.content import ContentWatch
 from workbench.checking.environment import EnvironmentAction, entry, guest_program, program_name
 from workbench.checking.facts import Facts
-from workbench.checking.ghosts import GHOST_KINDS, Watch
+from workbench.checking.ghosts import GHOST_KINDS
 from workbench.core.contracts.event import Event
 from workbench.core.event_steps import Start
 from workbench.core.host_state import DERIVED, Key
@@ -77,13 +78,23 @@ class ExploredMachine:
                 if value is not None:
                     yield name, value
 
-    def watch(self, view: View) -> Watch:
+    def watch(self, view: View) -> ContentWatch:
         """Return the object that updates the ghosts during one atomic step."""
+
+        def get(name: Hashable) -> Any:
+            if isinstance(name, Key):
+                self.cells.know(name)
+            return view[name]
 
         def put(name: Hashable, value: Any) -> None:
             view[name] = value
 
-        return Watch(self.scenario, view.__getitem__, put)
+        def peek(gpa: int, size: int) -> bytes | None:
+            if not view.ask(MEMSLOTS, reaches(gpa, size, False)):
+                return None
+            return b"".join(view[cell].to_bytes(cell.size, "little") for cell in self.cells.of(gpa, size))
+
+        return ContentWatch(self.scenario, get, put, peek)
 
 
 class ViewFacts(Facts):

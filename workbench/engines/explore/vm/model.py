@@ -9,7 +9,9 @@ from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from workbench.checking.content import CONTENT_GHOSTS, OF_A_VCPU
 from workbench.checking.environment import (
+    ENTRY,
     EnvironmentAction,
     deliveries,
     event_handlings,
@@ -35,6 +37,7 @@ from workbench.engines.explore.vm.cells import MemoryCell
 from workbench.engines.explore.vm.machine import ExploredMachine
 from workbench.engines.explore.vm.variables import (
     MEMSLOTS,
+    MOVED,
     PAUSED,
     READS_LEFT,
     Covered,
@@ -140,14 +143,16 @@ class MachineModel(ExploredMachine):
 
     def _variables(self) -> dict[Hashable, Hashable]:
         variables: dict[Hashable, Hashable] = {name: self._initial(name) for name in self.met}
-        variables |= {MEMSLOTS: self.scenario.memslots(), PAUSED: False, READS_LEFT: self.bounds.reads}
+        variables |= {MEMSLOTS: self.scenario.memslots(), PAUSED: False, MOVED: False, READS_LEFT: self.bounds.reads}
         for cpu in range(self.scenario.vcpus):
             variables[record(cpu)] = self.scenario.cpu(cpu)
             variables[updates_left(cpu)] = variables[takes_left(cpu)] = self.bounds.updates
             variables[stopped(cpu)] = False
             variables[fetched(cpu)] = ()
+            variables.update({ghost(cpu): () for ghost in OF_A_VCPU})
         variables.update(dict.fromkeys(GHOSTS, False))
         variables[LEFT_BEHIND] = ()
+        variables.update(dict.fromkeys(CONTENT_GHOSTS, ()))
         variables |= {name: False if isinstance(name, Covered) else None for name in self.cells.names}
         return variables
 
@@ -182,6 +187,8 @@ class MachineModel(ExploredMachine):
             if not self.at_boundary(view, cpu):
                 return False
             view[left] = view[left] - 1
+            if action.kind == ENTRY:
+                self.watch(view).enters(cpu)
             view.start(slot, name)
             return None
 

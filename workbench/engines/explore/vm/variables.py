@@ -49,6 +49,7 @@ class Under(NamedTuple):
 
 MEMSLOTS = Flag("memslots")
 PAUSED = Flag("paused")
+MOVED = Flag("on another host")
 READS_LEFT = Flag("readings left")
 
 

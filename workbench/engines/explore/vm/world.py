@@ -3,7 +3,7 @@
 from collections.abc import Hashable, Iterable, Iterator
 from typing import Any
 
-from workbench.checking.environment import MOMENT, is_quiet
+from workbench.checking.environment import MOMENTS, is_quiet
 from workbench.checking.ghosts import GHOST_KINDS, OwnerOf, was_area
 from workbench.core.address_map import Region, Unit
 from workbench.core.event_steps import Begin, OnHost
@@ -19,6 +19,7 @@ from workbench.engines.explore.vm.cells import MemoryCells
 from workbench.engines.explore.vm.machine import ExploredMachine
 from workbench.engines.explore.vm.variables import (
     MEMSLOTS,
+    MOVED,
     PAUSED,
     Covered,
     Shared,
@@ -67,6 +68,10 @@ class ViewWorld:
     def poke(self, gpa: int, data: bytes, side: Side) -> bool:
         if not self.backed(gpa, len(data), side):
             return False
+        if side is not GUEST:
+            self.watch.host_writes(gpa, data)
+            if self.slot.serves_exits:
+                self.watch.handler_wrote(self.slot.cpu, gpa)
         at = 0
         for cell in self.cells.of(gpa, len(data)):
             self.view[cell] = int.from_bytes(data[at : at + cell.size], "little")
@@ -115,21 +120,27 @@ class ViewWorld:
         return self.view[key]
 
     def set(self, key: Hashable, value: Any) -> None:
-        self.note(key, value)
+        self.cells.know(key)
+        self.watch.host_sets(self.slot.cpu if self.slot.serves_exits else None, key, value)
+        self.view[key] = value
         if isinstance(key, Key) and key.kind == "area" and value is not None:
-            self.note(was_area(key), value)
+            self.cells.know(was_area(key))
+            self.view[was_area(key)] = value
 
     def note(self, key: Hashable, value: Any) -> None:
         self.cells.know(key)
         self.view[key] = value
+        if self.slot.serves_exits:
+            self.watch.noted(self.slot.cpu, key, value)
 
     def now(self) -> Moment:
-        return MOMENT
+        return MOMENTS[self.view[MOVED]]
 
     # -- exits -----------------------------------------------------------------------------------------
 
     def leave(self, cpu: int, step: Exit) -> Vcpu:
         self.watch.exited(cpu, step)
+        self.watch.begins_call(cpu)
         found: Vcpu = self.view[record(cpu)]
         return found
 
@@ -173,6 +184,7 @@ class EventWorld:
             self._view[stopped(cpu)] = True
 
     def enter(self, cpu: int) -> None:
+        self._machine.watch(self._view).enters(cpu)
         self._view.start(entry_slot(cpu), self._machine.entry_program(cpu))
 
     def reset(self, cpu: int) -> Vcpu | None:
@@ -207,7 +219,9 @@ class EventWorld:
         self._view[record(cpu)] = changed
 
     def arrive(self) -> None:
-        """Do nothing: memory is already present on the destination."""
+        """The clocks are now those of the destination; memory is already present there."""
+        self._view[MOVED] = True
+        self._machine.watch(self._view).new_host()
 
     def reassign(self, unit: Unit) -> None:
         self._view[OwnerOf(unit)] = "other"

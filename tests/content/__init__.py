@@ -1,0 +1,1 @@
+"""Properties of content, and designs that violate them."""
