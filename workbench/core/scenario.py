@@ -165,6 +165,8 @@ class Scenario:
             if not self.protocol.places_areas:
                 yield from feature.prepare(gpa)
         answer = yield from self.protocol.register(cpu, feature, gpa)
+        if type(answer) is not Answer:
+            checked(self.protocol, "register", answer)
         if isinstance(answer, AcceptedAt):
             gpa, answer = answer.gpa, ACCEPTED
         yield Note(asked(unit.cpu, feature.name), answer)

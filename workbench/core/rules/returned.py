@@ -68,7 +68,7 @@ _STATE = "a list of StateEntry(cpu, name, entry_bytes, wire_bytes, interface, ar
 #: By method of ``core.contracts.Protocol``: a new method of the contract is one line here.
 RETURNS: Mapping[str, Rule] = {
     "prepare": Rule(True),
-    "register": Rule(True, _is_answer, "what the guest concludes: ACCEPTED, REFUSED or AcceptedAt(gpa)", _ANSWER),
+    "register": Rule(True, _is_answer, "what the guest concludes: ACCEPTED, REFUSED or AcceptedAt(gpa)", _ANSWER, True),
     "register_all": Rule(True, _are_answers, "a tuple with ACCEPTED, REFUSED or AcceptedAt(gpa) for each area"),
     "unregister": Rule(True, _is_answer_or_none, "ACCEPTED or REFUSED, what the guest concludes"),
     "revoke_all": Rule(True),
@@ -114,6 +114,13 @@ def _wrapped(function: FunctionType, name: str, rule: Rule) -> Callable[..., Any
         return function  # nothing reads what it returns, or the caller looks at it
 
     @wraps(function)
+    def called(*args: Any, **named: Any) -> Program:
+        made = function(*args, **named)
+        if type(made) is not GeneratorType:
+            raise AuthorError(not_a_program(function, name, made))
+        return made
+
+    @wraps(function)
     def program(*args: Any, **named: Any) -> Program:
         made = function(*args, **named)
         if type(made) is not GeneratorType:
@@ -130,7 +137,9 @@ def _wrapped(function: FunctionType, name: str, rule: Rule) -> Callable[..., Any
             raise AuthorError(wrong_return(function, value, rule))
         return value
 
-    return program if rule.is_program else plain
+    if not rule.is_program:
+        return plain
+    return called if accepts is None or rule.by_caller else program
 
 
 def checked(protocol: Any, name: str, value: Any) -> Any:

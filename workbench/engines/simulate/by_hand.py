@@ -14,6 +14,7 @@ from workbench.core.contracts import Feature, Protocol, StateEntry
 from workbench.core.driver import guest_side, host_read, host_side, host_write
 from workbench.core.host_state import VM, area
 from workbench.core.machine import Machine
+from workbench.core.rules.returned import checked
 from workbench.core.steps import Hypercall, MmioRead, MmioWrite, PioRead, PioWrite, Program, Rdmsr, Wrmsr
 from workbench.core.vcpu import Vcpu
 from workbench.errors import WorkbenchError, unknown
@@ -59,7 +60,7 @@ class Bench:
         feature = self._feature(name)
         if not self.protocol.supports(feature):
             raise WorkbenchError(f"protocol {self.protocol.name!r} has no way to name the feature {name!r}")
-        program = self.protocol.register(self._cpu(cpu), feature, gpa)
+        program = self._answering(self.protocol.register(self._cpu(cpu), feature, gpa))
         return self.guest(program, cpu, cpl=cpl, what=f"register {name} at {gpa:#x}")
 
     def unregister(self, name: str, gpa: int, cpu: int = 0) -> Any:
@@ -162,6 +163,9 @@ class Bench:
         if index not in self.machine.cpus:
             raise WorkbenchError(f"vCPU {index}: this machine has vCPUs 0 to {len(self.machine.cpus) - 1}")
         return self.machine.cpus[index]
+
+    def _answering(self, program: Program) -> Program:
+        return checked(self.protocol, "register", (yield from program))
 
     def _feature(self, name: str) -> Feature:
         known = self.protocol.by_name
