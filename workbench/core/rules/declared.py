@@ -183,7 +183,7 @@ def _as_text(method: FunctionType) -> str:
 
 def _misspelt(kind: type, base: type) -> Iterator[str]:
     """A name that nothing uses, and that is nearly one of the contract's."""
-    known = [name for name in dir(base) if not name.startswith("_")]
+    known = sorted(name for name in {*dir(base), *ATTRIBUTES} if not name.startswith("_"))
     for name, value in vars(kind).items():
         if name.startswith("_") or name in known or hasattr(base, name) or _is_used(kind, name):
             continue

@@ -87,6 +87,8 @@ RETURNS: Mapping[str, Rule] = {
     "restore": Rule(True),
     "supports": Rule(False, lambda value: isinstance(value, bool), "True or False", _BOOL, True),
     "serving": Rule(False, lambda value: value is None or _is_int(value), "an address, an int, or None", _INT, True),
+    "named": Rule(False, lambda value: value is None or _is_int(value), "an address, an int, or None", _INT),
+    "control_bits": Rule(False, lambda value: type(value).__name__ == "ControlBits", "ControlBits(...)"),
     "state": Rule(False, _is_state, _STATE),
 }
 
