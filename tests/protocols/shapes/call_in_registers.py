@@ -29,7 +29,7 @@ class CallInRegisters(Saved):
 
     def on_hypercall(self, cpu, number, arguments):
         operation, kind, gpa = arguments
-        feature = self.named(kind)
+        feature = self.of_type(kind)
         if feature is None:
             return UNKNOWN
         return (yield from self.serve(cpu.index, feature, gpa if operation == REGISTER else None))  # R2

@@ -37,7 +37,7 @@ class CallWithStruct(Saved):
         argument = yield Load(at, ARGUMENT)  # R1
         if argument is None or target not in (yield AllVcpus()):  # R3
             return -KVM_EINVAL
-        feature = self.named(argument.type)
+        feature = self.of_type(argument.type)
         if feature is None:
             return -KVM_EINVAL
         return (yield from self.serve(target, feature, argument.gpa or None))  # R2

@@ -60,7 +60,7 @@ class DoorbellBatch(Saved):
         if gpa == DOORBELL and size == 8:
             yield from self._walk(value)
         elif gpa == REVOKE and size == 4:
-            feature = self.named(value & 0xFF)
+            feature = self.of_type(value & 0xFF)
             if feature is not None:
                 yield from self.serve(value >> 8, feature, None)
 
@@ -74,7 +74,7 @@ class DoorbellBatch(Saved):
                 return
             result = 0
             for kind, gpa in enumerate(table.gpa):
-                feature = self.named(kind)
+                feature = self.of_type(kind)
                 if gpa and feature is not None:
                     done = yield from self.serve(table.vcpu, feature, gpa)
                     result = result or -done

@@ -37,7 +37,7 @@ class HostChosen(Saved):
         yield
 
     def on_hypercall(self, cpu, number, arguments):
-        feature = self.named(*arguments)
+        feature = self.of_type(*arguments)
         if feature is None or feature.name not in self.offsets:
             return NOT_SUPPORTED
         block = cpu.vm_memory if feature.scope == VM else cpu.host_memory

@@ -27,7 +27,7 @@ class Saved(Protocol):
     def supports(self, feature):
         return feature.name in self.types
 
-    def named(self, kind):
+    def of_type(self, kind):
         return next((own for own in self.features if self.types.get(own.name) == kind), None)
 
     def serve(self, index, feature, gpa):
