@@ -9,6 +9,7 @@ from workbench.checking.failures import FAILURES, choose
 from workbench.core.kvm_registers import STEAL_TIME
 from workbench.engines.explore import FAILS, HOLDS, NOT_EXERCISED
 from workbench.features import FEATURES
+from workbench.history.broken.loongarch import Notify
 from workbench.lifecycle import EVENTS
 from workbench.measure.exploration.explore import Question, confirm, explore_question
 from workbench.measure.variants import Variant, variant
@@ -76,11 +77,7 @@ def test_a_version_that_stays_odd_is_never_readable():
 
 
 def test_a_design_without_a_registration_state_of_its_own_is_not_judged_by_it():
-    class NoState(mistakes.PerFeature):
-        name = "no_state"
-        named = mistakes.PerFeature.__mro__[1].named
-
-    assert explore_question(asked(NoState, "boot", STEAL, 1), choose(["F18"])).result.verdicts["F18"] == NOT_EXERCISED
+    assert explore_question(asked(Notify, "boot", STEAL, 1), choose(["F18"])).result.verdicts["F18"] == NOT_EXERCISED
 
 
 def test_what_differs_after_a_restore_is_named():
