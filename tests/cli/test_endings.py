@@ -90,7 +90,8 @@ def test_a_command_that_is_stopped_keeps_the_old_file_and_leaves_nobody(tmp_path
     result = tmp_path / "result.txt"
     result.write_text("the old result\n")
     process = subprocess.Popen(
-        [*WORKBENCH, *line.split(), "-o", str(result)],
+        # A job in the background ignores Ctrl-C, and so would its children.
+        ["env", "--default-signal=INT", *WORKBENCH, *line.split(), "-o", str(result)],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
     )  # fmt: skip
     time.sleep(6)

@@ -71,15 +71,18 @@ class ForgetsOne(PerFeature):
         yield from super().restore(cpus, tuple(item for item in saved if item[0] != 1))
 
 
+def _vcpu(cpus, index):
+    return next(cpu for cpu in cpus if cpu.index == index)
+
+
 class FirstWins(PerFeature):
     """A restore that stops when one vCPU has an area; the order decides which one."""
 
     def restore(self, cpus, saved):
-        by_index = {cpu.index: cpu for cpu in cpus}
         for index, msr, value in saved:
             if (yield Get(register(VM, "restored"))) is None and value and msr == STEAL_TIME.msr:
                 yield Set(register(VM, "restored"), True)
-                yield from self.on_wrmsr(by_index[index], msr, value, host_initiated=True)
+                yield from self.on_wrmsr(_vcpu(cpus, index), msr, value, host_initiated=True)
 
 
 class SlowForOne(StealTime):
