@@ -89,7 +89,7 @@ class KvmMachine:
             deflect=(self.protocol.deflected if known else frozenset()) | host.user_msrs,
             on_msr_exit=self._answer,
             features=None if offered is None else sum(1 << bit for bit in offered),
-            enforce_cpuid=not known,
+            enforce_cpuid=not known or self.scenario.enforce_cpuid,
             lapic=host.irqchip,
         )
         guest.serve(self._serve_device, self._serve_call)
