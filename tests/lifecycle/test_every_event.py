@@ -86,7 +86,7 @@ def test_the_golden_table_in_full():
 
 def test_events_are_found_by_name_and_described():
     assert [event.name for event in choose_events(["crash", "boot"])] == ["boot", "crash"]
-    with pytest.raises(WorkbenchError, match="unknown event 'boom'; did you mean boot. known: boot, "):
+    with pytest.raises(WorkbenchError, match=r"unknown event 'boom'; did you mean boot\? known: boot, "):
         choose_events(["boom"])
     titles = [event.title for event in EVENTS.values()]
     assert len(set(titles)) == len(titles)
