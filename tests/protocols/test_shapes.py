@@ -12,7 +12,20 @@ from tests.protocols.shapes.host_chosen import HostChosen
 from tests.protocols.shapes.overlay_page import GUEST_OS_ID, MSR, MessagePage, OverlayPage
 from workbench.core.driver import guest_side
 from workbench.core.scenario import Scenario, beliefs
-from workbench.design import REFUSED, VM, Get, IoRange, Store, WorkbenchError, Wrmsr, area, registry
+from workbench.design import (
+    HANDLED,
+    REFUSED,
+    VM,
+    Get,
+    IoRange,
+    Set,
+    Store,
+    WorkbenchError,
+    Wrmsr,
+    area,
+    register,
+    registry,
+)
 from workbench.engines.kvm.probe import probe
 from workbench.engines.simulate import simulate
 from workbench.engines.simulate.engine import Simulation
@@ -251,6 +264,32 @@ def test_the_hosts_choice_is_safe_where_the_guests_is_not():
 
 def test_an_overlay_page_hides_the_memory_of_its_next_owner():
     assert "stray-write" in verdicts(OverlayPage, "kexec-no-teardown", 1)[1]
+
+
+class Forgetful(OverlayPage):
+    """A host that forgets to take its page away when the register is cleared."""
+
+    name = "forgetful"
+
+    def on_wrmsr(self, cpu, msr, value, *, host_initiated=False):
+        if msr == MSR and value == 0:
+            yield Set(register(cpu.index, MSR), None)
+            yield Set(area(cpu.index, "message_page"), None)
+            return HANDLED
+        return (yield from super().on_wrmsr(cpu, msr, value, host_initiated=host_initiated))
+
+
+def test_a_page_that_is_left_over_the_next_owners_memory_is_seen():
+    assert "stray-write" in verdicts(Forgetful, "kexec", 1)[1]
+    assert verdicts(OverlayPage, "kexec", 1)[1] == set()
+    assert "stale" in {fate.value for fate in run(Forgetful, "cpu-unplug").fates.values()}
+    assert "stale" not in {fate.value for fate in run(OverlayPage, "cpu-unplug").fates.values()}
+
+
+@pytest.mark.skipif(not KVM.available, reason=KVM.line)
+def test_a_real_machine_sees_the_page_that_is_left():
+    measured = measure_on_kvm(Variant.of(Forgetful), features_of(Forgetful), 2, EVENTS["cpu-unplug"])
+    assert "stale" in measured.words["message_page"]
 
 
 def test_registering_for_another_vcpu_is_safe():

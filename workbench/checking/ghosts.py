@@ -140,6 +140,11 @@ class Watch:
             if self.scenario.addresses.gpa(unit) != gpa:
                 self._add(BEYOND, unit.what)
 
+    def given_away(self, unit: Unit, covered: Iterable[int]) -> None:
+        """The memory of ``unit`` has a new owner; ``covered`` are the pages over which the host still has its own."""
+        if self.scenario.addresses.is_under(unit, covered):
+            self._add(STRAY, unit.what)
+
     def _is_others(self, unit: Unit) -> bool:
         """Whether a unit was given away, and no kernel of the guest has taken it back."""
         if self._get(OwnerOf(unit)) is None:

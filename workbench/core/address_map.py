@@ -6,7 +6,7 @@ is a *generation* with its own addresses; the pages of the previous generation m
 """
 
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from workbench.core.contracts import Feature
@@ -115,6 +115,12 @@ class AddressMap:
         if offset >= start + size or (what in self._vm_scope) != (block == 0):
             return None
         return Unit(generation, block - 1, what)
+
+    def is_under(self, unit: Unit, pages: Iterable[int]) -> bool:
+        """Tell whether one of these pages, each given by its gpa, has a byte of ``unit``."""
+        gpa = self.gpa(unit)
+        end = gpa + self.size(unit.what)
+        return any(page < end and gpa < page + PAGE_SIZE for page in pages)
 
     def units_in(self, gpa: int, size: int) -> Iterator[Unit]:
         """Yield the units that have a byte in [gpa, gpa + size)."""

@@ -203,6 +203,10 @@ class GuestMemory:
         self._mark(self.find(gpa), gpa, KERNEL)
         return True
 
+    def covered(self) -> list[int]:
+        """Return the gpas of the pages over which a page of the host lies."""
+        return [frame << PAGE_SHIFT for frame in sorted(self._under)]
+
     def uncover_all(self) -> None:
         """Take all pages of the host away, as when the machine leaves it."""
         for frame in sorted(self._under):

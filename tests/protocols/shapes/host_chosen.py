@@ -9,7 +9,7 @@ R3  The VMM sets the base address again on the destination (KVM_ARM_VCPU_PVTIME_
 from typing import ClassVar
 
 from tests.protocols.shapes.saved import Saved
-from workbench.design import REFUSED, VM, AcceptedAt, Hypercall
+from workbench.design import REFUSED, AcceptedAt, Hypercall
 
 CALL, NOT_SUPPORTED = 102, -1
 
@@ -40,7 +40,7 @@ class HostChosen(Saved):
         feature = self.of_type(*arguments)
         if feature is None or feature.name not in self.offsets:
             return NOT_SUPPORTED
-        block = cpu.vm_memory if feature.scope == VM else cpu.host_memory
+        block = cpu.vm_memory if feature.scope == "vm" else cpu.host_memory
         gpa = block + self.offsets[feature.name]
         done = yield from self.serve(cpu.index, feature, gpa)
         return gpa if done == 0 else NOT_SUPPORTED

@@ -282,6 +282,8 @@ class KvmMachine:
 
     def reassign(self, unit: Unit) -> None:
         self.watch.reassigned.add(unit)
+        if self.scenario.addresses.is_under(unit, self.under):
+            self.watch.strayed.add((unit.cpu, unit.what))
 
     def believes_registered(self, unit: Unit) -> bool:
         return self.notes.get(believes(unit.cpu, unit.what)) == self.scenario.addresses.gpa(unit)

@@ -96,6 +96,8 @@ class Simulation(OneByOne):
     def reassign(self, unit: Unit) -> None:
         """From now on count host writes to this memory, which now has another owner."""
         self.reassigned.add(unit)
+        if self.scenario.addresses.is_under(unit, self.machine.memory.covered()):
+            self.strayed.add((unit.cpu, unit.what))  # a page of the host still hides what the new owner has there
         self.machine.on_host_store = self._watch
 
     def _others(self) -> set[Unit]:

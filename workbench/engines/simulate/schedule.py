@@ -208,6 +208,7 @@ class Schedule(OnMachine, Facts):
 
     def reassign(self, unit: Unit) -> None:
         self.machine.ghosts[OwnerOf(unit)] = "other"
+        self.machine.watch.given_away(unit, self.machine.memory.covered())
 
     # -- facts -----------------------------------------------------------------------------------------
 

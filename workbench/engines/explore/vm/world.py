@@ -225,6 +225,8 @@ class EventWorld:
 
     def reassign(self, unit: Unit) -> None:
         self._view[OwnerOf(unit)] = "other"
+        names = (name for name in self._machine.cells.names if isinstance(name, Covered))
+        self._machine.watch(self._view).given_away(unit, [name.gpa for name in names if self._view[name]])
 
     def believes_registered(self, unit: Unit) -> bool:
         belief = believes(unit.cpu, unit.what)
