@@ -239,7 +239,7 @@ def test_a_cell_keeps_the_violators_of_all_sizes():
     one, other = (Violator(what, 1, what, 0, 1, steps) for what, steps in (("kvmclock", 9), ("steal_time", 7)))
     found = merged([cell(FAILS, 9)._replace(violators=(one,)), cell(FAILS, 7)._replace(violators=(other,))])
     assert (found.steps, found.violators) == (7, (one, other))
-    assert found.record()["violators"] == "kvmclock steal_time"
+    assert found.record()["violators"] == "kvmclock,steal_time"
 
 
 #: What is about something as soon as an area is registered and written.

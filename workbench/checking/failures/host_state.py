@@ -20,7 +20,8 @@ def _unbounded(facts: Facts) -> Iterator[Violation]:
     for owner in (VM, *range(facts.scenario.vcpus)):
         count = facts.registrations(owner)
         if count > MOST_ENTRIES:
-            yield Violation("", f"the host holds {count} entries of {whose(owner)}; {MOST_ENTRIES} are allowed")
+            of = whose(owner)
+            yield Violation(of, f"the host holds {count} entries of {of}; {MOST_ENTRIES} are allowed")
 
 
 def _many_were_asked_for(facts: Facts) -> bool:
@@ -58,7 +59,7 @@ def _refusals(facts: Facts) -> Iterator[tuple[str, str, int, Key | None]]:
 def _named(facts: Facts, msr: int) -> str:
     """Return the feature that has a register, or the register."""
     owners = (f.name for f in facts.scenario.features if any(one.msr == msr for one in f.registers))
-    return next(owners, f"register-{msr:#x}")
+    return next(owners, f"register {msr:#x}")
 
 
 def _remembered(facts: Facts) -> Iterator[Violation]:

@@ -52,7 +52,7 @@ class Cell(NamedTuple):
 
     def record(self) -> dict[str, Any]:
         """Return the cell as a flat record, without the trace; the violators are named once each."""
-        named = " ".join(dict.fromkeys(violator.what for violator in self.violators))
+        named = ",".join(dict.fromkeys(violator.what for violator in self.violators))
         found = self._asdict() | {"mitigations": joined(self.mitigations), "violators": named}
         del found["trace"]
         return found

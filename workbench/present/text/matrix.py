@@ -90,31 +90,35 @@ def _failing(cells: Sequence[Cell]) -> list[str]:
     blocks = []
     for label, chosen in groupby(cells, key=Cell.label):
         failing = [cell for cell in chosen if cell.verdict == "FAILS"]
-        lines = [f"{_short(label)}: what fails, by which feature, and the shortest traces"]
-        lines += ["-" * len(lines[0]), _line("", "fails", "by", "vCPUs", "steps")]
+        title = f"{_short(label)}: what fails, by which feature, and the shortest traces"
+        rows: list[tuple[str, ...]] = [("fails", "by", "vCPUs", "steps")]
         for event, row in groupby(failing, key=lambda cell: cell.event):
-            lines.append(event)
-            lines += [line for cell in row for line in _violations(cell)]
+            rows.append((event,))
+            rows += [line for cell in row for line in _violations(cell)]
         if failing:
-            blocks.append("\n".join(lines))
+            blocks.append("\n".join([title, "-" * len(title), *_aligned(rows)]))
     return blocks
 
 
-def _violations(cell: Cell) -> list[str]:
-    """The lines of one cell: a feature that violates it at several sizes has one for each number of vCPUs."""
+def _violations(cell: Cell) -> list[tuple[str, ...]]:
+    """The rows of one cell: a feature that violates it at several sizes has one for each number of vCPUs."""
     said = FAILURES[cell.property].failing
     least: dict[tuple[str, int], int] = {}
     for one in cell.violators:
         key = (one.what or "-", one.vcpus)
         least[key] = min(one.steps, least.get(key, one.steps))
     if not least:
-        return [_line("", said, "-", cell.vcpus, cell.steps or "-")]
-    found = [(what, vcpus, steps) for (what, vcpus), steps in least.items()]
-    return [_line("", "" if number else said, *one) for number, one in enumerate(found)]
+        return [(said, "-", str(cell.vcpus), str(cell.steps or "-"))]
+    found = [(what, str(vcpus), str(steps)) for (what, vcpus), steps in least.items()]
+    return [("" if number else said, *one) for number, one in enumerate(found)]
 
 
-def _line(start: str, said: str, what: str, vcpus: int | str, steps: int | str) -> str:
-    return f"{start:2}{said:<31} {what:<22} {vcpus:>5} {steps:>6}".rstrip()
+def _aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
+    """Rows of four as columns, each as wide as its longest; a row of one is a heading over those that follow."""
+    said, what, *_ = (max(map(len, column)) for column in zip(*(row for row in rows if len(row) > 1), strict=True))
+    return [
+        row[0] if len(row) == 1 else f"  {row[0]:<{said}}  {row[1]:<{what}} {row[2]:>6} {row[3]:>6}" for row in rows
+    ]
 
 
 def _stopped(cells: Sequence[Cell]) -> list[str]:
