@@ -1,27 +1,31 @@
 # Everything runs in .venv, made here on first use. Needs Python 3.11 or newer, and the network once.
-# After the installation all targets work offline: it is repeated only when pyproject.toml says something else.
+# After the installation all targets work offline: it is repeated only when pyproject.toml or constraints.txt changes.
 
 PYTHON      ?= python3
 LAB_ARGS    ?=
 REPORT      ?= report
 TEST_EXTRAS ?= test,dev
+# The versions that are tested; CONSTRAINTS= installs the newest that pyproject.toml allows.
+CONSTRAINTS ?= constraints.txt
 # Not pytest's own -n auto: where psutil is installed that counts cores which this process may not use.
 TEST_JOBS   ?= $(shell nproc)
 
 VENV   := .venv
 PY     := $(VENV)/bin/python
-# Stamps carry a checksum of pyproject.toml, not its date: a checkout of the same file installs nothing.
-SUM    := $(shell cksum < pyproject.toml | tr ' ' '-')
+# Stamps carry a checksum of what is to be installed, not its date: a checkout of the same files installs nothing.
+SUM    := $(shell cat pyproject.toml $(CONSTRAINTS) | cksum | tr ' ' '-')
 comma  := ,
 STAMP  := $(VENV)/.installed-$(SUM)
 TESTED := $(STAMP)-$(subst $(comma),-,$(TEST_EXTRAS))
 BENCH  := $(STAMP)-bench-fast
+AUDIT  := $(STAMP)-audit
+PINNED := $(if $(CONSTRAINTS),--constraint $(CONSTRAINTS))
 # Each process begins with a run of neighbours, which share what they compute, and takes over from those that lag.
 PYTEST  = $(PY) -m pytest -n $(TEST_JOBS) --dist worksteal
 # JupyterLab refuses root unless told; in a container root is often all there is. It listens on localhost only.
 ROOT   := $(if $(filter 0,$(shell id -u)),--allow-root)
 
-.PHONY: help report lab test check crosscheck bench clean
+.PHONY: help report lab test check crosscheck bench lock audit clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -49,6 +53,13 @@ bench: $(BENCH) ## run every benchmark in benchmarks/
 	@set -e; for file in benchmarks/[!_]*.py; do \
 	  name=$$(basename "$$file" .py); echo "== $$name"; $(PY) -m "benchmarks.$$name"; done
 
+lock: | $(PY) ## pin the newest versions that fit in constraints.txt (needs the network)
+	@$(PY) -m pip install --quiet --upgrade pip
+	@$(PY) -m tests.house.lock
+
+audit: $(AUDIT) ## ask for known vulnerabilities of the versions in constraints.txt (needs the network)
+	@$(PY) -m tests.house.audit
+
 clean: ## remove the report, caches and build products; keep .venv
 	@rm -rf "$(REPORT)" build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	@find . -path ./$(VENV) -prune -o -type d \( -name __pycache__ -o -name .ipynb_checkpoints \) -prune -exec rm -rf {} +
@@ -56,7 +67,8 @@ clean: ## remove the report, caches and build products; keep .venv
 # $(call install,EXTRAS): the package, editable, with these extras. Whatever the extras, the package itself is there.
 define install
 @echo "installing into $(VENV): paravirt-workbench$(1) (about 100 MB the first time)"
-@$(PY) -m pip install --quiet --disable-pip-version-check --editable ".$(1)"
+@$(PY) -m pip install --quiet --disable-pip-version-check --upgrade $(PINNED) pip
+@$(PY) -m pip install --quiet --disable-pip-version-check $(PINNED) $(PINNED:--%=--build-%) --editable ".$(1)"
 @touch "$@" "$(STAMP)"
 endef
 
@@ -68,6 +80,9 @@ $(TESTED): | $(PY)
 
 $(BENCH): | $(PY)
 	$(call install,[bench$(comma)fast])
+
+$(AUDIT): | $(PY)
+	$(call install,[audit])
 
 $(PY):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
