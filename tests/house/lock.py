@@ -61,7 +61,8 @@ def main() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     oldest = oldest_python(project)
     if platform.python_version_tuple()[:2] != tuple(oldest.split(".")):
-        sys.exit(f"lock: this is Python {platform.python_version()}; the lock is made with {oldest}, the oldest supported")
+        here = platform.python_version()
+        sys.exit(f"lock: this is Python {here}; the lock is made with the oldest that is supported, {oldest}")
     LOCK.write_text(as_text(resolve(asked(project))), encoding="utf-8")
     print(f"written: {LOCK.relative_to(ROOT)}")
 
