@@ -20,8 +20,11 @@ ALLOWED = {
     "": set(),
     "errors": set(),
     "paths": set(),
+    "printable": set(),
+    # Every file that a user names is read through it.
+    "reading": {"errors"},
     "clayout": {"errors"},
-    "core": {"clayout", "errors"},
+    "core": {"clayout", "errors", "reading"},
     "features": {"core", "clayout", "errors"},
     "protocols": {"core", "clayout", "errors"},
     "lifecycle": {"core", "clayout", "errors"},
@@ -29,19 +32,19 @@ ALLOWED = {
     "design": {"core", "clayout", "errors"} | MODELS,
     "checking": {"core", "clayout", "errors"},
     "engines": {"checking", "core", "clayout", "errors"},
-    "measure": {"engines", "checking", "core", "clayout", "errors", "paths"} | MODELS,
-    "replay": {"engines", "checking", "core", "clayout", "errors"} | MODELS,
-    "fuzz": {"replay", "engines", "core", "clayout", "errors", "paths"} | MODELS,
+    "measure": {"engines", "checking", "core", "clayout", "errors", "paths", "reading"} | MODELS,
+    "replay": {"engines", "checking", "core", "clayout", "errors", "reading"} | MODELS,
+    "fuzz": {"replay", "engines", "core", "clayout", "errors", "paths", "reading"} | MODELS,
     "history": {"measure", "engines", "checking", "core", "clayout", "errors"} | MODELS,
-    "present": {"measure", "engines", "checking", "core", "clayout", "errors"} | MODELS,
+    "present": {"measure", "engines", "checking", "core", "clayout", "errors", "printable"} | MODELS,
     "commands": {"present", "measure", "replay", "fuzz", "history", "engines", "checking", "core", "clayout"}
-    | {"errors", "paths"} | MODELS,
-    "cli": {"commands", "errors"},
+    | {"errors", "paths", "printable", "reading"} | MODELS,
+    "cli": {"commands", "errors", "printable"},
     "__main__": {"cli"},
 }
 
 #: Not needed below measure, where they would add seconds to every start.
-BELOW_MEASURE = {"", "errors", "paths", "clayout", "core", "checking", "engines", *MODELS}
+BELOW_MEASURE = {"", "errors", "paths", "printable", "reading", "clayout", "core", "checking", "engines", *MODELS}
 HEAVY = {"pandas", "matplotlib", "ipywidgets", "IPython", "nbclient", "nbconvert", "nbformat"}
 
 #: Modules for raw memory and kernel calls; they may be imported only where each use states its invariant.

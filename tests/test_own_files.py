@@ -365,7 +365,7 @@ def test_each_command_says_what_is_wrong_with_a_file(capsys, folder, command, op
     assert complaint(capsys, *command.split(), option, "no.py").startswith(f"{word} file 'no.py' does not exist")
     (folder / "bad.py").write_text("1 / 0\n")
     told = complaint(capsys, *command.split(), option, "bad.py")
-    assert told == f"{word} file 'bad.py' does not load: ZeroDivisionError: division by zero"
+    assert told == f"{word} file 'bad.py' does not load: ZeroDivisionError: division by zero (bad.py:1)"
     file, own = ("nap.py", "SleepyVmm") if word == "event" else ("vpa.py", "PvSched")
     told = complaint(capsys, *command.split(), option, f"{file}:Nothing")
     assert told == f"{word} file {file!r} has no {word} class or instance 'Nothing'; it defines: {own}"

@@ -3,14 +3,15 @@
 Each file in ``workbench/commands`` is one command: ``add(subparsers)`` declares it, ``run(args)`` runs it and returns
 the exit status. Every way to end has a status of its own:
 
-* 0: done; 1: done, and the answer is no (a difference, a failed check), or the result could not be written;
-* 2: an error of the user, in one line on stderr that begins with ``workbench:``;
+* 0: done; 1: done, and the answer is no (a difference, a failed check), or the system let it not be done or written;
+* 2: an error of the user or of the user's file, in one line on stderr that begins with ``workbench:``;
 * 130, 143: stopped by Ctrl-C, by SIGTERM. No result is printed or written then; a file that was there stays.
 """
 
 import argparse
 import errno
 import importlib
+import io
 import os
 import pkgutil
 import signal
@@ -22,7 +23,9 @@ from typing import Any, NoReturn
 
 import workbench
 from workbench import commands
+from workbench.commands._ending import ending, fault_of_a_file
 from workbench.errors import WorkbenchError, unknown
+from workbench.printable import printable
 
 STOPPED = 128  # plus the number of the signal, as shells report it
 
@@ -82,24 +85,31 @@ def main(argv: Sequence[str] | None = None) -> int:
             sys.stdout.flush()
         except WorkbenchError as error:
             return _ended(2, str(error))
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as error:
+            fault = None if received else fault_of_a_file(error)
+            if fault is not None:
+                return _ended(2, fault)
             number = received[0] if received else signal.SIGINT
             return _ended(STOPPED + number, "interrupted" if number == signal.SIGINT else "terminated")
         except BrokenPipeError:
             _drop_stdout()  # the reader (head, a pager) wants no more
             return 0
-        except MemoryError:
-            return _ended(1, "out of memory; ask for fewer vCPUs, features or states, or raise the limit (ulimit -v)")
         except OSError as error:
             _drop_stdout()
             where = error.filename if error.filename is not None else "standard output"
             return _ended(1, f"cannot go on: {where}: {error.strerror or error}")
+        except BaseException as error:  # noqa: BLE001 - every way to end is one line
+            return _ended(*ending(error))
     return status
 
 
 def _run(argv: Sequence[str] | None) -> int:
+    # NumPy's linear algebra is not used; its threads would need memory and processes that may be limited.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     if sys.stdout is None:
         sys.stdout = _ClosedStdout()
+    elif isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")  # the same bytes whatever the locale
     try:
         args = parser().parse_args(argv)
     except SystemExit as said:  # --help, --version: argparse has printed, and would let Python flush unseen
@@ -114,8 +124,7 @@ def _run(argv: Sequence[str] | None) -> int:
 def _ended(status: int, said: str) -> int:
     """Say in one line on stderr, if there is one, why the command ends, and return its status."""
     if sys.stderr is not None:
-        line = " ".join(said.split())
-        print(f"workbench: {''.join(one if one.isprintable() else ascii(one)[1:-1] for one in line)}", file=sys.stderr)
+        print(f"workbench: {printable(' '.join(said.split()))}", file=sys.stderr)
     return status
 
 

@@ -180,7 +180,7 @@ def test_costs_of_a_native_kvm_are_one(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("{", "is not JSON"),
+        ("{", "not JSON: "),
         ("[]", "is not of format 1"),
         ('{"format": 2}', "is not of format 1"),
         ('{"format": 1, "host": {}}', "is not complete: 'made'"),

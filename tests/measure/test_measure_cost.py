@@ -102,7 +102,7 @@ def test_files_that_are_no_model(tmp_path):
     with pytest.raises(WorkbenchError, match="cannot be read: No such file"):
         cost.load(str(tmp_path / "none.json"))
     (tmp_path / "bad.json").write_text("{")
-    with pytest.raises(WorkbenchError, match="is not JSON: "):
+    with pytest.raises(WorkbenchError, match="not JSON: "):
         cost.load(str(tmp_path / "bad.json"))
     (tmp_path / "list.json").write_text("[]")
     with pytest.raises(WorkbenchError, match="is not a JSON object"):

@@ -35,7 +35,7 @@ def test_a_mismatch_is_status_1_and_a_mistake_status_2(run_workbench, tmp_path):
     assert done.stderr == f'workbench: malformed.jsonl:1: unknown operation "fly"; operations: {operations}\n'
     done = run_workbench("replay", "wrong.jsonl", "absent.jsonl")
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == "workbench: replay file absent.jsonl cannot be read: No such file or directory\n"
+    assert done.stderr == "workbench: replay file 'absent.jsonl' cannot be read: No such file or directory\n"
 
 
 def test_json_is_a_list_whatever_the_files_contain(run_workbench, tmp_path):

@@ -174,8 +174,8 @@ MALFORMED = [
         '{"op": "host_set_msr", "msr": 1, "value": 0, "expect": {"accepted": "yes"}}',
         'host_set_msr: expect: accepted: "yes" is not allowed; allowed: true, false',
     ),
-    ('{"op": "run", "cpu": NaN}', "NaN is not JSON; allowed: integers and strings"),
-    ("[" * 200_000, "not a replay operation: nested too deeply; allowed: one object per line"),
+    ('{"op": "run", "cpu": NaN}', "NaN is not JSON; allowed: finite numbers"),
+    ("[" * 200_000, "not JSON that can be read: nested too deeply; allowed: one object per line"),
     (b'{"op": "run"\xff}', "byte 13 of the line is not UTF-8"),
 ]
 
@@ -229,7 +229,7 @@ def test_impossible_operations_are_told_whole(before, line, said):
 
 def test_numbers_of_thousands_of_digits_are_refused():
     line = '{"op": "wrmsr", "msr": 1, "value": ' + "9" * 10_000 + "}"
-    assert complaint(line).startswith("f.jsonl:1: not JSON: Exceeds the limit")
+    assert complaint(line).startswith("f.jsonl:1: a number has 10000 digits; allowed: 400")
 
 
 def test_one_memslot_too_many():
@@ -247,8 +247,8 @@ def test_a_new_machine_has_no_memory_and_its_own_vcpus():
 def test_a_file_that_cannot_be_read_is_named(tmp_path):
     with pytest.raises(WorkbenchError) as caught:
         replay.read(tmp_path / "none.jsonl")
-    assert str(caught.value) == f"replay file {tmp_path}/none.jsonl cannot be read: No such file or directory"
-    with pytest.raises(WorkbenchError, match="cannot be read: Is a directory"):
+    assert str(caught.value) == f"replay file '{tmp_path}/none.jsonl' cannot be read: No such file or directory"
+    with pytest.raises(WorkbenchError, match="cannot be read: it is a directory, not a file"):
         replay.read(tmp_path)
 
 

@@ -128,6 +128,6 @@ def _report(tally: Tally) -> list[str]:
 
 def _comments(path: Path) -> list[str]:
     try:
-        return [line for line in path.read_text().splitlines() if line.startswith("# ")]
+        return [line for line in path.read_text(encoding="utf-8").splitlines() if line.startswith("# ")]
     except OSError:
         return ["# (the file is gone)"]

@@ -10,7 +10,7 @@ from typing import Any
 
 from workbench.clayout.layout import Abi, Layout, Struct, compare_abis, struct
 from workbench.commands import _options
-from workbench.errors import WorkbenchError
+from workbench.reading import read_stdin, read_text
 
 
 def add(subparsers: Any) -> None:
@@ -27,19 +27,11 @@ def add(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print both layouts."""
-    found = struct(_text(args.file), args.struct)
+    found = struct(read_stdin("C text") if args.file == "-" else read_text(Path(args.file), "C text"), args.struct)
     as_json = args.format == "json"
     text = json.dumps([_record(found, abi) for abi in Abi], indent=2) if as_json else compare_abis(found)
     sys.stdout.write(text.rstrip("\n") + "\n")
     return 0
-
-
-def _text(name: str) -> str:
-    try:
-        return sys.stdin.read() if name == "-" else Path(name).read_text()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not text"
-        raise WorkbenchError(f"C text {name!r} cannot be read: {reason}") from error
 
 
 def _record(found: Struct, abi: Abi) -> dict[str, Any]:

@@ -15,7 +15,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
 
+from workbench.core.rules.place import by_author, raised, said
 from workbench.errors import WorkbenchError
+from workbench.reading import read_bytes
 
 #: How one is named, in messages.
 EXAMPLE = "path/to/file.py:Class"
@@ -104,7 +106,7 @@ def find(text: str, sort: Sort) -> Any:
     if path is None:
         places = ", ".join(str(place) for place in _places(path_text))
         raise WorkbenchError(f"{sort.word} file {path_text!r} does not exist; looked at {places}")
-    module = _module(path, f"{sort.word} file {path_text!r}")
+    module = _module(path, f"{sort.word} file", f"{sort.word} file {path_text!r}")
     key, thing = _chosen(module, sort, name, path_text)
     if sort.made and isinstance(thing, type):
         thing = _instance(thing, f"{sort.word} file {path_text!r}")
@@ -121,8 +123,8 @@ def _found(path_text: str) -> Path | None:
 
 def _is_file(path: Path) -> bool:
     try:
-        return path.is_file()
-    except OSError:  # a name that is too long, for example
+        return path.exists()  # what is not a file is told when it is read
+    except (OSError, ValueError):  # a name that is too long, for example
         return False
 
 
@@ -155,7 +157,7 @@ def _folder_of_caller() -> Path | None:
 # -- what a file defines -------------------------------------------------------------------------------------------
 
 
-def _module(path: Path, called: str) -> ModuleType:
+def _module(path: Path, what: str, called: str) -> ModuleType:
     """Return the module of a file, executed now unless it is known and unchanged."""
     name, state = str(path.resolve()), (path.stat().st_mtime_ns, path.stat().st_size)
     if _LOADED.get(name) == state and name in sys.modules:
@@ -167,12 +169,14 @@ def _module(path: Path, called: str) -> ModuleType:
     sys.modules[name] = module  # dataclasses look their module up while it is executed
     try:
         # Not the loader's exec_module: its cache takes an edit of the same size within a second for no edit.
-        exec(compile(path.read_bytes(), path, "exec", dont_inherit=True), vars(module))
-    except (Exception, SystemExit) as error:
+        exec(compile(read_bytes(path, what), path, "exec", dont_inherit=True), vars(module))
+    except BaseException as error:
         del sys.modules[name]
         if before is not None:
             sys.modules[name] = before
-        why = " ".join(f"{type(error).__name__}: {error}".split())
+        if not by_author(error):
+            raise
+        why = said(error) if isinstance(error, SyntaxError) else raised(error)
         raise WorkbenchError(f"{called} does not load: {why}") from error
     _LOADED[name] = state
     return module
@@ -210,8 +214,9 @@ def _instance(kind: type, called: str) -> Any:
     if kind not in _MADE:
         try:
             _MADE[kind] = kind()
-        except Exception as error:
-            why = " ".join(f"{type(error).__name__}: {error}".split())
+        except BaseException as error:
+            if not by_author(error):
+                raise
             advice = f"let the file hold an instance, MINE = {kind.__name__}(...), and name that"
-            raise WorkbenchError(f"{called}: {kind.__name__}() raises {why}; {advice}") from error
+            raise WorkbenchError(f"{called}: {kind.__name__}() raises {raised(error)}; {advice}") from error
     return _MADE[kind]

@@ -22,7 +22,7 @@ def write(folder: Path, name: str, operations: Sequence[Operation], found: Diver
     path = folder / f"{name}.jsonl"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        path.write_text(as_replay(operations, found, notes))
+        path.write_text(as_replay(operations, found, notes), encoding="utf-8", newline="\n")
     except OSError as error:
         raise WorkbenchError(f"{path} cannot be written: {error.strerror}") from None
     return path

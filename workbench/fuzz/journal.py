@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Any, BinaryIO, NamedTuple, Self
 
 from workbench.errors import WorkbenchError
+from workbench.reading import parse_json
 
 
 class Entry(NamedTuple):
@@ -108,9 +109,9 @@ _BEGINNING = b'{"fuzz": {'
 
 def _entries(path: Path, first: bytes, lines: Iterable[bytes], head: Mapping[str, Any]) -> list[Entry]:
     try:
-        found = json.loads(first)["fuzz"]
-        entries = [Entry(**json.loads(line)) for line in lines]
-    except (ValueError, KeyError, TypeError):
+        found = parse_json(first.decode())["fuzz"]
+        entries = [Entry(**parse_json(line.decode())) for line in lines]
+    except (WorkbenchError, ValueError, KeyError, TypeError):
         raise WorkbenchError(f"state file {path} is not one of workbench fuzz") from None
     if found != dict(head):
         differs = next(key for key in {**found, **head} if found.get(key) != head.get(key))

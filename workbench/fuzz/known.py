@@ -16,6 +16,7 @@ from workbench.core.outcome import FAULT, Outcome
 from workbench.core.replay_target import MachineSpec, Target
 from workbench.errors import WorkbenchError
 from workbench.paths import DATA
+from workbench.reading import read_json
 from workbench.replay.grammar import Operation
 from workbench.replay.reading import parse
 from workbench.replay.runner import perform
@@ -73,9 +74,8 @@ class Known:
 def load(path: Path = KNOWN) -> tuple[Entry, ...]:
     """Return all known divergences; raise WorkbenchError if the file is missing or malformed."""
     try:
-        records = json.loads(path.read_text())
-        return tuple(_entry(record) for record in records)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        return tuple(_entry(record) for record in read_json(path, "known divergences"))
+    except (ValueError, KeyError, TypeError) as error:
         raise WorkbenchError(f"known divergences {path} cannot be read: {error}") from None
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TextIO
 
 from workbench.engines import explore
+from workbench.printable import printable
 
 PATIENCE = 2.0  # seconds
 
@@ -37,5 +38,5 @@ class Progress:
 
     def note(self, text: str) -> None:
         """Print ``text`` unconditionally, for messages that are not progress."""
-        self.stream.write(f"workbench: {text}\n")
+        self.stream.write(f"workbench: {printable(' '.join(text.split()))}\n")
         self.stream.flush()

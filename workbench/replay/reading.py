@@ -5,7 +5,6 @@ range of every value, that each vCPU exists, and that memslots fit (by the core'
 error message is shown). Blank lines and lines that begin with # are ignored.
 """
 
-import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any, NamedTuple
 
 from workbench.core.memory import GuestMemory
 from workbench.errors import GuestMemoryError, WorkbenchError
+from workbench.reading import SyntaxWrongError, parse_json, read_bytes
 from workbench.replay.grammar import CHOSEN, Operation, operation
 from workbench.replay.values import NotAllowedError, quote
 
@@ -31,12 +31,7 @@ class ReplayFile(NamedTuple):
 def read(path: str | os.PathLike[str]) -> ReplayFile:
     """Read a replay file; raise WorkbenchError if it cannot be read, is malformed or has an invalid operation."""
     name = os.fsencode(path).decode("utf-8", "replace")
-    try:
-        content = Path(path).read_bytes()
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise WorkbenchError(f"replay file {name} cannot be read: {reason}") from None
-    return parse(name, content)
+    return parse(name, read_bytes(Path(path), "replay file"))
 
 
 def parse(name: str, content: bytes) -> ReplayFile:
@@ -73,29 +68,14 @@ def _record(line: bytes) -> dict[str, Any] | None:
     if not text or text.startswith("#"):
         return None
     try:
-        record = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
-    except json.JSONDecodeError as error:
-        raise NotAllowedError(f"not JSON: {error.msg} (column {error.colno}); allowed: one object per line") from None
-    except RecursionError:
-        raise NotAllowedError("not a replay operation: nested too deeply; allowed: one object per line") from None
-    except ValueError as error:  # int() refuses numbers of thousands of digits
-        raise NotAllowedError(f"not JSON: {error}") from None
+        record = parse_json(text)
+    except SyntaxWrongError as error:
+        raise NotAllowedError(f"{error}; allowed: one object per line") from None
+    except WorkbenchError as error:
+        raise NotAllowedError(str(error)) from None
     if not isinstance(record, dict):
         raise NotAllowedError(f"{quote(record)} is not an operation; allowed: one object per line")
     return record
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for key, value in pairs:
-        if key in found:
-            raise NotAllowedError(f"the key {quote(key)} stands twice in one object")
-        found[key] = value
-    return found
-
-
-def _no_constant(word: str) -> Any:
-    raise NotAllowedError(f"{word} is not JSON; allowed: integers and strings")
 
 
 class _Layout:

@@ -1,11 +1,13 @@
 """Where in the author's file something happened: of a suspended program, of a method, of an exception."""
 
+import dis
+import sysconfig
 import traceback
 from collections import Counter, defaultdict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from types import CodeType, FrameType, GeneratorType
+from types import CodeType, FrameType, GeneratorType, TracebackType
 from typing import Any
 
 from workbench.core.rules.wording import mutable_local
@@ -19,6 +21,11 @@ _RELAYED = ("program", "handler")
 _RELAYS = tuple(str(_PACKAGE / room) for room in ("core", "checking", "engines", "clayout"))
 
 _MUTABLE = frozenset({list, dict, set, bytearray, deque, defaultdict, Counter})
+
+#: The instructions by which a program raises an exception itself.
+_RAISES = frozenset({dis.opmap["RAISE_VARARGS"], dis.opmap["RERAISE"]})
+#: Where Python's own modules and installed ones are.
+_LIBRARIES = tuple({sysconfig.get_paths()[name] for name in ("stdlib", "purelib", "platlib")})
 
 #: What a step with a wrong address, width or value raises.
 OF_A_STEP = (WorkbenchError, TypeError, ValueError, AttributeError, OverflowError)
@@ -104,13 +111,57 @@ def _of_a_program(error: Exception) -> bool:
     return any(not frame.filename.startswith(_RELAYS) for frame in frames)
 
 
+def by_author(error: BaseException) -> bool:
+    """Tell whether an exception is to be told as the fault of an author's program, and not to end the command.
+
+    That is every Exception, and what is none (SystemExit, KeyboardInterrupt, GeneratorExit) if the author's file raised
+    it. A KeyboardInterrupt that a signal brings is found at an instruction that raises nothing.
+    """
+    if isinstance(error, Exception):
+        return True
+    frames = [(frame, trace) for frame, trace in _frames(error) if _is_of_own_file(frame)]
+    if not isinstance(error, KeyboardInterrupt) or not frames:
+        return bool(frames)
+    frame, trace = frames[-1]
+    return trace.tb_next is None and frame.f_code.co_code[trace.tb_lasti] in _RAISES
+
+
+def of_own_file(error: BaseException) -> bool:
+    """Tell whether a file that was named by its path ran when the exception was raised."""
+    return any(_is_of_own_file(frame) for frame, _ in _frames(error))
+
+
+def _is_of_own_file(frame: FrameType) -> bool:
+    return Path(frame.f_globals.get("__name__", "")).is_absolute()  # so own_files calls their modules
+
+
+def _frames(error: BaseException) -> Iterator[tuple[FrameType, TracebackType]]:
+    trace = error.__traceback__
+    while trace is not None:
+        yield trace.tb_frame, trace
+        trace = trace.tb_next
+
+
 def raised(error: BaseException) -> str:
     """Return an exception of an author's program with its place in the author's file, in one line.
 
-    Without a frame outside the package it is the innermost frame's.
+    Without a frame of an author's it is the innermost frame's. The cause is looked at where Python replaced the
+    exception: a StopIteration inside a generator becomes a RuntimeError.
     """
+    if type(error) is RuntimeError and isinstance(error.__cause__, StopIteration):
+        error = error.__cause__
     frames = traceback.extract_tb(error.__traceback__)
-    own = [frame for frame in frames if is_authors(frame.filename)]
-    last = (own or frames)[-1]
-    text = " ".join(str(error).split())
-    return f"{type(error).__name__}: {text} ({shown(last.filename, last.lineno or 0)})"
+    outside = [frame for frame in frames if is_authors(frame.filename)]
+    own = [frame for frame in outside if not frame.filename.startswith(("<", *_LIBRARIES))]
+    where = [f" ({shown(one.filename, one.lineno or 0)})" for one in (own or outside or frames)[-1:]]
+    return f"{said(error)}{''.join(where)}"
+
+
+def said(error: BaseException) -> str:
+    """Return the class and the text of an exception in one line, also if its own method for that fails."""
+    try:
+        text = " ".join(str(error).split())
+    except Exception as failure:  # noqa: BLE001 - the method is an author's, and this is told instead
+        text = f"its text cannot be had, because {type(failure).__name__} was raised"
+    name = type(error).__name__
+    return f"{name}: {text}" if text else name

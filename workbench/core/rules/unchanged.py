@@ -16,7 +16,7 @@ from functools import cached_property
 from types import FunctionType, ModuleType
 from typing import Any, NamedTuple
 
-from workbench.core.rules.place import is_authors, of_code
+from workbench.core.rules.place import by_author, is_authors, of_code
 from workbench.core.rules.text import methods_of, module_file, tree_of
 from workbench.errors import AuthorError
 
@@ -171,7 +171,9 @@ def unchanged(protocol: Any) -> Iterator[None]:
         yield
     except AuthorError:
         raise
-    except Exception:
+    except BaseException as error:
+        if not by_author(error):
+            raise
         held.check()
         raise
     held.check()

@@ -25,6 +25,7 @@ from workbench.core.machine_transition import perform_on_machine
 from workbench.core.memory import GuestMemory as Shadow
 from workbench.core.outcome import FAULT
 from workbench.core.relay import driven, relayed
+from workbench.core.rules.place import by_author
 from workbench.core.scenario import Scenario, believes
 from workbench.core.steps import USER, Hypercall, Program, Rdmsr, Side, Wrmsr
 from workbench.core.vcpu import Host, Vcpu
@@ -151,13 +152,15 @@ class KvmMachine:
 
     def _join(self) -> None:
         """Wait for all running programs; raise what one of them raised."""
-        failure: Exception | None = None
+        failure: BaseException | None = None
         running, self._running = self._running, {}
         for pending in running.values():
             try:
                 done = pending.result()
-            except Exception as error:  # noqa: BLE001 - raised after all others have ended
-                failure = failure or error
+            except BaseException as error:
+                if not by_author(error):
+                    raise
+                failure = failure or error  # raised after all others have ended
                 continue
             self.counts.update(done.counts)
             for gpa, data in done.stores:

@@ -5,7 +5,6 @@ such figures do not transfer from one machine to another; a figure that the sour
 cost that would need it is unknown (None), never a guess.
 """
 
-import json
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from typing import Any
 from workbench.errors import WorkbenchError, unknown
 from workbench.measure.comparison.runs import Measured
 from workbench.paths import DATA
+from workbench.reading import read_json
 
 MODELS = DATA / "cost_models"
 
@@ -65,13 +65,7 @@ def load(name: str) -> CostModel:
     path = Path(name) if name.endswith(".json") else MODELS / f"{name}.json"
     if not name.endswith(".json") and name not in known():
         raise WorkbenchError(unknown("cost model", name, known(), more=", or path/to/model.json"))
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise WorkbenchError(f"cost model {name!r} cannot be read: {error.strerror}") from error
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise WorkbenchError(f"cost model {name!r} is not JSON: {error}") from error
-    return _checked(name, data)
+    return _checked(name, read_json(path, "cost model"))
 
 
 def _checked(name: str, data: Any) -> CostModel:

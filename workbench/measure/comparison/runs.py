@@ -15,7 +15,7 @@ from workbench.core.event_steps import Start
 from workbench.core.host_state import Key
 from workbench.core.machine import MAX_VCPUS, Machine
 from workbench.core.outcome import Fate, worst
-from workbench.core.rules.place import raised
+from workbench.core.rules.place import by_author, raised
 from workbench.core.scenario import Scenario
 from workbench.core.steps import Program
 from workbench.engines.simulate import Run, simulate
@@ -103,7 +103,9 @@ def measured(
         return _digest(simulate(scenario, what_happens))
     except WorkbenchError:
         raise
-    except Exception as error:
+    except BaseException as error:
+        if not by_author(error):
+            raise
         what = f"protocol {variant.label} raised an exception under event {event.name}"
         raise WorkbenchError(f"{what}: {raised(error)}") from error
 

@@ -38,6 +38,6 @@ def keys_text(keys: Iterable[Any], most: int = 4) -> str:
     return ", ".join(names[:most]) + more
 
 
-def error_text(error: Exception) -> str:
+def error_text(error: BaseException) -> str:
     """Return an error in one line, with the author's file and line."""
     return " ".join(str(error).split()) if isinstance(error, WorkbenchError) else raised(error)

@@ -12,6 +12,7 @@ from workbench.core.host_state import Key
 from workbench.core.machine import Machine
 from workbench.core.outcome import Fate
 from workbench.core.own_files import is_from_file, named_anywhere
+from workbench.core.rules.place import by_author
 from workbench.core.scenario import Scenario
 from workbench.engines.simulate import simulate
 from workbench.engines.simulate.engine import Simulation
@@ -35,7 +36,9 @@ def events(chosen: Variant, features: tuple[Feature, ...], say: Say) -> Iterator
         say(f"check: {event.name}")
         try:
             simulate(Scenario(chosen.protocol(features), features, vcpus=VCPUS), event)
-        except Exception as error:  # noqa: BLE001 - whatever the author's program raises is told
+        except BaseException as error:
+            if not by_author(error):
+                raise
             broken.append(f"{error_text(error)} (event {event.name})")
     if broken:
         for text in dict.fromkeys(broken[:3]):
@@ -74,7 +77,9 @@ def same_each_time(chosen: Variant, features: tuple[Feature, ...]) -> Line:
     names = [named(feature) for feature in features]
     try:
         first, second = digest(name, names), digest(name, names)
-    except Exception:  # noqa: BLE001 - the error itself is told by the check of all events
+    except BaseException as error:
+        if not by_author(error):
+            raise
         return Line(SKIP, what, "the design does not run")
     if first != second:
         return Line(FAIL, what, "two runs differ; a program may depend on nothing but what its steps answer")

@@ -19,7 +19,7 @@ from workbench.clayout.layout import Layout
 from workbench.core.contracts import Feature
 from workbench.core.contracts.event import Event
 from workbench.core.event_steps import OnHost
-from workbench.core.rules.place import raised
+from workbench.core.rules.place import by_author, raised
 from workbench.core.scenario import Scenario
 from workbench.core.slots import EVENT, Slot
 from workbench.core.step_text import numbers_in, step_text, whose
@@ -216,7 +216,9 @@ def explored(question: Question, failures: Sequence[Failure], **options: Any) ->
         raise
     except WorkbenchError as error:
         why = str(error)
-    except Exception as error:  # noqa: BLE001 - any error of an author's code is told with its place
+    except BaseException as error:
+        if not by_author(error):
+            raise
         why = raised(error)
     codes = [failure.code for failure in failures]
     told = f"broke off: {why}, event {question.event.name}"

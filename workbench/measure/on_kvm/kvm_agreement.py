@@ -7,7 +7,6 @@ itself is the host: then it serves no area, which is expected. No difference is 
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from workbench.lifecycle import EVENTS
 from workbench.measure.on_kvm.runs import Measurement, Words, simulated_words
 from workbench.measure.variants import Variant, variant
 from workbench.paths import DATA
+from workbench.reading import read_json
 
 KNOWN = DATA / "known_fate_differences.json"
 
@@ -77,7 +77,7 @@ def version(release: str) -> tuple[int, ...]:
 
 def known_differences(path: Path = KNOWN) -> tuple[KnownDifference, ...]:
     """Return the table of known differences."""
-    return tuple(KnownDifference(**entry) for entry in json.loads(path.read_text(encoding="utf-8")))
+    return tuple(KnownDifference(**entry) for entry in read_json(path, "known differences"))
 
 
 def differing(simulated: Words, measured: Words) -> list[tuple[str, str, str]]:

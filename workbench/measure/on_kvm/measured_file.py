@@ -27,6 +27,7 @@ from workbench.measure.on_kvm.kvm_agreement import version
 from workbench.measure.on_kvm.runs import Measurement, measurements, require_kvm
 from workbench.measure.on_kvm.validation import Validation
 from workbench.paths import DATA
+from workbench.reading import read_json
 
 FOLDER = DATA / "measured"
 FORMAT = 1
@@ -203,12 +204,7 @@ def _value(value: Any) -> str:
 
 def load(path: Path) -> MeasuredFile:
     """Return the content of a file of measured data; raise WorkbenchError saying what is wrong with it."""
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise WorkbenchError(f"measured data {str(path)!r} cannot be read: {error.strerror}") from error
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise WorkbenchError(f"measured data {str(path)!r} is not JSON: {error}") from error
+    data = read_json(path, "measured data")
     if not isinstance(data, dict) or data.get("format") != FORMAT:
         raise WorkbenchError(
             f"measured data {str(path)!r} is not of format {FORMAT}; write it again with calibrate"

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from workbench.core.contracts import Feature
 from workbench.core.contracts.event import Event
 from workbench.core.outcome import Fate, worst
-from workbench.core.rules.place import raised
+from workbench.core.rules.place import by_author, raised
 from workbench.core.scenario import Scenario
 from workbench.engines.kvm.engine import KvmRun, NotRunError, run_on_kvm, this_host
 from workbench.engines.kvm.guest.longmode import MAX_CPUS
@@ -116,7 +116,9 @@ def naming(variant: Variant, event: Event) -> Iterator[None]:
         yield
     except WorkbenchError:
         raise
-    except Exception as error:
+    except BaseException as error:
+        if not by_author(error):
+            raise
         raise WorkbenchError(
             f"protocol {variant.label} raised an exception under event {event.name}: {raised(error)}"
         ) from error

@@ -16,8 +16,9 @@ from workbench.measure.exploration.explore import Exploration
 from workbench.measure.exploration.finding_replay import RecordedFinding
 from workbench.present import records
 from workbench.present.finding_program import as_program
-from workbench.present.text.table import WIDTH, ascii_only
+from workbench.present.text.table import WIDTH
 from workbench.present.text.trace import as_records, changes_table, diagram, ending_text, where
+from workbench.printable import ascii_only
 
 
 @dataclass(frozen=True)

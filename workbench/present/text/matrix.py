@@ -11,7 +11,8 @@ from workbench.measure.exploration.cells import Cell, counted
 from workbench.measure.exploration.matrix import Size
 from workbench.measure.exploration.mitigations import Change, Effect, Price
 from workbench.measure.label import Label
-from workbench.present.text.table import WIDTH, Column, Table, as_text, ascii_only
+from workbench.present.text.table import WIDTH, Column, Table, as_text
+from workbench.printable import ascii_only
 
 LETTERS = {"HOLDS": ".", "FAILS": "F", "BOUNDED": "?", "BROKE OFF": "X", "NOT EXERCISED": "-"}
 NOT_ASKED = " "

@@ -22,7 +22,8 @@ from workbench.measure.comparison.cost import CostModel
 from workbench.measure.comparison.runs import measured
 from workbench.measure.variants import Variant
 from workbench.present.text import pairs, tables
-from workbench.present.text.table import WIDTH, Table, as_markdown, as_text, ascii_only
+from workbench.present.text.table import WIDTH, Table, as_markdown, as_text
+from workbench.printable import ascii_only
 
 if TYPE_CHECKING:
     import pandas

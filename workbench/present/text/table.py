@@ -10,6 +10,7 @@ from itertools import groupby
 from textwrap import wrap
 
 from workbench.measure.label import Label
+from workbench.printable import ascii_only, printable
 
 WIDTH = 72
 GAP = 2
@@ -40,11 +41,6 @@ class Table:
     notes: Sequence[str] = field(default=())
 
 
-def ascii_only(text: str) -> str:
-    """Return ``text`` with everything that is not ASCII written as an escape."""
-    return text.encode("ascii", "backslashreplace").decode("ascii")
-
-
 def cell_text(cell: Cell) -> str:
     """Return how a cell is printed."""
     return "unknown" if cell is None else ascii_only(str(cell))
@@ -64,10 +60,10 @@ def as_markdown(table: Table) -> str:
     heads = [f"{column.group} {column.name}".strip() for column in table.columns]
     marks = ["---:" if _is_number(table, index) else ":---" for index in range(len(table.columns))]
     body = [[cell_text(cell) for cell in row] for row in table.rows if row]
-    lines = ["| " + " | ".join(_escaped(cell) for cell in row) + " |" for row in (heads, marks, *body)]
-    parts = [f"## {table.title}"] if table.title else []
+    lines = ["| " + " | ".join(_escaped(printable(cell)) for cell in row) + " |" for row in (heads, marks, *body)]
+    parts = [f"## {printable(table.title)}"] if table.title else []
     body_text = ["\n".join(lines)] if table.columns else []
-    return "\n\n".join([*parts, *body_text, *table.notes]) + "\n"
+    return "\n\n".join([*parts, *body_text, *map(printable, table.notes)]) + "\n"
 
 
 def _escaped(text: str) -> str:

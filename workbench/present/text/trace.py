@@ -17,7 +17,8 @@ from workbench.core.steps import Exit, ToUser
 from workbench.engines.explore import SlotVar
 from workbench.measure.exploration.ending import Ending
 from workbench.measure.exploration.explore import TraceRow
-from workbench.present.text.table import WIDTH, ascii_only
+from workbench.present.text.table import WIDTH
+from workbench.printable import ascii_only
 
 KVM, VMM, EVENT = "KVM", "VMM", "event"
 LANE = 6  #: columns of one lane

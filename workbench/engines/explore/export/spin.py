@@ -55,7 +55,7 @@ def run_spin(text: str, *, prop: int = 0, count: bool = False, expected_states: 
             raise EngineError(f"{tool} is not installed; the Debian package is {tool}")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        (folder / "model.pml").write_text(text)
+        (folder / "model.pml").write_text(text, encoding="utf-8")
         started = time.perf_counter()
         _run(["spin", "-a", "-o2", "-DCOUNT" if count else f"-DPROP={prop}", "model.pml"], folder)
         # For a run that only counts, compiling takes longer than searching, unless the model is large.

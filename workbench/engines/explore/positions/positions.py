@@ -11,7 +11,7 @@ from collections.abc import Callable, Generator, Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from workbench.core.rules.place import raised, suspended
+from workbench.core.rules.place import by_author, raised, suspended
 from workbench.core.rules.values import unhashable
 from workbench.engines.explore.positions.generator_state import (
     OpaqueError,
@@ -150,7 +150,9 @@ class Positions:
             return True, None
         except WorkbenchError:
             raise
-        except Exception as error:
+        except BaseException as error:
+            if not by_author(error):
+                raise
             where = "at its start" if previous is None else f"after step {previous.step!r}"
             raise WorkbenchError(f"program {program} raised {raised(error)} {where}") from error
 

@@ -1,0 +1,34 @@
+"""What a command says, and its status, when an exception ends it that is no WorkbenchError: always one line."""
+
+import os
+import traceback
+
+from workbench.core.rules.place import by_author, of_own_file, raised, said
+
+#: Set it to see where an internal error comes from.
+TRACEBACK = "WORKBENCH_TRACEBACK"
+_NO_MEMORY = "ask for fewer vCPUs, features or states, or raise the limit (ulimit -v)"
+_NO_THREAD = "can't start new thread"  # RuntimeError: pthread_create failed (RLIMIT_NPROC, cgroup pids.max)
+
+
+def fault_of_a_file(error: BaseException) -> str | None:
+    """Return what is said of an exception that an author's file raised itself; None for all others."""
+    return raised(error) if by_author(error) and of_own_file(error) else None
+
+
+def ending(error: BaseException) -> tuple[int, str]:
+    """Return the status and the line: 2 if an author's file raised it, 1 if the system or the workbench is to blame."""
+    if os.environ.get(TRACEBACK):
+        traceback.print_exception(error)
+    if isinstance(error, MemoryError):
+        return 1, f"out of memory{_place(error)}; {_NO_MEMORY}"
+    fault = fault_of_a_file(error)
+    if fault is not None:
+        return 2, fault
+    if isinstance(error, ImportError) or str(error) == _NO_THREAD:
+        return 1, f"cannot go on: {said(error)}; see the limits of this process (ulimit -a)"
+    return 1, f"internal error, please report it: {raised(error)}; {TRACEBACK}=1 shows where it comes from"
+
+
+def _place(error: BaseException) -> str:
+    return f" in {raised(error)}" if of_own_file(error) else ""
