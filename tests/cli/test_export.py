@@ -170,7 +170,7 @@ def test_what_cannot_be_written_is_refused_and_nothing_is_left(tmp_path, capsys)
     nowhere = tmp_path / "nowhere"
     said = refusal(capsys, "dot", "null", "-o", nowhere / "x")
     assert said == f"cannot write '{nowhere}/x': there is no directory '{nowhere}'"
-    assert refusal(capsys, "dot", "null", "-o", tmp_path) == f"cannot write '{tmp_path}': it is a directory"
+    assert refusal(capsys, "dot", "null", "-o", tmp_path) == f"cannot write '{tmp_path}': it is a directory; name a file"
     target.write_text("kept")
     said = refusal(capsys, "dot", "null", "--events", "boot,kexec", "-o", target)
     assert said == f"cannot write into directory '{target}': it is a file; several events need a directory"
@@ -185,5 +185,13 @@ def test_names_are_checked_as_everywhere(tmp_path, capsys):
     assert refusal(capsys, "dot", "null", "--property", "F99", "-o", file).startswith("unknown property 'F99'; known:")
     said = refusal(capsys, "dot", "null", "--events", "cpu-hotplug", "--vcpus", 1, "-o", file)
     assert said == "event 'cpu-hotplug' needs at least 2 vCPUs; here are 1"
-    assert "-o/--output" in refusal(capsys, "dot", "null")
+    said = refusal(capsys, "dot", "null", "--events", "boot,kexec")
+    assert said == "several events are several files; name a directory for them: --output DIR"
     assert not file.exists()
+
+
+def test_without_output_the_model_goes_to_stdout(tmp_path, capsys):
+    file = tmp_path / "null.pml"
+    assert main(["export", "promela", "null", "-o", str(file)]) == 0
+    assert main(["export", "promela", "null"]) == 0
+    assert capsys.readouterr().out == file.read_text()

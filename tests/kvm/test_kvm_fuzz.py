@@ -119,7 +119,7 @@ def test_a_campaign_that_is_killed_goes_on_and_loses_nothing(command, tmp_path):
     before = {json.loads(line)["sequence"] for line in state.read_bytes().splitlines()[1:-1]}
     done = sum(json.loads(line)["operations"] for line in state.read_bytes().splitlines()[1:-1])
     out, err = command(*options, "--ops", str(done + 600)).communicate(timeout=120)
-    assert f"resuming from state.jsonl: {len(before)} sequences, {done} operations" in out, out + err
+    assert f"resuming from state.jsonl: {len(before)} sequences, {done} operations" in err, out + err
     after = [json.loads(line)["sequence"] for line in state.read_text().splitlines()[1:]]
     assert before < set(after)
     assert len(after) == len(set(after))

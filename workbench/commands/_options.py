@@ -107,9 +107,15 @@ def add_subject(parser: argparse.ArgumentParser) -> None:
 def add_output(parser: argparse.ArgumentParser, formats: Sequence[str] = FORMATS) -> None:
     """Add the options that say how a table is written, and where."""
     parser.add_argument("--format", choices=formats, default="text", help="default text")
+    add_result_file(parser)
+
+
+def add_result_file(parser: argparse.ArgumentParser, default: str = "stdout") -> None:
+    """Add the option that says where a result is written; see :func:`check_output` and :func:`write`."""
     parser.add_argument(
-        "-o", "--output", type=Path, metavar="FILE", help="write to FILE; it is replaced only by complete output"
-    )
+        "-o", "--output", type=Path, metavar="FILE",
+        help=f"write to FILE, which is replaced only by a complete result (default: {default})",
+    )  # fmt: skip
 
 
 #: The options that change a result, in the order in which :func:`command_line` gives them.

@@ -23,7 +23,7 @@ def add(subparsers: Any) -> None:
         description=__doc__,
         example="workbench calibrate -o here.json",
     )  # fmt: skip
-    parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="default: KERNEL-MODULE.json")
+    _options.add_result_file(parser, "KERNEL-MODULE.json")
     parser.add_argument(
         "--release",
         metavar="TEXT",

@@ -7,7 +7,6 @@ for a file or a class that is not there.
 from __future__ import annotations
 
 import argparse
-import sys
 import textwrap
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +28,7 @@ def add(subparsers: Any) -> None:
     )  # fmt: skip
     parser.add_argument("protocol", metavar="PROTOCOL", help="path/to/file.py:Class, or a name; +MITIGATION")
     _options.add_names(parser, "--features", "features (default all that ship, and those of the file)")
+    _options.add_result_file(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -37,7 +37,7 @@ def run(args: argparse.Namespace) -> int:
     from workbench.present.progress import Progress
 
     report = check(args.protocol, Progress(), _options.unique(args.features))
-    sys.stdout.write(as_text(report))
+    _options.write(args, as_text(report))
     return 1 if report.failed else 0
 
 

@@ -33,7 +33,8 @@ def add(subparsers: Any) -> None:
     parser.add_argument("--symmetry", action="store_true",
                         help="merge states that differ only by a permutation of interchangeable vCPUs")
     parser.add_argument("--max-memory", type=_options.whole_number(1), metavar="MIB",
-                        help="stop a search when its states take MIB mebibytes (default: half of the machine's memory)")
+                        help="stop a search when its states take MIB mebibytes (default: half of what rlimits, "
+                        "cgroups and the machine let this process use)")
     parser.add_argument("--trace", choices=TRACES, default="diagram",
                         help="how text output shows a finding; replay prints a Python file for the first one")
     _options.add_output(parser, _options.EXPLORED_FORMATS)

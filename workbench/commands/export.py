@@ -1,8 +1,8 @@
-"""``workbench export promela|dot|graphml PROTOCOL -o FILE``: write the explored model for other programs.
+"""``workbench export promela|dot|graphml PROTOCOL``: write the explored model for other programs.
 
 ``promela`` is for the SPIN model checker; its first lines say how to run SPIN and which results to expect. ``dot`` and
-``graphml`` are the graph of all states and steps. A file holds the model of one event (default: boot); with several
-events FILE is a directory with one file for each.
+``graphml`` are the graph of all states and steps. The result is the model of one event (default: boot); with several
+events ``--output`` names a directory, and there is one file for each.
 """
 
 from __future__ import annotations
@@ -32,20 +32,20 @@ def add(subparsers: Any) -> None:
     )  # fmt: skip
     parser.add_argument("form", choices=tuple(SUFFIXES), help="output format")
     add_model(parser)
-    parser.add_argument("-o", "--output", type=Path, metavar="FILE", required=True, help="file or directory to write")
+    _options.add_result_file(parser, "stdout; with several events FILE is a directory and needed")
     parser.set_defaults(output_is_file=False)
 
 
 def run(args: argparse.Namespace) -> int:
     """Explore each event completely, then write."""
     from workbench.checking.failures import choose as choose_failures
-    from workbench.present.files import whole_directory, write_file
+    from workbench.present.files import whole_directory
 
     args.events = args.events or [EVENT]
     asked, failures = questions(args), choose_failures(_options.unique(args.property))
     _check_place(args.output, several=len(asked) > 1)
     if len(asked) == 1:
-        write_file(args.output, _text(args, asked[0], failures))
+        _options.write(args, _text(args, asked[0], failures))
         return 0
     with whole_directory(args.output) as folder:
         for question in asked:
@@ -54,15 +54,17 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _check_place(path: Path, *, several: bool) -> None:
+def _check_place(path: Path | None, *, several: bool) -> None:
     """Raise WorkbenchError if ``path`` cannot be written, before minutes are spent on exploring."""
-    if several and path.exists() and not path.is_dir():
+    from workbench.present.files import check_output
+
+    if several and path is None:
+        raise WorkbenchError("several events are several files; name a directory for them: --output DIR")
+    if path is not None and not several:
+        check_output(path)
+    elif path is not None and path.exists() and not path.is_dir():
         reason = "it is a file; several events need a directory"
         raise WorkbenchError(f"cannot write into directory {str(path)!r}: {reason}")
-    if not several and path.is_dir():
-        raise WorkbenchError(f"cannot write {str(path)!r}: it is a directory")
-    if not several and not path.parent.is_dir():
-        raise WorkbenchError(f"cannot write {str(path)!r}: there is no directory {str(path.parent)!r}")
 
 
 def _text(args: argparse.Namespace, question: Question, failures: tuple[Failure, ...]) -> str:

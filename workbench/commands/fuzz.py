@@ -5,7 +5,6 @@ half-valid registrations to this host's kernel, so it needs consent (``YES``). T
 """
 
 import argparse
-import sys
 from pathlib import Path
 
 from workbench.commands import _options
@@ -26,11 +25,11 @@ _EVERY = 5.0
 
 def add(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Declare ``fuzz`` and its arguments."""
-    parser = subparsers.add_parser(
-        "fuzz",
-        help="compare the simulator with this host's KVM on random sequences",
+    parser = _options.add_command(
+        subparsers, "fuzz", run, "compare the simulator with this host's KVM on random sequences",
         description=f"Compare the simulator with this host's KVM (docs/fuzzing.md). {WARNING}.",
-    )
+        example=f"workbench fuzz {YES} --seconds 60",
+    )  # fmt: skip
     parser.add_argument(
         YES, action="store_true", dest="yes", help="required: accept that this kernel may warn or panic"
     )
@@ -59,7 +58,7 @@ def add(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
         "--protocol", default="per_feature", metavar="NAME",
         help="protocol that the simulator runs (default: %(default)s)",
     )  # fmt: skip
-    parser.set_defaults(run=run)
+    _options.add_result_file(parser)
 
 
 def _positive(text: str) -> float:
@@ -86,23 +85,18 @@ def run(args: argparse.Namespace) -> int:
     line = probe().line
     seconds = _SECONDS if args.seconds is None and args.ops is None else args.seconds
     task = Task(args.seed, args.length, args.protocol)
-    _say(line)
-    _say(f"note: {WARNING}")
+    say = Progress(patience=_EVERY)
+    say.note(WARNING)
     with Journal(args.state, campaign.head_of(task)) as journal:
         if journal.done:
-            _say(f"resuming from {args.state}: {len(journal.done)} sequences, {journal.operations} operations")
+            say.note(f"resuming from {args.state}: {len(journal.done)} sequences, {journal.operations} operations")
         jobs = args.jobs or campaign.jobs_by_default()
         plan = Plan(args.ops, seconds)
-        say = Progress(patience=_EVERY)
         for last in campaign.run(task, plan, journal, args.out, jobs=jobs, notes=(line,)):
             say(_progress(last))
-    _say("\n".join(_report(last)))
+    say.note(f"this run: {_progress(last)}")
+    _options.write(args, "\n".join([line, *_report(last)]) + "\n")
     return 1 if last.findings else 0
-
-
-def _say(text: str) -> None:
-    sys.stdout.write(f"{text}\n")
-    sys.stdout.flush()
 
 
 def _progress(tally: Tally) -> str:
@@ -112,9 +106,6 @@ def _progress(tally: Tally) -> str:
 
 def _report(tally: Tally) -> list[str]:
     lines = [f"{tally.operations} operations in {tally.sequences} sequences compared"]
-    if tally.operations_now and tally.seconds:
-        rate = tally.operations_now / tally.seconds
-        lines.append(f"this run: {tally.operations_now} operations in {tally.seconds:.1f} s, {rate:.0f}/s")
     for name in tally.shown:
         lines.append(f"known divergence of this kernel: {name}: {tally.known.get(name, 0)} differences explained")
     lines.append(f"{len(tally.findings)} unexplained")

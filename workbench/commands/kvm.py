@@ -7,7 +7,6 @@ one line that says why and what to do) if this host has no usable KVM.
 from __future__ import annotations
 
 import argparse
-import sys
 from typing import TYPE_CHECKING, Any
 
 from workbench.commands import _options
@@ -55,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
     host = this_host()
     if args.probe and host.available:
         lacking = f"; lacks {', '.join(host.missing)}" if host.missing else ""
-        sys.stdout.write(f"{host.line}{lacking}\n")
+        _options.write(args, f"{host.line}{lacking}\n")
         return 0
     if not host.available:
         raise EngineError(host.line)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,7 @@ def add(subparsers: Any) -> None:
     )  # fmt: skip
     parser.add_argument("file", metavar="FILE", help="C text or a patch; - reads standard input")
     parser.add_argument("--struct", metavar="NAME", help="which struct (default: the last one)")
-    parser.add_argument("--format", choices=("text", "json"), default="text", help="default text")
+    _options.add_output(parser, ("text", "json"))
 
 
 def run(args: argparse.Namespace) -> int:
@@ -30,7 +29,7 @@ def run(args: argparse.Namespace) -> int:
     found = struct(read_stdin("C text") if args.file == "-" else read_text(Path(args.file), "C text"), args.struct)
     as_json = args.format == "json"
     text = json.dumps([_record(found, abi) for abi in Abi], indent=2) if as_json else compare_abis(found)
-    sys.stdout.write(text.rstrip("\n") + "\n")
+    _options.write(args, text.rstrip("\n") + "\n")
     return 0
 
 

@@ -5,7 +5,6 @@ malformed or impossible. Nothing is run when any file is malformed. The format i
 """
 
 import argparse
-import sys
 
 from workbench import replay
 from workbench.commands import _options
@@ -21,11 +20,11 @@ FORMATS = ("text", "json")
 
 def add(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Declare ``replay`` and its arguments."""
-    parser = subparsers.add_parser(
-        "replay",
-        help="run replay files: operations on a machine and their expected results",
+    parser = _options.add_command(
+        subparsers, "replay", run, "run replay files: operations on a machine and their expected results",
         description="Run replay files (docs/replay.md) and print each expectation that is not met.",
-    )
+        example="workbench replay my.jsonl --engine kvm",
+    )  # fmt: skip
     parser.add_argument("files", nargs="+", metavar="FILE", help="one JSON object per line")
     parser.add_argument("--engine", choices=tuple(replay.ENGINES), default="sim", help="default: %(default)s")
     parser.add_argument(
@@ -35,8 +34,7 @@ def add(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
         help="protocol of machines that name none: a name, or path/to/file.py:Class (default: %(default)s)",
     )
     _options.add_names(parser, "--features", "features of the machines: names, or path/to/file.py:Class (default all)")
-    parser.add_argument("--format", choices=FORMATS, default="text", help="default: %(default)s")
-    parser.set_defaults(run=run)
+    _options.add_output(parser, FORMATS)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -54,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
 
     results = list(replay.play(files, engine, protocol_of))
     as_json = args.format == "json"
-    sys.stdout.write(records.as_json(replay.records(results)) if as_json else replay.as_text(results) + "\n")
+    _options.write(args, records.as_json(replay.records(results)) if as_json else replay.as_text(results) + "\n")
     return 1 if replay.totals(results).failed else 0
 
 

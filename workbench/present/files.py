@@ -21,7 +21,7 @@ def write_file(path: Path, text: str) -> None:
     """Write ``text`` as UTF-8 with LF line ends; on an error the file is unchanged.
 
     A link is followed, and a file that exists keeps its mode. What is not a regular file (a device, a pipe) is written
-    to as it is. Raises WorkbenchError if it cannot be written.
+    to as it is. Raises WorkbenchError if it cannot be written, OSError that names it if the writing fails.
     """
     check_output(path)
     try:
@@ -29,8 +29,9 @@ def write_file(path: Path, text: str) -> None:
             path.write_text(text, encoding="utf-8", newline="\n")
         else:
             _replace(_target(path), text)
-    except OSError as error:
-        raise _cannot(path, error) from error
+    except OSError as error:  # the disk is full, for example: it could be written before
+        error.filename = str(path)
+        raise
 
 
 def check_output(path: Path) -> None:
@@ -56,7 +57,7 @@ def whole_directory(path: Path) -> Iterator[Path]:
     """Yield a directory to write into; when the block ends without an exception, its files are moved into ``path``.
 
     After an exception in the block ``path`` is unchanged. Other files in ``path`` are kept.
-    Raises WorkbenchError if ``path`` cannot be created or written.
+    Raises WorkbenchError if ``path`` cannot be created.
     """
     made = [folder for folder in (path, *path.parents) if not folder.exists()]
     partial = None
@@ -68,10 +69,11 @@ def whole_directory(path: Path) -> Iterator[Path]:
         except OSError as error:
             raise WorkbenchError(f"cannot write into directory {str(path)!r}: {error.strerror}") from error
         yield partial
-        try:
-            _move_all(partial, path)
-        except OSError as error:
-            raise WorkbenchError(f"cannot write into directory {str(path)!r}: {error.strerror}") from error
+        _move_all(partial, path)
+    except OSError as error:
+        if partial is not None and str(error.filename).startswith(str(partial)):
+            error.filename = str(path / Path(error.filename).relative_to(partial))  # the name that it was to have
+        raise
     finally:
         if partial is not None:
             shutil.rmtree(partial, ignore_errors=True)

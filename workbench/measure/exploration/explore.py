@@ -6,7 +6,6 @@ features, or it is not a failure of the protocol. What was explored is part of e
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Sequence
 from copy import copy
 from dataclasses import dataclass
@@ -30,6 +29,7 @@ from workbench.errors import EngineError, WorkbenchError
 from workbench.features import choose as choose_features
 from workbench.lifecycle import Composed, composed
 from workbench.lifecycle import choose_one as choose_event
+from workbench.measure.exploration.memory_limit import half_of_memory
 from workbench.measure.exploration.shared_state import touches_others_state
 from workbench.measure.variants import Variant, variants
 
@@ -190,7 +190,7 @@ def explore_question(
 ) -> Exploration:
     """Explore one question; raise WorkbenchError if the event cannot happen there or a program raises an exception.
 
-    ``max_bytes`` of stored states stop the search, as ``max_states`` do; None: half of this machine's memory.
+    ``max_bytes`` of stored states stop the search, as ``max_states`` do; None: half of what this process may use.
     ``symmetry``: merge states that differ only by exchanging interchangeable vCPUs.
     """
     machine = machine_of(question, failures)
@@ -246,14 +246,6 @@ def default_vcpus(variant: Variant, event: Event, features: tuple[Feature, ...],
     """Return how many vCPUs to explore if nobody says: as the event needs; two for readers and for shared state."""
     several = bounds.reads or touches_others_state(variant, features)
     return max(event.min_vcpus, 2 if several else 1)
-
-
-def half_of_memory() -> int | None:
-    """Return half of this machine's memory in bytes; None if the system does not report it."""
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
-    except (AttributeError, OSError, ValueError):
-        return None
 
 
 def as_explored(event: Event) -> Event:

@@ -41,7 +41,7 @@ def create(name: str, style: str, folder: Path, *, feature: bool = False) -> lis
     written: list[Path] = []
     for path, content in contents.items():
         try:
-            with path.open("x") as file:
+            with path.open("x", encoding="utf-8", newline="\n") as file:
                 written.append(path)
                 file.write(content)
         except OSError as error:
