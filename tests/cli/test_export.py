@@ -170,7 +170,8 @@ def test_what_cannot_be_written_is_refused_and_nothing_is_left(tmp_path, capsys)
     nowhere = tmp_path / "nowhere"
     said = refusal(capsys, "dot", "null", "-o", nowhere / "x")
     assert said == f"cannot write '{nowhere}/x': there is no directory '{nowhere}'"
-    assert refusal(capsys, "dot", "null", "-o", tmp_path) == f"cannot write '{tmp_path}': it is a directory; name a file"
+    said = refusal(capsys, "dot", "null", "-o", tmp_path)
+    assert said == f"cannot write '{tmp_path}': it is a directory; name a file"
     target.write_text("kept")
     said = refusal(capsys, "dot", "null", "--events", "boot,kexec", "-o", target)
     assert said == f"cannot write into directory '{target}': it is a file; several events need a directory"
