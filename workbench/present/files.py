@@ -71,8 +71,9 @@ def whole_directory(path: Path) -> Iterator[Path]:
         yield partial
         _move_all(partial, path)
     except OSError as error:
-        if partial is not None and str(error.filename).startswith(str(partial)):
-            error.filename = str(path / Path(error.filename).relative_to(partial))  # the name that it was to have
+        written = Path(error.filename) if isinstance(error.filename, str | Path) else Path()
+        if partial is not None and written.is_relative_to(partial):
+            error.filename = str(path / written.relative_to(partial))  # the name that it was to have
         raise
     finally:
         if partial is not None:
