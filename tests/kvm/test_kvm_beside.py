@@ -11,6 +11,7 @@ from workbench.engines.kvm.engine import this_host
 from workbench.errors import WorkbenchError
 from workbench.features import choose
 from workbench.lifecycle import EVENTS
+from workbench.lifecycle import choose as choose_events
 from workbench.measure.comparison import cost
 from workbench.measure.on_kvm import kvm_agreement, measured_file, validation
 from workbench.measure.on_kvm import runs as on_kvm
@@ -49,6 +50,52 @@ def test_every_event_comes_to_the_same_words(here, vcpus, names):
     assert kvm_agreement.unexplained(lines) == []
     assert {line.event for line in lines if line.not_run} == NOT_HERE
     assert all(line.not_run for line in lines if line.event in NOT_HERE)
+
+
+#: Joined events in which, of the simulator and the observation of a real KVM, one was wrong (docs/real-kvm.md).
+JOINED = (
+    "kexec+hostile-bad-base",
+    "kexec+hostile-page-crossing",
+    "kexec+hostile-wrap",
+    "memslot-unplug+migrate",
+    "memslot-unplug+double-registration",
+    "memslot-unplug+double-registration-crossing",
+    "migrate-damaged+migrate-no-state",
+    "migrate-polling+hostile-page-crossing",
+    "old-host+haltpoll",
+    "hidden-features+haltpoll",
+    "haltpoll+migrate-no-state",
+    "overlap+hostile-ram-over",
+    "hostile-huge+hostile-user-mode",
+)
+
+
+def joined(names):
+    """Return what differs between the simulator and this KVM, for both designs, at two vCPUs."""
+    chosen, events = variants(("generic", "per_feature")), choose_events(names)
+    happening = [event for event in events if event.min_vcpus <= 2]
+    lines = on_kvm.measurements(chosen, happening, vcpus=2)
+    return kvm_agreement.beside(lines, this_host().kernel, chosen, events=happening)
+
+
+@pytest.mark.kvm
+def test_joined_events_come_to_the_same_words():
+    lines = joined(JOINED)
+    assert kvm_agreement.unexplained(lines) == []
+    assert not any(line.not_run for line in lines)
+
+
+@pytest.mark.kvm
+@pytest.mark.slow
+def test_all_pairs_of_events_come_to_the_same_words():
+    lines = joined(["all+all"])
+    assert kvm_agreement.unexplained(lines) == []
+    assert sum(not line.not_run for line in lines) > 4000
+
+
+@pytest.mark.kvm
+def test_a_machine_without_a_lapic_is_not_reset_by_init():
+    assert all("INIT comes through the LAPIC" in line.not_run for line in joined(["kexec+no-lapic"]))
 
 
 @pytest.mark.kvm

@@ -11,8 +11,8 @@ from workbench.core.memory import PAGE_SIZE
 from workbench.core.outcome import ACCEPTED, FAULT, HANDLED, REFUSED, Fate
 from workbench.core.scenario import Scenario
 from workbench.core.steps import Backed, Set, Wrmsr
-from workbench.engines.kvm.engine import NotRunError, run_on_kvm
-from workbench.engines.kvm.machine import KvmMachine
+from workbench.engines.kvm.engine import run_on_kvm
+from workbench.engines.kvm.machine import KvmMachine, NotRunError
 from workbench.engines.kvm.migration import memslots_of
 from workbench.engines.simulate import simulate
 from workbench.features import FEATURES, choose

@@ -5,6 +5,7 @@ from functools import partial
 
 import pytest
 from pv_msrs import (
+    ASYNC_PF_ACK,
     ASYNC_PF_EN,
     ASYNC_PF_INT,
     CLOCKSOURCE,
@@ -251,3 +252,28 @@ def test_kvmclock_ctrl_tells_the_guest_it_was_stopped():
         assert guest.vcpu(0).kvmclock_ctrl()
         guest.nop(0)
         assert guest.memory.read(0x3000 + 29, 1)[0] & 2  # PVCLOCK_GUEST_STOPPED
+
+
+AREA, OUTSIDE, TOKEN = 0x400000, 0x900000, 0x400004
+
+
+def token(guest):
+    return int.from_bytes(guest.memory.read(TOKEN, 4), "little")
+
+
+def test_an_area_of_async_page_faults_comes_back_after_a_refusal_when_memslots_change():
+    """The clause R10 of per_feature says that it is gone; KVM keeps its address in the cache, and looks again."""
+    with Guest(ram=((0, 0x200000), (AREA, 0x1000))) as guest:
+        guest.wrmsr(0, ASYNC_PF_INT, 0xF3)
+        guest.store(0, TOKEN, (5).to_bytes(4, "little"))  # the wake-all waits until this token is taken
+        assert guest.wrmsr(0, ASYNC_PF_EN, AREA | 9).outcome is HANDLED
+        assert guest.wrmsr(0, ASYNC_PF_EN, OUTSIDE | 9).outcome is FAULT
+        assert guest.rdmsr(0, ASYNC_PF_EN).value == OUTSIDE | 9
+        guest.store(0, TOKEN, bytes(4))
+        guest.wrmsr(0, ASYNC_PF_ACK, 1)
+        guest.nop(0)
+        assert token(guest) == 0
+        guest.memory.add(0x500000, 0x1000)
+        guest.wrmsr(0, ASYNC_PF_ACK, 1)
+        guest.nop(0)
+        assert token(guest) == 0xFFFF_FFFF

@@ -47,12 +47,20 @@ def evidence(
 
 
 def in_others_memory(
-    scenario: Scenario, held: Mapping[Hashable, Any], cpu: int, reassigned: Collection[Unit]
+    scenario: Scenario,
+    held: Mapping[Hashable, Any],
+    cpu: int,
+    reassigned: Collection[Unit],
+    reaches: Callable[[int, int], bool],
 ) -> Iterator[tuple[int, str]]:
-    """Yield (owner, feature) of areas that the host may write for ``cpu`` at any time but that have a new owner."""
+    """Yield (owner, feature) of areas that the host may write for ``cpu`` at any time but that have a new owner.
+
+    ``reaches(gpa, size)`` tells whether there is memory that the host could write.
+    """
     for feature in scenario.supported():
         if feature.update_when in WRITES_ANY_TIME:
             gpa = scenario.protocol.serving(held, cpu, feature, 0)
-            unit = None if gpa is None else scenario.addresses.unit_at(gpa)
-            if unit is not None and unit in reassigned:
+            if gpa is None or (unit := scenario.addresses.unit_at(gpa)) is None:
+                continue
+            if unit in reassigned and reaches(gpa, feature.size):
                 yield unit.cpu, unit.what

@@ -36,6 +36,7 @@ class Register:
     wire: int = 8  #: bytes in the VMM's migration stream, including the framing of the value
     always_sent: bool = False  #: a migration sends it even if it holds its initial value
     second_name_of: int | None = None
+    keeps_refused: bool = False  #: it holds a value whose address was refused
 
     @cached_property
     def cell(self) -> int:
@@ -80,7 +81,7 @@ POLL_CONTROL = Register("POLL_CONTROL", 0x4B56_4D05, 12, reserved=_ALL & ~1, ini
 APF_DELIVER_AS_VMEXIT, APF_DELIVER_AS_INT = 1 << 2, 1 << 3
 ASYNC_PF_EN = Register(
     "ASYNC_PF_EN", 0x4B56_4D02, 4, address=_ALL & ~0x3F, enable=1 | APF_DELIVER_AS_INT, reserved=0x30,
-    gates=((APF_DELIVER_AS_VMEXIT, 10), (APF_DELIVER_AS_INT, 14)), touches=8, wire=30,
+    gates=((APF_DELIVER_AS_VMEXIT, 10), (APF_DELIVER_AS_INT, 14)), touches=8, wire=30, keeps_refused=True,
 )  # fmt: skip
 #: What Linux writes to ASYNC_PF_INT (arch/x86/include/asm/irq_vectors.h).
 HYPERVISOR_CALLBACK_VECTOR = 0xF3

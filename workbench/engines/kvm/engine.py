@@ -16,7 +16,7 @@ from workbench.core.outcome import Fate
 from workbench.core.rules.unchanged import unchanged
 from workbench.core.scenario import Scenario
 from workbench.engines.kvm.guest import longmode
-from workbench.engines.kvm.machine import KvmMachine
+from workbench.engines.kvm.machine import KvmMachine, NotRunError
 from workbench.engines.kvm.probe import Probe, probe
 from workbench.engines.kvm.state import Loaded
 from workbench.errors import EngineError
@@ -24,10 +24,6 @@ from workbench.errors import EngineError
 _IGNORE_MSRS = Path("/sys/module/kvm/parameters/ignore_msrs")
 #: Documentation/virt/kvm/api.rst, 4.97: filters do not apply to them.
 _X2APIC = frozenset(range(0x800, 0x900))
-
-
-class NotRunError(EngineError):
-    """This event cannot take place on this host's KVM; the message is the reason alone."""
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,6 @@ The rules kept here:
   (KVM_CAP_ENFORCE_PV_FEATURE_CPUID, no feature offered) and nothing deflected.
 """
 
-import threading
 from collections import Counter
 from collections.abc import Hashable, Iterable
 from dataclasses import replace
@@ -18,29 +17,31 @@ from typing import Any, cast
 
 from workbench.core.address_map import Region, Unit
 from workbench.core.contracts import Protocol
-from workbench.core.driver import claimed, host_side, hypercall, mmio, port_io, register_access
+from workbench.core.driver import host_side
 from workbench.core.event_steps import OnHost, Start, in_order
 from workbench.core.host_state import Key
 from workbench.core.machine_transition import perform_on_machine
 from workbench.core.memory import GuestMemory as Shadow
-from workbench.core.outcome import FAULT
 from workbench.core.relay import driven, relayed
 from workbench.core.rules.place import by_author
 from workbench.core.scenario import Scenario, believes
-from workbench.core.steps import USER, Hypercall, Program, Rdmsr, Side, Wrmsr
+from workbench.core.steps import USER, Program, Side
 from workbench.core.vcpu import Host, Vcpu
 from workbench.engines.kvm import state
 from workbench.engines.kvm.api.cpuid import pv_features
-from workbench.engines.kvm.api.exits import IoExit, MmioExit, MsrExit
-from workbench.engines.kvm.guest.exit_answers import MsrAnswer, all_ones
 from workbench.engines.kvm.guest.guest import Guest
 from workbench.engines.kvm.guest.threads import Pending
+from workbench.engines.kvm.handlers import Handlers
 from workbench.engines.kvm.migration import LoadState, OnKvm, SaveState, Stream, memslots_of
 from workbench.engines.kvm.observe import Watch
-from workbench.engines.kvm.programs import Done, GuestCode, device_step
+from workbench.engines.kvm.programs import Done, GuestCode
 from workbench.engines.kvm.registers import held_by_kvm, native_features
 from workbench.engines.kvm.world import KvmWorld
-from workbench.errors import WorkbenchError
+from workbench.errors import EngineError, WorkbenchError
+
+
+class NotRunError(EngineError):
+    """An event cannot take place on this host's KVM; the message is the reason alone."""
 
 
 class KvmMachine:
@@ -61,10 +62,12 @@ class KvmMachine:
         self.loaded: tuple[state.Loaded, ...] = ()
         #: The contents that guest memory would have if only the guest had written.
         self.shadow = Shadow()
-        self._lock = threading.Lock()
+        self._kvms: dict[Hashable, Any] = {}  # KVM's own entries, as last read
+        self._refused: dict[tuple[int, int], int | None] = {}  # by vCPU and register: see ``held_by_kvm``
         self._running: dict[int, Pending[Done]] = {}
         self._stream: Stream | None = None
         self._worlds = {cpu: KvmWorld(self, cpu) for cpu in self.records}
+        self._handlers = Handlers(scenario.protocol, self._worlds)
         for region in scenario.memslots():
             self.shadow.add(region.gpa, region.size)
         self.guest = self._open(scenario.host, scenario.memslots())
@@ -88,12 +91,12 @@ class KvmMachine:
             self.scenario.vcpus,
             ram=[(slot.gpa, slot.size) for slot in slots],
             deflect=(self.protocol.deflected if known else frozenset()) | host.user_msrs,
-            on_msr_exit=self._answer,
+            on_msr_exit=self._handlers.msr,
             features=None if offered is None else sum(1 << bit for bit in offered),
             enforce_cpuid=not known or self.scenario.enforce_cpuid,
             lapic=host.irqchip,
         )
-        guest.serve(self._serve_device, self._serve_call)
+        guest.serve(self._handlers.device, self._handlers.call)
         for slot in slots:
             if slot.readonly:
                 guest.memory.set_readonly(slot_at(guest, slot.gpa), True)
@@ -105,37 +108,11 @@ class KvmMachine:
         offered = frozenset(bit for bit in range(32) if bits >> bit & 1)
         self.records = {index: record.but(cpuid=offered) for index, record in self.records.items()}
 
-    def _answer(self, cpu: int, access: MsrExit) -> MsrAnswer:
-        """Serve a deflected access by the protocol's own handler, while the vCPU waits in its exit."""
-        step = Wrmsr(access.index, access.data) if access.write else Rdmsr(access.index)
-        with self._lock:
-            result = self._worlds[cpu].carry_out(register_access(self.protocol, step))
-        if result is FAULT:
-            return MsrAnswer(error=True)
-        return MsrAnswer() if access.write else MsrAnswer(data=result)
-
-    def _serve_device(self, cpu: int, access: MmioExit | IoExit) -> bytes:
-        """Serve an access to a device of the protocol by its handler; what it does not claim reads as all ones."""
-        step = device_step(access)
-        ranges = self.protocol.mmio if isinstance(access, MmioExit) else self.protocol.ports
-        if claimed(ranges, step[0], len(access.data)) is None:
-            return all_ones(cpu, access)
-        with self._lock:
-            serve = mmio if isinstance(access, MmioExit) else port_io
-            result = self._worlds[cpu].carry_out(serve(self.protocol, step))
-        return bytes(0) if access.write else int(result).to_bytes(len(access.data), "little")
-
-    def _serve_call(self, cpu: int, number: int, arguments: tuple[int, ...]) -> int | tuple[int, ...]:
-        """Serve a carried hypercall by the protocol's own handler."""
-        with self._lock:
-            answer = self._worlds[cpu].carry_out(hypercall(self.protocol, Hypercall(number, arguments)))
-        return tuple(answer) if isinstance(answer, tuple) else int(answer)
-
     def held(self) -> dict[Hashable, Any]:
         """Return the host's present entries: our own, and the addresses in KVM's registers."""
-        kvms = held_by_kvm(self.guest, self.native)
-        self.ever.update(kvms)
-        return {**self.entries, **kvms}
+        self._kvms = held_by_kvm(self.guest, self.native, self.records, self._refused, self._kvms)
+        self.ever.update(self._kvms)
+        return {**self.entries, **self._kvms}
 
     # -- steps of events -------------------------------------------------------------------------------
 
@@ -154,7 +131,7 @@ class KvmMachine:
         """Wait for all running programs; raise what one of them raised."""
         failure: BaseException | None = None
         running, self._running = self._running, {}
-        for pending in running.values():
+        for cpu, pending in running.items():
             try:
                 done = pending.result()
             except BaseException as error:
@@ -163,6 +140,7 @@ class KvmMachine:
                 failure = failure or error  # raised after all others have ended
                 continue
             self.counts.update(done.counts)
+            self._refused |= {(cpu, msr): value for msr, value in done.refused.items()}
             for gpa, data in done.stores:
                 self.shadow.poke(gpa, data)
         if failure is not None:
@@ -200,14 +178,15 @@ class KvmMachine:
 
         def job() -> None:
             if serve:
-                with self._lock:
-                    self._worlds[cpu].carry_out(host_side(self.protocol.on_entry(record), USER))
+                self._handlers.carry_out(cpu, host_side(self.protocol.on_entry(record), USER))
             self.guest.executor(cpu).nop()
 
         self.guest.call(cpu, job)
 
     def reset(self, cpu: int) -> None:
         record = self.records[cpu]
+        if not record.host.irqchip:
+            raise NotRunError("INIT comes through the LAPIC, and this machine has none in the kernel")
         self.guest.init(cpu)
         if self.protocol.answers_itself and record.host.knows_protocol:
             self._worlds[cpu].carry_out(host_side(self.protocol.on_init(record), USER))
@@ -221,7 +200,8 @@ class KvmMachine:
         self._stream.send_dirty()
 
     def resume(self) -> None:
-        """Do nothing: a vCPU runs when it is given a program."""
+        """Read what a restore has put into KVM's registers; a vCPU runs when it is given a program."""
+        self.held()
 
     def on_host(self, step: OnHost) -> Any:
         return self._worlds[step.cpu].carry_out(relayed(step.program(), self._with_state))
@@ -233,6 +213,8 @@ class KvmMachine:
             return state.save(self.guest)
         if type(step) is LoadState:
             self.loaded = state.load(self.guest, step.state, order=step.order)
+            for cpu, (vcpu, loaded) in enumerate(zip(step.state.vcpus, self.loaded, strict=True)):
+                self._refused |= {(cpu, msr): value for msr, value in vcpu.pv_msrs if msr in loaded.refused}
             return None
         return (yield own)
 
@@ -256,6 +238,8 @@ class KvmMachine:
         """Open a VM with the same memslots, and write all pages into it."""
         stream, self._stream = self._stream, None
         assert stream is not None
+        self._kvms.clear()
+        self._refused.clear()
         old, self.guest = self.guest, self._open(self.records[0].host, memslots_of(self.guest))
         try:
             stream.arrive(self.guest)

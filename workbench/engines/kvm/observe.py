@@ -76,7 +76,8 @@ class Watch:
         after = self._content(others)
         self.strayed.update((unit.cpu, unit.what) for unit in before if before[unit] != after[unit])
         held = self._machine.held()
-        self.strayed.update(in_others_memory(self._machine.scenario, held, cpu, others))
+        writable = partial(backs, self._machine.guest, writable=True)
+        self.strayed.update(in_others_memory(self._machine.scenario, held, cpu, others, writable))
 
     def _others(self) -> set[Unit]:
         """Return the reassigned units that no kernel has taken back."""

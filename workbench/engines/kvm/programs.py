@@ -40,6 +40,7 @@ class Done(NamedTuple):
 
     counts: Counter[str]
     stores: list[tuple[int, bytes]]  #: what the guest stored, in order: (gpa, bytes)
+    refused: dict[int, int | None]  #: by register: the value that its last write at CPL 0 was refused, or None
 
 
 class GuestCode:
@@ -49,11 +50,12 @@ class GuestCode:
         self._executor, self._world, self._cpl = executor, world, cpl
         self._counts: Counter[str] = Counter()
         self._stores: list[tuple[int, bytes]] = []
+        self._refused: dict[int, int | None] = {}
 
     def run(self, program: Program) -> Done:
         """Execute ``program``; to be called in the vCPU's thread."""
         driven(program, self._carry_out)
-        return Done(self._counts, self._stores)
+        return Done(self._counts, self._stores, self._refused)
 
     def _carry_out(self, step: Any) -> Any:
         action = _ACTIONS.get(type(step))
@@ -86,7 +88,10 @@ class GuestCode:
             if low
             else self._executor.user("user wrmsr", step.msr, step.value)
         )
-        return self._count("guest_wrmsrs", result).outcome
+        outcome = self._count("guest_wrmsrs", result).outcome
+        if low:
+            self._refused[step.msr] = step.value if outcome is FAULT else None
+        return outcome
 
     def _rdmsr(self, step: Rdmsr) -> Any:
         low = self._cpl == 0

@@ -1,16 +1,21 @@
 """Reads KVM's own registers by KVM_GET_MSRS, as entries of a host; their values are never cached.
 
-The rule kept here: the feature defines the bits of a register (``Feature.registers``); the protocol says whether a real
+The rules kept here: the feature defines the bits of a register (``Feature.registers``); the protocol says whether a real
 KVM serves it (``native``). An address in a register does not show that KVM's writes arrive there; see ``observe``.
+Two registers hold values that KVM does not act on: ASYNC_PF_EN is set before kvm_gfn_to_hva_cache_init looks at the
+address (``Register.keeps_refused``; Linux 6.12 arch/x86/kvm/x86.c, kvm_pv_enable_async_pf), and SYSTEM_TIME with an
+area that crosses a page leaves the mapping as it was (``Feature.one_mapping``; virt/kvm/pfncache.c).
 """
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Mapping
 from functools import partial
 from typing import Any
 
 from workbench.core.contracts import Feature, Protocol
 from workbench.core.host_state import VM, area, register
 from workbench.core.kvm_registers import Register
+from workbench.core.memory import PAGE_SIZE
+from workbench.core.vcpu import Vcpu
 from workbench.engines.kvm.guest.guest import Guest
 
 
@@ -25,21 +30,39 @@ def native_features(protocol: Protocol, features: Iterable[Feature]) -> dict[Fea
     }
 
 
-def held_by_kvm(guest: Guest, native: dict[Feature, Register]) -> dict[Hashable, Any]:
-    """Return KVM's entries as a host: every native register, and the address that it holds."""
+def held_by_kvm(
+    guest: Guest,
+    native: dict[Feature, Register],
+    records: Mapping[int, Vcpu],
+    refused: Mapping[tuple[int, int], int | None],
+    before: Mapping[Hashable, Any],
+) -> dict[Hashable, Any]:
+    """Return KVM's entries as a host: every native register whose value is not its first, and the area that it names.
+
+    ``records``: of the vCPUs; a register that CPUID hides has no value (the host reads 0). ``refused``: by vCPU and
+    register, the value that its last write was refused, or None. ``before``: the entries when they were last read.
+    """
     found: dict[Hashable, Any] = {}
     if not native:
         return found
     known = set(guest.vm.msr_index_list())
-    readable = {feature: one for feature, one in native.items() if one.msr in known}
-    for cpu in range(guest.cpus):
+    for cpu, record in records.items():
+        readable = {
+            feature: one
+            for feature, one in native.items()
+            if one.msr in known and record.host.knows_protocol and record.may_use(one.cpuid_bit)
+        }
         values = guest.call(cpu, partial(_read, guest, cpu, tuple(one.msr for one in readable.values())))
         for feature, one in readable.items():
-            owner = VM if feature.scope == "vm" else cpu
-            found[register(owner, one.msr)] = values[one.msr]
-            gpa = one.address_in(values[one.msr])
-            if gpa is not None:
-                found[area(owner, feature.name)] = gpa
+            owner, value = VM if feature.scope == "vm" else cpu, values[one.msr]
+            if value != one.initial:
+                found[register(owner, one.msr)] = value
+            served = area(owner, feature.name)
+            gpa = one.address_in(value)
+            if gpa is not None and feature.one_mapping and gpa % PAGE_SIZE + one.touches > PAGE_SIZE:
+                gpa = before.get(served)
+            if gpa is not None and not (one.keeps_refused and refused.get((cpu, one.msr)) == value):
+                found[served] = gpa
     return found
 
 

@@ -89,7 +89,9 @@ class Simulation(OneByOne):
         for step in turn:
             perform_on_machine(world, step._replace(cpu=cpu))
             if self.reassigned and type(step) is Enter:
-                self.strayed.update(in_others_memory(self.scenario, machine.entries, cpu, self._others()))
+                others = self._others()
+                found = in_others_memory(self.scenario, machine.entries, cpu, others, machine.host_reaches)
+                self.strayed.update(found)
 
     # -- what became of the areas ------------------------------------------------------------------------
 

@@ -18,8 +18,9 @@ from workbench.core.contracts.event import Event
 from workbench.core.outcome import Fate, worst
 from workbench.core.rules.place import by_author, raised
 from workbench.core.scenario import Scenario
-from workbench.engines.kvm.engine import KvmRun, NotRunError, run_on_kvm, this_host
+from workbench.engines.kvm.engine import KvmRun, run_on_kvm, this_host
 from workbench.engines.kvm.guest.longmode import MAX_CPUS
+from workbench.engines.kvm.machine import NotRunError
 from workbench.engines.simulate import simulate
 from workbench.errors import EngineError, WorkbenchError
 from workbench.features import choose as choose_features
