@@ -1,7 +1,7 @@
 """Reads KVM's own registers by KVM_GET_MSRS, as entries of a host; their values are never cached.
 
-The rules kept here: the feature defines the bits of a register (``Feature.registers``); the protocol says whether a real
-KVM serves it (``native``). An address in a register does not show that KVM's writes arrive there; see ``observe``.
+The rules kept here: the feature defines the bits of a register (``Feature.registers``); the protocol says whether a
+real KVM serves it (``native``). An address in a register does not show that KVM's writes arrive there; see ``observe``.
 Two registers hold values that KVM does not act on: ASYNC_PF_EN is set before kvm_gfn_to_hva_cache_init looks at the
 address (``Register.keeps_refused``; Linux 6.12 arch/x86/kvm/x86.c, kvm_pv_enable_async_pf), and SYSTEM_TIME with an
 area that crosses a page leaves the mapping as it was (``Feature.one_mapping``; virt/kvm/pfncache.c).
