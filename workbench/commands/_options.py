@@ -120,7 +120,7 @@ def add_result_file(parser: argparse.ArgumentParser, default: str = "stdout") ->
 
 #: The options that change a result, in the order in which :func:`command_line` gives them.
 _RESULT_OPTIONS = (
-    "vcpus", "protocols", "features", "events", "metrics", "cost_model", "seed", "format"
+    "vcpus", "protocols", "features", "events", "mitigations", "metrics", "cost_model", "seed", "format"
 )  # fmt: skip
 _DEFAULTS = {"vcpus": 64, "seed": 0, "format": "text"}
 _LONGEST_PIECE = 66  # 72 columns, less four spaces before the piece, and a space and a backslash after it
@@ -138,6 +138,11 @@ def command_line(
                 f"--{option.replace('_', '-')}", value if isinstance(value, list) else [str(value)]
             )
     return tuple(pieces)
+
+
+def again(args: argparse.Namespace, command: str) -> str:
+    """Return the command line, in one line, that asks for the same as ``args``."""
+    return " ".join(command_line(command, args))
 
 
 def _pieces(option: str, values: list[str]) -> list[str]:

@@ -8,3 +8,4 @@ class Boot(AtBoot):
 
     name = "boot"
     title = "boot"
+    group = "kernels and CPUs come and go"

@@ -32,6 +32,8 @@ SEPARATOR = "+"
 class Composed(Event):
     """Several events, one after the other. Two with equal parts are equal."""
 
+    group = "one event after the other"
+
     parts: tuple[Event, ...]
 
     @property

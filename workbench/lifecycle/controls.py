@@ -23,6 +23,7 @@ class Haltpoll(AfterBoot):
 
     name = "haltpoll"
     title = "guest polls before it halts"
+    group = "other hosts and guests"
 
     def happen(self, scenario: Scenario) -> Program:
         kernel = LinuxKernel(scenario)
@@ -36,6 +37,7 @@ class AllowMigration(AfterBoot):
 
     name = "allow-migration"
     title = "encrypted guest allows migration"
+    group = "other hosts and guests"
     user_msrs = frozenset({MIGRATION_CONTROL.msr})
 
     def adapt(self, scenario: Scenario) -> Scenario:

@@ -24,6 +24,7 @@ class Crash(AfterBoot):
 
     name = "crash"
     title = "crash, kernel dump"
+    group = "kernels and CPUs come and go"
     new_kernels = 1
     takes_down = True
 

@@ -22,6 +22,7 @@ class DescriptorRace(AfterBoot):
 
     name = "descriptor-race"
     title = "descriptor changed by another vCPU"
+    group = "areas and memory change"
     min_vcpus = 2
 
     def setup(self, scenario: Scenario) -> Program:

@@ -27,6 +27,7 @@ class DoubleRegistration(AfterBoot):
 
     name = "double-registration"
     title = "registered twice, same address"
+    group = "areas and memory change"
 
     def happen(self, scenario: Scenario) -> Program:
         kernel = LinuxKernel(scenario)
@@ -67,6 +68,7 @@ class DoubleRegistrationMoved(AfterBoot):
 
     name = "double-registration-moved"
     title = "registered again elsewhere"
+    group = "areas and memory change"
     kernel: ClassVar[type[MovingKernel]] = MovingKernel
 
     def happen(self, scenario: Scenario) -> Program:

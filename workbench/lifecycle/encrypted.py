@@ -18,6 +18,7 @@ class Encrypted(AtBoot):
 
     name = "encrypted"
     title = "encrypted guest"
+    group = "other hosts and guests"
 
     def adapt(self, scenario: Scenario) -> Scenario:
         """The same guest with encrypted memory."""

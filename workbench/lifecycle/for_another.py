@@ -17,6 +17,7 @@ class RegisteredForAnother(AfterBoot):
 
     name = "registered-for-another"
     title = "registered by another vCPU"
+    group = "areas and memory change"
     min_vcpus = 2
 
     def setup(self, scenario: Scenario) -> Program:

@@ -45,6 +45,8 @@ def renamed(feature: Feature, name: str) -> Feature:
 class Hostile(AfterBoot):
     """vCPU 0 registers each of its features at :meth:`place` with :meth:`size`."""
 
+    group = "hostile guests"
+
     def adapt(self, scenario: Scenario) -> Scenario:
         """The host may refuse everything that this guest asks for."""
         return replace(scenario, rightly_refused=True)

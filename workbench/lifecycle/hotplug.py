@@ -23,6 +23,7 @@ class CpuHotplug(AfterBoot):
 
     name = "cpu-hotplug"
     title = "CPU hotplug"
+    group = "kernels and CPUs come and go"
     min_vcpus = 2
 
     def setup(self, scenario: Scenario) -> Program:
@@ -49,6 +50,7 @@ class CpuUnplug(AfterBoot):
 
     name = "cpu-unplug"
     title = "CPU unplug with teardown"
+    group = "kernels and CPUs come and go"
     min_vcpus = 2
     takes_down = True
 
@@ -62,6 +64,7 @@ class CpuUnplugWithoutTeardown(AfterBoot):
 
     name = "cpu-unplug-no-teardown"
     title = "CPU unplug without teardown"
+    group = "kernels and CPUs come and go"
     min_vcpus = 2
     takes_down = True
 

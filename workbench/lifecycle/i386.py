@@ -22,6 +22,7 @@ class I386Guest(AtBoot):
 
     name = "i386-guest"
     title = "i386 guest"
+    group = "other hosts and guests"
 
     def adapt(self, scenario: Scenario) -> Scenario:
         """The same guest, built for i386."""

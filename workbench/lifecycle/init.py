@@ -24,6 +24,7 @@ class InitAndOnline(AfterBoot):
 
     name = "init"
     title = "INIT, then online again"
+    group = "kernels and CPUs come and go"
 
     def happen(self, scenario: Scenario) -> Program:
         yield from reset(scenario)
@@ -36,6 +37,7 @@ class InitOnly(AfterBoot):
 
     name = "init-no-reregister"
     title = "INIT, no registration after it"
+    group = "kernels and CPUs come and go"
 
     def happen(self, scenario: Scenario) -> Program:
         yield from reset(scenario)

@@ -59,6 +59,7 @@ class Kexec(AfterBoot):
 
     name = "kexec"
     title = "kexec with teardown"
+    group = "kernels and CPUs come and go"
     new_kernels = 1
 
     def happen(self, scenario: Scenario) -> Program:
@@ -85,6 +86,7 @@ class KexecWithoutTeardown(AfterBoot):
 
     name = "kexec-no-teardown"
     title = "kexec without teardown"
+    group = "kernels and CPUs come and go"
     new_kernels = 1
 
     def happen(self, scenario: Scenario) -> Program:

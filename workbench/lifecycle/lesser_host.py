@@ -16,6 +16,7 @@ class NoLapic(AtBoot):
 
     name = "no-lapic"
     title = "boot, LAPIC not in the kernel"
+    group = "other hosts and guests"
 
     def adapt(self, scenario: Scenario) -> Scenario:
         """The same guest on a host without a LAPIC of its own."""
@@ -27,6 +28,7 @@ class HiddenFeatures(AtBoot):
 
     name = "hidden-features"
     title = "boot, features hidden and enforced"
+    group = "other hosts and guests"
 
     def adapt(self, scenario: Scenario) -> Scenario:
         """The same guest without a bit of CPUID."""

@@ -18,6 +18,7 @@ class MemslotUnplug(AfterBoot):
 
     name = "memslot-unplug"
     title = "memory unplug"
+    group = "areas and memory change"
 
     def happen(self, scenario: Scenario) -> Program:
         yield DeleteMemslot(scenario.addresses.memslot(scenario.kernel))

@@ -48,6 +48,8 @@ def move(
 class Migration(AfterBoot):
     """A live migration; subclasses define what is restored, and the configuration of the destination host."""
 
+    group = "the machine moves"
+
     restore: ClassVar[Any] = staticmethod(restore_on)  #: a Restore; a type checker would bind it to the event
     changes: ClassVar[tuple[tuple[str, Any], ...]] = ()
 

@@ -15,6 +15,7 @@ class OldHost(AtBoot):
 
     name = "old-host"
     title = "boot on an older host"
+    group = "other hosts and guests"
     ignore_msrs = False
 
     def adapt(self, scenario: Scenario) -> Scenario:

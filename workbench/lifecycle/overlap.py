@@ -45,6 +45,7 @@ class Overlap(AfterBoot):
 
     name = "overlap"
     title = "features at one address"
+    group = "areas and memory change"
 
     def setup(self, scenario: Scenario) -> Program:
         """The other vCPUs boot."""
@@ -60,6 +61,7 @@ class OverlapVcpus(AfterBoot):
 
     name = "overlap-vcpus"
     title = "two vCPUs at one address"
+    group = "areas and memory change"
     min_vcpus = 2
 
     def setup(self, scenario: Scenario) -> Program:

@@ -45,6 +45,7 @@ class SuspendResume(AfterBoot):
 
     name = "suspend-resume"
     title = "suspend and resume"
+    group = "kernels and CPUs come and go"
 
     def setup(self, scenario: Scenario) -> Program:
         """Every vCPU boots and polls for itself."""

@@ -14,6 +14,7 @@ class Event:
 
     name: ClassVar[str]
     title: ClassVar[str]  #: a few words for tables
+    group: ClassVar[str] = "other events"  #: what it stands under where events are listed in groups
     min_vcpus: ClassVar[int] = 1
     new_kernels: ClassVar[int] = 0  #: how many kernels follow the one that runs when it begins (kexec, crash: 1)
     takes_down: ClassVar[bool] = False  #: the last vCPU is down afterwards, so that a later event can bring it up

@@ -6,12 +6,13 @@ made its sentence true. The trace is therefore replayed on a simulated machine, 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from workbench.checking.failures import Failure, Violation
 from workbench.engines.simulate.schedule import Schedule
 from workbench.errors import WorkbenchError
-from workbench.measure.exploration.explore import Exploration, as_explored
+from workbench.measure.exploration.explore import Exploration, Question, TraceRow, as_explored
 
 
 class Ending(NamedTuple):
@@ -24,9 +25,11 @@ class Ending(NamedTuple):
 def ending(exploration: Exploration, failure: Failure) -> Ending | None:
     """Return how the shortest trace to a failure ends; None if the failure has no trace."""
     rows = exploration.trace(failure)
-    if rows is None:
-        return None
-    question = exploration.question
+    return None if rows is None else ending_of(exploration.question, rows, failure)
+
+
+def ending_of(question: Question, rows: Sequence[TraceRow], failure: Failure) -> Ending:
+    """Return how a trace that leads to a failure ends."""
     after: list[tuple[Violation, ...]] = []
     try:
         schedule = Schedule(question.scenario, as_explored(question.event))
@@ -48,4 +51,4 @@ def _since(after: list[tuple[Violation, ...]], violation: Violation) -> int:
     return number
 
 
-__all__ = ["Ending", "ending"]
+__all__ = ["Ending", "ending", "ending_of"]

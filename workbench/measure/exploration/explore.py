@@ -120,6 +120,14 @@ class Question:
                 f"event {self.event.name!r} needs at least {self.event.min_vcpus} vCPUs; here are {self.vcpus}"
             )
 
+    def places(self, rows: Sequence[TraceRow]) -> list[tuple[int, str]]:
+        """Return the addresses that occur in a trace, with what the guest keeps there."""
+        scenario = self.event.adapt(self.scenario)
+        named = {number for row in rows for number in numbers_in(row.step, row.descriptor)}
+        units = {unit for gpa in named if (unit := scenario.unit_at(gpa)) is not None}
+        begins = sorted((scenario.addresses.gpa(unit), unit) for unit in units)
+        return [(gpa, f"{unit.what} of {whose(unit.cpu)} (kernel {unit.generation})") for gpa, unit in begins]
+
     @property
     def size(self) -> str:
         """The size as text: "2 vCPUs, steal_time"."""
@@ -147,14 +155,6 @@ class Exploration:
     def finding(self, failure: Failure) -> Finding | None:
         """Return the explorer's finding for a failure, None if there is none."""
         return next((found for found in self.result.findings if found.code == failure.code), None)
-
-    def places(self, rows: Sequence[TraceRow]) -> list[tuple[int, str]]:
-        """Return the addresses that occur in a trace, with what the guest keeps there."""
-        scenario = self.question.event.adapt(self.question.scenario)
-        named = {number for row in rows for number in numbers_in(row.step, row.descriptor)}
-        units = {unit for gpa in named if (unit := scenario.unit_at(gpa)) is not None}
-        begins = sorted((scenario.addresses.gpa(unit), unit) for unit in units)
-        return [(gpa, f"{unit.what} of {whose(unit.cpu)} (kernel {unit.generation})") for gpa, unit in begins]
 
     def trace(self, failure: Failure) -> tuple[TraceRow, ...] | None:
         """Return the shortest trace to a violation; None if there is no violation or no trace."""

@@ -172,7 +172,7 @@ def _finding(exploration: Exploration, failure: Failure, trace: str) -> str:
     head = _wrapped(f"{failure.title} ({failure.code}): {len(rows)} steps{_by(exploration, failure)}")
     if trace == "none":
         return f"{head}\n{ending_text(failure, end)}".rstrip()
-    places = where(exploration.places(rows))
+    places = where(exploration.question.places(rows))
     body = changes_table(rows, end.since) if trace == "table" else diagram(rows, end.since) + places
     return f"{head}\n{body}{ending_text(failure, end)}".rstrip()
 

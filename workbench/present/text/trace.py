@@ -11,12 +11,12 @@ from textwrap import wrap
 from typing import Any
 
 from workbench.checking.failures import Failure
-from workbench.checking.ghosts import GHOSTS, HARMLESS
 from workbench.core.step_text import key_text, step_text, value_text
 from workbench.core.steps import Exit, ToUser
 from workbench.engines.explore import SlotVar
 from workbench.measure.exploration.ending import Ending
 from workbench.measure.exploration.explore import TraceRow
+from workbench.measure.exploration.recording import occurrences
 from workbench.present.text.table import WIDTH
 from workbench.printable import ascii_only
 
@@ -35,7 +35,7 @@ def lane_of(row: TraceRow) -> str:
 def lanes_of(rows: Sequence[TraceRow]) -> list[str]:
     """Return the lanes of a trace in the diagram's order: vCPUs, KVM, VMM, event."""
     cpus = sorted({row.cpu for row in rows if row.cpu is not None})
-    used = {lane_of(row) for row in rows} | {goal for row in rows if (goal := _goal(row))}
+    used = {lane_of(row) for row in rows} | {goal for row in rows if (goal := goal_of(row))}
     return [*(f"vCPU{cpu}" for cpu in cpus), *(lane for lane in (KVM, VMM, EVENT) if lane in used)]
 
 
@@ -52,12 +52,13 @@ def diagram(rows: Sequence[TraceRow], since: int | None = None) -> str:
     idle = " " * NUMBER + "".join("|".center(LANE) for _ in lanes)
     lines = [" " * NUMBER + "".join(lane.center(LANE) for lane in lanes)]
     for number, row in enumerate(rows, 1):
-        said = ascii_only(row.text + (_whose(row) if several else ""))
+        whose = whose_step(row) if several else ""
+        said = ascii_only(f"{row.text} [{whose}]" if whose else row.text)
         text = wrap(said, WIDTH - left - 1, subsequent_indent="  ") or [""]
         mark = "!" if number == since else " "
         lines.append(f"{number:>{NUMBER - 1}}{mark}{_marks(lanes, row)} {text[0]}")
         lines += [f"{idle} {more}" for more in text[1:]]
-        lines += [f"{idle} {line}" for ghost in _ghosts(row) for line in wrap(f"!! {ghost}", WIDTH - left - 1)]
+        lines += [f"{idle} {line}" for ghost in occurrences(row) for line in wrap(f"!! {ghost}", WIDTH - left - 1)]
     return "\n".join(line.rstrip() for line in lines) + "\n"
 
 
@@ -113,7 +114,7 @@ def _value_text(name: Any, value: Any) -> str:
     return step_text(value) if isinstance(name, SlotVar) and value is not None else value_text(value)
 
 
-def _goal(row: TraceRow) -> str | None:
+def goal_of(row: TraceRow) -> str | None:
     """Return the lane that a step starts, None if it starts none."""
     if isinstance(row.own_step, ToUser):
         return VMM
@@ -131,7 +132,7 @@ def _marks(lanes: list[str], row: TraceRow) -> str:
     line = list("".join("|".center(LANE) for _ in lanes))
     middle = "|".center(LANE).index("|")
     own = lanes.index(lane_of(row)) * LANE + middle
-    goal = _goal(row)
+    goal = goal_of(row)
     if goal is not None and goal in lanes and goal != lane_of(row):
         end = lanes.index(goal) * LANE + middle
         step = 1 if end > own else -1
@@ -142,17 +143,8 @@ def _marks(lanes: list[str], row: TraceRow) -> str:
     return "".join(line)
 
 
-def _whose(row: TraceRow) -> str:
-    """Return the vCPU for which the host acts, in brackets; empty if the step's text names it."""
+def whose_step(row: TraceRow) -> str:
+    """Return the vCPU for which the host acts; empty if the step's text names it."""
     if row.side == "guest" or row.cpu is None or f"vCPU {row.cpu}" in row.text:
         return ""
-    return f" [vCPU {row.cpu}]"
-
-
-def _ghosts(row: TraceRow) -> list[str]:
-    return [_ghost_text(name, after) for name, _, after in row.changes if name in GHOSTS and name not in HARMLESS]
-
-
-def _ghost_text(name: Any, value: Any) -> str:
-    """Return the text of a ghost that a step has set; the value of some is a tuple of names."""
-    return f"{name}: {', '.join(value)}" if isinstance(value, tuple) else str(name)
+    return f"vCPU {row.cpu}"

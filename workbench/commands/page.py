@@ -1,0 +1,152 @@
+"""``workbench page``: write what the notebooks show as one HTML file that needs no network.
+
+``trace`` shows the steps of one design, or of two side by side; ``matrix`` what fails under which event, with the trace
+of each failure; ``compare`` exits, state and fates. Attach the file to a mail, or put it on a web page.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from workbench.commands import _options
+from workbench.errors import WorkbenchError
+
+if TYPE_CHECKING:
+    from workbench.measure.variants import Variant
+    from workbench.present.web import View
+
+#: Without ``--events``, a trace is of this event.
+EVENT = "boot"
+
+
+def add(subparsers: Any) -> None:
+    """Declare the command and what it can show."""
+    parser = _options.add_command(
+        subparsers, "page", run, "one HTML file: traces, the failure map, or the comparison",
+        description=__doc__,
+        example="workbench page trace generic --events migrate --property lost-registration -o lost.html",
+    )  # fmt: skip
+    kinds = parser.add_subparsers(dest="kind", metavar="KIND", required=True)
+    _add_trace(kinds)
+    _add_matrix(kinds)
+    _add_compare(kinds)
+
+
+def _kind(kinds: Any, name: str, view: Any, title: str, example: str) -> argparse.ArgumentParser:
+    said = f"{title[0].upper()}{title[1:]}."
+    parser = _options.add_command(kinds, name, run, title, description=said, example=example)
+    parser.set_defaults(view=view)
+    parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="write to FILE (default: standard output)")
+    return parser
+
+
+def _add_trace(kinds: Any) -> None:
+    parser = _kind(kinds, "trace", _trace, "the steps of a design under an event, one by one",
+                   "workbench page trace generic per_feature --events kexec -o kexec.html")  # fmt: skip
+    parser.add_argument("protocols", nargs="+", metavar="PROTOCOL", help="one, or two side by side; as in explore")
+    _options.add_happening(parser, "default steal_time", f"one; default {EVENT}")
+    parser.add_argument("--vcpus", type=_options.whole_number(1, 8), metavar="N",
+                        help="vCPUs of the guest, 1 to 8 (default: as the event needs; 2 for shared state)")
+    parser.add_argument("--property", metavar="NAME",
+                        help="the shortest way to this failure, by code or name (default: one simulated schedule)")
+
+
+def _add_matrix(kinds: Any) -> None:
+    parser = _kind(kinds, "matrix", _matrix, "what fails under which event, with the trace of each failure",
+                   "workbench page matrix --protocols generic -o generic.html")  # fmt: skip
+    _options.add_names(parser, "--protocols", "protocols as in compare (default generic,per_feature)")
+    _options.add_happening(parser, "default: a few")
+    parser.add_argument("--vcpus", type=_options.whole_number(1, 8), metavar="N",
+                        help="vCPUs of the guest, 1 to 8 (default: a few sizes)")
+    _options.add_names(parser, "--mitigations", "also each of these alone, and all together")
+    parser.add_argument("--jobs", type=_options.whole_number(1, 64), metavar="N",
+                        help="processes that share the work (default: one for each CPU, at most 4)")
+
+
+def _add_compare(kinds: Any) -> None:
+    parser = _kind(kinds, "compare", _compare, "exits, state, fates and costs of designs under events",
+                   "workbench page compare --protocols generic,per_feature -o compare.html")  # fmt: skip
+    _options.add_names(parser, "--protocols", "protocols as in compare (default generic,per_feature)")
+    _options.add_happening(parser)
+    parser.add_argument("--vcpus", type=_options.whole_number(1, 4096), default=64, metavar="N",
+                        help="vCPUs shown first, 1 to 4096 (default 64)")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Write the page."""
+    from workbench.present.web import page
+
+    view: View = args.view(args)
+    _options.write(args, page(f"Paravirtual registration: {args.kind}", [view]))
+    return 0
+
+
+def _trace(args: argparse.Namespace) -> View:
+    from workbench.present.web import side_by_side, trace
+
+    events = _options.unique(args.events) or [EVENT]
+    if len(events) > 1 or events == ["all"]:
+        raise WorkbenchError(f"a trace is of one event; here are {', '.join(events)} (A+B is one event: A, then B)")
+    features = _options.unique(args.features) or ["steal_time"]
+    chosen = {"vcpus": args.vcpus, "failure": args.property}
+    if len(args.protocols) == 1:
+        return trace(args.protocols[0], events[0], features, **chosen)
+    return side_by_side(args.protocols, events[0], features, **chosen)
+
+
+def _matrix(args: argparse.Namespace) -> View:
+    from workbench import features, lifecycle
+    from workbench.core import own_files
+    from workbench.measure.exploration.matrix import Size, matrix, sizes_for
+    from workbench.measure.exploration.mitigations import price
+    from workbench.present.progress import Progress
+    from workbench.present.web import failure_map
+
+    say, variants = Progress(), _variants(args)
+    events = lifecycle.choose(_options.unique(args.events))
+    sizes = None
+    if args.vcpus is not None or args.features is not None:
+        chosen = features.choose(_options.unique(args.features) or ["steal_time"])
+        sizes = [Size(args.vcpus or 1, tuple(own_files.named_anywhere(one) for one in chosen))]
+    cells = matrix(
+        variants, events, sizes=sizes, jobs=args.jobs or min(os.cpu_count() or 1, 4),
+        progress=lambda done, of, task: say(f"{done} of {of}: {task.variant.label} under {task.event.name}"),
+    )  # fmt: skip
+    say("traces")
+    return failure_map(
+        cells,
+        variants,
+        sizes or [size for event in events for size in sizes_for(event)],
+        command=_options.again(args, "page matrix"),
+        prices={variant.label: price(variant) for variant in variants},
+    )
+
+
+def _variants(args: argparse.Namespace) -> list[Variant]:
+    """Return each protocol, with each mitigation that was asked for alone, and with all of these."""
+    from workbench.measure.exploration.mitigations import mitigated
+    from workbench.measure.variants import DEFAULT, Variant, variants
+
+    bare = variants(args.protocols or DEFAULT)
+    found = list(bare)
+    for most in mitigated(bare, args.mitigations) if args.mitigations else ():
+        each = [Variant.of(most.kind, (name,)) for name in most.mitigations]
+        found += each if len(each) == 1 else [*each, most]
+    return list(dict.fromkeys(found))
+
+
+def _compare(args: argparse.Namespace) -> View:
+    from workbench.measure.variants import DEFAULT
+    from workbench.present.progress import Progress
+    from workbench.present.web import comparison
+
+    return comparison(
+        args.protocols or DEFAULT,
+        _options.unique(args.events),
+        _options.unique(args.features),
+        vcpus=args.vcpus,
+        progress=Progress().counting("runs"),
+    )

@@ -1,0 +1,233 @@
+"""A recording: a trace replayed on the bytes of a machine, with all that a reader can look at after each step.
+
+What can be looked at are *items*: the fields of descriptors and areas in guest memory, the host's entries, and what the
+guest believes. A trace comes from the explorer (a counterexample), or from one schedule in which programs run one after
+the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+from workbench.checking.failures import Failure
+from workbench.checking.ghosts import GHOSTS, HARMLESS
+from workbench.clayout.layout import Layout
+from workbench.core.address_map import DESCRIPTOR, Unit
+from workbench.core.host_state import DERIVED, Key
+from workbench.core.scenario import Scenario
+from workbench.core.slots import EVENT, entry_slot, vcpu_slot
+from workbench.core.step_text import key_text, numbers_in, value_text, whose
+from workbench.engines.simulate.schedule import Schedule
+from workbench.errors import WorkbenchError
+from workbench.measure.exploration.ending import Ending, ending
+from workbench.measure.exploration.explore import Exploration, Question, TraceRow, as_explored
+
+#: What items belong to, in the order in which they are shown.
+MEMORY, HOST, DERIVED_STATE, GUEST = "guest memory", "host state", "derived by the host", "what the guest believes"
+#: A schedule that takes more steps than this is not shown step by step.
+MOST_STEPS = 5000
+
+
+class Item(NamedTuple):
+    """One thing that a reader can look at: what it belongs to (a structure in memory, the host ...), and its name."""
+
+    group: str
+    of: str  #: a structure in guest memory with its address; empty for other groups
+    name: str
+
+
+@dataclass(frozen=True)
+class Recording:
+    """The steps of a trace, and the text of each item at the beginning and wherever a step changes it."""
+
+    question: Question
+    rows: tuple[TraceRow, ...]
+    start: Mapping[Item, str]  #: every item, in the order in which it is shown
+    changes: tuple[Mapping[Item, str], ...]  #: for each step, the items that it changes
+    places: tuple[tuple[int, str], ...] = ()  #: the addresses that the steps name: (gpa, what the guest keeps there)
+    failure: Failure | None = None
+    ending: Ending | None = None
+
+
+def of_finding(exploration: Exploration, failure: Failure) -> Recording | None:
+    """Return the recording of the shortest trace to a failure; None if there is no trace.
+
+    Raises WorkbenchError if a machine cannot take the steps of the trace.
+    """
+    rows = exploration.trace(failure)
+    if rows is None:
+        return None
+    return recorded(exploration.question, rows, failure, ending(exploration, failure))
+
+
+def of_run(question: Question) -> Recording:
+    """Return the recording of one simulated schedule: each program runs to its end before the next one starts.
+
+    Raises WorkbenchError if a program goes on for more than MOST_STEPS steps.
+    """
+    return recorded(question, tuple(one_after_the_other(question)))
+
+
+def recorded(
+    question: Question, rows: Sequence[TraceRow], failure: Failure | None = None, end: Ending | None = None
+) -> Recording:
+    """Replay the steps on bytes, and record what each changes."""
+    scenario = question.event.adapt(question.scenario)
+    shown = _in_memory(scenario, rows)
+    schedule = Schedule(question.scenario, as_explored(question.event))
+    states = [_state(schedule, shown)]
+    for row in rows:
+        schedule.turn(row.turn)
+        states.append(_state(schedule, shown))
+    items = sorted({item for state in states for item in state}, key=_order(shown))
+    told = [{item: state.get(item, "nothing") for item in items} for state in states]
+    changes = tuple(
+        {item: now[item] for item in items if now[item] != before[item]}
+        for before, now in pairwise(told)
+    )
+    return Recording(question, tuple(rows), told[0], changes, tuple(question.places(rows)), failure, end)
+
+
+# -- what is looked at ---------------------------------------------------------------------------------
+
+
+class _Structure(NamedTuple):
+    """A structure in guest memory, at an address that the trace names."""
+
+    gpa: int
+    layout: Layout
+    what: str
+
+    @property
+    def title(self) -> str:
+        return f"{self.layout.struct_name} at {self.gpa:#x}: {self.what}"
+
+
+def _in_memory(scenario: Scenario, rows: Sequence[TraceRow]) -> list[_Structure]:
+    """Return the structures that the steps of a trace touch, by address."""
+    named = {number for row in rows for number in numbers_in(row.step, row.descriptor)}
+    found: dict[int, _Structure] = {}
+    for gpa in sorted(named):
+        unit = scenario.unit_at(gpa)
+        if unit is not None and (layout := _layout(scenario, unit.what)) is not None:
+            begin = scenario.addresses.gpa(unit)
+            found[begin] = _Structure(begin, layout, _unit_text(scenario, unit))
+    for row in rows:  # areas at addresses of the guest's own choice
+        for name, _, gpa in row.changes or _stored_areas(row):
+            if not isinstance(name, Key) or name.kind not in ("area", "believes") or not isinstance(gpa, int):
+                continue
+            layout = _layout(scenario, str(name.name))
+            if gpa not in found and layout is not None:
+                found[gpa] = _Structure(gpa, layout, f"{name.name} of {whose(name.cpu)}, moved")
+    return [found[gpa] for gpa in sorted(found)]
+
+
+def _stored_areas(row: TraceRow) -> Iterator[tuple[Any, Any, Any]]:
+    """The entry that a step sets, for a row that says no changes."""
+    own = row.own_step
+    if hasattr(own, "key") and hasattr(own, "value"):
+        yield own.key, None, own.value
+
+
+def _unit_text(scenario: Scenario, unit: Unit) -> str:
+    kernel = f", kernel {unit.generation}" if scenario.kernels > 1 and unit.generation else ""
+    return f"{unit.what} of {whose(unit.cpu)}{kernel}"
+
+
+def _layout(scenario: Scenario, what: str) -> Layout | None:
+    """Return the structure of a descriptor or of a feature's area; None where memory has no structure."""
+    if what == DESCRIPTOR:
+        return scenario.protocol.descriptor.on(scenario.abi) if scenario.protocol.descriptor is not None else None
+    feature = next((one for one in scenario.features if one.name == what), None)
+    return feature.payload.on(scenario.abi) if feature is not None and feature.size else None
+
+
+def _state(schedule: Schedule, shown: Sequence[_Structure]) -> dict[Item, str]:
+    """Return the text of every item that has a value."""
+    found: dict[Item, str] = {}
+    for one in shown:
+        found |= {Item(MEMORY, one.title, name): text for name, text in _fields(schedule, one)}
+    for key, value in schedule.held():
+        group = DERIVED_STATE if key.kind in DERIVED else HOST
+        found[Item(group, "", key_text(key))] = value_text(value)
+    for place in schedule.places():
+        gpa, answer = schedule.believed(place), schedule.concluded(place)
+        if gpa is not None:
+            found[Item(GUEST, "", f"{place} is registered at")] = value_text(gpa)
+        if answer is not None:
+            found[Item(GUEST, "", f"{place}: the last answer")] = value_text(answer)
+    return found
+
+
+def _fields(schedule: Schedule, one: _Structure) -> Iterator[tuple[str, str]]:
+    """Yield (name, text) of each field; of no field where nothing backs the memory."""
+    data = next((data for offset, data in schedule.content(one.gpa, one.layout.size) if offset == 0), None)
+    if data is None or len(data) < one.layout.size:
+        yield "memory", "gone"
+        return
+    value = one.layout.unpack(data)
+    for field in one.layout.fields:
+        if "pad" not in field.name:
+            content = value[field.name]
+            is_odd = field.name == "version" and isinstance(content, int) and content & 1
+            yield field.name, value_text(content) + (" (odd)" if is_odd else "")
+
+
+def _order(shown: Sequence[_Structure]) -> Any:
+    """Return the order of items: by group; memory by address and offset, other items by name."""
+    groups = (MEMORY, HOST, DERIVED_STATE, GUEST)
+    places = {one.title: number for number, one in enumerate(shown)}
+    fields = {(one.title, field.name): field.offset for one in shown for field in one.layout.fields}
+
+    def order(item: Item) -> tuple[int, int, int, str]:
+        offset = fields.get((item.of, item.name), -1)
+        return groups.index(item.group), places.get(item.of, 0), offset, item.name
+
+    return order
+
+
+def occurrences(row: TraceRow) -> list[str]:
+    """Return what a property keeps watch over and a step brought about: "host wrote memory that is somebody else's"."""
+    seen = [(name, after) for name, _, after in row.changes if name in GHOSTS and name not in HARMLESS]
+    return [f"{name}: {', '.join(value)}" if isinstance(value, tuple) else str(name) for name, value in seen]
+
+
+# -- one schedule --------------------------------------------------------------------------------------
+
+
+def one_after_the_other(question: Question) -> Iterator[TraceRow]:
+    """Yield the steps of the schedule in which whatever has begun runs to its end before the event goes on."""
+    question.check()
+    schedule = Schedule(question.scenario, as_explored(question.event))
+    cpus = range(schedule.scenario.vcpus)
+    slots = (*map(entry_slot, cpus), *map(vcpu_slot, cpus), EVENT)
+    for _ in range(MOST_STEPS):
+        row = _next(schedule, slots)
+        if row is None:
+            return
+        yield row
+    raise WorkbenchError(
+        f"{question.variant.label} under {question.event.name}: more than {MOST_STEPS} steps; ask for fewer vCPUs"
+    )
+
+
+def _next(schedule: Schedule, slots: Sequence[Any]) -> TraceRow | None:
+    """Take the next step that can be taken, and return it; None if there is none."""
+    for slot in slots:
+        pending = schedule.pending(slot)
+        if pending is None:
+            continue
+        for step in pending.next_steps() if hasattr(pending, "next_steps") else (pending,):
+            row = TraceRow(slot, step, (), schedule.scenario.descriptor_in(step))
+            try:
+                schedule.turn(row.turn)
+            except WorkbenchError:
+                continue  # it waits for another
+            return row
+    return None
+
+
+__all__ = ["MOST_STEPS", "Item", "Recording", "of_finding", "of_run", "one_after_the_other", "recorded"]

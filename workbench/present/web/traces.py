@@ -1,0 +1,64 @@
+"""Traces by name: of a failure that the explorer finds, or of one simulated schedule."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from workbench.checking.failures import choose as choose_failures
+from workbench.core.contracts import Feature
+from workbench.core.contracts.event import Event
+from workbench.errors import WorkbenchError
+from workbench.measure.exploration.explore import Question, explored
+from workbench.measure.exploration.recording import Recording, of_finding, of_run
+from workbench.measure.variants import Variant
+from workbench.present.web.stepper import pair, stepper
+from workbench.present.web.view import View
+
+
+def trace(
+    protocol: str | Variant, event: str | Event = "boot", features: Sequence[str | Feature] | None = None, *,
+    vcpus: int | None = None, failure: str | None = None,
+) -> View:  # fmt: skip
+    """Return the steps of an event, one by one: the shortest way to ``failure``, or one simulated schedule.
+
+    ``failure``: a code or a name (``F05``, ``double-fetch``). ``vcpus``: see ``Question.of``; for a schedule, 1. Raises
+    WorkbenchError for an unknown name, an event that needs more vCPUs, and a failure that does not occur.
+    """
+    return stepper(recording_of(protocol, event, features, vcpus=vcpus, failure=failure))
+
+
+def side_by_side(
+    protocols: Sequence[str | Variant], event: str | Event = "boot", features: Sequence[str | Feature] | None = None,
+    *, vcpus: int | None = None, failure: str | None = None,
+) -> View:  # fmt: skip
+    """Return the traces of two designs under one event; a design in which the failure does not occur shows a schedule.
+
+    Raises WorkbenchError like :func:`trace`, and for more or fewer than two designs.
+    """
+    if len(protocols) != 2:
+        raise WorkbenchError(f"side by side are two designs; here are {len(protocols)}")
+    found = [recording_of(one, event, features, vcpus=vcpus, failure=failure, or_run=True) for one in protocols]
+    return pair(" | ".join(one.question.variant.label for one in found), found)
+
+
+def recording_of(
+    protocol: str | Variant, event: str | Event, features: Sequence[str | Feature] | None, *,
+    vcpus: int | None, failure: str | None, or_run: bool = False,
+) -> Recording:  # fmt: skip
+    """Return the recording that :func:`trace` shows; ``or_run``: of a schedule, where the failure does not occur."""
+    question = Question.of(protocol, event, features, vcpus)
+    if failure is None:
+        return of_run(question)
+    (asked,) = choose_failures([failure])
+    found = of_finding(explored(question, [asked]), asked)
+    if found is not None:
+        return found
+    if or_run:
+        return of_run(question)
+    raise WorkbenchError(
+        f"{asked.title} ({asked.code}) does not occur: {question.variant.label} under {question.event.name} "
+        f"({question.size}); `workbench matrix` says where it does"
+    )
+
+
+__all__ = ["recording_of", "side_by_side", "trace"]

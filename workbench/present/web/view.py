@@ -1,0 +1,98 @@
+"""A view: data that a small script draws, the same content as text, and both together as HTML.
+
+The script is part of the HTML and finds its data beside itself. So a view needs no kernel, no network and no installed
+extension, and a saved notebook shows it as the live one does. Where no script runs, the text is shown.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from html import escape
+from importlib.resources import files
+from typing import Any
+
+#: The scripts in the order in which they must stand; each defines functions, and the last names those that are views.
+SCRIPTS = ("dom.js", "stepper.js", "map.js", "compare.js", "views.js")
+STYLE = "views.css"
+
+
+@dataclass(frozen=True)
+class View:
+    """What is drawn: ``kind`` names the script's function, ``data`` is drawn, ``text`` is for where no script runs."""
+
+    kind: str
+    data: Any
+    text: str
+
+    def __repr__(self) -> str:
+        return self.text
+
+    def _repr_html_(self) -> str:
+        """Return the view with all that it needs; it mounts itself."""
+        own = f"(() => {{\n{script()}\nmount(document.currentScript.closest('.pvw'));\n}})();"
+        return self.markup(f"<style>{asset(STYLE)}</style>", f"<script>{own}</script>")
+
+    def markup(self, before: str = "", after: str = "", data: Any = None) -> str:
+        """Return the element in which the view is mounted: its data (or other data in its place) and its text."""
+        told = as_json(self.data if data is None else data)
+        data = f'<script type="application/json" class="pvw-data">{told}</script>'
+        text = f'<pre class="pvw-text">{escape(self.text)}</pre>'
+        return f'<div class="pvw" data-pvw="{escape(self.kind)}">{before}{data}{text}{after}</div>'
+
+
+def page(title: str, views: Sequence[View]) -> str:
+    """Return a file of its own for some views: it asks for nothing, and its policy lets nothing else in."""
+    style, code = asset(STYLE) + asset("page.css"), script() + "\nmountAll();\n"
+    policy = f"default-src 'none'; style-src 'unsafe-inline'; script-src {_hash(code)}; img-src data: blob:"
+    alone = len(views) == 1  # then the view's settings are part of the page's address
+    drawn = "\n".join(view.markup(data={**view.data, "page": alone}) for view in views)
+    return f"""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="{policy}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>{escape(title)}</title>
+<style>{style}</style>
+</head>
+<body>
+<main>
+<h1>{escape(title)}</h1>
+{drawn}
+</main>
+<script>{code}</script>
+</body>
+</html>
+"""
+
+
+def as_json(data: Any) -> str:
+    """Return data as JSON that may stand in HTML: no text in it can end the element or begin another."""
+    told = json.dumps(data, separators=(",", ":"), ensure_ascii=False)
+    return told.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+
+
+@cache
+def asset(name: str) -> str:
+    """Return a script or a style sheet of this package."""
+    return (files(__package__) / "assets" / name).read_text(encoding="utf-8")
+
+
+@cache
+def script() -> str:
+    """Return all scripts as one; a function's body can hold it."""
+    return "\n".join(['"use strict";', *(asset(name) for name in SCRIPTS)])
+
+
+def _hash(code: str) -> str:
+    digest = hashlib.sha256(code.encode()).digest()
+    return f"'sha256-{base64.b64encode(digest).decode()}'"
+
+
+__all__ = ["View", "as_json", "page"]
