@@ -38,11 +38,12 @@ def title_of(recording: Recording) -> str:
 def trace_text(recording: Recording) -> str:
     """Return the recording as text of 72 columns: the diagram, and the sentence that is violated."""
     since = recording.ending.since if recording.ending else None
-    lines = [f"{title_of(recording)} ({recording.question.size})\n", diagram(recording.rows, since)]
+    title = ascii_only(f"{title_of(recording)} ({recording.question.size})")
+    lines = [f"{title}\n", diagram(recording.rows, since)]
     lines.append(where(recording.places))
     if recording.failure is not None and recording.ending is not None:
         lines.append(ending_text(recording.failure, recording.ending))
-    return ascii_only("".join(lines))
+    return "".join(lines)
 
 
 def trace_data(recording: Recording, *, text: bool = True) -> dict[str, Any]:

@@ -87,6 +87,7 @@ function numbersOf(data, design, settings) {
   const named = (run) => Object.fromEntries(data.columns.map((column, place) => [column, run[place]]));
   let found;
   let source;
+  if (data.points.includes(settings.vcpus) && !at(settings.vcpus)) return null;
   if (at(settings.vcpus)) {
     found = named(at(settings.vcpus));
     source = "Every number is of a run of the simulator.";
@@ -168,7 +169,7 @@ function comparisonCsv(data, settings) {
 function mailTable(data, settings) {
   const found = data.designs.map((design) => [design, numbersOf(data, design, settings)]).filter(([, one]) => one);
   const lines = [`${settings.event}: ${settings.vcpus} vCPUs, ${data.features[settings.features]} (simulated)`, ""];
-  lines.push(`${"protocol".padEnd(24)} ${["exits", "to VMM", "state", "lost", "guest"].map((name) => name.padStart(7)).join(" ")}  fate`);
-  for (const [design, one] of found) lines.push(`${design.slice(0, 24).padEnd(24)} ${[one.exits, one.user_exits, one.carried + one.uncarried, one.lost_entries, one.guest_bytes].map((value) => String(value).padStart(7)).join(" ")}  ${one.fate}`);
+  lines.push(`${"protocol".padEnd(22)} ${["exits", "to VMM", "state", "lost", "guest"].map((name) => name.padStart(6)).join(" ")}  fate`);
+  for (const [design, one] of found) lines.push(`${design.slice(0, 22).padEnd(22)} ${[one.exits, one.user_exits, one.carried + one.uncarried, one.lost_entries, one.guest_bytes].map((value) => String(value).padStart(6)).join(" ")}  ${one.fate}`);
   return `${lines.join("\n")}\n\nexits; state and guest memory in bytes; lost: entries no interface\ncarries. ${[...new Set(found.map(([, one]) => one.source))].join(" ")}\n`;
 }

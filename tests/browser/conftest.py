@@ -1,0 +1,73 @@
+"""A browser for the tests of the views: Debian's Chromium, driven by Playwright. Without it they are skipped."""
+
+import shutil
+
+import pytest
+
+from workbench.lifecycle import EVENTS
+from workbench.measure.exploration.matrix import Size, matrix
+from workbench.measure.variants import variants
+from workbench.present.web import comparison, failure_map
+
+DESIGNS = ("generic", "generic+carry-registry", "per_feature")
+COMPARED = ("boot", "migrate", "cpu-hotplug")
+EXPLORED = ("kexec-no-teardown", "migrate", "ignore-msrs", "hostile-bad-base")
+SIZES = [Size(1, ("steal_time",)), Size(1, ("async_pf",))]
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+OWN = ("file:", "data:", "blob:")  # what a page may ask for
+SWITCHES = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
+
+
+@pytest.fixture(scope="session")
+def browser():
+    api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed (extra: browser)")
+    found = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if found is None:
+        pytest.skip("no chromium here (Debian: apt-get install chromium)")
+    with api.sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=found, args=SWITCHES)
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def open_page(browser, tmp_path):
+    """Open a file with the network off; at the end: it has asked for nothing, and the console has no complaint."""
+    opened, said = [], []
+
+    def open_it(html, fragment="", **options):
+        path = tmp_path / f"page{len(opened)}.html"
+        path.write_text(html, encoding="utf-8")
+        options.setdefault("viewport", {"width": 1200, "height": 900})
+        context = browser.new_context(offline=True, **options)
+        page = context.new_page()
+        page.set_default_timeout(5000)
+        page.on("console", lambda message: message.type in ("error", "warning") and said.append(message.text))
+        page.on("pageerror", lambda error: said.append(str(error)))
+        page.on("request", lambda asked: asked.url.startswith(OWN) or said.append(asked.url))
+        opened.append(context)
+        page.goto(path.as_uri() + fragment)
+        return page
+
+    yield open_it
+    for context in opened:
+        context.close()
+    assert said == []
+
+
+@pytest.fixture(scope="session")
+def explored():
+    """The cells of a small matrix, and its variants."""
+    chosen = variants(DESIGNS)
+    return matrix(chosen, [EVENTS[name] for name in EXPLORED], sizes=SIZES), chosen
+
+
+@pytest.fixture(scope="session")
+def map_view(explored):
+    return failure_map(*explored, SIZES)
+
+
+@pytest.fixture(scope="session")
+def comparison_view():
+    return comparison(DESIGNS, COMPARED, ["kvmclock", "steal_time", "watchdog"])
