@@ -18,6 +18,7 @@ comma  := ,
 STAMP  := $(VENV)/.installed-$(SUM)
 TESTED := $(STAMP)-$(subst $(comma),-,$(TEST_EXTRAS))
 BENCH  := $(STAMP)-bench-fast
+BROWSER := $(STAMP)-browser
 AUDIT  := $(STAMP)-audit
 PINNED := $(if $(CONSTRAINTS),--constraint $(CONSTRAINTS))
 # Each process begins with a run of neighbours, which share what they compute, and takes over from those that lag.
@@ -25,11 +26,11 @@ PYTEST  = $(PY) -m pytest -n $(TEST_JOBS) --dist worksteal
 # JupyterLab refuses root unless told; in a container root is often all there is. It listens on localhost only.
 ROOT   := $(if $(filter 0,$(shell id -u)),--allow-root)
 
-.PHONY: help report lab test check crosscheck bench lock audit clean
+.PHONY: help report lab test test-browser check crosscheck bench lock audit clean
 .DEFAULT_GOAL := help
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
 
 report: $(STAMP) ## set up, write the report into report/ and show the comparison
 	@$(PY) -m workbench report "$(REPORT)/"
@@ -45,6 +46,9 @@ test: $(TESTED) ## ruff, mypy and all quick tests, one process for each core (TE
 
 check: $(TESTED) ## ruff and mypy alone
 	@lint=0; $(PY) -m ruff check . || lint=1; $(PY) -m mypy || lint=1; exit $$lint
+
+test-browser: $(BROWSER) ## the views in a browser (needs chromium; Debian: apt-get install chromium)
+	@$(PYTEST) tests/browser
 
 crosscheck: $(TESTED) ## compare the explorer with the SPIN checker (needs spin and gcc)
 	@$(PYTEST) -m spin tests
@@ -77,6 +81,9 @@ $(STAMP): | $(PY)
 
 $(TESTED): | $(PY)
 	$(call install,[$(TEST_EXTRAS)])
+
+$(BROWSER): | $(PY)
+	$(call install,[$(TEST_EXTRAS)$(comma)browser])
 
 $(BENCH): | $(PY)
 	$(call install,[bench$(comma)fast])

@@ -1,0 +1,66 @@
+"""``workbench page``: one file for each kind, the same bytes each time, and one line for what cannot be shown."""
+
+import pytest
+
+from workbench.cli import main
+
+TRACE = ["page", "trace", "generic", "--events", "migrate"]
+
+
+def said(capsys, *arguments):
+    status = main([*arguments])
+    captured = capsys.readouterr()
+    return status, captured.out, captured.err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("trace", "generic", "--events", "migrate", "--property", "F02"),
+        ("trace", "generic", "per_feature", "--events", "kexec"),
+        ("trace", "per_feature+quiet-restore", "--events", "init+migrate", "--features", "wall_clock"),
+        ("trace", "tests/protocols/data/third.py:RegisterArray"),
+        ("matrix", "--protocols", "generic", "--events", "migrate", "--features", "steal_time", "--jobs", "1"),
+        ("matrix", "--protocols", "generic", "--events", "migrate", "--features", "steal_time", "--jobs", "1",
+         "--mitigations", "carry-registry,copy-once"),
+        ("compare", "--events", "boot", "--features", "steal_time"),
+    ],
+)  # fmt: skip
+def test_pages(tmp_path, capsys, arguments):
+    files = [tmp_path / name for name in ("one.html", "two.html")]
+    for file in files:
+        assert said(capsys, "page", *arguments, "-o", str(file))[:2] == (0, "")
+    one, two = (file.read_bytes() for file in files)
+    assert one == two
+    assert one.startswith(b"<!doctype html>")
+    for outside in (b"http://", b"https://", b"src=", b"@import", b"url("):
+        assert outside not in one.replace(b"http://www.w3.org/2000/svg", b"")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ((*TRACE, "--property", "F05"), "double fetch (F05) does not occur: generic under migrate"),
+        ((*TRACE, "--property", "lost"), "unknown property 'lost'"),
+        (("page", "trace", "generic", "null", "per_feature"), "side by side are two designs; here are 3"),
+        (("page", "trace", "generic", "--events", "boot,kexec"), "a trace is of one event"),
+        (("page", "trace", "generic", "--events", "all"), "a trace is of one event"),
+        (("page", "trace", "generic", "--events", "cpu-hotplug", "--vcpus", "1"), "needs at least 2 vCPUs"),
+        (("page", "trace", "genric"), "did you mean generic?"),
+        (("page", "matrix", "--mitigations", "carry"), "unknown mitigation 'carry'"),
+        (("page", "compare", "--vcpus", "5000"), "out of range"),
+        (("page",), "KIND"),
+        (("page", "picture"), "trace"),
+    ],
+)
+def test_what_cannot_be_shown_is_one_line(tmp_path, capsys, arguments, words):
+    out = tmp_path / "page.html"
+    try:
+        status = main([*arguments, *(["-o", str(out)] if len(arguments) > 2 else [])])
+    except SystemExit as ended:
+        status = ended.code
+    told = capsys.readouterr().err
+    assert status == 2
+    assert words in told
+    assert "Traceback" not in told
+    assert not out.exists()
