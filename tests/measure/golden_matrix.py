@@ -86,7 +86,7 @@ def trace_text(case):
         f"{failure.title} ({code}): {len(rows)} steps\n"
         f"{result.states} states, {result.transitions} transitions, depth {result.depth}\n\n"
     )
-    return head + diagram(rows, end.since) + where(exploration.places(rows)) + ending_text(failure, end)
+    return head + diagram(rows, end.since) + where(exploration.question.places(rows)) + ending_text(failure, end)
 
 
 def main():

@@ -27,7 +27,7 @@ def rows_of(case):
 @pytest.mark.parametrize("case", MUST_HAVE, ids=lambda case: "-".join(map(str, case)))
 def test_every_line_fits_and_every_step_is_there(case):
     exploration, rows = rows_of(case)
-    for text in (diagram(rows), where(exploration.places(rows)), changes_table(rows)):
+    for text in (diagram(rows), where(exploration.question.places(rows)), changes_table(rows)):
         assert text.isascii()
         assert text == "" or text.endswith("\n")
         assert max(map(len, text.splitlines()), default=0) <= 72
