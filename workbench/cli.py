@@ -5,7 +5,8 @@ the exit status. Every way to end has a status of its own:
 
 * 0: done; 1: done, and the answer is no (a difference, a failed check), or the system let it not be done or written;
 * 2: an error of the user or of the user's file, in one line on stderr that begins with ``workbench:``;
-* 130, 143: stopped by Ctrl-C, by SIGTERM. No result is printed or written then; a file that was there stays.
+* 130, 143: stopped by Ctrl-C, by SIGTERM. No result is printed or written then (with ``--partial``: what is known by
+  then); a file that was there stays. The one line says what is kept.
 """
 
 import argparse
@@ -81,16 +82,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line and return its exit status."""
     with _ended_by_signals() as received:
         try:
-            status = _run(argv)
+            status = _run(argv, received)
             sys.stdout.flush()
         except WorkbenchError as error:
             return _ended(2, str(error))
-        except KeyboardInterrupt as error:
-            fault = None if received else fault_of_a_file(error)
+        except KeyboardInterrupt as stop:
+            fault = None if received else fault_of_a_file(stop)
             if fault is not None:
                 return _ended(2, fault)
             number = received[0] if received else signal.SIGINT
-            return _ended(STOPPED + number, "interrupted" if number == signal.SIGINT else "terminated")
+            word = "interrupted" if number == signal.SIGINT else "terminated"
+            return _ended(STOPPED + number, "; ".join([word, *getattr(stop, "__notes__", ["nothing is kept"])]))
         except BrokenPipeError:
             _drop_stdout()  # the reader (head, a pager) wants no more
             return 0
@@ -103,7 +105,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     return status
 
 
-def _run(argv: Sequence[str] | None) -> int:
+def _run(argv: Sequence[str] | None, received: list[int]) -> int:
     # NumPy's linear algebra is not used; its threads would need memory and processes that may be limited.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     if sys.stdout is None:
@@ -117,7 +119,19 @@ def _run(argv: Sequence[str] | None) -> int:
     from workbench.commands import _options  # not before: what it imports may raise an error that main() prints
 
     _options.check_output(args)
-    status: int = args.run(args)
+    args.received = received
+    try:
+        status: int = args.run(args)
+    except KeyboardInterrupt as stop:
+        if "state" in args and args.state is None:
+            stop.add_note("nothing is kept; with --state DIR what is finished would be")
+        raise
+    except Exception as error:
+        if received:  # something took the stop for a failure, or failed because of it
+            raise KeyboardInterrupt from error
+        raise
+    if received and not getattr(args, "partial", False):
+        raise KeyboardInterrupt
     return status
 
 

@@ -107,7 +107,8 @@ def test_a_command_that_is_stopped_keeps_the_old_file_and_leaves_nobody(tmp_path
     if number == signal.SIGKILL:
         error = ""  # the interpreter's own helper may complain of what the killed process did not clean up
     told = [text for text in error.splitlines() if "states/s" not in text and " of " not in text]
-    assert told == ([f"workbench: {said}"] if said else [])
+    kept = "nothing is kept; with --state DIR what is finished would be"
+    assert told == ([f"workbench: {said}; {kept}"] if said else [])
     assert result.read_text() == "the old result\n"
     assert [entry.name for entry in tmp_path.iterdir()] == ["result.txt"]
     deadline = time.monotonic() + 5

@@ -1,78 +1,62 @@
-"""State files: continued, incomplete, of another campaign, unusable."""
-
-import json
+"""Sequences of campaigns in a store: continued, of several campaigns, without a store."""
 
 import pytest
 
-from workbench.errors import WorkbenchError
+from workbench.durable.store import opened
 from workbench.fuzz.journal import Entry, Journal
 
-HEAD = {"seed": 1, "length": 200, "protocol": "per_feature", "generator": 1}
+HEAD = {"host": "here", "seed": 1, "length": 200, "protocol": "per_feature", "generator": 1}
 
 
-def test_without_a_file_it_counts(tmp_path):
-    with Journal(None, HEAD) as journal:
+def test_without_a_state_it_counts():
+    with opened(None) as store:
+        journal = Journal(store, HEAD)
         journal.add([Entry(0, 200, {"a": 1}), Entry(2, 150, {"a": 2, "b": 1}, "x.jsonl")])
     assert (journal.done, journal.operations, dict(journal.known)) == ({0, 2}, 350, {"a": 3, "b": 1})
     assert journal.findings == ["x.jsonl"]
 
 
 def test_it_goes_on_where_it_was(tmp_path):
-    path = tmp_path / "state.jsonl"
-    with Journal(path, HEAD) as journal:
-        journal.add([Entry(0, 200, {}), Entry(1, 200, {"a": 1})])
+    with opened(tmp_path / "state") as store:
+        journal = Journal(store, HEAD)
+        journal.add([Entry(0, 200, {}), Entry(1, 200, {"a": 1}, "x.jsonl")])
         journal.add([])
-    with Journal(path, HEAD) as journal:
+    with opened(tmp_path / "state") as store:
+        journal = Journal(store, HEAD)
         assert (journal.done, journal.operations, journal.known["a"]) == ({0, 1}, 400, 1)
+        assert journal.findings == ["x.jsonl"]
         journal.add([Entry(2, 200, {})])
-    assert next(json.loads(line) for line in path.read_text().splitlines()) == {"fuzz": HEAD}
-    assert len(path.read_text().splitlines()) == 4
+        assert ": 3 sequences, 600 operations; the same command goes on" in store.told()
+    with opened(tmp_path / "state") as store:
+        assert Journal(store, HEAD).done == {0, 1, 2}
 
 
-@pytest.mark.parametrize("cut", [1, 5, 30])
-def test_a_torn_last_line_is_dropped(tmp_path, cut):
-    path = tmp_path / "state.jsonl"
-    with Journal(path, HEAD) as journal:
-        journal.add([Entry(0, 200, {}), Entry(1, 200, {})])
-    path.write_bytes(path.read_bytes()[:-cut])
-    with Journal(path, HEAD) as journal:
-        assert journal.done == {0}
-        journal.add([Entry(1, 200, {})])
-    with Journal(path, HEAD) as journal:
-        assert (journal.done, journal.operations) == ({0, 1}, 400)
+def test_a_sequence_counts_once(tmp_path):
+    with opened(tmp_path / "state") as store:
+        journal = Journal(store, HEAD)
+        journal.add([Entry(0, 200, {}), Entry(0, 200, {})])
+        assert journal.operations == 200
+    with opened(tmp_path / "state") as store:
+        assert Journal(store, HEAD).operations == 200
 
 
-@pytest.mark.parametrize("content", ["", '{"fuzz": {"se', "{"])
-def test_a_file_whose_first_line_was_torn_begins_again(tmp_path, content):
-    path = tmp_path / "state.jsonl"
-    path.write_text(content)
-    with Journal(path, HEAD) as journal:
+@pytest.mark.parametrize("other", [{"seed": 2}, {"host": "there"}, {"generator": 9}, {"protocol": "generic"}])
+def test_campaigns_do_not_mix(tmp_path, other):
+    with opened(tmp_path / "state") as store:
+        Journal(store, HEAD).add([Entry(0, 200, {})])
+        another = Journal(store, HEAD | other)
+        assert another.done == set()
+        another.add([Entry(0, 10, {}), Entry(1, 10, {})])
+        assert Journal(store, HEAD).operations == 200
+        assert Journal(store, HEAD | other).operations == 20
+
+
+def test_a_fresh_campaign_replaces_piece_by_piece(tmp_path):
+    with opened(tmp_path / "state") as store:
+        Journal(store, HEAD).add([Entry(0, 200, {}), Entry(1, 200, {})])
+    with opened(tmp_path / "state", fresh=True) as store:
+        journal = Journal(store, HEAD)
         assert journal.done == set()
-    assert json.loads(path.read_text()) == {"fuzz": HEAD}
-
-
-@pytest.mark.parametrize(
-    ("content", "said"),
-    [
-        ("hello", "is not one of workbench fuzz"),
-        ("a\nb", "is not one of workbench fuzz"),
-        ("hello\n", "is not one of workbench fuzz"),
-        ('{"op": "run"}\n', "is not one of workbench fuzz"),
-        ('{"fuzz": {"seed": 1}}\n[]\n', "is not one of workbench fuzz"),
-        (json.dumps({"fuzz": HEAD | {"seed": 2}}) + "\n", "belongs to another campaign: seed is 2 there, 1 here"),
-        (json.dumps({"fuzz": HEAD | {"generator": 9}}) + "\n", "belongs to another campaign: generator is 9 there"),
-    ],
-)
-def test_another_file_is_refused_and_left_alone(tmp_path, content, said):
-    path = tmp_path / "state.jsonl"
-    path.write_text(content)
-    with pytest.raises(WorkbenchError, match=said):
-        Journal(path, HEAD)
-    assert path.read_text() == content
-
-
-def test_a_place_where_nothing_can_be_written(tmp_path):
-    with pytest.raises(WorkbenchError, match="cannot be used: No such file or directory"):
-        Journal(tmp_path / "absent" / "state.jsonl", HEAD)
-    with pytest.raises(WorkbenchError, match="cannot be used: Is a directory"):
-        Journal(tmp_path, HEAD)
+        journal.add([Entry(0, 199, {})])
+    with opened(tmp_path / "state") as store:
+        assert Journal(store, HEAD).operations == 399

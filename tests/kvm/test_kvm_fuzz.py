@@ -4,17 +4,21 @@ import json
 import os
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 
 import pytest
 from fuzz_mutants import MUTANTS
 
 from workbench import replay
+from workbench.durable.store import FILE
 from workbench.features import choose
 from workbench.fuzz.findings import as_replay
 from workbench.fuzz.generate import sequence
+from workbench.fuzz.journal import Entry
 from workbench.fuzz.trial import Bench
 from workbench.protocols import PerFeature
 from workbench.replay.reading import parse
@@ -43,15 +47,14 @@ def bench(protocol_of):
 
 @pytest.mark.parametrize("seconds", ["8", pytest.param("60", marks=pytest.mark.slow)])
 def test_some_time_without_an_unexplained_divergence(command, tmp_path, seconds):
-    running = command(YES, "--seconds", seconds, "--jobs", "1", "--seed", "2011", "--state", "state.jsonl")
+    running = command(YES, "--seconds", seconds, "--jobs", "1", "--seed", "2011", "--state", "state")
     out, err = running.communicate(timeout=180)
     assert running.returncode == 0, out + err
     assert out.startswith("kvm: Linux ")
     assert "0 unexplained" in out
     (operations,) = re.findall(r"^(\d+) operations in \d+ sequences compared$", out, re.MULTILINE)
     assert int(operations) >= LENGTH
-    noted = [json.loads(line) for line in (tmp_path / "state.jsonl").read_text().splitlines()[1:]]
-    assert sum(entry["operations"] for entry in noted) == int(operations)
+    assert sum(entry.operations for entry in noted(tmp_path / "state")) == int(operations)
     assert not (tmp_path / "fuzz-findings").exists()
 
 
@@ -107,38 +110,50 @@ def test_a_used_machine_serves_like_a_new_one():
 
 
 def test_a_campaign_that_is_killed_goes_on_and_loses_nothing(command, tmp_path):
-    state = tmp_path / "state.jsonl"
-    options = (YES, "--seed", "3", "--length", "60", "--jobs", "2", "--state", "state.jsonl")
+    state = tmp_path / "state"
+    options = (YES, "--seed", "3", "--length", "60", "--jobs", "2", "--state", "state")
     running = command(*options, "--ops", "100000000")
-    wait_until(lambda: state.exists() and state.read_bytes().count(b"\n") > 5, running)
+    wait_until(lambda: some_are_kept(state), running)
     workers = children_of(running.pid)
     running.send_signal(signal.SIGKILL)
     running.communicate(timeout=30)
     wait_until(lambda: not any(is_alive(pid) for pid in workers))
-    state.write_bytes(state.read_bytes() + b'{"sequence": 999, "oper')  # an incomplete last line
-    before = {json.loads(line)["sequence"] for line in state.read_bytes().splitlines()[1:-1]}
-    done = sum(json.loads(line)["operations"] for line in state.read_bytes().splitlines()[1:-1])
+    before = {entry.sequence for entry in noted(state)}
+    done = sum(entry.operations for entry in noted(state))
     out, err = command(*options, "--ops", str(done + 600)).communicate(timeout=120)
-    assert f"resuming from state.jsonl: {len(before)} sequences, {done} operations" in err, out + err
-    after = [json.loads(line)["sequence"] for line in state.read_text().splitlines()[1:]]
+    assert f"resuming from state: {len(before)} sequences, {done} operations" in err, out + err
+    after = [entry.sequence for entry in noted(state)]
     assert before < set(after)
     assert len(after) == len(set(after))
     assert set(range(min(before))) <= set(after), "what was in flight is carried out again"
 
 
 def test_ctrl_c_ends_it_in_one_line_and_keeps_what_is_done(command, tmp_path):
-    state = tmp_path / "state.jsonl"
-    options = ("--seed", "4", "--length", "60", "--jobs", "2", "--state", "state.jsonl")
+    state = tmp_path / "state"
+    options = ("--seed", "4", "--length", "60", "--jobs", "2", "--state", "state")
     running = command(YES, *options, "--ops", "100000000")
-    wait_until(lambda: state.exists() and state.read_bytes().count(b"\n") > 5, running)
+    wait_until(lambda: some_are_kept(state), running)
     workers = children_of(running.pid)
     running.send_signal(signal.SIGINT)
     _, err = running.communicate(timeout=60)
     assert running.returncode == 130
-    assert err.splitlines()[-1] == "workbench: interrupted"
+    kept = f"{len(noted(state))} sequences, {sum(entry.operations for entry in noted(state))} operations"
+    assert err.splitlines()[-1] == (
+        f"workbench: interrupted; kept in 'state': {kept}; the same command goes on from there"
+    )
     assert "Traceback" not in err
     wait_until(lambda: not any(is_alive(pid) for pid in workers))  # Python's own resource tracker ends last
-    assert all(json.loads(line) for line in state.read_text().splitlines())
+
+
+def some_are_kept(state):
+    log = state / f"{FILE}-wal"
+    return log.exists() and log.stat().st_size > 100_000
+
+
+def noted(state):
+    """The sequences that are kept, each of which is there once."""
+    with closing(sqlite3.connect(state / FILE)) as database:
+        return [Entry(*json.loads(value)) for (value,) in database.execute("SELECT value FROM pieces")]
 
 
 def wait_until(happened, running=None):

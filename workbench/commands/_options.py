@@ -6,6 +6,7 @@ import argparse
 import shlex
 import sys
 from collections.abc import Callable, Collection, Iterable, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from workbench.errors import WorkbenchError
 from workbench.measure.variants import DEFAULT
 
 if TYPE_CHECKING:
+    from workbench.durable.store import Store
     from workbench.present.text.report import Parameters
 
 FORMATS = ("text", "json", "csv", "markdown")
@@ -118,6 +120,37 @@ def add_result_file(parser: argparse.ArgumentParser, default: str = "stdout") ->
     )  # fmt: skip
 
 
+def add_state(parser: argparse.ArgumentParser, pieces: str, *, partial: bool = False) -> None:
+    """Add the options of long work; ``pieces`` names its parts in the help. ``partial``: a result may lack some."""
+    parser.add_argument(
+        "--state", type=Path, metavar="DIR", help=f"keep finished {pieces} in DIR, and use those that are kept there"
+    )
+    again = parser.add_mutually_exclusive_group()
+    again.add_argument(
+        "--resume", dest="fresh", action="store_false", help="with --state: use what is kept (the default)"
+    )
+    again.add_argument(
+        "--fresh", "--no-resume", dest="fresh", action="store_true",
+        help="with --state: do everything again; what is kept is replaced piece by piece",
+    )  # fmt: skip
+    parser.set_defaults(fresh=False)
+    if partial:
+        parser.add_argument(
+            "--partial", action="store_true",
+            help="when stopped by Ctrl-C, still write what is known by then; what is not is BOUNDED, interrupted",
+        )  # fmt: skip
+
+
+def opened_state(args: argparse.Namespace) -> AbstractContextManager[Store]:
+    """Return the store of ``--state``, to be entered; without the option it keeps nothing."""
+    from workbench.durable.store import opened
+    from workbench.present.progress import Progress
+
+    if args.fresh and args.state is None:
+        raise WorkbenchError("--fresh does everything again that --state DIR keeps; name the directory")
+    return opened(args.state, fresh=args.fresh, note=Progress().note)
+
+
 #: The options that change a result, in the order in which :func:`command_line` gives them.
 _RESULT_OPTIONS = (
     "vcpus", "protocols", "features", "events", "mitigations", "metrics", "cost_model", "seed", "format"
@@ -206,8 +239,15 @@ def status_of(verdicts: Collection[str]) -> int:
 
 
 def write(args: argparse.Namespace, text: str) -> None:
-    """Write ``text`` to the file of ``--output``, or to stdout."""
+    """Write ``text`` to the file of ``--output``, or to stdout.
+
+    Raises KeyboardInterrupt if the user has stopped the command and something on the way, a program of the user's own
+    for example, has taken no notice of it: the result may be wrong then. With ``--partial`` it says what it lacks.
+    """
     from workbench.present.files import write_file
+
+    if getattr(args, "received", ()) and not getattr(args, "partial", False):
+        raise KeyboardInterrupt
 
     if args.output is not None:
         write_file(args.output, text)

@@ -22,6 +22,7 @@ def add(subparsers: Any) -> None:
     )  # fmt: skip
     _options.add_subject(parser)
     _options.add_names(parser, "--metrics", "metrics (default all)")
+    _options.add_state(parser, "runs")
     _options.add_output(parser)
 
 
@@ -33,20 +34,22 @@ def run(args: argparse.Namespace) -> int:
     from workbench.present.progress import Progress
 
     parameters, broken = _options.parameters("compare", args), list[str]()
-    table = compare(
-        parameters.variants,
-        parameters.events,
-        parameters.features,
-        args.vcpus,
-        _options.unique(args.metrics),
-        parameters.cost_model,
-        args.seed,
-        Progress().counting("events"),
-        broken,
-    )
-    for why in broken:
-        Progress().note(why)
-    _options.write(args, _render(args.format, table, replace(parameters, broken=tuple(broken))))
+    with _options.opened_state(args) as store:
+        table = compare(
+            parameters.variants,
+            parameters.events,
+            parameters.features,
+            args.vcpus,
+            _options.unique(args.metrics),
+            parameters.cost_model,
+            args.seed,
+            Progress().counting("events"),
+            broken,
+            store,
+        )
+        for why in broken:
+            Progress().note(why)
+        _options.write(args, _render(args.format, table, replace(parameters, broken=tuple(broken))))
     return 1 if broken else 0
 
 

@@ -29,6 +29,7 @@ def add(subparsers: Any) -> None:
     parser.add_argument("--vcpus", type=_options.whole_number(1, MAX_VCPUS), metavar="N",
                         help=f"vCPUs of the guest, 1 to {MAX_VCPUS} (default: as suits the event)")
     _options.add_names(parser, "--property", "properties by code or name (default all)")
+    _options.add_state(parser, "models")
     _options.add_output(parser, _options.EXPLORED_FORMATS)
 
 
@@ -40,13 +41,11 @@ def run(args: argparse.Namespace) -> int:
     from workbench.present.progress import Progress
     from workbench.protocols import PROTOCOLS
 
-    found = crosscheck(
-        variants([*filter(None, [args.protocol]), *(args.protocols or ())] or PROTOCOLS),
-        _settings(args),
-        choose_failures(_options.unique(args.property)),
-        Progress().counting("models"),
-    )
-    _options.write(args, _render(args.format, found))
+    chosen = variants([*filter(None, [args.protocol]), *(args.protocols or ())] or PROTOCOLS)
+    settings, failures = _settings(args), choose_failures(_options.unique(args.property))
+    with _options.opened_state(args) as store:
+        found = crosscheck(chosen, settings, failures, Progress().counting("models"), store)
+        _options.write(args, _render(args.format, found))
     return 0 if all(compared.equal for compared in found) else 1
 
 

@@ -6,14 +6,17 @@ A failure is shown with a shortest trace that leads to it, unless it is that som
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from workbench.commands import _options
 from workbench.errors import WorkbenchError
 
 if TYPE_CHECKING:
+    from workbench.checking.failures import Failure
+    from workbench.durable.store import Store
     from workbench.measure.exploration.explore import Question
-    from workbench.present.text.exploration import Explored
+    from workbench.present.text.exploration import Told
 
 #: Events explored when none is named; ``--events all`` explores all that are known.
 EVENTS = ("boot", "kexec", "kexec-no-teardown", "migrate", "ignore-msrs", "descriptor-race")
@@ -37,6 +40,7 @@ def add(subparsers: Any) -> None:
                         "cgroups and the machine let this process use)")
     parser.add_argument("--trace", choices=TRACES, default="diagram",
                         help="how text output shows a finding; replay prints a Python file for the first one")
+    _options.add_state(parser, "searches", partial=True)
     _options.add_output(parser, _options.EXPLORED_FORMATS)
 
 
@@ -64,52 +68,95 @@ def add_what(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Explore and write the results; the status is 0 even if a property fails, 1 if a program broke off a search.
 
-    If the user stops it, what is known by then is printed, with BOUNDED for all that is not; no file is written.
+    If the user stops it, nothing is written, or with ``--partial`` what is known by then, and BOUNDED for all that is
+    not.
     """
-    from workbench.present.text import exploration as present
-
-    found = _explored(args)
-    stopped = any(exploration.interrupted for exploration in found.explorations)
-    if stopped and args.output is not None:
-        raise KeyboardInterrupt
-    if args.trace == "replay" and args.format == "text":
-        _options.write(args, present.replay_file(found))
-    elif args.format == "json":
-        _options.write(args, present.as_json(found))
-    elif args.format == "csv":
-        _options.write(args, present.as_csv(found))
-    else:
-        _options.write(args, present.as_text(found, args.trace))
-    if stopped:
-        raise KeyboardInterrupt
-    return _options.status_of({verdict for one in found.explorations for verdict in one.result.verdicts.values()})
-
-
-def _explored(args: argparse.Namespace) -> Explored:
     from workbench.checking.failures import choose as choose_failures
+
+    asked, failures = questions(args), choose_failures(_options.unique(args.property))
+    parts: list[Told] = []
+    with _options.opened_state(args) as store:
+        stopped = _explore(args, asked, failures, store, parts)
+        if stopped and not args.partial:
+            raise KeyboardInterrupt
+        _options.write(args, _render(args, asked, failures, parts))
+        if stopped:
+            raise KeyboardInterrupt
+    return _options.status_of({verdict for part in parts for verdict in part.verdicts})
+
+
+def _explore(
+    args: argparse.Namespace, asked: Sequence[Question], failures: Sequence[Failure], store: Store, parts: list[Told]
+) -> bool:
+    """Append to ``parts`` what is printed of each question; return whether the user stopped it."""
+    from workbench.measure.exploration.cells import INTERRUPTED, is_final
     from workbench.measure.exploration.explore import MAX_STATES, explored
     from workbench.present.progress import Progress
-    from workbench.present.text.exploration import Explored
+    from workbench.present.text.exploration import FORMS, Told, told
 
-    failures = choose_failures(_options.unique(args.property))
-    say, explorations = Progress(), []
-    asked = questions(args)
-    for question in asked:
+    say, most, subject = Progress(), args.max_states or MAX_STATES, subject_text(args)
+    forms = (_form(args),) if store.folder is None else FORMS
+
+    def work(number: int) -> Told:
+        question = asked[number]
         exploration = explored(
             question,
             failures,
-            max_states=args.max_states or MAX_STATES,
+            max_states=most,
             max_bytes=args.max_memory and args.max_memory << 20,
             symmetry=args.symmetry,
             progress=say.searching(question.event.name),
         )
-        explorations.append(exploration)
         for reason in exploration.merging.reasons if exploration.merging else ():
             say.note(f"{question.event.name}: {reason}")
-        if exploration.interrupted:
-            break
-    left = tuple(question.event.name for question in asked[len(explorations) :])
-    return Explored(subject_text(args), tuple(explorations), left)
+        return told(exploration, subject, args.trace, forms)
+
+    batch = store.batch("searches", _keys(args, asked, failures, store))
+    try:
+        for piece in batch.each(work, complete=lambda part: is_final(part.limit, most)):
+            parts.append(Told(*piece))
+            if parts[-1].limit == INTERRUPTED:
+                return True
+    except KeyboardInterrupt:
+        return True  # as a search began or ended
+    return False
+
+
+def _keys(
+    args: argparse.Namespace, asked: Sequence[Question], failures: Sequence[Failure], store: Store
+) -> list[Any]:
+    """Return the key of each question: all that its output is made of."""
+    from workbench.core.own_files import named
+
+    if store.folder is None:
+        return [None] * len(asked)
+    options = [args.max_states, args.max_memory, args.symmetry, args.trace, subject_text(args)]
+    codes = [failure.code for failure in failures]
+    return [
+        [question.described(), codes, options, named(question.event), [named(one) for one in question.features]]
+        for question in asked
+    ]
+
+
+def _form(args: argparse.Namespace) -> str:
+    return "replay" if args.trace == "replay" and args.format == "text" else str(args.format)
+
+
+def _render(
+    args: argparse.Namespace, asked: Sequence[Question], failures: Sequence[Failure], parts: Sequence[Told]
+) -> str:
+    from workbench.measure.exploration.cells import lacking
+    from workbench.present.text import exploration as present
+
+    form, subject, left = _form(args), subject_text(args), asked[len(parts) :]
+    names = [question.event.name for question in left]
+    if form == "replay":
+        return present.replay_file(parts)
+    if form == "json":
+        return present.as_json(subject, parts, names)
+    if form == "csv":
+        return present.as_csv(parts, (cell for question in left for cell in lacking(question, failures)))
+    return present.blocks(subject, asked[: len(parts)], parts, names)
 
 
 def subject_text(args: argparse.Namespace) -> str:

@@ -40,9 +40,7 @@ def add(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
     parser.add_argument(
         "--seconds", type=_positive, metavar="S", help=f"stop after S seconds (default without --ops: {_SECONDS:g})"
     )
-    parser.add_argument(
-        "--state", type=Path, metavar="FILE", help="record finished sequences in FILE; a later run resumes from it"
-    )
+    _options.add_state(parser, "sequences")
     parser.add_argument(
         "--out", type=Path, default=Path("fuzz-findings"), metavar="DIR",
         help="directory for replay files of divergences (default: %(default)s)",
@@ -87,7 +85,8 @@ def run(args: argparse.Namespace) -> int:
     task = Task(args.seed, args.length, args.protocol)
     say = Progress(patience=_EVERY)
     say.note(WARNING)
-    with Journal(args.state, campaign.head_of(task)) as journal:
+    with _options.opened_state(args) as store:
+        journal = Journal(store, campaign.head_of(task, line))
         if journal.done:
             say.note(f"resuming from {args.state}: {len(journal.done)} sequences, {journal.operations} operations")
         jobs = args.jobs or campaign.jobs_by_default()

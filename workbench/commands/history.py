@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from workbench.commands import _options
 
 if TYPE_CHECKING:
-    from workbench.history import CaseOutcome
+    from workbench.durable.store import Store
+    from workbench.history import Case
+    from workbench.history.table import Told
     from workbench.present.text.table import Table
 
 
@@ -21,21 +23,40 @@ def add(subparsers: Any) -> None:
         example="workbench history --bug B4,K15",
     )  # fmt: skip
     _options.add_names(parser, "--bug", "bugs (B1 to B23, K1 to K19) or cases, with their traces (default all)")
+    _options.add_state(parser, "cases")
     _options.add_output(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Explore the cases and write the table; status 1 if any real bug is not reproduced."""
-    from workbench.history import choose, explore_cases
-    from workbench.present.progress import Progress
+    from workbench.history import choose
 
     cases = choose(_options.unique(args.bug))
-    outcomes = tuple(explore_cases(cases, Progress().counting("cases")))
-    _options.write(args, _render(args.format, outcomes, is_all=args.bug is None))
+    with _options.opened_state(args) as store:
+        outcomes = tuple(_told(cases, store))
+        _options.write(args, _render(args.format, outcomes, is_all=args.bug is None))
     return 0 if all(outcome.reproduced for outcome in outcomes) else 1
 
 
-def _render(form: str, outcomes: Sequence[CaseOutcome], *, is_all: bool) -> str:
+def _told(cases: Sequence[Case], store: Store) -> Iterator[Told]:
+    """Yield what is printed of each case, explored now or kept from an earlier run."""
+    from workbench.durable.content import described
+    from workbench.history import explore_cases
+    from workbench.history.table import Told, told
+    from workbench.present.progress import Progress
+
+    say, batch = Progress().counting("cases"), store.batch("cases", [described(case) for case in cases])
+
+    def work(number: int) -> list[Any]:
+        say(number, len(cases))
+        (outcome,) = explore_cases(cases[number : number + 1])
+        return [*told(outcome)[1:]]
+
+    for case, piece in zip(cases, batch.each(work, complete=lambda piece: bool(piece[-1])), strict=True):
+        yield Told(case, *piece)
+
+
+def _render(form: str, outcomes: Sequence[Told], *, is_all: bool) -> str:
     from workbench.history.table import left_out, record
     from workbench.present import records
 
@@ -50,7 +71,7 @@ def _render(form: str, outcomes: Sequence[CaseOutcome], *, is_all: bool) -> str:
 # -- text -------------------------------------------------------------------------------------------------
 
 
-def _as_text(outcomes: Sequence[CaseOutcome], is_all: bool) -> str:
+def _as_text(outcomes: Sequence[Told], is_all: bool) -> str:
     from workbench.present.text.table import as_text
 
     tables = [_verdicts(outcomes, is_all), _meanings(outcomes)]
@@ -62,8 +83,8 @@ def _as_text(outcomes: Sequence[CaseOutcome], is_all: bool) -> str:
     return "\n".join(map(as_text, tables))
 
 
-def _verdicts(outcomes: Sequence[CaseOutcome], is_all: bool) -> Table:
-    from workbench.history.table import fixed_verdict, summary, titles
+def _verdicts(outcomes: Sequence[Told], is_all: bool) -> Table:
+    from workbench.history.table import summary, titles
     from workbench.present.text.table import Column, Table
 
     columns = [
@@ -79,9 +100,9 @@ def _verdicts(outcomes: Sequence[CaseOutcome], is_all: bool) -> Table:
             outcome.case.name,
             titles(outcome.failed) or "nothing",
             "-" if outcome.steps is None else outcome.steps,
-            outcome.broken.result.states,
-            fixed_verdict(outcome),
-            outcome.fixed.result.states,
+            outcome.states,
+            outcome.fixed_verdict,
+            outcome.fixed_states,
         ]
         for outcome in outcomes
     ]
@@ -92,7 +113,7 @@ def _verdicts(outcomes: Sequence[CaseOutcome], is_all: bool) -> Table:
     return Table("bugs of history", columns, rows, labels=2, notes=notes)
 
 
-def _meanings(outcomes: Sequence[CaseOutcome]) -> Table:
+def _meanings(outcomes: Sequence[Told]) -> Table:
     from workbench.history import ASKED
     from workbench.present.text.table import Table
 
@@ -101,7 +122,7 @@ def _meanings(outcomes: Sequence[CaseOutcome]) -> Table:
     return Table("failures", [], [], notes=notes)
 
 
-def _stories(outcomes: Sequence[CaseOutcome]) -> Table:
+def _stories(outcomes: Sequence[Told]) -> Table:
     from workbench.present.text.table import Table
 
     notes = [
@@ -120,18 +141,16 @@ def _left_out() -> Table:
     return Table("left out", [], [], notes=notes)
 
 
-def _trace(outcome: CaseOutcome) -> Table:
+def _trace(outcome: Told) -> Table:
     from workbench.history import ASKED
-    from workbench.measure.exploration.ending import ending
+    from workbench.measure.exploration.ending import Ending
     from workbench.present.text.table import Cell, Column, Table
     from workbench.present.text.trace import ending_text
 
     code = outcome.case.fails[0]
-    trace = outcome.trace(code) or ()
-    rows: list[list[Cell]] = [[number, str(row.actor), row.text] for number, row in enumerate(trace, 1)]
+    rows: list[list[Cell]] = [[number, who, what] for number, (who, what) in enumerate(outcome.trace, 1)]
     columns = [Column("step"), Column("who"), Column("what")]
-    end = ending(outcome.broken, ASKED[code])
-    notes = [] if end is None else [ending_text(ASKED[code], end)]
+    notes = [] if outcome.ending is None else [ending_text(ASKED[code], Ending(*outcome.ending))]
     title = f"{outcome.case.name}: shortest trace to {ASKED[code].title} ({code})"
     return Table(title, columns, rows, labels=3, notes=notes)
 
@@ -153,9 +172,9 @@ design they are derived from, and the mitigations are the fixes. A model has the
 """
 
 
-def _as_markdown(outcomes: Sequence[CaseOutcome], is_all: bool) -> str:
+def _as_markdown(outcomes: Sequence[Told], is_all: bool) -> str:
     from workbench.history import BUGS, EVIDENCE, LEFT_OUT
-    from workbench.history.table import fixed_verdict, summary, titles
+    from workbench.history.table import summary, titles
     from workbench.present.text.table import Column, Table, as_markdown
 
     heads = ("bug", "what happened", "as it was", "as fixed", "fixed still fails", "source", "evidence", "fix")
@@ -164,7 +183,7 @@ def _as_markdown(outcomes: Sequence[CaseOutcome], is_all: bool) -> str:
             " ".join(outcome.case.bugs),
             outcome.case.title,
             "FAILS: " + titles(outcome.failed) if outcome.failed else "HOLDS",
-            fixed_verdict(outcome),
+            outcome.fixed_verdict,
             titles(outcome.left) or "-",
             outcome.case.source,
             outcome.case.evidence,
@@ -185,7 +204,7 @@ def _as_markdown(outcomes: Sequence[CaseOutcome], is_all: bool) -> str:
     return "\n".join(parts)
 
 
-def _codes(outcomes: Sequence[CaseOutcome]) -> Table:
+def _codes(outcomes: Sequence[Told]) -> Table:
     from workbench.history import ASKED
     from workbench.present.text.table import Column, Table
 

@@ -38,6 +38,7 @@ def add(subparsers: Any) -> None:
     )
     _options.add_names(parser, "--protocols", "protocols, by name or as path/to/file.py:Class; +MITIGATION")
     _options.add_happening(parser)
+    _options.add_state(parser, "runs")
     _options.add_output(parser)
 
 
@@ -61,9 +62,10 @@ def run(args: argparse.Namespace) -> int:
     chosen = variants(_options.unique(args.protocols) or DEFAULT)
     features = choose_features(_options.unique(args.features))
     events = choose_events(_options.unique(args.events)) if args.events else None
-    found = on_kvm.measurements(chosen, events, features, args.vcpus, Progress())
-    lines = kvm_agreement.beside(found, host.kernel, chosen, features=features, events=events or ())
-    _options.write(args, _render(args.format, lines, host.line))
+    with _options.opened_state(args) as store:
+        found = on_kvm.measurements(chosen, events, features, args.vcpus, Progress(), store)
+        lines = kvm_agreement.beside(found, host.kernel, chosen, features=features, events=events or ())
+        _options.write(args, _render(args.format, lines, host.line))
     return 1 if kvm_agreement.unexplained(lines) else 0
 
 

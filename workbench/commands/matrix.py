@@ -15,6 +15,7 @@ from workbench.commands.explore import FEATURES, add_what
 
 if TYPE_CHECKING:
     from workbench.core.contracts.event import Event
+    from workbench.durable.store import Store
     from workbench.measure.exploration.matrix import Cell, Size, Task
     from workbench.measure.exploration.pairs import Chosen
     from workbench.measure.variants import Variant
@@ -31,40 +32,56 @@ def add(subparsers: Any) -> None:
     add_what(parser)
     parser.add_argument("--jobs", type=_options.whole_number(1, 64), metavar="N",
                         help="processes that share the work (default: one for each CPU, at most 4)")
+    _options.add_state(parser, "searches", partial=True)
     _options.add_output(parser, _options.EXPLORED_FORMATS)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Explore every cell, and write the table; status 1 if a cell broke off."""
-    from workbench.measure.exploration.matrix import sizes_for
-    from workbench.measure.exploration.mitigations import effect, mitigated
-    from workbench.measure.variants import DEFAULT, Variant, variants
+    """Explore every cell, and write the table; status 1 if a cell broke off.
+
+    If the user stops it, nothing is written, or with ``--partial`` the table with BOUNDED where a size is lacking.
+    """
+    from workbench.measure.exploration.cells import is_unfinished
+    from workbench.measure.exploration.mitigations import mitigated
+    from workbench.measure.variants import DEFAULT, variants
     from workbench.present import records
 
     bare = variants(args.protocols or DEFAULT)
     added = mitigated(bare, args.mitigations) if args.mitigations else []
     pairs = _pairs(args, bare)
-    cells = _cells(args, [*bare, *added], pairs)
-    if args.format == "text":
-        from workbench.present.text.matrix import effects_text, matrix_text
-        from workbench.present.text.pairs import chosen_text
-
-        sizes = list(_sizes(args) or [size for event in _events(args) for size in sizes_for(event)])
-        sizes += [one.size for chosen in pairs.values() for one in chosen]
-        text = matrix_text(cells, sizes)
-        if added:
-            effects = [effect(one, _of(cells, Variant.of(one.kind)), _of(cells, one)) for one in added]
-            text += "\n" + effects_text(effects)
-        text += "".join(f"\n{chosen_text(name, chosen)}" for name, chosen in pairs.items())
-        _options.write(args, text + _from_files(args))
-    else:
-        found = (cell.record() for cell in cells)
-        _options.write(args, records.as_json(found) if args.format == "json" else records.as_csv(found))
+    with _options.opened_state(args) as store:
+        cells = _cells(args, [*bare, *added], pairs, store)
+        if args.format == "text":
+            _options.write(args, _text(args, cells, added, pairs))
+        else:
+            found = (cell.record() for cell in cells)
+            _options.write(args, records.as_json(found) if args.format == "json" else records.as_csv(found))
+        if any(map(is_unfinished, cells)):
+            raise KeyboardInterrupt
     return _options.status_of({cell.verdict for cell in cells})
 
 
+def _text(
+    args: argparse.Namespace, cells: Sequence[Cell], added: Sequence[Variant], pairs: Mapping[str, Sequence[Chosen]]
+) -> str:
+    from workbench.measure.exploration.matrix import sizes_for
+    from workbench.measure.exploration.mitigations import effect
+    from workbench.measure.variants import Variant
+    from workbench.present.text.matrix import effects_text, matrix_text
+    from workbench.present.text.pairs import chosen_text
+
+    sizes = list(_sizes(args) or [size for event in _events(args) for size in sizes_for(event)])
+    sizes += [one.size for chosen in pairs.values() for one in chosen]
+    text = matrix_text(cells, sizes)
+    if added:
+        effects = [effect(one, _of(cells, Variant.of(one.kind)), _of(cells, one)) for one in added]
+        text += "\n" + effects_text(effects)
+    text += "".join(f"\n{chosen_text(name, chosen)}" for name, chosen in pairs.items())
+    return text + _from_files(args)
+
+
 def _cells(
-    args: argparse.Namespace, chosen: Sequence[Variant], pairs: Mapping[str, Sequence[Chosen]]
+    args: argparse.Namespace, chosen: Sequence[Variant], pairs: Mapping[str, Sequence[Chosen]], store: Store
 ) -> list[Cell]:
     from workbench.checking.failures import choose as choose_failures
     from workbench.measure.exploration.matrix import MAX_STATES, Task, matrix
@@ -90,6 +107,8 @@ def _cells(
         max_states=most,
         jobs=args.jobs or min(os.cpu_count() or 1, 4),
         progress=progress,
+        state=store,
+        partial=args.partial,
     )
 
 

@@ -21,6 +21,7 @@ def add(subparsers: Any) -> None:
     parser.add_argument("directory", type=Path, metavar="DIR", help="created if missing; other files in it are kept")
     _options.add_subject(parser)
     parser.add_argument("--no-notebooks", action="store_true", help="do not execute the notebooks")
+    _options.add_state(parser, "runs and executed notebooks")
     parser.set_defaults(metrics=None)
 
 
@@ -32,12 +33,12 @@ def run(args: argparse.Namespace) -> int:
 
     parameters = _options.parameters("report", args, args.directory)
     say = Progress()
-    with files.whole_directory(args.directory) as folder:
-        found = report.measure(parameters, say)
+    with _options.opened_state(args) as store, files.whole_directory(args.directory) as folder:
+        found = report.measure(parameters, say, store=store)
         say("writing tables and figures")
         report.write(folder, found, parameters, say)
         if not args.no_notebooks:
-            notebooks.write_all(NOTEBOOKS, folder, say)
+            notebooks.write_all(NOTEBOOKS, folder, say, store)
         count = sum(1 for _ in folder.iterdir())
     sys.stdout.write(f"{count} files in {args.directory}; begin with {args.directory / 'report.txt'}\n")
     return 0

@@ -6,21 +6,21 @@ every process is ended before :func:`run` returns or raises.
 
 import multiprocessing
 import os
-import signal
-import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from workbench.durable.content import described
+from workbench.durable.workers import deaf_to_signals
 from workbench.errors import EngineError
 from workbench.fuzz import findings
 from workbench.fuzz.generate import GENERATOR
 from workbench.fuzz.journal import Entry, Journal
 from workbench.fuzz.worker import Done, Failed, Ready, Task, work
+from workbench.protocols import find
 
 #: Sequences queued at each worker, so that none idles while the journal is written.
 _AHEAD = 2
@@ -54,9 +54,10 @@ def jobs_by_default() -> int:
     return len(os.sched_getaffinity(0))
 
 
-def head_of(task: Task) -> dict[str, Any]:
-    """Return the parameters that a state file must share with this campaign to be continued."""
-    return {"seed": task.seed, "length": task.length, "protocol": task.protocol, "generator": GENERATOR}
+def head_of(task: Task, host: str) -> dict[str, Any]:
+    """Return the parameters that sequences must share to be of this campaign; ``host``: which KVM it is."""
+    protocol = described(find(task.protocol))
+    return {"host": host, "seed": task.seed, "length": task.length, "protocol": protocol, "generator": GENERATOR}
 
 
 def run(
@@ -113,19 +114,6 @@ def _noted(task: Task, done: Done, folder: Path, notes: tuple[str, ...]) -> Entr
     return done.entry._replace(finding=str(path))
 
 
-@contextmanager
-def _deaf_to_ctrl_c() -> Iterator[None]:
-    """Start processes that ignore SIGINT from the beginning: the campaign ends them."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
 class _Workers:
     """The worker processes, and the sequences given to each. A context manager."""
 
@@ -135,7 +123,7 @@ class _Workers:
         self._open: dict[Connection, BaseProcess] = {}
         self._given: dict[Connection, int] = {}
         try:
-            with _deaf_to_ctrl_c():
+            with deaf_to_signals():
                 for number in range(jobs):
                     ours, theirs = context.Pipe()
                     process = context.Process(target=work, args=(theirs, task), name=f"fuzz-{number}", daemon=True)
@@ -210,5 +198,5 @@ class _Workers:
         for process in self._open.values():
             process.join(2)
             if process.is_alive():
-                process.terminate()
+                process.kill()
                 process.join()

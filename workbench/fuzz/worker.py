@@ -1,15 +1,15 @@
 """A worker process of a campaign: runs the sequences it is given on both sides, until it is told to stop.
 
-The rules kept here: a worker ends, with its VMs and threads, when its campaign is gone (the connection closes);
-workers ignore Ctrl-C, because the campaign handles it and then ends them.
+The rules kept here: a worker ends, with its VMs and threads, when its campaign is gone, whatever it does then;
+workers do not notice Ctrl-C, because the campaign handles it and then ends them.
 """
 
-import signal
 from collections.abc import Sequence
 from multiprocessing.connection import Connection
 from typing import NamedTuple
 
 from workbench.core import contracts
+from workbench.durable.workers import end_with_parent
 from workbench.errors import WorkbenchError
 from workbench.features import choose
 from workbench.fuzz.generate import Options, sequence
@@ -48,7 +48,7 @@ class Failed(NamedTuple):
 
 def work(connection: Connection, task: Task) -> None:
     """Answer each sequence number received with a Done; end at None, or when the other end is closed."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    end_with_parent()
     try:
         with open_bench(task) as bench:
             connection.send(Ready(tuple(entry.name for entry in bench.known.entries)))

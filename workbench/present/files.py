@@ -1,17 +1,19 @@
 """Atomic writing of results: a file or directory is either complete or unchanged, also if the process is killed.
 
-What is being written has a name of its own beside its target, with the number of the process; what a process that is no
-longer there left behind is removed by the next one that writes to the same place.
+What is being written has no name, or one of its own beside its target, with the number of the process; what a process that
+is no longer there left behind is removed by the next one that writes to the same place.
 """
 
 import os
+import secrets
 import shutil
 import stat
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from workbench.durable.guard import guarded
+from workbench.durable.workers import deaf_to_signals
 from workbench.errors import WorkbenchError
 
 _PARTIAL = ".partial-"
@@ -59,47 +61,52 @@ def whole_directory(path: Path) -> Iterator[Path]:
     After an exception in the block ``path`` is unchanged. Other files in ``path`` are kept.
     Raises WorkbenchError if ``path`` cannot be created.
     """
-    made = [folder for folder in (path, *path.parents) if not folder.exists()]
-    partial = None
-    try:
+    made = [folder for folder in (path.absolute(), *path.absolute().parents) if not folder.exists()]
+    partial = path.absolute() / f"{_PARTIAL}{os.getpid()}-{secrets.token_hex(4)}"
+    with guarded(partial, made):
         try:
             path.mkdir(parents=True, exist_ok=True)
             _clear(path, _PARTIAL)
-            partial = Path(tempfile.mkdtemp(prefix=f"{_PARTIAL}{os.getpid()}-", dir=path))
+            partial.mkdir(mode=0o700)
         except OSError as error:
             raise WorkbenchError(f"cannot write into directory {str(path)!r}: {error.strerror}") from error
-        yield partial
-        _move_all(partial, path)
-    except OSError as error:
-        written = Path(error.filename) if isinstance(error.filename, str | Path) else Path()
-        if partial is not None and written.is_relative_to(partial):
-            error.filename = str(path / written.relative_to(partial))  # the name that it was to have
-        raise
-    finally:
-        if partial is not None:
-            shutil.rmtree(partial, ignore_errors=True)
-        for folder in made:
-            if folder.is_dir() and not any(folder.iterdir()):
-                folder.rmdir()
+        try:
+            yield partial
+            with deaf_to_signals():  # between two files the directory is neither old nor new
+                _move_all(partial, path)
+        except OSError as error:
+            written = Path(error.filename) if isinstance(error.filename, str | Path) else Path()
+            if written.is_relative_to(partial):
+                error.filename = str(path / written.relative_to(partial))  # the name that it was to have
+            raise
 
 
 def _replace(target: Path, text: str) -> None:
     prefix = f".{target.name}{_PARTIAL}"
     _clear(target.parent, prefix)
-    handle, name = tempfile.mkstemp(prefix=f"{prefix}{os.getpid()}-", dir=target.parent)
-    partial = Path(name)
+    partial = target.parent / f"{prefix}{os.getpid()}-{secrets.token_hex(4)}"
+    mode = stat.S_IMODE(target.stat().st_mode) if target.exists() else _mode_of_a_new_file()
+    handle, has_name = _opened(partial)
     try:
         with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
             file.write(text)
             file.flush()
-            os.fsync(file.fileno())
-        if target.exists():
-            partial.chmod(stat.S_IMODE(target.stat().st_mode))
-        else:
-            _as_others_may_read(partial)
+            os.fchmod(handle, mode)
+            os.fsync(handle)
+            if not has_name:
+                # Only with a descriptor does Python ask for linkat(2), which follows the link in /proc to the file.
+                os.link(f"/proc/self/fd/{handle}", partial, src_dir_fd=handle, follow_symlinks=True)
         partial.replace(target)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def _opened(partial: Path) -> tuple[int, bool]:
+    """Open a new file to write to, where possible one without a name, of which a killed process leaves nothing."""
+    if Path("/proc/self/fd").exists():
+        with suppress(OSError):  # not every file system has such files
+            return os.open(partial.parent, os.O_TMPFILE | os.O_WRONLY | os.O_CLOEXEC, 0o600), False
+    return os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600), True
 
 
 def _target(path: Path) -> Path:
@@ -139,12 +146,12 @@ def _move_all(source: Path, target: Path) -> None:
     for file in sorted(path for path in source.rglob("*") if path.is_file()):
         place = target / file.relative_to(source)
         place.parent.mkdir(parents=True, exist_ok=True)
-        _as_others_may_read(file)
+        file.chmod(_mode_of_a_new_file())
         file.replace(place)
 
 
-def _as_others_may_read(path: Path) -> None:
-    """Give a temporary file, which only its owner may read, the permissions of an ordinary file."""
+def _mode_of_a_new_file() -> int:
+    """Return the permissions that an ordinary new file has."""
     mask = os.umask(0)
     os.umask(mask)
-    path.chmod(0o666 & ~mask)
+    return 0o666 & ~mask

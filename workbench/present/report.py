@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from workbench.durable.store import NONE, Store
 from workbench.lifecycle import EVENTS
 from workbench.measure import compare, over_features, over_vcpus, state_entries
 from workbench.measure.comparison.growth import POINTS
@@ -27,9 +28,9 @@ GROWTH = (("exits", "exits"), ("state_bytes", "migration state"), ("guest_memory
 
 
 def measure(
-    parameters: Parameters, say: Progress, points: Iterable[int] = POINTS
+    parameters: Parameters, say: Progress, points: Iterable[int] = POINTS, store: Store = NONE
 ) -> dict[str, pandas.DataFrame]:
-    """Return all tables of the report, by name."""
+    """Return all tables of the report, by name; ``store`` keeps the runs."""
     variants, features = parameters.variants, parameters.features
     first = parameters.events[0]
     found = {
@@ -41,6 +42,7 @@ def measure(
             cost_model=parameters.cost_model,
             seed=parameters.seed,
             progress=say.counting("events"),
+            state=store,
         )
     }
     found["growth_vcpus"] = over_vcpus(
@@ -50,6 +52,7 @@ def measure(
         points,
         seed=parameters.seed,
         progress=say.counting("growth over vCPUs, machines"),
+        state=store,
     )
     say("growth over features")
     found["growth_features"] = over_features(

@@ -13,7 +13,14 @@ Usable for any model, not only for protocols:
 
 from workbench.engines.explore.api import explore, explore_and_export, to_promela
 from workbench.engines.explore.export.graph import GraphEdge, GraphNode, Words, as_dot, as_graphml, graph
-from workbench.engines.explore.export.spin import SecondOpinion, SpinRun, crosscheck, run_spin, second_opinion
+from workbench.engines.explore.export.spin import (
+    SecondOpinion,
+    SpinRun,
+    crosscheck,
+    run_spin,
+    second_opinion,
+    spin_version,
+)
 from workbench.engines.explore.model import BLOCKED, Model, Property, Rule, Symmetry
 from workbench.engines.explore.numbering import SlotVar
 from workbench.engines.explore.positions.positions import Program
@@ -68,5 +75,6 @@ __all__ = [
     "gravest",
     "run_spin",
     "second_opinion",
+    "spin_version",
     "to_promela",
 ]

@@ -65,10 +65,13 @@ def explore(
 def explore_and_export(model: Model, *, max_states: int | None = None) -> tuple[Result, str]:
     """Explore a model completely; return the result and the model as Promela text.
 
-    Raises WorkbenchError if `max_states` does not suffice: only a completely explored model is exported.
+    Raises WorkbenchError if `max_states` does not suffice: only a completely explored model is exported; and
+    KeyboardInterrupt when the user stops it.
     """
     space = Space(model)
     outcome = _search(space, Limits(max_states), "auto", None).outcome
+    if outcome.limit == "interrupted":
+        raise KeyboardInterrupt
     return _result(space, outcome, None), promela(space, outcome.limit)
 
 

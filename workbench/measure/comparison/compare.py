@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from workbench.core.contracts import Feature
 from workbench.core.contracts.event import Event
+from workbench.durable.content import described
+from workbench.durable.store import Store, opened
 from workbench.errors import WorkbenchError
 from workbench.features import choose as choose_features
 from workbench.lifecycle import choose as choose_events
@@ -71,12 +74,14 @@ def compare(
     seed: int = 0,
     progress: Progress | None = None,
     broken: list[str] | None = None,
+    state: Store | Path | str | None = None,
 ) -> pandas.DataFrame:
     """Return the tidy comparison (columns of ``tidy.Row``); None means all; a name may be a path.
 
     Events that need more vCPUs are left out unless named. Raises WorkbenchError for an unknown name, for an impossible
     number of vCPUs, and for a program that fails; with ``broken``, such a run has BROKE_OFF in place of its values, and
-    the reason is appended to ``broken``.
+    the reason is appended to ``broken``. ``state``: a directory in which finished runs are kept, and used by a later
+    call with it.
     """
     check_vcpus(vcpus)
     chosen = variants(protocols)
@@ -88,15 +93,39 @@ def compare(
         check_event(event, vcpus)
     chosen_metrics = choose_metrics(metrics)
     runs = [(one, event) for one in chosen for event in chosen_events]
+    names = [metric.name for metric in chosen_metrics]
     rows: list[Row] = []
-    for done, (one, event) in enumerate(runs):
+
+    def work(number: int) -> list[Row]:
+        one, event = runs[number]
         try:
-            rows += rows_of(one, chosen_features, vcpus, event, chosen_metrics, seed, cost_model)
+            return rows_of(one, chosen_features, vcpus, event, chosen_metrics, seed, cost_model)
         except WorkbenchError as error:
             if broken is None:
                 raise
             broken.append(f"{one.label} under {event.name} broke off: {error}")
-            rows += _broken_rows(one, chosen_features, vcpus, event, chosen_metrics, cost_model)
-        if progress is not None:
-            progress(done + 1, len(runs))
+            return _broken_rows(one, chosen_features, vcpus, event, chosen_metrics, cost_model)
+
+    with opened(state) as store:
+        batch = store.batch("runs", run_keys(store, runs, chosen_features, vcpus, [names, seed, described(cost_model)]))
+        for done, piece in enumerate(batch.each(work, complete=_is_complete)):
+            rows += [Row(*row) for row in piece]
+            if progress is not None:
+                progress(done + 1, len(runs))
     return frame(rows)
+
+
+def _is_complete(rows: list[Row]) -> bool:
+    return all(row.value != BROKE_OFF for row in rows)
+
+
+def run_keys(
+    store: Store, runs: Sequence[tuple[Variant, Event]], features: Iterable[Feature], vcpus: int, options: Any
+) -> list[Any]:
+    """Return the keys of runs for ``store``; ``options`` are further data on which the results depend."""
+    if store.folder is None:
+        return [None] * len(runs)
+    told = [described(feature) for feature in features]
+    return [
+        [described(one.kind), one.mitigations, described(event), told, vcpus, options] for one, event in runs
+    ]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from workbench.core.contracts import Feature
 from workbench.core.contracts.event import Event
 from workbench.core.machine import MAX_VCPUS
-from workbench.measure.comparison.compare import rows_of
+from workbench.durable.store import Store, opened
+from workbench.measure.comparison.compare import rows_of, run_keys
 from workbench.measure.comparison.metrics import METRICS
 from workbench.measure.comparison.runs import check_vcpus
 from workbench.measure.rows import COLUMNS, Progress, Row, frame
@@ -33,16 +35,28 @@ def over_vcpus(
     metrics: Sequence[str] = CURVES,
     seed: int = 0,
     progress: Progress | None = None,
+    state: Store | Path | str | None = None,
 ) -> pandas.DataFrame:
-    """Return the tidy table of ``event`` for every number of vCPUs in ``points``, one run for each protocol."""
+    """Return the tidy table of ``event`` for every number of vCPUs in ``points``, one run for each protocol.
+
+    ``state``: a directory in which finished runs are kept, and used by a later call with it.
+    """
     chosen = [METRICS[name] for name in metrics]
-    runs = [(one, check_vcpus(vcpus)) for vcpus in sorted(set(points)) for one in variants]
+    sizes = [check_vcpus(vcpus) for vcpus in sorted(set(points)) if vcpus >= event.min_vcpus]
+    runs = [(one, vcpus) for vcpus in sizes for one in variants]
     rows: list[Row] = []
-    for done, (one, vcpus) in enumerate(runs):
-        if vcpus >= event.min_vcpus:
-            rows += rows_of(one, features, vcpus, event, chosen, seed)
-        if progress is not None:
-            progress(done + 1, len(runs))
+
+    def work(number: int) -> list[Row]:
+        one, vcpus = runs[number]
+        return rows_of(one, features, vcpus, event, chosen, seed)
+
+    with opened(state) as store:
+        options = [list(metrics), seed]
+        keys = [run_keys(store, [(one, event)], features, vcpus, options)[0] for one, vcpus in runs]
+        for done, piece in enumerate(store.batch("points of growth", keys).each(work)):
+            rows += [Row(*row) for row in piece]
+            if progress is not None:
+                progress(done + 1, len(runs))
     return frame(rows)
 
 

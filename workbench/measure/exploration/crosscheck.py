@@ -6,12 +6,14 @@ verdict, and the number of states that violate it (always) or have it (sometimes
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from workbench.checking.failures import FAILURES, Failure
-from workbench.engines.explore import FAILS, SecondOpinion, second_opinion
+from workbench.durable.store import Store, opened
+from workbench.engines.explore import FAILS, SecondOpinion, second_opinion, spin_version
 from workbench.engines.explore.vm import Bounds
 from workbench.measure.exploration.explore import Question
 from workbench.measure.exploration.export import promela_of
@@ -105,15 +107,28 @@ def crosscheck(
     settings: Sequence[Setting] = SETTINGS,
     failures: Sequence[Failure] = tuple(FAILURES.values()),
     progress: Callable[[int, int], None] | None = None,
+    state: Store | Path | str | None = None,
 ) -> list[Compared]:
-    """Compare each variant in each setting, in this order; ``progress(done, total)`` is called before each."""
+    """Compare each variant in each setting, in this order; ``progress(done, total)`` is called before each.
+
+    ``state``: a directory in which finished comparisons are kept, and used by a later call with it.
+    """
     questions = [setting.question(variant) for variant in variants for setting in settings]
-    found = []
-    for number, question in enumerate(questions):
+
+    def work(number: int) -> dict[str, Any]:
         if progress is not None:
             progress(number, len(questions))
-        found.append(compared(question, failures))
-    return found
+        return asdict(compared(questions[number], failures).opinion)
+
+    with opened(state) as store:
+        batch = store.batch("models", _keys(questions, failures) if store.folder else [None] * len(questions))
+        found = [SecondOpinion(**piece) for piece in batch.each(work)]
+    return [Compared(question, tuple(failures), one) for question, one in zip(questions, found, strict=True)]
+
+
+def _keys(questions: Iterable[Question], failures: Sequence[Failure]) -> list[Any]:
+    codes, version = [failure.code for failure in failures], spin_version()
+    return [[question.described(), codes, version] for question in questions]
 
 
 __all__ = ["SETTINGS", "Compared", "Setting", "compared", "crosscheck"]

@@ -22,6 +22,7 @@ from workbench.core.rules.place import by_author, raised
 from workbench.core.scenario import Scenario
 from workbench.core.slots import EVENT, Slot
 from workbench.core.step_text import numbers_in, step_text, whose
+from workbench.durable.content import described
 from workbench.engines.explore import FAILS, Finding, Progress, Property, Result, TraceStep
 from workbench.engines.explore.vm import Bounds, MachineModel, Merging, asking, explore_machine
 from workbench.engines.simulate.schedule import Schedule, Turn
@@ -127,6 +128,11 @@ class Question:
         units = {unit for gpa in named if (unit := scenario.unit_at(gpa)) is not None}
         begins = sorted((scenario.addresses.gpa(unit), unit) for unit in units)
         return [(gpa, f"{unit.what} of {whose(unit.cpu)} (kernel {unit.generation})") for gpa, unit in begins]
+
+    def described(self) -> list[Any]:
+        """Return the question as data: equal data stand for the same sources and the same question (``durable``)."""
+        variant, features = described(self.variant.kind), [described(feature) for feature in self.features]
+        return [variant, self.variant.mitigations, described(self.event), features, self.vcpus, described(self.bounds)]
 
     @property
     def size(self) -> str:

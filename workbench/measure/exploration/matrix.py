@@ -6,19 +6,21 @@ the one with the shortest trace, otherwise the one with the most states. The ver
 
 from __future__ import annotations
 
-import os
-import signal
-import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import closing
 from dataclasses import dataclass, replace
-from multiprocessing import active_children, get_context, parent_process
+from multiprocessing import active_children, get_context
+from pathlib import Path
 from typing import Any
 
 from workbench.checking.failures import FAILURES, Failure
 from workbench.core import own_files
 from workbench.core.contracts.event import Event
+from workbench.durable.content import described
+from workbench.durable.store import Batch, Store, opened
+from workbench.durable.workers import deaf_to_signals, end_with_parent
 from workbench.engines.explore.vm import Bounds
 from workbench.errors import WorkbenchError
 from workbench.features import FEATURES
@@ -26,7 +28,7 @@ from workbench.features import choose as choose_features
 from workbench.lifecycle import Composed
 from workbench.lifecycle import choose as choose_events
 from workbench.lifecycle import choose_one as choose_event
-from workbench.measure.exploration.cells import Cell, cells_of, merged
+from workbench.measure.exploration.cells import Cell, as_piece, cells_of, is_final, lacking, merged, of_piece
 from workbench.measure.exploration.explore import Question, explored
 from workbench.measure.variants import Variant, variants
 
@@ -107,8 +109,7 @@ def _arrived(variant: Variant, event: str, *rest: Any) -> Task:
 
 def work(task: Task) -> list[Cell]:
     """Explore one task and return its cells; raise KeyboardInterrupt if the user stopped the search."""
-    failures = [FAILURES[code] for code in task.codes]
-    exploration = explored(task.question(), failures, max_states=task.max_states)
+    exploration = explored(task.question(), _failures(task), max_states=task.max_states)
     if exploration.interrupted:
         raise KeyboardInterrupt
     return list(cells_of(exploration))
@@ -142,14 +143,20 @@ def matrix(
     max_states: int = MAX_STATES,
     jobs: int = 1,
     progress: Callable[[int, int, Task], None] | None = None,
+    state: Store | Path | str | None = None,
+    partial: bool = False,
 ) -> list[Cell]:
     """Return a cell for each variant, event and property, in this order; ``events``: None means all.
 
     ``more``: further tasks of these variants; ``events`` may then be empty.
 
     ``jobs`` processes share the work; ``progress(done, total, task)`` is called after each task. A program that fails
-    breaks off its own cells. Raises KeyboardInterrupt when the user stops it, because a cell that lacks a size has no
-    verdict, and WorkbenchError if nothing could be explored.
+    breaks off its own cells. ``state``: a directory in which finished searches are kept, and used by a later call with
+    it; cells then have no traces.
+
+    Raises KeyboardInterrupt when the user stops it, because a cell that lacks a size has no verdict; with ``partial``,
+    each such cell is BOUNDED instead, and its note begins with "interrupted". Raises WorkbenchError if nothing could be
+    explored, and for a directory that cannot be used.
     """
     more, chosen = tuple(more), variants(protocols)
     happening = () if more and not events and events is not None else choose_events(events)
@@ -159,44 +166,78 @@ def matrix(
     if not todo:
         least = min(event.min_vcpus for event in happening)
         raise WorkbenchError(f"none of the events can happen at these sizes; at least {least} vCPUs are needed")
+    done: dict[int, list[Cell]] = {}
+    with opened(state) as store:
+        batch = store.batch("searches", _keys(todo, store))
+        try:
+            with closing(_worked(todo, batch, jobs)) as results:
+                for number, cells in results:
+                    done[number] = cells
+                    if progress is not None:
+                        progress(len(done), len(todo), todo[number])
+        except KeyboardInterrupt:
+            if not partial:
+                raise
     found: dict[tuple[str, str, str], list[Cell]] = {}
-    for number, (task, cells) in enumerate(_worked(todo, jobs)):
-        if progress is not None:
-            progress(number + 1, len(todo), task)
-        for cell in cells:
+    for number, task in enumerate(todo):
+        for cell in done[number] if number in done else lacking(task.question(), _failures(task)):
             found.setdefault((task.variant.label, cell.event, cell.property), []).append(cell)
     return [merged(cells) for cells in found.values()]
 
 
-def _worked(todo: Sequence[Task], jobs: int) -> Iterator[tuple[Task, list[Cell]]]:
-    if jobs == 1:
-        yield from ((task, work(task)) for task in todo)
-        return
-    pool = ProcessPoolExecutor(jobs, mp_context=get_context("forkserver"), initializer=_ends_with_its_parent)
+def _failures(task: Task) -> list[Failure]:
+    return [FAILURES[code] for code in task.codes]
+
+
+def _keys(todo: Sequence[Task], store: Store) -> list[Any]:
+    """Return the key of each task; what many tasks share is described once."""
+    if store.folder is None:
+        return [None] * len(todo)
+    known: dict[int, Any] = {}
+
+    def once(thing: Any) -> Any:
+        if id(thing) not in known:
+            known[id(thing)] = described(thing)
+        return known[id(thing)]
+
+    return [
+        [
+            once(task.variant.kind), task.variant.mitigations, once(task.event), task.size.vcpus, task.size.reads,
+            [once(feature) for feature in choose_features(task.size.features)], task.codes, task.max_states,
+        ]
+        for task in todo
+    ]  # fmt: skip
+
+
+def _worked(todo: Sequence[Task], batch: Batch, jobs: int) -> Generator[tuple[int, list[Cell]], None, None]:
+    """Yield the number and the cells of each task as soon as it is finished, those that were kept first."""
+    for number in sorted(batch.kept):
+        yield number, [of_piece(piece) for piece in batch.get(number)]
+    left = [number for number in range(len(todo)) if number not in batch.kept]
+    for number, cells in _in_processes(todo, left, jobs) if jobs > 1 else ((one, work(todo[one])) for one in left):
+        if batch.keeps and all(is_final(cell.note, todo[number].max_states) for cell in cells):
+            batch.keep(number, [as_piece(cell) for cell in cells])
+        yield number, [cell._replace(trace=None) for cell in cells] if batch.keeps else cells
+
+
+def _in_processes(todo: Sequence[Task], left: Iterable[int], jobs: int) -> Iterator[tuple[int, list[Cell]]]:
+    # Not forkserver: its socket is a file, which a killed process would leave.
+    others = set(active_children())
+    pool = ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=end_with_parent)
     finished = False
     try:
-        yield from zip(todo, pool.map(work, todo, chunksize=1), strict=True)
+        with deaf_to_signals():
+            futures = {pool.submit(work, todo[number]): number for number in left}
+        for future in as_completed(futures):
+            yield futures[future], future.result()
         finished = True
     except BrokenProcessPool as error:
         raise WorkbenchError("a worker process was killed, perhaps for lack of memory; try --jobs 1") from error
     finally:
         if not finished:
-            for worker in active_children():
+            for worker in set(active_children()) - others:
                 worker.kill()
         pool.shutdown(cancel_futures=True)
-
-
-def _ends_with_its_parent() -> None:
-    """Let this worker leave Ctrl-C, which reaches all processes, to its parent, and exit when that is gone."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-    def watch() -> None:
-        parent = parent_process()
-        assert parent is not None
-        parent.join()  # a pipe ends with the parent, even where its own parent has not yet noticed its death
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
 
 
 __all__ = ["MAX_STATES", "Cell", "Size", "Task", "cells_of", "matrix", "merged", "sizes_for", "tasks", "work"]

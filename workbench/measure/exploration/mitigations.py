@@ -14,7 +14,7 @@ from workbench.errors import WorkbenchError
 from workbench.features import FEATURES
 from workbench.lifecycle import EVENTS
 from workbench.measure.comparison.runs import measured
-from workbench.measure.exploration.matrix import Cell
+from workbench.measure.exploration.cells import Cell, is_unfinished
 from workbench.measure.variants import Variant
 
 VCPUS = 64
@@ -64,12 +64,13 @@ def price(variant: Variant, vcpus: int = VCPUS) -> Price:
 
 
 def changes(before: Iterable[Cell], after: Iterable[Cell]) -> tuple[Change, ...]:
-    """Return the cells of ``after`` whose verdict differs from that of ``before``."""
-    known = {(cell.event, cell.property): cell.verdict for cell in before}
+    """Return the cells of ``after`` whose verdict differs from that of ``before``; unfinished ones are left out."""
+    known = {(cell.event, cell.property): cell.verdict for cell in before if not is_unfinished(cell)}
     return tuple(
         Change(cell.event, cell.property, known[cell.event, cell.property], cell.verdict)
         for cell in after
-        if known.get((cell.event, cell.property), cell.verdict) != cell.verdict
+        if not is_unfinished(cell)
+        and known.get((cell.event, cell.property), cell.verdict) != cell.verdict
     )
 
 

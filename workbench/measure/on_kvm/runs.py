@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workbench.core.contracts import Feature
@@ -18,6 +19,7 @@ from workbench.core.contracts.event import Event
 from workbench.core.outcome import Fate, worst
 from workbench.core.rules.place import by_author, raised
 from workbench.core.scenario import Scenario
+from workbench.durable.store import Store, opened
 from workbench.engines.kvm.engine import KvmRun, run_on_kvm, this_host
 from workbench.engines.kvm.guest.longmode import MAX_CPUS
 from workbench.engines.kvm.machine import NotRunError
@@ -25,6 +27,7 @@ from workbench.engines.simulate import simulate
 from workbench.errors import EngineError, WorkbenchError
 from workbench.features import choose as choose_features
 from workbench.lifecycle import choose as choose_events
+from workbench.measure.comparison.compare import run_keys
 from workbench.measure.comparison.runs import possible
 from workbench.measure.rows import Row, frame
 from workbench.measure.variants import DEFAULT, Variant, features_text, variants
@@ -161,13 +164,15 @@ def measurements(
     features: Sequence[str | Feature] | None = None,
     vcpus: int = 4,
     say: Callable[[str], None] = lambda what: None,
+    state: Store | Path | str | None = None,
 ) -> tuple[Measurement, ...]:
     """Run every chosen protocol under every chosen event on this host's KVM; None means all.
 
-    Events that need more vCPUs are left out unless named. ``say`` is called with progress messages.
+    Events that need more vCPUs are left out unless named. ``say`` is called with progress messages. ``state``: a
+    directory in which finished runs are kept, and used by a later call with it on the same host.
     Raises EngineError if there is no KVM.
     """
-    require_kvm()
+    host = require_kvm()
     check_vcpus(vcpus)
     chosen_features = choose_features(features)
     chosen = choose_events(events)
@@ -177,12 +182,16 @@ def measurements(
         raise WorkbenchError(
             f"event {short[0].name!r} needs at least {short[0].min_vcpus} vCPUs; here are {vcpus}"
         )
-    found = []
-    for one in variants(protocols):
-        for event in happening:
-            say(f"kvm: {one.label}, {event.name}")
-            found.append(measure_on_kvm(one, chosen_features, vcpus, event))
-    return tuple(found)
+    runs = [(one, event) for one in variants(protocols) for event in happening]
+
+    def work(number: int) -> dict[str, Any]:
+        one, event = runs[number]
+        say(f"kvm: {one.label}, {event.name}")
+        return measure_on_kvm(one, chosen_features, vcpus, event).as_record()
+
+    with opened(state) as store:
+        batch = store.batch("runs on KVM", run_keys(store, runs, chosen_features, vcpus, host))
+        return tuple(Measurement.from_record(piece) for piece in batch.each(work))
 
 
 def rows_of(one: Measurement, host: str) -> list[Row]:

@@ -19,7 +19,7 @@ from workbench.checking.failures import FAILURES
 from workbench.core.outcome import Fate
 from workbench.engines.explore import BOUNDED, BROKE_OFF, FAILS, HOLDS, NOT_EXERCISED
 from workbench.errors import WorkbenchError
-from workbench.measure.exploration.cells import Cell, counted
+from workbench.measure.exploration.cells import INTERRUPTED, Cell, counted, is_unfinished
 from workbench.measure.label import Label
 from workbench.present.figures.style import FATE_COLOUR
 
@@ -76,8 +76,9 @@ def failures(table: Sequence[Cell]) -> Figure:
 
 
 def told(cells: Sequence[Cell]) -> str:
-    """Return how many cells have each verdict: "3 fails, 9 holds"."""
-    return ", ".join(f"{number} {verdict.lower()}" for verdict, number in counted(cells).items())
+    """Return how many cells have each verdict: "3 fails, 9 holds"; and that the matrix was interrupted, if it was."""
+    found = [f"{number} {verdict.lower()}" for verdict, number in counted(cells).items()]
+    return ", ".join(found + [INTERRUPTED] * any(map(is_unfinished, cells)))
 
 
 def mark(cell: Cell | None) -> Mark:

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from workbench.durable.store import NONE, Store
+from workbench.engines.kvm.engine import this_host
 from workbench.errors import WorkbenchError
 from workbench.present.notebooks import portable
 
@@ -48,12 +50,20 @@ def _title(notebook: Any, otherwise: str) -> str:
     return otherwise
 
 
-def write_all(folder: Path, target: Path, progress: Callable[[str], None]) -> list[Path]:
-    """Write every notebook of ``folder`` as HTML into ``target``; return the files, none if there is no folder."""
-    written = []
-    for path in sorted(folder.glob("*.ipynb")):
-        progress(f"notebook {path.name}")
+def write_all(folder: Path, target: Path, progress: Callable[[str], None], store: Store = NONE) -> list[Path]:
+    """Write every notebook of ``folder`` as HTML into ``target``; return the files, none if there is no folder.
+
+    ``store`` keeps the pages.
+    """
+    paths, written = sorted(folder.glob("*.ipynb")), []
+
+    def work(number: int) -> str:
+        progress(f"notebook {paths[number].name}")
+        return as_html(paths[number])
+
+    keys = [[path.name, path.read_text(encoding="utf-8"), this_host().line] for path in paths]
+    for path, page in zip(paths, store.batch("notebooks", keys).each(work), strict=True):
         file = target / f"{path.stem}.html"
-        file.write_text(as_html(path), encoding="utf-8")
+        file.write_text(page, encoding="utf-8")
         written.append(file)
     return written

@@ -5,8 +5,11 @@ execution times, widget states and kernel details are removed; cells are numbere
 """
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+
+from workbench.durable.guard import environment, guarded_folder
 
 TIMEOUT = 600  # seconds for one cell: a guard against hanging
 WIDGET = "application/vnd.jupyter.widget-"
@@ -14,23 +17,32 @@ KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": 
 
 
 def execute(notebook: Any, folder: Path) -> None:
-    """Run every cell of ``notebook`` in ``folder``; raise nbclient's CellExecutionError where one fails."""
+    """Run every cell of ``notebook`` in ``folder``; raise nbclient's CellExecutionError where one fails.
+
+    The kernel and its files go when this returns, when the user stops it, and when this process is killed.
+    """
     from nbclient import NotebookClient
     from traitlets.config import Config
 
-    # The kernel listens on 127.0.0.1 only; "auto" avoids ipykernel's warning at every start.
-    config = Config({"KernelManager": {"transport_encryption": "auto"}})
-    client = NotebookClient(
-        notebook, timeout=TIMEOUT, resources={"metadata": {"path": str(folder)}}, config=config, record_timing=False
-    )
-    client.execute(env=_environment())
+    # In a thread of its own nbclient leaves the handlers of signals alone. It ends when its kernel is gone.
+    with ThreadPoolExecutor(1) as thread, guarded_folder() as private:
+        # The kernel listens on 127.0.0.1 only; "auto" avoids ipykernel's warning at every start.
+        kernel = {"transport_encryption": "auto", "connection_file": str(private / "kernel.json")}
+        client = NotebookClient(
+            notebook,
+            timeout=TIMEOUT,
+            resources={"metadata": {"path": str(folder)}},
+            config=Config({"KernelManager": kernel}),
+            record_timing=False,
+        )
+        thread.submit(client.execute, env=_environment(private)).result()
 
 
-def _environment() -> dict[str, str]:
+def _environment(private: Path) -> dict[str, str]:
     """Return this process's environment, extended so that the kernel imports the same workbench, installed or not."""
     package = str(Path(__file__).resolve().parents[3])
     others = os.environ.get("PYTHONPATH")
-    return {**os.environ, "PYTHONPATH": os.pathsep.join([package, others] if others else [package])}
+    return {**environment(private), "PYTHONPATH": os.pathsep.join([package, others] if others else [package])}
 
 
 def normalise(notebook: Any) -> Any:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from textwrap import wrap
-from typing import Any
+from typing import Any, NamedTuple
 
 from workbench.checking.failures import Failure
 from workbench.core.own_files import from_files
-from workbench.engines.explore import BROKE_OFF, FAILS, VERDICTS, gravest
+from workbench.engines.explore import BOUNDED, BROKE_OFF, FAILS, VERDICTS, gravest
 from workbench.errors import WorkbenchError
-from workbench.measure.exploration.cells import cells_of, violators
+from workbench.measure.exploration.cells import Cell, cells_of, violators
 from workbench.measure.exploration.ending import ending
-from workbench.measure.exploration.explore import Exploration
+from workbench.measure.exploration.explore import Exploration, Question
 from workbench.measure.exploration.finding_replay import RecordedFinding
 from workbench.present import records
 from workbench.present.finding_program import as_program
@@ -27,64 +28,105 @@ class Explored:
 
     protocol: str
     explorations: tuple[Exploration, ...]
-    left: tuple[str, ...] = ()  #: events that were not explored, because the user interrupted the search before
-
-    @property
-    def verdict(self) -> str:
-        """The gravest verdict of all explorations."""
-        return gravest({exploration.result.verdict for exploration in self.explorations})
 
 
-def as_json(explored: Explored) -> str:
-    """Return one object: the verdict, sums over the events, the findings, and each event's own numbers."""
-    results = [exploration.result for exploration in explored.explorations]
-    states = sum(result.states for result in results)
+class Told(NamedTuple):
+    """What is printed of one exploration, in every form, as data that JSON holds; see :func:`told`."""
+
+    limit: str | None
+    verdict: str
+    verdicts: list[str]
+    seconds: float
+    stored: int  #: bytes
+    summary: dict[str, Any]
+    findings: list[dict[str, Any]]
+    cells: list[dict[str, Any]]
+    block: str
+    program: str | None  #: replays the first finding; None if there is none with a trace
+
+
+#: The forms of output, and the field of Told that each is made of.
+FORMS = {"json": "findings", "csv": "cells", "text": "block", "replay": "program"}
+
+
+def told(exploration: Exploration, protocol: str, trace: str, forms: Iterable[str] = FORMS) -> Told:
+    """Return what is printed of an exploration in these forms; ``protocol``: as named on the command line."""
+    result, wanted = exploration.result, set(forms)
+    return Told(
+        result.limit,
+        result.verdict,
+        sorted(set(result.verdicts.values())),
+        result.seconds,
+        result.stored,
+        _summary(exploration),
+        _findings(exploration) if "json" in wanted else [],
+        [cell.record() for cell in cells_of(exploration)] if "csv" in wanted else [],
+        _block(exploration, trace) if "text" in wanted else "",
+        _program(exploration, protocol) if "replay" in wanted else None,
+    )
+
+
+def as_json(protocol: str, parts: Sequence[Told], left: Sequence[str] = ()) -> str:
+    """Return one object: the verdict, sums over the events, the findings, and each event's own numbers.
+
+    ``left``: the events that were not explored, because the user stopped before.
+    """
+    states = sum(part.summary["states"] for part in parts)
     record = {
-        "protocol": explored.protocol,
-        "verdict": explored.verdict,
+        "protocol": protocol,
+        "verdict": _verdict(parts, left),
         "states": states,
-        "transitions": sum(result.transitions for result in results),
-        "depth": max(result.depth for result in results),
-        "seconds": round(sum(result.seconds for result in results), 4),
-        "bytes_per_state": round(sum(result.stored for result in results) / states, 1) if states else 0.0,
-        "findings": [finding for exploration in explored.explorations for finding in _findings(exploration)],
-        "explorations": [_summary(exploration) for exploration in explored.explorations],
+        "transitions": sum(part.summary["transitions"] for part in parts),
+        "depth": max((part.summary["depth"] for part in parts), default=0),
+        "seconds": round(sum(part.seconds for part in parts), 4),
+        "bytes_per_state": round(sum(part.stored for part in parts) / states, 1) if states else 0.0,
+        "findings": [finding for part in parts for finding in part.findings],
+        "explorations": [part.summary for part in parts],
     }
+    if left:
+        record["interrupted"] = list(left)
     return records.as_indented_json(record)
 
 
-def as_csv(explored: Explored) -> str:
-    """Return a CSV line for each event and property."""
-    return records.as_csv(cell.record() for one in explored.explorations for cell in cells_of(one))
+def as_csv(parts: Sequence[Told], left: Iterable[Cell] = ()) -> str:
+    """Return a CSV line for each event and property; ``left``: the cells of what was not explored."""
+    return records.as_csv([*(cell for part in parts for cell in part.cells), *(cell.record() for cell in left)])
 
 
 def as_text(explored: Explored, trace: str) -> str:
     """Return a block for each event: its numbers, its verdicts, and each finding with its trace."""
-    blocks = ["\n".join([f"{explored.protocol}: {explored.verdict}", *_from_files(explored)])]
-    blocks += [_block(exploration, trace) for exploration in explored.explorations]
-    if explored.left:
-        blocks.append(_wrapped(f"interrupted; not explored: {', '.join(explored.left)}"))
-    return "\n\n".join(blocks) + "\n"
-
-
-def _from_files(explored: Explored) -> list[str]:
-    """Return a line for each event and feature that is from a file, with how it was named."""
     questions = [exploration.question for exploration in explored.explorations]
+    parts = [told(exploration, explored.protocol, trace, ("text",)) for exploration in explored.explorations]
+    return blocks(explored.protocol, questions, parts)
+
+
+def blocks(protocol: str, questions: Sequence[Question], parts: Sequence[Told], left: Sequence[str] = ()) -> str:
+    """Return a block for each event; ``left``: the events that were not explored, because the user stopped before."""
     things = [thing for question in questions for thing in (question.event, *question.features)]
-    return from_files(*things)
+    found = ["\n".join([f"{protocol}: {_verdict(parts, left)}", *from_files(*things)])]
+    found += [part.block for part in parts]
+    if left:
+        found.append(_wrapped(f"interrupted; not explored: {', '.join(left)}"))
+    return "\n\n".join(found) + "\n"
 
 
-def replay_file(explored: Explored) -> str:
+def _verdict(parts: Sequence[Told], left: Sequence[str]) -> str:
+    """The gravest verdict of all parts; what was not explored is BOUNDED."""
+    return gravest({part.verdict for part in parts} | ({BOUNDED} if left else set()))
+
+
+def replay_file(parts: Iterable[Told]) -> str:
     """Return the first finding that has a trace as a Python file; raise WorkbenchError if there is none."""
-    found = (
-        RecordedFinding.of(exploration, failure, explored.protocol)
-        for exploration in explored.explorations
-        for failure in exploration.failures
-    )
-    recorded = next((finding for finding in found if finding is not None), None)
-    if recorded is None:
+    found = next((part.program for part in parts if part.program is not None), None)
+    if found is None:
         raise WorkbenchError("no finding with a trace: there is nothing to replay")
-    return as_program(recorded)
+    return found
+
+
+def _program(exploration: Exploration, protocol: str) -> str | None:
+    found = (RecordedFinding.of(exploration, failure, protocol) for failure in exploration.failures)
+    recorded = next((finding for finding in found if finding is not None), None)
+    return None if recorded is None else as_program(recorded)
 
 
 def _findings(exploration: Exploration) -> list[dict[str, Any]]:

@@ -9,12 +9,12 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
-import tempfile
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from workbench.durable.guard import environment, guarded_folder
 from workbench.engines.explore.export.promela import COUNTED
 from workbench.engines.explore.model import Model
 from workbench.engines.explore.result import Result, verdict_of
@@ -50,11 +50,8 @@ def run_spin(text: str, *, prop: int = 0, count: bool = False, expected_states: 
     `expected_states` sizes the hash table. Raises EngineError if spin or gcc is absent or fails, or if the search
     was not complete.
     """
-    for tool in ("spin", "gcc"):
-        if shutil.which(tool) is None:
-            raise EngineError(f"{tool} is not installed; the Debian package is {tool}")
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+    _require_tools()
+    with guarded_folder() as folder:
         (folder / "model.pml").write_text(text, encoding="utf-8")
         started = time.perf_counter()
         _run(["spin", "-a", "-o2", "-DCOUNT" if count else f"-DPROP={prop}", "model.pml"], folder)
@@ -71,8 +68,21 @@ def run_spin(text: str, *, prop: int = 0, count: bool = False, expected_states: 
             depth *= 10
 
 
+def spin_version() -> str:
+    """Return the line with which SPIN says what it is; raise EngineError if spin or gcc is absent."""
+    _require_tools()
+    return subprocess.run(["spin", "-V"], capture_output=True, text=True, check=False).stdout.strip()
+
+
+def _require_tools() -> None:
+    for tool in ("spin", "gcc"):
+        if shutil.which(tool) is None:
+            raise EngineError(f"{tool} is not installed; the Debian package is {tool}")
+
+
 def _run(command: list[str], folder: Path) -> str:
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    given = environment(folder)  # so that gcc's own files and processes go with the folder
+    done = subprocess.run(command, cwd=folder, env=given, capture_output=True, text=True, check=False)
     said = (done.stdout + done.stderr).strip()
     if done.returncode != 0 and command[0] != "./pan":
         lines = said.splitlines() or [f"status {done.returncode}"]

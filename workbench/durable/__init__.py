@@ -1,0 +1,7 @@
+"""What makes long work durable: finished pieces are kept in a file, and helpers end with the process that began them.
+
+* ``store``: a directory of finished pieces of work (``--state DIR``), each under a key;
+* ``content``: what the keys are made of, so that a piece is used only for the same sources and the same question;
+* ``guard``: temporary folders and child processes that are gone seconds after their process, however it ends;
+* ``workers``: worker processes that end with their parent.
+"""
