@@ -1,7 +1,7 @@
 """Stops commands at random times, and looks at what is left: results, processes, files, and what a resumed run gives.
 
-``python -m tests.durable.kills COUNT [SEED] [WORK...]`` runs a campaign of COUNT kills for each work and signal, with and
-without a state, and prints its numbers.
+``python -m tests.durable.kills COUNT [SEED] [WORK...]`` kills each work COUNT times by each signal, with a state and
+without, and prints its numbers.
 """
 
 import json

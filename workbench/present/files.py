@@ -1,7 +1,7 @@
 """Atomic writing of results: a file or directory is either complete or unchanged, also if the process is killed.
 
-What is being written has no name, or one of its own beside its target, with the number of the process; what a process that
-is no longer there left behind is removed by the next one that writes to the same place.
+What is being written has no name, or one of its own beside its target, with the number of the process; what a process
+that is no longer there left behind is removed by the next one that writes to the same place.
 """
 
 import os

@@ -4,6 +4,7 @@ A widget's saved output keeps its text and picture and loses the reference to it
 execution times, widget states and kernel details are removed; cells are numbered in the order in which they ran.
 """
 
+import asyncio
 import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -35,7 +36,7 @@ def execute(notebook: Any, folder: Path) -> None:
             config=Config({"KernelManager": kernel}),
             record_timing=False,
         )
-        thread.submit(client.execute, env=_environment(private)).result()
+        thread.submit(lambda: asyncio.run(client.async_execute(env=_environment(private)))).result()
 
 
 def _environment(private: Path) -> dict[str, str]:
