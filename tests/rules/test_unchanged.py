@@ -35,7 +35,7 @@ HIDDEN = {
         [("    def on_wrmsr(", "    def keep(self, value, seen=[]):\n        seen.append(value)\n\n    def on_wrmsr("),
          (KEEP, "self.keep(value)")],
         "def keep",
-        "keep",
+        "what the function Mine.keep keeps between its calls",
     ),
 }  # fmt: skip
 

@@ -26,6 +26,7 @@ from workbench.core.hypercalls import KVM_EPERM, KVM_HYPERCALLS
 from workbench.core.outcome import FAULT, HANDLED, UNKNOWN, Outcome
 from workbench.core.rules.place import at_step
 from workbench.core.rules.returned import checked
+from workbench.core.rules.wording import value_said
 from workbench.core.steps import (
     GUEST,
     KERNEL,
@@ -72,6 +73,9 @@ def guest_side(protocol: Protocol, program: Program, *, cpl: int = 0) -> Program
 
 
 def _register(protocol: Protocol, step: Wrmsr | Rdmsr, cpl: int) -> Program:
+    _check_number(step, "msr", 32)
+    if isinstance(step, Wrmsr):
+        _check_number(step, "value", 64)
     return FAULT if cpl else (yield from register_access(protocol, step))
 
 
@@ -181,6 +185,21 @@ def _device(protocol: Protocol, cpu: Vcpu, step: Any, device: IoRange) -> Progra
 def claimed(ranges: tuple[IoRange, ...], at: int, size: int) -> IoRange | None:
     """Return the one of ``ranges`` that contains all of [at, at + size), or None."""
     return next((own for own in ranges if own.start <= at and at + size <= own.start + own.size), None)
+
+
+def _check_number(step: Any, field: str, bits: int) -> None:
+    """Raise WorkbenchError unless a field of a step is a number that a machine register of ``bits`` can hold."""
+    number = getattr(step, field)
+    if type(number) is int and 0 <= number < 1 << bits:
+        return
+    if not isinstance(number, int) or isinstance(number, bool):
+        why = "write int(...)" if hasattr(number, "__index__") or isinstance(number, float) else "write a number"
+        raise WorkbenchError(f"{type(step).__name__}: the {field} is {value_said(number)}, which is no int; {why}")
+    if type(number) is int:  # not a number that stands for many vCPUs at once
+        raise WorkbenchError(
+            f"{type(step).__name__}: the {field} {number:#x} does not fit into {bits} bits; "
+            f"write value & {(1 << bits) - 1:#x}"
+        )
 
 
 def _check_width(step: Any, sizes: tuple[int, ...]) -> None:

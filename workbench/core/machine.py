@@ -9,17 +9,21 @@ An exit is counted when the vCPU leaves the guest, never for a Load or Store to 
 
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable
+from itertools import repeat
 from typing import Any, NamedTuple
 
 from workbench.core.host_state import Key
 from workbench.core.memory import PAGE_SIZE, GuestMemory
-from workbench.core.rules.place import at_step
+from workbench.core.rules.place import at_step, suspended
 from workbench.core.steps import GUEST, KERNEL, USER, Exit, Load, Moment, Program, Side, Store, ToUser
 from workbench.core.transition import perform, size_of
 from workbench.core.vcpu import Vcpu
-from workbench.errors import WorkbenchError
+from workbench.errors import AuthorError, WorkbenchError
 
 MAX_VCPUS = 4096
+
+#: A program that takes more steps than this is taken to be endless; the longest that ships takes some 500,000.
+MOST_STEPS = 10_000_000
 
 #: One tick of virtual time per step, in nanoseconds; a TSC of 2 GHz.
 TICK_NS = 100
@@ -69,7 +73,7 @@ class Machine:
         began = self._ticks
         self._kernel_exit = False
         try:
-            while True:
+            for _ in repeat(None, MOST_STEPS):
                 side, step = send(answer)
                 self._ticks += 1
                 told = 0 if trace is None else len(trace)
@@ -82,6 +86,7 @@ class Machine:
                     counts[_MEMORY[kind, side]] += 1
                     if trace is not None and len(trace) == told:  # otherwise it was an exit, and touched no memory
                         self._record_memory(cpu, side, step, answer)
+            raise AuthorError(f"{suspended(program)}: no end after {MOST_STEPS:,} steps; a loop needs a bound")
         except StopIteration as stop:
             return stop.value
         finally:

@@ -8,7 +8,6 @@ with the path.
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 from workbench import protocols
@@ -53,14 +52,8 @@ class Variant:
         return self.kind(features, self.mitigations)
 
 
-@cache
-def _load(name: str) -> type[Protocol]:
-    # A file is loaded once, so that there is one class from it, whose measurements are cached.
-    return protocols.find(name)
-
-
 def _arrived(label: str, kind: type[Protocol] | str, mitigations: tuple[str, ...]) -> Variant:
-    return Variant(label, _load(kind) if isinstance(kind, str) else kind, mitigations)
+    return Variant(label, protocols.find(kind) if isinstance(kind, str) else kind, mitigations)
 
 
 def variant(text: str) -> Variant:
@@ -68,7 +61,7 @@ def variant(text: str) -> Variant:
     match = _VARIANT.fullmatch(text)
     if match is None:
         raise WorkbenchError(f"{text!r} does not name a protocol; known: {', '.join(protocols.PROTOCOLS)}")
-    kind = _load(match["name"])
+    kind = protocols.find(match["name"])
     found = Variant.of(kind, dict.fromkeys(Label.read(match["mitigations"]).mitigations))
     for mitigation in found.mitigations:
         if mitigation not in kind.mitigations_known:

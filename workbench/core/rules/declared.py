@@ -7,12 +7,13 @@ import ast
 import difflib
 import inspect
 from collections.abc import Callable, Iterator, Mapping
-from types import FunctionType
+from types import FunctionType, MethodType
 from typing import Any, NamedTuple
 
 from workbench.clayout.layout import Struct
 from workbench.core.rules.place import of_code, shown
-from workbench.core.rules.text import class_node, module_file, module_tree
+from workbench.core.rules.text import class_node, methods_of, module_file, module_tree
+from workbench.core.rules.wording import value_said
 
 
 class Kind(NamedTuple):
@@ -107,7 +108,7 @@ def _attributes(kind: type) -> Iterator[str]:
         if missing:
             yield f"{at_class(kind)}: has no {name}: {rule.words}"
         elif not rule.accepts(value := getattr(kind, name)) and (name != "deflected" or value is not kind.msrs):  # type: ignore[attr-defined]
-            yield f"{at_class(kind, name)}: {name} is {value!r}; it must be {rule.words}"
+            yield f"{at_class(kind, name)}: {name} is {value_said(value)}; it must be {rule.words}"
 
 
 def _claims(kind: Any, base: Any) -> Iterator[str]:
@@ -164,7 +165,8 @@ def _signatures(kind: type, base: type) -> Iterator[str]:
             continue
         wanted = inspect.signature(method)
         if not isinstance(own, FunctionType):
-            yield f"{at_class(kind, name)}: {name} is {own!r}; it must be a method: {_as_text(method)}"
+            what = {property: "a property", MethodType: "a classmethod"}.get(type(own)) or value_said(own)
+            yield f"{_at_method(kind, name)}: {name} is {what}; it must be a method: {_as_text(method)}"
             continue
         positional = [one.name for one in wanted.parameters.values() if one.kind is one.POSITIONAL_OR_KEYWORD]
         keywords = {one.name: None for one in wanted.parameters.values() if one.kind is one.KEYWORD_ONLY}
@@ -172,6 +174,12 @@ def _signatures(kind: type, base: type) -> Iterator[str]:
             inspect.signature(own).bind(*positional, **keywords)
         except TypeError as error:
             yield f"{of_code(own.__code__)}: is called with other arguments ({error}); write {_as_text(method)}"
+
+
+def _at_method(kind: type, name: str) -> str:
+    """Return the place of what a class has under the name of a method, a property for example."""
+    function = methods_of(kind).get(name)
+    return at_class(kind, name) if function is None else of_code(function.__code__)
 
 
 def _as_text(method: FunctionType) -> str:

@@ -37,7 +37,10 @@ def _is_mutable(value: ast.expr) -> bool:
 
 
 def kept_outside(flow: Flow, function: FunctionType) -> Iterator[tuple[int, str]]:
-    """A statement that changes an attribute of the instance or class, or a global of the module."""
+    """A statement that changes an attribute of the instance or class, a global of the module, or what a call returned.
+
+    What a call returned and no local holds is lost if it is new; if it is not new, it is kept somewhere.
+    """
     first = flow.function.args.args[0].arg if flow.function.args.args else None
     global_names = {name for node in flow.nodes if isinstance(node, ast.Global) for name in node.names}
     local = set(function.__code__.co_varnames) - global_names
@@ -51,6 +54,8 @@ def kept_outside(flow: Flow, function: FunctionType) -> Iterator[tuple[int, str]
                 return f"self.{outer.attr}"
             if isinstance(outer, ast.Attribute) and _is_class(inner, function, first):
                 return ast.unparse(outer)
+        if isinstance(inner, ast.Call) and inner is not node and not _is_called_on(inner, first, ("type", "vars")):
+            return f"what {ast.unparse(inner)} returns"
         if isinstance(inner, ast.Name) and inner.id not in local and (inner is not node or inner.id in global_names):
             return inner.id if isinstance(function.__globals__.get(inner.id), _MUTABLE) or inner is node else None
         return None
@@ -97,7 +102,12 @@ def _is_class(node: ast.AST, function: FunctionType, first: str | None) -> bool:
         return isinstance(function.__globals__.get(node.id), type)
     if isinstance(node, ast.Attribute):
         return node.attr == "__class__" and _is_self(node.value, first)
+    return _is_called_on(node, first, ("type",))
+
+
+def _is_called_on(node: ast.AST, first: str | None, names: tuple[str, ...]) -> bool:
+    """Tell whether an expression is one of these functions of ``self``, such as ``type(self)``."""
     return (
-        isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "type" and bool(node.args)
+        isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in names and bool(node.args)
         and _is_self(node.args[0], first)
     )  # fmt: skip

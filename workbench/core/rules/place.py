@@ -10,7 +10,7 @@ from pathlib import Path
 from types import CodeType, FrameType, GeneratorType, TracebackType
 from typing import Any
 
-from workbench.core.rules.wording import mutable_local
+from workbench.core.rules.wording import mutable_local, value_said
 from workbench.errors import AuthorError, EngineError, WorkbenchError
 
 #: The package's own folder; what lies elsewhere is an author's file.
@@ -45,8 +45,8 @@ def of_code(code: CodeType, line: int | None = None) -> str:
 
 
 def is_authors(file: str) -> bool:
-    """Tell whether ``file`` lies outside the package."""
-    return not Path(file).resolve().is_relative_to(_PACKAGE)
+    """Tell whether ``file`` lies outside the package. "<string>" is code that Python made (of a dataclass)."""
+    return file != "<string>" and not Path(file).resolve().is_relative_to(_PACKAGE)
 
 
 def _innermost(program: Any, wanted: Callable[[str], bool]) -> FrameType | None:
@@ -99,10 +99,21 @@ def at_step(error: Exception, program: Any, step: Any) -> Exception:
     if isinstance(error, AuthorError | EngineError) or not isinstance(error, OF_A_STEP) or _of_a_program(error):
         return error
     where = suspended(program)
+    if type(step) is tuple:
+        _, step = step  # with its side
     text = " ".join(str(error).split())
     if not isinstance(error, WorkbenchError):
-        text = f"{step!r} cannot be done: {type(error).__name__}: {text}"
+        text = _address_said(step) or f"{step!r} cannot be done: {type(error).__name__}: {text}"
     return AuthorError(f"{where}: {text}" if where else text)
+
+
+def _address_said(step: Any) -> str | None:
+    """Say that the address in a step is no number; None if it is one, or if the step has none."""
+    gpa = getattr(step, "gpa", 0)
+    if isinstance(gpa, int):
+        return None
+    why = ": Get and Load answer None where there is nothing, so ask for that first" if gpa is None else ""
+    return f"the address of the {type(step).__name__} is {value_said(gpa)}; it must be a number of bytes, an int{why}"
 
 
 def _of_a_program(error: Exception) -> bool:

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from workbench.core.outcome import AcceptedAt, Answer, Outcome
 from workbench.core.rules.place import of_code
 from workbench.core.rules.text import tree_of
+from workbench.core.rules.wording import value_said
 from workbench.core.steps import Program
 from workbench.errors import AuthorError
 
@@ -155,8 +156,9 @@ def checked(protocol: Any, name: str, value: Any) -> Any:
 def not_a_program(function: FunctionType, name: str, made: Any) -> str:
     """Say that a method is an ordinary function although it must be a generator of steps."""
     where = of_code(function.__code__)
-    if inspect.iscoroutine(made):
-        made.close()
+    if inspect.iscoroutine(made) or inspect.isasyncgen(made):
+        if inspect.iscoroutine(made):
+            made.close()
         return f"{where}: is async; write def {name}, and yield each step"
     return (
         f"{where}: returned {_said(made)} at once: without a yield it is an ordinary function, and {name} must be a "
@@ -176,9 +178,7 @@ def wrong_return(function: FunctionType, value: Any, rule: Rule) -> str:
 
 
 def _said(value: Any) -> str:
-    if isinstance(value, Enum):
-        return f"{value.name}, an {type(value).__name__}"
-    return repr(value)
+    return f"{value.name}, an {type(value).__name__}" if isinstance(value, Enum) else value_said(value)
 
 
 def return_line(function: FunctionType, value: Any) -> int | None:

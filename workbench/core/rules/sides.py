@@ -4,8 +4,11 @@ A new step is one line here, and one where it is carried out (``core.driver`` or
 """
 
 from collections.abc import Callable, Mapping
+from types import FunctionType
 from typing import Any, TypeVar
 
+from workbench.core.host_state import Key
+from workbench.core.rules.wording import value_said
 from workbench.core.steps import (
     GUEST,
     KERNEL,
@@ -114,4 +117,14 @@ def objection(side: Side, step: Any) -> str:
         return f"{who} yielded the class {step.__name__}, not a step; write yield {step.__name__}(...)"
     if hasattr(step, "gi_frame"):
         return f"{who} yielded a generator; write yield from {step.__name__}(...)"
-    return f"{who} yielded {step!r}, which is not a step; it may yield {allowed(side)}"
+    if isinstance(step, Key):
+        key = f"{step.kind}({step.cpu!r}, {step.name!r})"
+        return (
+            f"{who} yielded the key {key}, not a step; write yield Get(key) or yield Set(key, value), and for a step "
+            "yield, not yield from"
+        )
+    if isinstance(step, tuple | list | set | frozenset) and any(type(one) in YIELDED_BY for one in step):
+        return f"{who} yielded {len(step)} steps in a {kind.__name__}; yield one after the other: yield a, then yield b"
+    if isinstance(step, FunctionType):
+        return f"{who} yielded a function, not a step; call it: yield {step.__name__}(...), or yield from"
+    return f"{who} yielded {value_said(step)}, which is not a step; it may yield {allowed(side)}"

@@ -40,6 +40,8 @@ from workbench.core.steps import GUEST, KERNEL, Side
 
 #: Modules whose functions give another answer at each call.
 _UNSTEADY = frozenset(("random", "secrets", "time", "uuid", "datetime"))
+#: Single functions of other modules that do, by name.
+_UNSTEADY_FUNCTIONS = frozenset(("urandom", "getpid", "getenv", "getrandom", "times"))
 #: The steps of lifecycle events.
 EVENT_STEPS = frozenset(
     (Start, Wait, WaitAll, Stop, Enter, Init, Pause, Resume, NewHost, OnHost, AddMemslot, DeleteMemslot, MoveMemslot,
@@ -61,14 +63,14 @@ def complaints(kind: type, own: type) -> Iterator[str]:
 
 
 def _functions(own: type) -> Iterator[FunctionType]:
-    """The functions of a class, and the generator functions of its module, which its methods may run."""
-    yield from methods_of(own).values()
-    for function in methods_of(own).values():
-        for value in function.__globals__.values():
-            is_own = isinstance(value, FunctionType) and value.__module__ == own.__module__
-            if is_own and inspect.isgeneratorfunction(value):
-                yield value
-        return
+    """The functions of a class; of its module the generator functions, and others that those of the class name."""
+    methods = list(methods_of(own).values())
+    yield from methods
+    names = {name for function in methods for name in function.__code__.co_names}
+    for name, value in methods[0].__globals__.items() if methods else ():
+        is_own = isinstance(value, FunctionType) and value.__module__ == own.__module__
+        if is_own and (name in names or inspect.isgeneratorfunction(value)):
+            yield value
 
 
 class Text:
@@ -152,7 +154,8 @@ class Text:
         owner = getattr(value, "__self__", None)
         modules = {getattr(value, "__module__", None), type(owner).__module__, getattr(owner, "__name__", None)}
         known = value is not None and not isinstance(value, ModuleType)
-        if known and (modules & _UNSTEADY or (name in _UNSTEADY_BUILTINS and owner is builtins)):
+        is_of_os = name in _UNSTEADY_FUNCTIONS and modules & {"os", "posix"}
+        if known and (modules & _UNSTEADY or is_of_os or (name in _UNSTEADY_BUILTINS and owner is builtins)):
             yield (
                 call.lineno,
                 f"{ast.unparse(call)} gives another answer at each run, and engines replay programs; use what steps "

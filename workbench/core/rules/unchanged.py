@@ -10,14 +10,16 @@ import inspect
 import random
 import sys
 from collections import Counter, defaultdict, deque
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from types import FunctionType, ModuleType
 from typing import Any, NamedTuple
 
-from workbench.core.rules.place import by_author, is_authors, of_code
-from workbench.core.rules.text import methods_of, module_file, tree_of
+from workbench.core.rules.declared import at_class
+from workbench.core.rules.place import by_author, is_authors, shown
+from workbench.core.rules.text import module_file, module_tree
+from workbench.core.rules.wording import value_said
 from workbench.errors import AuthorError
 
 _CONTAINERS = (list, dict, set, bytearray, deque, defaultdict, Counter)
@@ -30,6 +32,7 @@ class Space(NamedTuple):
     called: str
     names: Mapping[str, Any]
     kind: type
+    shared: Any = None  #: the feature whose attributes these are
 
 
 def _contents(value: Any, depth: int = 4) -> Any:
@@ -42,7 +45,7 @@ def _contents(value: Any, depth: int = 4) -> Any:
     if depth and isinstance(value, tuple):
         return tuple(_contents(one, depth - 1) for one in value)
     if type(value) is FunctionType:
-        return _of_function(value)
+        return _of_function(value) if depth else value
     if isinstance(value, random.Random):
         return value.getstate()
     if hasattr(value, "__next__"):
@@ -64,8 +67,10 @@ def _spaces(protocol: Any) -> Iterator[Space]:
     """The namespaces of a protocol and of its features that are an author's, instances always."""
     for thing in (protocol, *getattr(protocol, "features", ())):
         kind = type(thing)
-        if thing is protocol or vars(thing):
+        if thing is protocol:
             yield Space("self", vars(thing), kind)
+        else:
+            yield Space(str(thing.name), vars(thing), kind, thing)
         for one in _authors_classes(kind):
             yield Space(one.__name__, vars(one), one)
             module = sys.modules.get(one.__module__)
@@ -92,7 +97,7 @@ def _can_change(value: Any) -> bool:
     if kind is tuple:
         return any(map(_can_change, value))
     if kind is FunctionType:
-        return bool(value.__defaults__ or len(value.__dict__) > hasattr(value, "__wrapped__"))
+        return bool(value.__defaults__ or value.__closure__ or len(value.__dict__) > hasattr(value, "__wrapped__"))
     if kind not in _CHANGES:
         may = isinstance(value, (*_CONTAINERS, tuple, random.Random)) or hasattr(value, "__next__")
         _CHANGES[kind] = may or _is_authors_object(value)
@@ -110,6 +115,7 @@ class Held:
     """What the namespaces of a protocol hold; :meth:`check` raises AuthorError if they hold something else now."""
 
     def __init__(self, protocol: Any) -> None:
+        self.kind = type(protocol)
         self.before = [(space, *_snapshot(space.names)) for space in _spaces(protocol)]
 
     def check(self) -> None:
@@ -125,42 +131,74 @@ class Held:
                     continue
                 cached = isinstance(inspect.getattr_static(space.kind, name, None), cached_property)
                 if not cached and name[:2] != "__":
-                    raise AuthorError(_told(space, name, now))
+                    if space.shared:
+                        self._put_back(space, objects)
+                    raise AuthorError(_told(space, self.kind, name, now))
+
+
+    @staticmethod
+    def _put_back(space: Space, objects: dict[str, Any]) -> None:
+        """Undo a change of a feature, which is one object for all designs of a process."""
+        own = vars(space.shared)
+        for name in [name for name in own if name not in objects]:
+            del own[name]
+        own.update(objects)
 
 
 def _of_function(function: FunctionType) -> Any:
-    """Mutable default arguments and attributes of a function."""
+    """What a function keeps between calls: default arguments, attributes, and locals of the function that made it."""
     own: Any = getattr(function, "__wrapped__", function)
-    if not own.__dict__ and not any(isinstance(one, _CONTAINERS) for one in own.__defaults__ or ()):
-        return None
-    return _contents(own.__defaults__ or ()), _contents(dict(own.__dict__))
+    return _contents(own.__defaults__ or ()), _contents(dict(own.__dict__)), tuple(_enclosed(own))
 
 
-def _told(space: Space, name: str, value: Any) -> str:
+def _enclosed(function: FunctionType) -> Iterator[Any]:
+    for cell in function.__closure__ or ():
+        with suppress(ValueError):  # empty: the enclosing function has not set it yet
+            # Another function of the same enclosure may refer back to this one: its own cells are not followed.
+            yield _contents(cell.cell_contents, 0 if isinstance(cell.cell_contents, FunctionType) else 3)
+
+
+def _told(space: Space, protocol: type, name: str, value: Any) -> str:
     called = f"{space.called}.{name}" if space.called else name
-    where = _where_changed(space.kind, name) or f"class {space.kind.__name__}"
+    where = _where_changed((space.kind, *_authors_classes(protocol)), name) or at_class(space.kind)
+    now = "" if isinstance(value, FunctionType) else f" (now {'gone' if value is _ABSENT else value_said(value)})"
+    what = f"what the function {called} keeps between its calls" if isinstance(value, FunctionType) else called
     return (
-        f"{where}: {called} changed during a run (now {_shown(value)}): no engine sees it, no migration carries it, "
+        f"{where}: {what} changed during a run{now}: no engine sees it, no migration carries it, "
         "and programs run more than once; keep it by Set(registry(cpu.index, name), value), or in a local"
     )
 
 
-def _shown(value: Any) -> str:
-    return "gone" if value is _ABSENT else repr(value)
+def _where_changed(kinds: Iterable[type], name: str) -> str | None:
+    """Return the place of a function that mentions the attribute or global: one that assigns it, else any."""
+    found: list[tuple[int, str]] = []
+    for kind in dict.fromkeys(kinds):
+        tree = module_tree(kind)
+        for qualified, function in _functions_in(tree, "") if tree is not None else ():
+            file = module_file(kind)
+            if function.name == name:
+                found.append((1, f"{shown(file, function.lineno)}: {qualified}"))
+            for node in ast.walk(function) if function.name != "__init__" else ():
+                rank = _mentions(node, name)
+                if rank is not None:
+                    found.append((rank, f"{shown(file, node.lineno)}: {qualified}"))  # type: ignore[attr-defined]
+    return min(found, key=lambda one: one[0])[1] if found else None
 
 
-def _where_changed(kind: type, name: str) -> str | None:
-    """Return the place of a method that mentions the attribute or global: one that assigns it, else any."""
-    found: list[tuple[bool, str]] = []
-    for method, function in methods_of(kind).items():
-        node = tree_of(function.__code__)
-        if method == name:
-            found.append((True, of_code(function.__code__)))
-        for one in ast.walk(node) if node is not None and method != "__init__" else ():
-            if (getattr(one, "attr", None) or getattr(one, "id", None)) == name:
-                is_stored = isinstance(getattr(one, "ctx", None), ast.Store)
-                found.append((is_stored, of_code(function.__code__, one.lineno)))  # type: ignore[attr-defined]
-    return next((where for is_stored, where in sorted(found, key=lambda one: not one[0])), None)
+def _functions_in(node: ast.AST, prefix: str) -> Iterator[tuple[str, ast.FunctionDef]]:
+    """Yield the functions of a file, each with its qualified name."""
+    for one in ast.iter_child_nodes(node):
+        if isinstance(one, ast.FunctionDef | ast.ClassDef):
+            if isinstance(one, ast.FunctionDef):
+                yield prefix + one.name, one
+            yield from _functions_in(one, f"{prefix}{one.name}.")
+
+
+def _mentions(node: ast.AST, name: str) -> int | None:
+    """Tell how a piece of text mentions a name: 0 assigns it, 2 names it, 3 as a text (setattr); None: not at all."""
+    if (getattr(node, "attr", None) or getattr(node, "id", None)) == name:
+        return 0 if isinstance(getattr(node, "ctx", None), ast.Store) else 2
+    return 3 if isinstance(node, ast.Constant) and node.value == name else None
 
 
 @contextmanager

@@ -8,6 +8,8 @@ from workbench.core.rules.place import raised
 from workbench.errors import WorkbenchError
 
 PASS, FAIL, SKIP = "PASS", "FAIL", "SKIP"
+#: The check of all events: if it fails, others that run the design are not of use.
+RUNS = "runs under every event"
 
 
 class Line(NamedTuple):

@@ -121,8 +121,9 @@ def _steps(protocol: Any, arguments: dict[int, int]) -> Iterator[Any]:
     A hypercall passes as many arguments as the design's own guest does: registers always hold something.
     """
     for msr in sorted(protocol.msrs)[:MOST_NUMBERS]:
-        yield from (Wrmsr(msr, value) for value in VALUES)
-        yield Rdmsr(msr)
+        for value in VALUES:
+            yield Wrmsr(msr, value)
+            yield Rdmsr(msr)
     for call in sorted(protocol.hypercalls)[:MOST_NUMBERS]:
         count = arguments.get(call, 4)
         for value in VALUES:

@@ -19,7 +19,17 @@ from workbench.engines.simulate.engine import Simulation
 from workbench.features import choose
 from workbench.lifecycle import EVENTS
 from workbench.measure.comparison.runs import possible
-from workbench.measure.design_check.line import FAIL, PASS, SKIP, Line, error_text, key_text, keys_text
+from workbench.measure.design_check.line import (
+    FAIL,
+    PASS,
+    RUNS,
+    SKIP,
+    Line,
+    error_text,
+    key_text,
+    keys_text,
+    number_of,
+)
 from workbench.measure.design_check.tried import VCPUS, Tried, differing
 from workbench.measure.variants import Variant, variant
 
@@ -30,7 +40,7 @@ COMPARED = ("boot", "kexec", "migrate")
 
 def events(chosen: Variant, features: tuple[Feature, ...], say: Say) -> Iterator[Line]:
     """Run every event: steps and their sides, returned values, entries and Python state are checked on the way."""
-    broken = []
+    broken: dict[str, tuple[str, list[str]]] = {}
     happening = possible(EVENTS.values(), VCPUS)
     for event in happening:
         say(f"check: {event.name}")
@@ -39,12 +49,14 @@ def events(chosen: Variant, features: tuple[Feature, ...], say: Say) -> Iterator
         except BaseException as error:
             if not by_author(error):
                 raise
-            broken.append(f"{error_text(error)} (event {event.name})")
-    if broken:
-        for text in dict.fromkeys(broken[:3]):
-            yield Line(FAIL, "runs under every event", text)
-    else:
-        yield Line(PASS, "runs under every event", f"{len(happening)} events, {VCPUS} vCPUs: steps, sides, results")
+            text = error_text(error)
+            # Values differ from event to event; the place and the rule before them do not.
+            broken.setdefault(text.partition(" (now ")[0], (text, []))[1].append(event.name)
+    for text, names in list(broken.values())[:3]:
+        more = f" and {number_of(len(names) - 1, 'other')}" if len(names) > 1 else ""
+        yield Line(FAIL, RUNS, f"{text} (event {names[0]}{more})")
+    if not broken:
+        yield Line(PASS, RUNS, f"{len(happening)} events, {VCPUS} vCPUs: steps, sides, results")
 
 
 def digest(name: str, features: Sequence[str]) -> str:
@@ -92,6 +104,8 @@ def same_each_time(chosen: Variant, features: tuple[Feature, ...]) -> Line:
         text=True,
         check=False,
     )
+    if other.returncode:
+        return Line(FAIL, what, f"a run in another process breaks off: {other.stderr.strip().splitlines()[-1:]}")
     if other.stdout.strip() != first:
         return Line(FAIL, what, "a run in another process differs; go through a set in order: sorted(...)")
     return Line(PASS, what, f"{', '.join(COMPARED)}: twice here and once in another process")
