@@ -152,7 +152,7 @@ RAISED = {
     "AssertionError": "AssertionError",
     "RecursionError('deep')": "RecursionError: deep",
     "OSError('gone')": "OSError: gone",
-    "StopIteration": "RuntimeError: generator raised StopIteration",
+    "StopIteration": "event boot: StopIteration",
     "NotImplementedError": "NotImplementedError",
 }
 
