@@ -17,7 +17,7 @@ from importlib.resources import files
 from typing import Any
 
 #: The scripts in the order in which they must stand; each defines functions, and the last names those that are views.
-SCRIPTS = ("dom.js", "stepper.js", "map.js", "compare.js", "views.js")
+SCRIPTS = ("dom.js", "stepper.js", "map.js", "compare.js", "words.js", "views.js")
 STYLE = "views.css"
 
 

@@ -121,8 +121,9 @@ function mapCell(event, property, cell, one, cells, explain, open) {
   return el("td", {}, button);
 }
 
-function moveInGrid(event, grid) {
-  const button = event.target.closest(".pvw-cell");
+/** Go from one cell of a table to the next by arrow keys; the cells are buttons of one class. */
+function moveInGrid(event, grid, cells = ".pvw-cell") {
+  const button = event.target.closest(cells);
   const by = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0], Home: [0, -999], End: [0, 999] }[event.key];
   if (!button || !by) return;
   event.preventDefault();
@@ -130,7 +131,7 @@ function moveInGrid(event, grid) {
   const row = lines.indexOf(button.closest("tr")) + by[0];
   const line = lines[Math.min(Math.max(row, 0), lines.length - 1)];
   const column = Math.min(Math.max(button.closest("td").cellIndex + by[1], 1), line.cells.length - 1);
-  const next = line.cells[column].querySelector(".pvw-cell");
+  const next = line.cells[column].querySelector(cells);
   if (!next) return;
   button.tabIndex = -1;
   next.tabIndex = 0;

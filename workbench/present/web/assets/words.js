@@ -1,0 +1,41 @@
+// A table of words: each cell says one word, has the look of that word, and is explained when it is pointed at.
+
+function words(body, data) {
+  const told = el("div", { class: "pvw-explained pvw-low", role: "status" }, data.hint);
+  const differing = el("input", { type: "checkbox", onchange: draw });
+  const grid = el("div", { class: "pvw-grid", role: "region", "aria-label": data.title });
+  const used = new Set(data.rows.flatMap((row) => row.cells.filter(Boolean).map((cell) => cell.word)));
+
+  function draw() {
+    const shown = data.rows.filter((row) => !differing.checked || row.differs);
+    const lines = [];
+    let group = null;
+    for (const row of shown) {
+      if (row.group && row.group !== group) lines.push(el("tr", { class: "pvw-group" }, el("th", { colspan: String(data.columns.length + 1), scope: "rowgroup" }, row.group)));
+      group = row.group;
+      lines.push(el("tr", { class: row.differs ? "pvw-differs" : undefined }, el("th", { scope: "row", title: row.what || undefined }, row.name), row.cells.map((cell, at) => wordCell(data, row, cell, at, told))));
+    }
+    grid.replaceChildren(el("table", { class: "pvw-map pvw-words" }, el("caption", { class: "pvw-hidden" }, data.title),
+      el("thead", {}, el("tr", {}, el("th", { scope: "col" }, data.corner), data.columns.map((name) => el("th", { scope: "col" }, name)))), el("tbody", {}, lines)));
+    const first = grid.querySelector(".pvw-word");
+    if (first) first.tabIndex = 0;
+  }
+
+  grid.addEventListener("keydown", (event) => moveInGrid(event, grid, ".pvw-word"));
+  body.append(el("h3", {}, data.title), el("p", { class: "pvw-spoken" }, data.answer),
+    data.only ? el("div", { class: "pvw-bar" }, el("label", {}, differing, ` ${data.only}`)) : "",
+    el("p", { class: "pvw-legend" }, Object.entries(data.meanings).filter(([word]) => used.has(word)).map(([word, meaning]) => el("span", {}, el("i", { class: `pvw-word pvw-tone-${data.tones[word]}` }, word), ` ${meaning}`))),
+    grid, told, takeAway({ "mail text": () => data.text }, { "table as CSV": () => [`${data.file}.csv`, wordsCsv(data), "text/csv"] }));
+  draw();
+}
+
+function wordCell(data, row, cell, at, told) {
+  if (!cell) return el("td", {}, "");
+  const explain = () => told.replaceChildren(el("p", {}, el("strong", {}, `${row.name}, ${data.columns[at]}: ${cell.word}. `), cell.why || ""), row.what ? el("p", {}, row.what) : "");
+  return el("td", {}, el("button", { type: "button", tabindex: "-1", class: `pvw-word pvw-tone-${data.tones[cell.word]}`, onfocus: explain, onmouseenter: explain, onclick: explain }, cell.word));
+}
+
+function wordsCsv(data) {
+  const lines = data.rows.map((row) => [row.name, ...row.cells.map((cell) => (cell ? cell.word : ""))]);
+  return [[data.corner, ...data.columns], ...lines].map((line) => line.map((text) => `"${String(text).replaceAll('"', '""')}"`).join(",")).join("\n") + "\n";
+}
