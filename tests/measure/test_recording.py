@@ -8,7 +8,8 @@ from workbench.engines.simulate import simulate
 from workbench.errors import WorkbenchError
 from workbench.measure.exploration import recording
 from workbench.measure.exploration.explore import Question, explore_question
-from workbench.measure.exploration.recording import GUEST, HOST, MEMORY, Item, of_finding, of_run
+from workbench.measure.exploration.items import GUEST, HOST, MEMORY, Item
+from workbench.measure.exploration.recording import of_finding, of_run
 
 
 def found(protocol, event, features, code, vcpus=None):

@@ -1,7 +1,8 @@
 """``workbench page``: write what the notebooks show as one HTML file that needs no network.
 
-``trace`` shows the steps of one design, or of two side by side; ``matrix`` what fails under which event, with the trace
-of each failure; ``compare`` exits, state and fates. Attach the file to a mail, or put it on a web page.
+``trace`` shows the steps of one design, or of two side by side; ``replay`` the operations of a replay file; ``matrix``
+what fails under which event, with the trace of each failure; ``compare`` exits, state and fates. Attach the file to a
+mail, or put it on a web page.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from workbench.commands import _options
+from workbench.commands import _options, replay
 from workbench.errors import WorkbenchError
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ def add(subparsers: Any) -> None:
     )  # fmt: skip
     kinds = parser.add_subparsers(dest="kind", metavar="KIND", required=True)
     _add_trace(kinds)
+    _add_replay(kinds)
     _add_matrix(kinds)
     _add_compare(kinds)
 
@@ -52,6 +54,13 @@ def _add_trace(kinds: Any) -> None:
                         help="vCPUs of the guest, 1 to 8 (default: as the event needs; 2 for shared state)")
     parser.add_argument("--property", metavar="NAME",
                         help="the shortest way to this failure, by code or name (default: one simulated schedule)")
+
+
+def _add_replay(kinds: Any) -> None:
+    parser = _kind(kinds, "replay", _replay, "the operations of a replay file, one by one",
+                   "workbench page replay my.jsonl --engine kvm -o my.html")  # fmt: skip
+    parser.add_argument("file", metavar="FILE", help="one JSON object per line (docs/replay.md)")
+    replay.add_machine(parser)
 
 
 def _add_matrix(kinds: Any) -> None:
@@ -95,6 +104,13 @@ def _trace(args: argparse.Namespace) -> View:
     if len(args.protocols) == 1:
         return trace(args.protocols[0], events[0], features, **chosen)
     return side_by_side(args.protocols, events[0], features, **chosen)
+
+
+def _replay(args: argparse.Namespace) -> View:
+    from workbench.present.web import replayed
+
+    (file,), engine, protocol_of = replay.asked([args.file], args)
+    return replayed(file, engine, protocol_of, "on a real KVM" if args.engine == "kvm" else "simulated")
 
 
 def _matrix(args: argparse.Namespace) -> View:

@@ -5,15 +5,18 @@ malformed or impossible. Nothing is run when any file is malformed. The format i
 """
 
 import argparse
+from collections.abc import Sequence
 
 from workbench import replay
 from workbench.commands import _options
 from workbench.core import contracts
+from workbench.core.replay_target import Engine
 from workbench.errors import WorkbenchError
 from workbench.features import choose
 from workbench.present import records
 from workbench.protocols import PROTOCOLS, find
 from workbench.replay.reading import ReplayFile, protocols_named
+from workbench.replay.runner import ProtocolOf
 
 FORMATS = ("text", "json")
 
@@ -26,6 +29,12 @@ def add(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
         example="workbench replay my.jsonl --engine kvm",
     )  # fmt: skip
     parser.add_argument("files", nargs="+", metavar="FILE", help="one JSON object per line")
+    add_machine(parser)
+    _options.add_output(parser, FORMATS)
+
+
+def add_machine(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say on what files are run."""
     parser.add_argument("--engine", choices=tuple(replay.ENGINES), default="sim", help="default: %(default)s")
     parser.add_argument(
         "--protocol",
@@ -34,14 +43,21 @@ def add(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
         help="protocol of machines that name none: a name, or path/to/file.py:Class (default: %(default)s)",
     )
     _options.add_names(parser, "--features", "features of the machines: names, or path/to/file.py:Class (default all)")
-    _options.add_output(parser, FORMATS)
 
 
 def run(args: argparse.Namespace) -> int:
     """Read all files, then run them; return the exit status. Raises WorkbenchError where the status is 2."""
+    results = list(replay.play(*asked(args.files, args)))
+    as_json = args.format == "json"
+    _options.write(args, records.as_json(replay.records(results)) if as_json else replay.as_text(results) + "\n")
+    return 1 if replay.totals(results).failed else 0
+
+
+def asked(paths: Sequence[str], args: argparse.Namespace) -> tuple[list[ReplayFile], Engine, ProtocolOf]:
+    """Read files, and return what is played: the files, the engine, and the protocol of each machine."""
     chosen = find(args.protocol)
     features = choose(_options.unique(args.features))
-    files = [replay.read(path) for path in args.files]
+    files = [replay.read(path) for path in paths]
     for file in files:
         _check_protocols(file)
     engine = replay.find_engine(args.engine)
@@ -50,10 +66,7 @@ def run(args: argparse.Namespace) -> int:
         kind = chosen if name is None else PROTOCOLS[name]
         return kind(features)
 
-    results = list(replay.play(files, engine, protocol_of))
-    as_json = args.format == "json"
-    _options.write(args, records.as_json(replay.records(results)) if as_json else replay.as_text(results) + "\n")
-    return 1 if replay.totals(results).failed else 0
+    return files, engine, protocol_of
 
 
 def _check_protocols(file: ReplayFile) -> None:

@@ -30,7 +30,7 @@ def mismatches(result: Result) -> Iterable[str]:
             expected = f"not {expected}"
         yield (
             f"{result.file}:{step.line}: {describe(step)}: {key}: "
-            f"expected {expected}, observed {_seen(result.observed, OBSERVED_AS.get(key, key))}"
+            f"expected {expected}, observed {seen(result.observed, OBSERVED_AS.get(key, key))}"
         )
 
 
@@ -77,7 +77,8 @@ def _shown(value: Any) -> str:
     return text if len(text) <= _LONGEST_HEX else f"{text[:_LONGEST_HEX]}... ({len(text) // 2} bytes)"
 
 
-def _seen(observed: Mapping[str, Any], key: str) -> str:
+def seen(observed: Mapping[str, Any], key: str) -> str:
+    """Return one key of an answer as text."""
     if key in observed:
         return _shown(observed[key])
     why = observed.get("outcome")

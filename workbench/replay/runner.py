@@ -50,8 +50,10 @@ def totals(results: Iterable[Result]) -> Totals:
     return Totals(passed, failed)
 
 
-def play(files: Sequence[ReplayFile], engine: Engine, protocol_of: ProtocolOf) -> Iterator[Result]:
-    """Carry out all operations of all files; yield a Result for each.
+def play(
+    files: Sequence[ReplayFile], engine: Engine, protocol_of: ProtocolOf, watch: Callable[[Target], None] | None = None
+) -> Iterator[Result]:
+    """Carry out all operations of all files; yield a Result for each. ``watch`` sees the machine after each.
 
     Raises WorkbenchError, with file and line, for an operation that the engine cannot carry out.
     """
@@ -63,6 +65,8 @@ def play(files: Sequence[ReplayFile], engine: Engine, protocol_of: ProtocolOf) -
                     tells_unknown = player.target.tells_unknown
                 except WorkbenchError as error:
                     raise type(error)(f"{file.name}:{step.line}: {step.op}: {error}") from error
+                if watch is not None:
+                    watch(player.target)
                 yield Result(file.name, step, observed, tuple(_unmet(step, observed, tells_unknown)))
 
 

@@ -9,47 +9,43 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any
 
 from workbench.checking.failures import Failure
 from workbench.checking.ghosts import GHOSTS, HARMLESS
 from workbench.clayout.layout import Layout
 from workbench.core.address_map import DESCRIPTOR, Unit
-from workbench.core.host_state import DERIVED, Key
+from workbench.core.host_state import Key
 from workbench.core.scenario import Scenario
 from workbench.core.slots import EVENT, entry_slot, vcpu_slot
-from workbench.core.step_text import key_text, numbers_in, value_text, whose
+from workbench.core.step_text import numbers_in, value_text, whose
 from workbench.engines.simulate.schedule import Schedule
 from workbench.errors import WorkbenchError
 from workbench.measure.exploration.ending import Ending, ending
 from workbench.measure.exploration.explore import Exploration, Question, TraceRow, as_explored
+from workbench.measure.exploration.items import GUEST, Item, Structure, changes_of, in_host, in_memory
 
-#: What items belong to, in the order in which they are shown.
-MEMORY, HOST, DERIVED_STATE, GUEST = "guest memory", "host state", "derived by the host", "what the guest believes"
 #: A schedule that takes more steps than this is not shown step by step.
 MOST_STEPS = 5000
-
-
-class Item(NamedTuple):
-    """One thing that a reader can look at: what it belongs to (a structure in memory, the host ...), and its name."""
-
-    group: str
-    of: str  #: a structure in guest memory with its address; empty for other groups
-    name: str
 
 
 @dataclass(frozen=True)
 class Recording:
     """The steps of a trace, and the text of each item at the beginning and wherever a step changes it."""
 
-    question: Question
+    subject: str  #: "generic under migrate"
+    size: str  #: "1 vCPU, steal_time"
     rows: tuple[TraceRow, ...]
     start: Mapping[Item, str]  #: every item, in the order in which it is shown
     changes: tuple[Mapping[Item, str], ...]  #: for each step, the items that it changes
     places: tuple[tuple[int, str], ...] = ()  #: the addresses that the steps name: (gpa, what the guest keeps there)
     failure: Failure | None = None
     ending: Ending | None = None
+    texts: tuple[str, ...] = ()  #: of each step, where it says more than the step: its answer
+
+    def text(self, step: int) -> str:
+        """Return the text of a step; the first is 0."""
+        return self.texts[step] if self.texts else self.rows[step].text
 
 
 def of_finding(exploration: Exploration, failure: Failure) -> Recording | None:
@@ -82,46 +78,31 @@ def recorded(
     for row in rows:
         schedule.turn(row.turn)
         states.append(_state(schedule, shown))
-    items = sorted({item for state in states for item in state}, key=_order(shown))
-    told = [{item: state.get(item, "nothing") for item in items} for state in states]
-    changes = tuple(
-        {item: now[item] for item in items if now[item] != before[item]}
-        for before, now in pairwise(told)
-    )
-    return Recording(question, tuple(rows), told[0], changes, tuple(question.places(rows)), failure, end)
+    start, changes = changes_of(states, shown)
+    places = tuple(question.places(rows))
+    subject = f"{question.variant.label} under {question.event.name}"
+    return Recording(subject, question.size, tuple(rows), start, changes, places, failure, end)
 
 
 # -- what is looked at ---------------------------------------------------------------------------------
 
 
-class _Structure(NamedTuple):
-    """A structure in guest memory, at an address that the trace names."""
-
-    gpa: int
-    layout: Layout
-    what: str
-
-    @property
-    def title(self) -> str:
-        return f"{self.layout.struct_name} at {self.gpa:#x}: {self.what}"
-
-
-def _in_memory(scenario: Scenario, rows: Sequence[TraceRow]) -> list[_Structure]:
+def _in_memory(scenario: Scenario, rows: Sequence[TraceRow]) -> list[Structure]:
     """Return the structures that the steps of a trace touch, by address."""
     named = {number for row in rows for number in numbers_in(row.step, row.descriptor)}
-    found: dict[int, _Structure] = {}
+    found: dict[int, Structure] = {}
     for gpa in sorted(named):
         unit = scenario.unit_at(gpa)
         if unit is not None and (layout := _layout(scenario, unit.what)) is not None:
             begin = scenario.addresses.gpa(unit)
-            found[begin] = _Structure(begin, layout, _unit_text(scenario, unit))
+            found[begin] = Structure(begin, layout, _unit_text(scenario, unit))
     for row in rows:  # areas at addresses of the guest's own choice
         for name, _, gpa in row.changes or _stored_areas(row):
             if not isinstance(name, Key) or name.kind not in ("area", "believes") or not isinstance(gpa, int):
                 continue
             layout = _layout(scenario, str(name.name))
             if gpa not in found and layout is not None:
-                found[gpa] = _Structure(gpa, layout, f"{name.name} of {whose(name.cpu)}, moved")
+                found[gpa] = Structure(gpa, layout, f"{name.name} of {whose(name.cpu)}, moved")
     return [found[gpa] for gpa in sorted(found)]
 
 
@@ -145,14 +126,13 @@ def _layout(scenario: Scenario, what: str) -> Layout | None:
     return feature.payload.on(scenario.abi) if feature is not None and feature.size else None
 
 
-def _state(schedule: Schedule, shown: Sequence[_Structure]) -> dict[Item, str]:
+def _state(schedule: Schedule, shown: Sequence[Structure]) -> dict[Item, str]:
     """Return the text of every item that has a value."""
-    found: dict[Item, str] = {}
-    for one in shown:
-        found |= {Item(MEMORY, one.title, name): text for name, text in _fields(schedule, one)}
-    for key, value in schedule.held():
-        group = DERIVED_STATE if key.kind in DERIVED else HOST
-        found[Item(group, "", key_text(key))] = value_text(value)
+
+    def read(gpa: int, size: int) -> bytes | None:
+        return next((data for offset, data in schedule.content(gpa, size) if offset == 0), None)
+
+    found = in_memory(shown, read) | in_host(schedule.held())
     for place in schedule.places():
         gpa, answer = schedule.believed(place), schedule.concluded(place)
         if gpa is not None:
@@ -160,33 +140,6 @@ def _state(schedule: Schedule, shown: Sequence[_Structure]) -> dict[Item, str]:
         if answer is not None:
             found[Item(GUEST, "", f"{place}: the last answer")] = value_text(answer)
     return found
-
-
-def _fields(schedule: Schedule, one: _Structure) -> Iterator[tuple[str, str]]:
-    """Yield (name, text) of each field; of no field where nothing backs the memory."""
-    data = next((data for offset, data in schedule.content(one.gpa, one.layout.size) if offset == 0), None)
-    if data is None or len(data) < one.layout.size:
-        yield "memory", "gone"
-        return
-    value = one.layout.unpack(data)
-    for field in one.layout.fields:
-        if "pad" not in field.name:
-            content = value[field.name]
-            is_odd = field.name == "version" and isinstance(content, int) and content & 1
-            yield field.name, value_text(content) + (" (odd)" if is_odd else "")
-
-
-def _order(shown: Sequence[_Structure]) -> Any:
-    """Return the order of items: by group; memory by address and offset, other items by name."""
-    groups = (MEMORY, HOST, DERIVED_STATE, GUEST)
-    places = {one.title: number for number, one in enumerate(shown)}
-    fields = {(one.title, field.name): field.offset for one in shown for field in one.layout.fields}
-
-    def order(item: Item) -> tuple[int, int, int, str]:
-        offset = fields.get((item.of, item.name), -1)
-        return groups.index(item.group), places.get(item.of, 0), offset, item.name
-
-    return order
 
 
 def occurrences(row: TraceRow) -> list[str]:
@@ -230,4 +183,4 @@ def _next(schedule: Schedule, slots: Sequence[Any]) -> TraceRow | None:
     return None
 
 
-__all__ = ["MOST_STEPS", "Item", "Recording", "of_finding", "of_run", "one_after_the_other", "recorded"]
+__all__ = ["MOST_STEPS", "Recording", "of_finding", "of_run", "one_after_the_other", "recorded"]

@@ -39,10 +39,10 @@ def lanes_of(rows: Sequence[TraceRow]) -> list[str]:
     return [*(f"vCPU{cpu}" for cpu in cpus), *(lane for lane in (KVM, VMM, EVENT) if lane in used)]
 
 
-def diagram(rows: Sequence[TraceRow], since: int | None = None) -> str:
+def diagram(rows: Sequence[TraceRow], since: int | None = None, texts: Sequence[str] = ()) -> str:
     """Return the sequence diagram, at most 72 columns of ASCII, each line ending in a newline; empty for no steps.
 
-    ``since`` is the number of the step that is marked by an exclamation mark.
+    ``since`` is the number of the step that is marked by an exclamation mark; ``texts``: in place of the steps' own.
     """
     if not rows:
         return ""
@@ -53,7 +53,8 @@ def diagram(rows: Sequence[TraceRow], since: int | None = None) -> str:
     lines = [" " * NUMBER + "".join(lane.center(LANE) for lane in lanes)]
     for number, row in enumerate(rows, 1):
         whose = whose_step(row) if several else ""
-        said = ascii_only(f"{row.text} [{whose}]" if whose else row.text)
+        told = texts[number - 1] if texts else row.text
+        said = ascii_only(f"{told} [{whose}]" if whose else told)
         text = wrap(said, WIDTH - left - 1, subsequent_indent="  ") or [""]
         mark = "!" if number == since else " "
         lines.append(f"{number:>{NUMBER - 1}}{mark}{_marks(lanes, row)} {text[0]}")

@@ -6,7 +6,21 @@ trace("generic", "descriptor-race", ["wall_clock"], failure="double-fetch")
 
 from workbench.present.web.comparison import comparison
 from workbench.present.web.failure_map import failure_map
+from workbench.present.web.operations import operation
+from workbench.present.web.replays import replayed
 from workbench.present.web.traces import side_by_side, trace
 from workbench.present.web.view import View, page
+from workbench.present.web.word_tables import register_map, simulated_and_measured
 
-__all__ = ["View", "comparison", "failure_map", "page", "side_by_side", "trace"]
+__all__ = [
+    "View",
+    "comparison",
+    "failure_map",
+    "operation",
+    "page",
+    "register_map",
+    "replayed",
+    "side_by_side",
+    "simulated_and_measured",
+    "trace",
+]

@@ -21,7 +21,7 @@ from workbench.measure.exploration.mitigations import Price, changes
 from workbench.measure.exploration.recording import Recording, recorded
 from workbench.measure.variants import Variant
 from workbench.present.text.matrix import matrix_text, summary
-from workbench.present.web.stepper import ENDS, NO_STEPS, trace_data
+from workbench.present.web.stepper import ENDS, NO_STEPS, how_again, trace_data
 from workbench.present.web.view import View
 
 
@@ -50,7 +50,7 @@ def failure_map(
         "groups": list(dict.fromkeys(event.group for event in events)),
         "events": [{"name": event.name, "group": event.group, "what": what_happens(event)} for event in events],
         "properties": [_property(code) for code in codes],
-        "traces": [packed(one, words, codes) for one in traces.found],
+        "traces": [packed(*one, words, codes) for one in zip(traces.found, traces.again, strict=True)],
         "frame": {"ends": ENDS, "empty": NO_STEPS, "text": ""},
         "words": words.known,
         "command": command,
@@ -81,6 +81,7 @@ class Traces:
     def __init__(self, variants: Sequence[Variant]) -> None:
         self._variants = {variant.label: variant for variant in variants}
         self.found: list[Recording] = []
+        self.again: list[str] = []  #: the command line of each
 
     def number(self, cell: Cell) -> int | None:
         """Record the trace of a cell and return its number; None if it has none."""
@@ -90,6 +91,7 @@ class Traces:
         question = self._question(cell)
         end = ending_of(question, cell.trace, failure)
         self.found.append(recorded(question, cell.trace, failure, end))
+        self.again.append(how_again(question, failure)["command"])
         return len(self.found) - 1
 
     def _question(self, cell: Cell) -> Question:
@@ -100,7 +102,7 @@ class Traces:
         return Question(variant, choose_event(cell.event), features, cell.vcpus, Bounds(reads=reads))
 
 
-def packed(recording: Recording, words: Words, codes: Sequence[str]) -> dict[str, Any]:
+def packed(recording: Recording, command: str, words: Words, codes: Sequence[str]) -> dict[str, Any]:
     """Return what the script draws of a recording, with numbers in place of texts."""
     data = trace_data(recording, text=False)
     assert recording.failure is not None
@@ -108,7 +110,7 @@ def packed(recording: Recording, words: Words, codes: Sequence[str]) -> dict[str
         "title": words(data["title"]),
         "about": words(data["about"]),
         "file": words(data["file"]),
-        "command": words(data["command"]),
+        "command": words(command),
         "lanes": [words(lane) for lane in data["lanes"]],
         "items": [[words(item[name]) for name in ("group", "of", "name", "start")] for item in data["items"]],
         "steps": [_packed_step(step, words) for step in data["steps"]],

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from workbench.checking.failures import Failure
 from workbench.core.own_files import named
-from workbench.measure.exploration.explore import TraceRow
+from workbench.measure.exploration.explore import Question, TraceRow
 from workbench.measure.exploration.recording import Recording, occurrences
 from workbench.present.text.trace import diagram, ending_text, goal_of, lane_of, lanes_of, where, whose_step
 from workbench.present.web.view import View
@@ -17,30 +18,29 @@ ENDS = "This is one schedule of many; the explorer takes all of them."
 NO_STEPS = "no step is taken: the event does nothing here"
 
 
-def stepper(recording: Recording) -> View:
-    """Return the view of one recording."""
-    return View("stepper", trace_data(recording), trace_text(recording))
+def stepper(recording: Recording, **again: str) -> View:
+    """Return the view of one recording; ``again``: the ``command`` line and the ``python`` that give it again."""
+    return View("stepper", trace_data(recording) | again, trace_text(recording))
 
 
-def pair(title: str, recordings: Sequence[Recording]) -> View:
+def pair(title: str, recordings: Sequence[Recording], again: Sequence[dict[str, str]]) -> View:
     """Return two recordings side by side: generic against per_feature, or a design before and after a repair."""
     text = "\n".join(trace_text(one) for one in recordings)
-    return View("pair", {"title": title, "traces": [trace_data(one) for one in recordings]}, text)
+    traces = [trace_data(one) | said for one, said in zip(recordings, again, strict=True)]
+    return View("pair", {"title": title, "traces": traces}, text)
 
 
 def title_of(recording: Recording) -> str:
     """Return what the recording shows: "double fetch: generic under descriptor-race"."""
-    question = recording.question
-    told = f"{question.variant.label} under {question.event.name}"
-    return told if recording.failure is None else f"{recording.failure.title}: {told}"
+    failure = recording.failure
+    return recording.subject if failure is None else f"{failure.title}: {recording.subject}"
 
 
 def trace_text(recording: Recording) -> str:
     """Return the recording as text of 72 columns: the diagram, and the sentence that is violated."""
     since = recording.ending.since if recording.ending else None
-    title = ascii_only(f"{title_of(recording)} ({recording.question.size})")
-    lines = [f"{title}\n", diagram(recording.rows, since)]
-    lines.append(where(recording.places))
+    title = ascii_only(f"{title_of(recording)} ({recording.size})" if recording.size else title_of(recording))
+    lines = [f"{title}\n", diagram(recording.rows, since, recording.texts), where(recording.places)]
     if recording.failure is not None and recording.ending is not None:
         lines.append(ending_text(recording.failure, recording.ending))
     return "".join(lines)
@@ -48,12 +48,12 @@ def trace_text(recording: Recording) -> str:
 
 def trace_data(recording: Recording, *, text: bool = True) -> dict[str, Any]:
     """Return what the script draws; ``text``: with the same as text, which is about as long."""
-    question, failure, end = recording.question, recording.failure, recording.ending
+    failure, end = recording.failure, recording.ending
     lanes = lanes_of(recording.rows)
     numbers = {item: at for at, item in enumerate(recording.start)}
     return {
         "title": title_of(recording),
-        "about": f"{question.size}; {len(recording.rows)} steps",
+        "about": ", ".join(filter(None, (recording.size, f"{len(recording.rows)} steps"))),
         "file": _file_name(recording),
         "lanes": lanes,
         "items": [
@@ -61,23 +61,21 @@ def trace_data(recording: Recording, *, text: bool = True) -> dict[str, Any]:
             for item, text in recording.start.items()
         ],
         "steps": [
-            _step(row, lanes) | {"changes": [[numbers[item], text] for item, text in changes.items()]}
-            for row, changes in zip(recording.rows, recording.changes, strict=True)
+            _step(row, lanes, recording.text(at)) | {"changes": [[numbers[one], text] for one, text in changed.items()]}
+            for at, (row, changed) in enumerate(zip(recording.rows, recording.changes, strict=True))
         ],
         "since": end.since if end else None,
         "sentences": list(end.sentences) if end else [],
         "failure": None if failure is None else {"title": failure.title, "what": failure.what},
-        "ends": ENDS,
+        "ends": ENDS if len(recording.rows) > 0 else NO_STEPS,
         "empty": NO_STEPS,
-        "command": _command(recording),
-        "python": _python(recording),
         "text": trace_text(recording) if text else "",
     }
 
 
-def _step(row: TraceRow, lanes: Sequence[str]) -> dict[str, Any]:
+def _step(row: TraceRow, lanes: Sequence[str], text: str) -> dict[str, Any]:
     goal = goal_of(row)
-    found: dict[str, Any] = {"lane": lanes.index(lane_of(row)), "side": row.side, "text": row.text}
+    found: dict[str, Any] = {"lane": lanes.index(lane_of(row)), "side": row.side, "text": text}
     if goal is not None and goal in lanes and goal != lane_of(row):
         found["goal"] = lanes.index(goal)
     if whose := whose_step(row):
@@ -88,26 +86,18 @@ def _step(row: TraceRow, lanes: Sequence[str]) -> dict[str, Any]:
 
 
 def _file_name(recording: Recording) -> str:
-    question = recording.question
-    parts = [question.variant.label, question.event.name, *([recording.failure.name] if recording.failure else [])]
+    parts = [*recording.subject.split(" under "), *([recording.failure.name] if recording.failure else [])]
     return "-".join("".join(c if c.isalnum() or c in "-_+" else "-" for c in part) for part in parts)
 
 
-def _command(recording: Recording) -> str:
-    question = recording.question
-    features = ",".join(named(feature) for feature in question.features)
-    asked = f"--events {named(question.event)} --features {features} --vcpus {question.vcpus}"
-    failing = "" if recording.failure is None else f" --property {recording.failure.name}"
-    return f"workbench page trace {question.variant.label} {asked}{failing} -o trace.html"
-
-
-def _python(recording: Recording) -> str:
-    question = recording.question
+def how_again(question: Question, failure: Failure | None) -> dict[str, str]:
+    """Return the command line and the Python that give a trace again."""
+    label, event = question.variant.label, named(question.event)
     features = [named(feature) for feature in question.features]
-    lines = [
-        "from workbench.present.web import trace",
-        "",
-        f"trace({question.variant.label!r}, {named(question.event)!r}, {features!r}, vcpus={question.vcpus}"
-        + (f", failure={recording.failure.name!r})" if recording.failure else ")"),
-    ]
-    return "\n".join(lines) + "\n"
+    option, argument = ("", "") if failure is None else (f" --property {failure.name}", f", failure={failure.name!r}")
+    asked = f"--events {event} --features {','.join(features)} --vcpus {question.vcpus}"
+    call = f"trace({label!r}, {event!r}, {features!r}, vcpus={question.vcpus}{argument})"
+    return {
+        "command": f"workbench page trace {label} {asked}{option} -o trace.html",
+        "python": f"from workbench.present.web import trace\n\n{call}\n",
+    }

@@ -11,7 +11,7 @@ from workbench.errors import WorkbenchError
 from workbench.measure.exploration.explore import Question, explored
 from workbench.measure.exploration.recording import Recording, of_finding, of_run
 from workbench.measure.variants import Variant
-from workbench.present.web.stepper import pair, stepper
+from workbench.present.web.stepper import how_again, pair, stepper
 from workbench.present.web.view import View
 
 
@@ -24,7 +24,9 @@ def trace(
     ``failure``: a code or a name (``F05``, ``double-fetch``). ``vcpus``: see ``Question.of``; for a schedule, 1. Raises
     WorkbenchError for an unknown name, an event that needs more vCPUs, and a failure that does not occur.
     """
-    return stepper(recording_of(protocol, event, features, vcpus=vcpus, failure=failure))
+    question = Question.of(protocol, event, features, vcpus)
+    found = recording_of(question, failure)
+    return stepper(found, **how_again(question, found.failure))
 
 
 def side_by_side(
@@ -37,16 +39,14 @@ def side_by_side(
     """
     if len(protocols) != 2:
         raise WorkbenchError(f"side by side are two designs; here are {len(protocols)}")
-    found = [recording_of(one, event, features, vcpus=vcpus, failure=failure, or_run=True) for one in protocols]
-    return pair(" | ".join(one.question.variant.label for one in found), found)
+    questions = [Question.of(one, event, features, vcpus) for one in protocols]
+    found = [recording_of(question, failure, or_run=True) for question in questions]
+    again = [how_again(question, one.failure) for question, one in zip(questions, found, strict=True)]
+    return pair(" | ".join(question.variant.label for question in questions), found, again)
 
 
-def recording_of(
-    protocol: str | Variant, event: str | Event, features: Sequence[str | Feature] | None, *,
-    vcpus: int | None, failure: str | None, or_run: bool = False,
-) -> Recording:  # fmt: skip
+def recording_of(question: Question, failure: str | None, *, or_run: bool = False) -> Recording:
     """Return the recording that :func:`trace` shows; ``or_run``: of a schedule, where the failure does not occur."""
-    question = Question.of(protocol, event, features, vcpus)
     if failure is None:
         return of_run(question)
     (asked,) = choose_failures([failure])

@@ -16,9 +16,16 @@ from html import escape
 from importlib.resources import files
 from typing import Any
 
-#: The scripts in the order in which they must stand; each defines functions, and the last names those that are views.
-SCRIPTS = ("dom.js", "stepper.js", "map.js", "compare.js", "words.js", "views.js")
+#: For each kind of view: the function that draws it, and the scripts that it needs.
+KINDS = {
+    "stepper": ("stepper", ("stepper.js",)),
+    "pair": ("pair", ("stepper.js",)),
+    "map": ("failureMap", ("stepper.js", "map.js")),
+    "compare": ("comparison", ("compare.js",)),
+    "words": ("words", ("words.js",)),
+}
 STYLE = "views.css"
+MOUNT_ALL = '\ndocument.querySelectorAll(".pvw").forEach(mount);\n'
 
 
 @dataclass(frozen=True)
@@ -34,7 +41,7 @@ class View:
 
     def _repr_html_(self) -> str:
         """Return the view with all that it needs; it mounts itself."""
-        own = f"(() => {{\n{script()}\nmount(document.currentScript.closest('.pvw'));\n}})();"
+        own = f"(() => {{\n{script(self.kind)}\nmount(document.currentScript.closest('.pvw'));\n}})();"
         return self.markup(f"<style>{asset(STYLE)}</style>", f"<script>{own}</script>")
 
     def markup(self, before: str = "", after: str = "", data: Any = None) -> str:
@@ -47,7 +54,7 @@ class View:
 
 def page(title: str, views: Sequence[View]) -> str:
     """Return a file of its own for some views: it asks for nothing, and its policy lets nothing else in."""
-    style, code = asset(STYLE) + asset("page.css"), script() + "\nmountAll();\n"
+    style, code = asset(STYLE) + asset("page.css"), script(*(view.kind for view in views)) + MOUNT_ALL
     policy = f"default-src 'none'; style-src 'unsafe-inline'; script-src {_hash(code)}; img-src data: blob:"
     alone = len(views) == 1  # then the view's settings are part of the page's address
     drawn = "\n".join(view.markup(data={**view.data, "page": alone}) for view in views)
@@ -84,10 +91,12 @@ def asset(name: str) -> str:
     return (files(__package__) / "assets" / name).read_text(encoding="utf-8")
 
 
-@cache
-def script() -> str:
-    """Return all scripts as one; a function's body can hold it."""
-    return "\n".join(['"use strict";', *(asset(name) for name in SCRIPTS)])
+def script(*kinds: str) -> str:
+    """Return what draws views of these kinds, as one script; a function's body can hold it."""
+    chosen = sorted(set(kinds))
+    names = dict.fromkeys(name for kind in chosen for name in KINDS[kind][1])
+    views = ", ".join(f"{kind}: {KINDS[kind][0]}" for kind in chosen)
+    return "\n".join(['"use strict";', *map(asset, ("dom.js", *names)), f"const VIEWS = {{ {views} }};"])
 
 
 def _hash(code: str) -> str:

@@ -75,6 +75,23 @@ function keepKeys(root) {
   });
 }
 
+/** Go from one cell of a table to the next by arrow keys; the cells are buttons of one class. */
+function moveInGrid(event, grid, cells = ".pvw-cell") {
+  const button = event.target.closest(cells);
+  const by = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0], Home: [0, -999], End: [0, 999] }[event.key];
+  if (!button || !by) return;
+  event.preventDefault();
+  const lines = [...grid.querySelectorAll("tbody tr:not(.pvw-group)")];
+  const row = lines.indexOf(button.closest("tr")) + by[0];
+  const line = lines[Math.min(Math.max(row, 0), lines.length - 1)];
+  const column = Math.min(Math.max(button.closest("td").cellIndex + by[1], 1), line.cells.length - 1);
+  const next = line.cells[column].querySelector(cells);
+  if (!next) return;
+  button.tabIndex = -1;
+  next.tabIndex = 0;
+  next.focus();
+}
+
 /** Mount a view at each root that is not mounted yet; the text that stood there is for places without scripts. */
 function mount(root) {
   if (root.dataset.pvwMounted) return;
@@ -82,7 +99,7 @@ function mount(root) {
   const data = JSON.parse(root.querySelector("script.pvw-data").textContent);
   const body = el("div", { class: "pvw-body" });
   root.append(body);
-  VIEWS[root.dataset.pvw](body, data, root);
+  VIEWS[root.dataset.pvw](body, data); // VIEWS: the views that this page has, by name
   keepKeys(body);
   root.querySelector("pre.pvw-text").hidden = true;
 }

@@ -121,23 +121,6 @@ function mapCell(event, property, cell, one, cells, explain, open) {
   return el("td", {}, button);
 }
 
-/** Go from one cell of a table to the next by arrow keys; the cells are buttons of one class. */
-function moveInGrid(event, grid, cells = ".pvw-cell") {
-  const button = event.target.closest(cells);
-  const by = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0], Home: [0, -999], End: [0, 999] }[event.key];
-  if (!button || !by) return;
-  event.preventDefault();
-  const lines = [...grid.querySelectorAll("tbody tr:not(.pvw-group)")];
-  const row = lines.indexOf(button.closest("tr")) + by[0];
-  const line = lines[Math.min(Math.max(row, 0), lines.length - 1)];
-  const column = Math.min(Math.max(button.closest("td").cellIndex + by[1], 1), line.cells.length - 1);
-  const next = line.cells[column].querySelector(cells);
-  if (!next) return;
-  button.tabIndex = -1;
-  next.tabIndex = 0;
-  next.focus();
-}
-
 const SENTENCES = {
   HOLDS: "holds in every state.", FAILS: "fails.", BOUNDED: "was not seen to fail, but a limit or the user stopped the search.",
   "BROKE OFF": "is not known: a program failed.", "NOT EXERCISED": "was not exercised: what it is about came about in no state.",
