@@ -38,7 +38,8 @@ ALLOWED = {
     "replay": {"engines", "checking", "core", "clayout", "errors", "reading"} | MODELS,
     "fuzz": {"replay", "durable", "engines", "core", "clayout", "errors", "paths", "reading"} | MODELS,
     "history": {"measure", "engines", "checking", "core", "clayout", "errors"} | MODELS,
-    "present": {"measure", "replay", "durable", "engines", "checking", "core", "clayout", "errors", "printable"} | MODELS,
+    "present": {"measure", "replay", "durable", "engines", "checking", "core", "clayout", "errors", "printable"}
+    | MODELS,
     "commands": {"durable", "present", "measure", "replay", "fuzz", "history", "engines", "checking", "core", "clayout"}
     | {"errors", "paths", "printable", "reading"} | MODELS,
     "cli": {"commands", "errors", "printable"},

@@ -24,6 +24,7 @@ def said(capsys, *arguments):
         ("matrix", "--protocols", "generic", "--events", "migrate", "--features", "steal_time", "--jobs", "1",
          "--mitigations", "carry-registry,copy-once"),
         ("compare", "--events", "boot", "--features", "steal_time"),
+        ("replay", "tests/replay/library/steal-time.jsonl"),
     ],
 )  # fmt: skip
 def test_pages(tmp_path, capsys, arguments):
@@ -49,6 +50,8 @@ def test_pages(tmp_path, capsys, arguments):
         (("page", "trace", "genric"), "did you mean generic?"),
         (("page", "matrix", "--mitigations", "carry"), "unknown mitigation 'carry'"),
         (("page", "compare", "--vcpus", "5000"), "out of range"),
+        (("page", "replay", "nowhere.jsonl"), "nowhere.jsonl"),
+        (("page", "replay", "README.md"), "README.md:3: not JSON"),
         (("page",), "KIND"),
         (("page", "picture"), "trace"),
     ],
