@@ -122,7 +122,8 @@ def test_an_interruption_is_one_line(capsys, monkeypatch):
 
     monkeypatch.setattr("workbench.measure.comparison.runs.simulate", interrupt)
     assert main(["compare", "--vcpus", "11"]) == 130
-    assert capsys.readouterr().err == "workbench: interrupted\n"
+    said = "interrupted; nothing is kept; with --state DIR what is finished would be"
+    assert capsys.readouterr().err == f"workbench: {said}\n"
 
 
 @pytest.mark.parametrize("command", ["compare", "list", "report"])

@@ -6,14 +6,17 @@ import signal
 
 import pytest
 
+from workbench.checking.failures import FAILURES
 from workbench.cli import main
 from workbench.durable.store import FILE
 from workbench.measure import compare
 from workbench.measure.exploration import matrix as matrix_module
 from workbench.measure.exploration.cells import is_unfinished
+from workbench.measure.exploration.explore import Question, explore_question
 from workbench.measure.exploration.matrix import Size, matrix
 from workbench.measure.exploration.mitigations import changes
 from workbench.present.figures.matrix import failures as figure
+from workbench.present.widgets.registers import RegisterPanel
 
 MATRIX = "matrix --protocols generic --events boot,migrate --property F02,S01 --jobs 1"
 COMMANDS = {
@@ -241,6 +244,61 @@ def test_a_program_that_swallows_the_stop_does_not_lead_to_a_result(capsys, monk
     status, out, err = said(capsys, line, "-o", tmp_path / "old")
     assert (status, out, (tmp_path / "old").read_text()) == (143, "", "old")
     assert err.startswith("workbench: terminated")
+
+
+SWALLOWS = """
+import signal
+from workbench.protocols import Generic
+
+class Mine(Generic):
+    name = "mine"
+
+    def on_wrmsr(self, cpu, msr, value, *, host_initiated=False):
+        try:
+            signal.raise_signal(signal.SIGINT)
+        except:
+            pass
+        return (yield from super().on_wrmsr(cpu, msr, value, host_initiated=host_initiated))
+"""
+
+
+def test_what_was_computed_after_a_swallowed_stop_is_not_kept(capsys, tmp_path):
+    (tmp_path / "mine.py").write_text(SWALLOWS)
+    line = f"compare --protocols {tmp_path / 'mine.py'} --events boot --vcpus 1"
+    status, out, err = said(capsys, line, "--state", tmp_path / "state")
+    assert (status, out) == (130, "")
+    assert "0 of 1 runs" in err
+
+
+def test_a_search_that_is_stopped_in_a_cell_stops_the_cell():
+    """What follows it in the cell would take a search that saw little for one that saw all."""
+    stopping = []
+
+    def progress(now):
+        stopping.append(now)
+        raise KeyboardInterrupt
+
+    question = Question.of("generic", "kexec", ["steal_time", "kvmclock"], vcpus=2)
+    with pytest.raises(KeyboardInterrupt):
+        explore_question(question, progress=progress)
+    assert len(stopping) == 1
+    part = explore_question(question, progress=progress, partial=True)
+    assert part.interrupted
+    assert part.result.verdict in ("BOUNDED", "FAILS")
+    assert all(said != "HOLDS" or FAILURES[code].kind == "sometimes" for code, said in part.result.verdicts.items())
+
+
+def test_a_widget_that_is_stopped_does_not_show_the_result_of_another_setting(monkeypatch):
+    panel = RegisterPanel()
+    assert panel.text
+    monkeypatch.setattr(panel, "view", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        panel.changed()
+    assert panel.text.startswith("error: interrupted")
+
+
+def stopped():
+    raise KeyboardInterrupt
 
 
 def test_a_comparison_of_the_library_is_kept(tmp_path):

@@ -148,7 +148,8 @@ def opened_state(args: argparse.Namespace) -> AbstractContextManager[Store]:
 
     if args.fresh and args.state is None:
         raise WorkbenchError("--fresh does everything again that --state DIR keeps; name the directory")
-    return opened(args.state, fresh=args.fresh, note=Progress().note)
+    received = getattr(args, "received", ())
+    return opened(args.state, fresh=args.fresh, note=Progress().note, stopped=lambda: bool(received))
 
 
 #: The options that change a result, in the order in which :func:`command_line` gives them.

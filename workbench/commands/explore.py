@@ -105,6 +105,7 @@ def _explore(
             max_states=most,
             max_bytes=args.max_memory and args.max_memory << 20,
             symmetry=args.symmetry,
+            partial=args.partial,
             progress=say.searching(question.event.name),
         )
         for reason in exploration.merging.reasons if exploration.merging else ():

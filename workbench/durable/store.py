@@ -35,14 +35,20 @@ _MAGIC, _HEADER = b"SQLite format 3\x00", 100
 class Store:
     """The pieces in one directory, or none if there is no directory. A context manager: see :func:`opened`.
 
-    ``fresh``: what is kept already is not used, and is replaced piece by piece.
+    ``fresh``: what is kept already is not used, and is replaced piece by piece. ``note`` is called with messages.
+    ``stopped`` tells whether the user has stopped the work, even if an author's program took no notice of that.
     """
 
     def __init__(
-        self, folder: Path | None, *, fresh: bool = False, note: Callable[[str], None] = lambda text: None
+        self,
+        folder: Path | None,
+        *,
+        fresh: bool = False,
+        note: Callable[[str], None] = lambda text: None,
+        stopped: Callable[[], bool] = lambda: False,
     ) -> None:
         """Open the directory, or make it. Raises WorkbenchError if it is in use, damaged, or not of this program."""
-        self.folder, self.fresh, self.note = folder, fresh, note
+        self.folder, self.fresh, self.note, self.stopped = folder, fresh, note, stopped
         self.counts: list[Callable[[], str]] = []  #: each tells how much of something is kept
         self._database: sqlite3.Connection | None = None
         if folder is None:
@@ -92,9 +98,14 @@ class Store:
         return [json.loads(value) for (value,) in rows]
 
     def put(self, sort: str, key: str, about: str, value: Any) -> None:
-        """Keep a finished piece; it is safe from then on. Raises OSError if it cannot be written."""
+        """Keep a finished piece; it is safe from then on.
+
+        Raises OSError if it cannot be written, and KeyboardInterrupt if the user has stopped the work: it may be wrong.
+        """
         if self._database is None:
             return
+        if self.stopped():
+            raise KeyboardInterrupt
         text = json.dumps(value)
         try:
             row = (key, sort, about, text, _digest(key, sort, about, text))
@@ -156,17 +167,16 @@ NONE = Store(None)
 
 
 @contextmanager
-def opened(
-    state: Store | Path | str | None, *, fresh: bool = False, note: Callable[[str], None] = lambda text: None
-) -> Iterator[Store]:
+def opened(state: Store | Path | str | None, **options: Any) -> Iterator[Store]:
     """Yield the store of a directory, and close it; None keeps nothing. A store that is open already stays open.
 
-    A KeyboardInterrupt that ends the block is told what is kept (its ``__notes__``). Raises WorkbenchError as Store.
+    ``options`` are those of Store. A KeyboardInterrupt that ends the block is told what is kept (its ``__notes__``).
+    Raises WorkbenchError as Store does.
     """
     if state is None or isinstance(state, Store):
         yield state or NONE
         return
-    with closing(Store(Path(state), fresh=fresh, note=note)) as store:
+    with closing(Store(Path(state), **options)) as store:
         try:
             yield store
         except KeyboardInterrupt as stop:

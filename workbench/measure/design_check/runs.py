@@ -14,6 +14,7 @@ from workbench.core.outcome import Fate
 from workbench.core.own_files import is_from_file, named_anywhere
 from workbench.core.rules.place import by_author
 from workbench.core.scenario import Scenario
+from workbench.durable.guard import environment, guarded_folder
 from workbench.engines.simulate import simulate
 from workbench.engines.simulate.engine import Simulation
 from workbench.features import choose
@@ -97,13 +98,10 @@ def same_each_time(chosen: Variant, features: tuple[Feature, ...]) -> Line:
         return Line(FAIL, what, "two runs differ; a program may depend on nothing but what its steps answer")
     seed = "1" if os.environ.get("PYTHONHASHSEED") != "1" else "2"
     program = f"import sys; from {__name__} import digest; print(digest(sys.argv[1], sys.argv[2:]))"
-    other = subprocess.run(
-        [sys.executable, "-c", program, name, *names],
-        env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    with guarded_folder() as folder:
+        given = {"PYTHONHASHSEED": seed, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+        command = [sys.executable, "-c", program, name, *names]
+        other = subprocess.run(command, env=environment(folder) | given, capture_output=True, text=True, check=False)
     if other.returncode:
         return Line(FAIL, what, f"a run in another process breaks off: {other.stderr.strip().splitlines()[-1:]}")
     if other.stdout.strip() != first:

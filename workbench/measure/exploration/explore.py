@@ -192,9 +192,12 @@ def explore_question(
     max_states: int | None = MAX_STATES,
     max_bytes: int | None = None,
     symmetry: bool = False,
+    partial: bool = False,
     progress: Callable[[Progress], None] | None = None,
 ) -> Exploration:
     """Explore one question; raise WorkbenchError if the event cannot happen there or a program raises an exception.
+
+    Raises KeyboardInterrupt when the user stops the search; with ``partial`` it returns what is known by then instead.
 
     ``max_bytes`` of stored states stop the search, as ``max_states`` do; None: half of what this process may use.
     ``symmetry``: merge states that differ only by exchanging interchangeable vCPUs.
@@ -207,7 +210,10 @@ def explore_question(
         max_bytes=max_bytes or half_of_memory(),
         progress=progress,
     )
-    return Exploration(question, result, tuple(failures), machine.merging if symmetry else None)
+    exploration = Exploration(question, result, tuple(failures), machine.merging if symmetry else None)
+    if exploration.interrupted and not partial:
+        raise KeyboardInterrupt
+    return exploration
 
 
 def explored(question: Question, failures: Sequence[Failure], **options: Any) -> Exploration:

@@ -108,11 +108,8 @@ def _arrived(variant: Variant, event: str, *rest: Any) -> Task:
 
 
 def work(task: Task) -> list[Cell]:
-    """Explore one task and return its cells; raise KeyboardInterrupt if the user stopped the search."""
-    exploration = explored(task.question(), _failures(task), max_states=task.max_states)
-    if exploration.interrupted:
-        raise KeyboardInterrupt
-    return list(cells_of(exploration))
+    """Explore one task and return its cells; raise KeyboardInterrupt if the user stops the search."""
+    return list(cells_of(explored(task.question(), _failures(task), max_states=task.max_states)))
 
 
 def tasks(

@@ -61,6 +61,9 @@ class Panel:
             view = self.view()
         except WorkbenchError as error:
             self._fail(str(error))
+        except KeyboardInterrupt:
+            self._fail("interrupted: nothing is known of this setting")
+            raise
         except Exception as error:  # noqa: BLE001  an exception in a callback would appear in the kernel's log only
             place = traceback.extract_tb(error.__traceback__)[-1]
             self._fail(f"{type(error).__name__}: {error} ({place.filename.rsplit('/', 1)[-1]}:{place.lineno})")
