@@ -24,7 +24,7 @@ from typing import Any, NoReturn
 
 import workbench
 from workbench import commands
-from workbench.commands._ending import ending, fault_of_a_file
+from workbench.commands._ending import ending, fault_of_a_file, placed
 from workbench.errors import WorkbenchError, unknown
 from workbench.printable import printable
 
@@ -85,7 +85,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             status = _run(argv, received)
             sys.stdout.flush()
         except WorkbenchError as error:
-            return _ended(2, str(error))
+            return _ended(2, placed(error))
         except KeyboardInterrupt as stop:
             fault = None if received else fault_of_a_file(stop)
             if fault is not None:
@@ -93,14 +93,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             number = received[0] if received else signal.SIGINT
             word = "interrupted" if number == signal.SIGINT else "terminated"
             return _ended(STOPPED + number, "; ".join([word, *getattr(stop, "__notes__", ["nothing is kept"])]))
-        except BrokenPipeError:
-            _drop_stdout()  # the reader (head, a pager) wants no more
-            return 0
-        except OSError as error:
-            _drop_stdout()
-            where = error.filename if error.filename is not None else "standard output"
-            return _ended(1, f"cannot go on: {where}: {error.strerror or error}")
         except BaseException as error:  # noqa: BLE001 - every way to end is one line
+            if isinstance(error, OSError):
+                _drop_stdout()
             return _ended(*ending(error))
     return status
 
@@ -136,8 +131,8 @@ def _run(argv: Sequence[str] | None, received: list[int]) -> int:
 
 
 def _ended(status: int, said: str) -> int:
-    """Say in one line on stderr, if there is one, why the command ends, and return its status."""
-    if sys.stderr is not None:
+    """Say in one line on stderr, if there is one and there is something to say, why the command ends; return status."""
+    if said and sys.stderr is not None:
         print(f"workbench: {printable(' '.join(said.split()))}", file=sys.stderr)
     return status
 

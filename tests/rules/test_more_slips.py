@@ -141,7 +141,7 @@ SLIPS = {
         "features[0]", "Mine.on_wrmsr", "a key ends with the name of a feature", "feature.name)",
     ),
     "a loop without an end": (
-        [(KEEP, NEVER_ENDS)], "MSR), n)", "Mine.on_wrmsr", "no end after 10,000 steps", "a loop needs a bound",
+        [(KEEP, NEVER_ENDS)], "MSR), n)", "Mine.on_wrmsr", "no end after 11,000 steps", "a loop needs a bound",
     ),
 }  # fmt: skip
 

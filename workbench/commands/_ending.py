@@ -3,7 +3,7 @@
 import os
 import traceback
 
-from workbench.core.rules.place import by_author, of_own_file, raised, said
+from workbench.core.rules.place import by_author, of_own_file, place_of_own_file, raised, said
 
 #: Set it to see where an internal error comes from.
 TRACEBACK = "WORKBENCH_TRACEBACK"
@@ -16,15 +16,25 @@ def fault_of_a_file(error: BaseException) -> str | None:
     return raised(error) if by_author(error) and of_own_file(error) else None
 
 
+def placed(error: BaseException) -> str:
+    """Return the text of an error, with its place if an author's file raised it itself."""
+    return f"{error}{place_of_own_file(error)}"
+
+
 def ending(error: BaseException) -> tuple[int, str]:
     """Return the status and the line: 2 if an author's file raised it, 1 if the system or the workbench is to blame."""
     if os.environ.get(TRACEBACK):
         traceback.print_exception(error)
+    if isinstance(error, BrokenPipeError) and error.filename is None and not of_own_file(error):
+        return 0, ""  # the reader (head, a pager) wants no more
     if isinstance(error, MemoryError):
         return 1, f"out of memory{_place(error)}; {_NO_MEMORY}"
     fault = fault_of_a_file(error)
     if fault is not None:
         return 2, fault
+    if isinstance(error, OSError):
+        where = error.filename if error.filename is not None else "standard output"
+        return 1, f"cannot go on: {where}: {error.strerror or error}"
     if isinstance(error, ImportError) or str(error) == _NO_THREAD:
         return 1, f"cannot go on: {said(error)}; see the limits of this process (ulimit -a)"
     return 1, f"internal error, please report it: {raised(error)}; {TRACEBACK}=1 shows where it comes from"

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
-from workbench.core.relay import relayed
+from workbench.core.relay import limited, relayed
+from workbench.core.rules.place import MOST_EVENT_STEPS
 from workbench.core.slots import ProgramName
 from workbench.core.steps import Program
 from workbench.core.vcpu import Vcpu
@@ -214,4 +215,4 @@ def in_order(program: Program) -> Program:
             return None
         return (yield step)
 
-    return relayed(program, one_by_one)
+    return relayed(limited(program, MOST_EVENT_STEPS), one_by_one)

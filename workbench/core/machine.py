@@ -14,16 +14,13 @@ from typing import Any, NamedTuple
 
 from workbench.core.host_state import Key
 from workbench.core.memory import PAGE_SIZE, GuestMemory
-from workbench.core.rules.place import at_step, suspended
+from workbench.core.rules.place import MORE_STEPS, MOST_STEPS, at_step, never_ends
 from workbench.core.steps import GUEST, KERNEL, USER, Exit, Load, Moment, Program, Side, Store, ToUser
 from workbench.core.transition import perform, size_of
 from workbench.core.vcpu import Vcpu
-from workbench.errors import AuthorError, WorkbenchError
+from workbench.errors import WorkbenchError
 
 MAX_VCPUS = 4096
-
-#: A program that takes more steps than this is taken to be endless; the longest that ships takes some 500,000.
-MOST_STEPS = 10_000_000
 
 #: One tick of virtual time per step, in nanoseconds; a TSC of 2 GHz.
 TICK_NS = 100
@@ -51,6 +48,7 @@ class Machine:
         self.cpus = {cpu.index: cpu for cpu in cpus}
         if not 1 <= len(self.cpus) <= MAX_VCPUS:
             raise WorkbenchError(f"a machine of {len(self.cpus)} vCPUs: allowed are 1 to {MAX_VCPUS}")
+        self.most_steps = MOST_STEPS + MORE_STEPS * len(self.cpus)  #: of one program
         self.memory = GuestMemory(encrypted=encrypted)
         self.entries: dict[Hashable, Any] = {}
         self.ever: dict[Hashable, Any] = {}  # the last value of every entry that ever existed
@@ -73,7 +71,7 @@ class Machine:
         began = self._ticks
         self._kernel_exit = False
         try:
-            for _ in repeat(None, MOST_STEPS):
+            for _ in repeat(None, self.most_steps):
                 side, step = send(answer)
                 self._ticks += 1
                 told = 0 if trace is None else len(trace)
@@ -86,7 +84,7 @@ class Machine:
                     counts[_MEMORY[kind, side]] += 1
                     if trace is not None and len(trace) == told:  # otherwise it was an exit, and touched no memory
                         self._record_memory(cpu, side, step, answer)
-            raise AuthorError(f"{suspended(program)}: no end after {MOST_STEPS:,} steps; a loop needs a bound")
+            raise never_ends(program, self.most_steps)
         except StopIteration as stop:
             return stop.value
         finally:

@@ -27,6 +27,12 @@ _RAISES = frozenset({dis.opmap["RAISE_VARARGS"], dis.opmap["RERAISE"]})
 #: Where Python's own modules and installed ones are.
 _LIBRARIES = tuple({sysconfig.get_paths()[name] for name in ("stdlib", "purelib", "platlib")})
 
+#: The most steps that a program may take, with those of handlers on its behalf, and how many more for each vCPU: a
+#: restore takes some hundred for each.
+MOST_STEPS, MORE_STEPS = 50_000, 500
+#: The most steps of an event itself; 4,096 vCPUs that join, migrate and leave take some ten thousand.
+MOST_EVENT_STEPS = 200_000
+
 #: What a step with a wrong address, width or value raises.
 OF_A_STEP = (WorkbenchError, TypeError, ValueError, AttributeError, OverflowError)
 
@@ -91,11 +97,19 @@ def mutable_in(program: Any) -> str | None:
     return None
 
 
+def never_ends(program: Any, most: int) -> AuthorError:
+    """Return the error of a program that goes on after ``most`` steps; it says where it is."""
+    where = suspended(program)
+    return AuthorError(f"{where}: no end after {most:,} steps; a loop needs a bound")
+
+
 def at_step(error: Exception, program: Any, step: Any) -> Exception:
     """Return ``error``, which the step of a suspended program caused, as one that says where the step is yielded.
 
     An error of an engine, one that says it already, and one that a program itself raised are returned themselves.
     """
+    if isinstance(error, StopIteration):  # raised on, it would be taken for the end of a program
+        return RuntimeError(said(error)).with_traceback(error.__traceback__)
     if isinstance(error, AuthorError | EngineError) or not isinstance(error, OF_A_STEP) or _of_a_program(error):
         return error
     where = suspended(program)
@@ -103,7 +117,7 @@ def at_step(error: Exception, program: Any, step: Any) -> Exception:
         _, step = step  # with its side
     text = " ".join(str(error).split())
     if not isinstance(error, WorkbenchError):
-        text = _address_said(step) or f"{step!r} cannot be done: {type(error).__name__}: {text}"
+        text = _address_said(step) or f"{shown_as_text(step)} cannot be done: {type(error).__name__}: {text}"
     return AuthorError(f"{where}: {text}" if where else text)
 
 
@@ -139,11 +153,24 @@ def by_author(error: BaseException) -> bool:
 
 def of_own_file(error: BaseException) -> bool:
     """Tell whether a file that was named by its path ran when the exception was raised."""
-    return any(_is_of_own_file(frame) for frame, _ in _frames(error))
+    return any(_is_of_own_file(frame) for frame, _ in _frames(_origin(error)))
+
+
+def place_of_own_file(error: BaseException) -> str:
+    """Return `` (file:line)`` if a file that was named by its path raised the exception itself, else an empty text."""
+    last = [*_frames(error)][-1:]
+    return "".join(f" ({shown(f.f_code.co_filename, t.tb_lineno)})" for f, t in last if _is_of_own_file(f))
 
 
 def _is_of_own_file(frame: FrameType) -> bool:
     return Path(frame.f_globals.get("__name__", "")).is_absolute()  # so own_files calls their modules
+
+
+def _origin(error: BaseException) -> BaseException:
+    """Return the exception that a program raised: Python makes a RuntimeError of a StopIteration in a generator."""
+    while type(error) is RuntimeError and isinstance(error.__context__, StopIteration | RuntimeError):
+        error = error.__context__
+    return error
 
 
 def _frames(error: BaseException) -> Iterator[tuple[FrameType, TracebackType]]:
@@ -153,14 +180,20 @@ def _frames(error: BaseException) -> Iterator[tuple[FrameType, TracebackType]]:
         trace = trace.tb_next
 
 
+def shown_as_text(value: Any) -> str:
+    """Return the ``repr`` of a value, also if its own method for that fails."""
+    try:
+        return repr(value)
+    except Exception as failure:  # noqa: BLE001 - the method is an author's, and this is told instead
+        return f"<{type(value).__name__}, whose repr raises {type(failure).__name__}>"
+
+
 def raised(error: BaseException) -> str:
     """Return an exception of an author's program with its place in the author's file, in one line.
 
-    Without a frame of an author's it is the innermost frame's. The cause is looked at where Python replaced the
-    exception: a StopIteration inside a generator becomes a RuntimeError.
+    Without a frame of an author's it is the innermost frame's.
     """
-    if type(error) is RuntimeError and isinstance(error.__cause__, StopIteration):
-        error = error.__cause__
+    error = _origin(error)
     frames = traceback.extract_tb(error.__traceback__)
     outside = [frame for frame in frames if is_authors(frame.filename)]
     own = [frame for frame in outside if not frame.filename.startswith(("<", *_LIBRARIES))]
