@@ -158,6 +158,12 @@ def _drop_stdout() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
+class _Stopped(KeyboardInterrupt):
+    """What a signal raises. Not KeyboardInterrupt itself: Python takes one that passes an ``exec`` of a text (each
+    dataclass has one) for one that nobody caught, and ends by SIGINT in place of the status of ``main``.
+    """
+
+
 @contextmanager
 def _ended_by_signals() -> Iterator[list[int]]:
     """Let SIGTERM end the command as Ctrl-C does; yield the signals that were received, in order."""
@@ -165,7 +171,7 @@ def _ended_by_signals() -> Iterator[list[int]]:
 
     def stop(number: int, frame: FrameType | None) -> None:
         received.append(number)
-        raise KeyboardInterrupt
+        raise _Stopped
 
     before = {}
     try:

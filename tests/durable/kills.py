@@ -176,22 +176,32 @@ def kill(work: Work, place: Place, with_state: bool, number: int, after: float, 
     return Killed(process.returncode, said, time.monotonic() - died)
 
 
-def campaign(work: Work, above: Path, count: int, seed: int, signals=SIGNALS, states=(True, False)) -> Counter:
-    """Kill a command ``count`` times for each signal, with and without a state; resume each that has a state."""
+def campaign(
+    work: Work, above: Path, count: int, seed: int, wrong: list[str], signals=SIGNALS, states=(True, False)
+) -> Counter:
+    """Kill a command ``count`` times for each signal, with and without a state; resume each that has a state.
+
+    What is wrong is appended to ``wrong``.
+    """
     chosen = random.Random(f"{seed} {work.name}")
     reference = Place.new(work, above)
     seconds = run(work, reference, with_state=True)
     whole, found = result(work, reference), Counter()
     for with_state in states:
         for number in [*signals] * count:
-            place = Place.new(work, above)
-            killed = kill(work, place, with_state, number, chosen.uniform(0.05, seconds), whole)
-            found[f"{number.name} {'with' if with_state else 'without'} state: status {killed.status}"] += 1
+            how = f"{number.name} {'with' if with_state else 'without'} state"
+            place, after = Place.new(work, above), chosen.uniform(0.05, seconds)
+            try:
+                killed = kill(work, place, with_state, number, after, whole)
+                if with_state:
+                    run(work, place, with_state=True)
+                    same(work, result(work, place), whole)
+                    assert not left(work, place)
+            except AssertionError as error:
+                wrong.append(f"{work.name}, {how}, after {after:.3f} s: {error}")
+                continue
+            found[f"{how}: status {killed.status}"] += 1
             found["slowest"] = max(found["slowest"], round(killed.gone_after * 1000))
-            if with_state:
-                run(work, place, with_state=True)
-                same(work, result(work, place), whole)
-                assert not left(work, place)
             shutil.rmtree(place.folder)
     shutil.rmtree(reference.folder)
     return found
@@ -214,8 +224,10 @@ if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as folder:
         for name in wanted:
             began = time.monotonic()
-            numbers = campaign(WORKS[name], Path(folder), int(sys.argv[1]), int((sys.argv[2:] or ["1"])[0]))
+            wrong: list[str] = []
+            numbers = campaign(WORKS[name], Path(folder), int(sys.argv[1]), int((sys.argv[2:] or ["1"])[0]), wrong)
             slowest = numbers.pop("slowest")
             print(f"{name}: {numbers.total()} kills in {time.monotonic() - began:.0f} s; all gone after {slowest} ms")
             for what, times in sorted(numbers.items()):
                 print(f"  {what}: {times}", flush=True)
+            print("".join(f"  WRONG: {one}\n" for one in wrong), end="", flush=True)
