@@ -56,6 +56,21 @@ def test_the_result_is_refused_before_the_work_begins(tmp_path):
     assert time.monotonic() - began < 30
 
 
+IN_AN_EXEC = """
+import sys
+from workbench import cli
+from workbench.commands import _options
+_options.check_output = lambda args: exec("import signal; signal.raise_signal(signal.SIGTERM)")
+sys.exit(cli.main(["list"]))
+"""
+
+
+def test_a_stop_in_a_text_that_is_executed_has_its_own_status():
+    """As when it comes while a dataclass is made, in the first tenths of a second."""
+    found = subprocess.run([sys.executable, "-c", IN_AN_EXEC], capture_output=True, text=True, check=False)
+    assert (found.returncode, found.stderr) == (143, "workbench: terminated; nothing is kept\n")
+
+
 def children_of(pid):
     """Return the processes that descend from ``pid``."""
     found, parents = set(), {}

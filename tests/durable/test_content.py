@@ -88,6 +88,17 @@ def test_what_has_no_file_is_refused():
             __main__.__file__ = before
 
 
+def test_a_class_of_an_installed_package_is_told_by_its_text(monkeypatch, tmp_path):
+    (tmp_path / "pretended_package.py").write_text("class Mine:\n    pass\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(content, "_INSTALLED", (tmp_path,))
+    import pretended_package
+
+    before = described(pretended_package.Mine)
+    (tmp_path / "pretended_package.py").write_text("class Mine:\n    other = 1\n")
+    assert described(pretended_package.Mine) != before
+
+
 def test_the_package_has_one_digest(monkeypatch, tmp_path):
     before = content.workbench()
     monkeypatch.setattr(content, "_PACKAGE", tmp_path)

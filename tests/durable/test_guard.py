@@ -39,6 +39,16 @@ def test_folders_made_on_the_way_go_if_nothing_is_in_them(tmp_path):
     assert [path.name for path in (tmp_path / "a").iterdir()] == ["kept"]
 
 
+def test_where_no_process_can_be_started_the_folder_goes_all_the_same(monkeypatch):
+    def refused(*_args, **_more):
+        raise BlockingIOError
+
+    monkeypatch.setattr(subprocess, "Popen", refused)
+    with guarded_folder() as folder:
+        (folder / "file").touch()
+    assert not folder.exists()
+
+
 PARENT = """
 import os, signal, subprocess, sys
 from workbench.durable.guard import environment, guarded_folder

@@ -8,12 +8,13 @@ import shutil
 import signal
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 _ROUNDS, _PAUSE = 20, 0.1  # a process that is just being started is found in a later round
 
 
-def main(folder: Path, emptied: list[Path]) -> None:
+def main(folder: Path, emptied: Sequence[Path]) -> None:
     """Wait for the end of standard input; then kill, and remove."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
@@ -21,15 +22,20 @@ def main(folder: Path, emptied: list[Path]) -> None:
         pass
     for _ in range(_ROUNDS):
         killed = kill_all(folder)
-        shutil.rmtree(folder, ignore_errors=True)
+        clear(folder, emptied)
         if not killed and not folder.exists():
             break
         time.sleep(_PAUSE)
+
+
+def clear(folder: Path, emptied: Sequence[Path]) -> None:
+    """Remove ``folder``, then each of ``emptied`` that holds nothing, until the first that does."""
+    shutil.rmtree(folder, ignore_errors=True)
     for place in emptied:
         try:
             place.rmdir()
         except OSError:
-            break  # it holds something: what is above it does too
+            break  # what is above it holds something too
 
 
 def kill_all(folder: Path) -> bool:

@@ -27,10 +27,9 @@ from workbench.errors import WorkbenchError
 from workbench.paths import DATA
 
 _PACKAGE = Path(__file__).resolve().parents[1]
-#: What Python and pip installed; its versions are told, not its texts.
-_INSTALLED = tuple(
-    Path(path).resolve() for name, path in sysconfig.get_paths().items() if name in ("stdlib", "purelib", "platlib")
-)
+#: What came with Python, and what pip has installed, which may be below it. What an author imports of it is not read.
+_PYTHON = Path(sysconfig.get_path("stdlib")).resolve()
+_INSTALLED = tuple(Path(sysconfig.get_path(name)).resolve() for name in ("purelib", "platlib"))
 #: Libraries whose version may show in a result.
 _LIBRARIES = ("numpy", "numba", "pandas")
 _LONGEST_NAME = 500  #: characters of a string that may be the name of a file
@@ -105,6 +104,8 @@ def _sources(*modules: str) -> list[list[str]]:
             )
         if path is not None and not _is_installed(path):
             found |= {text[1]: text for text in _texts(path)}
+        elif path is not None and _is_a_package(path):  # a class of a package that somebody has installed
+            found |= {str(path): [path.name, hashlib.sha256(_content(path)).hexdigest()]}
     return list(found.values())
 
 
@@ -122,7 +123,11 @@ def _file_of(module: str) -> Path | None:
 
 
 def _is_installed(path: Path) -> bool:
-    return path.is_relative_to(_PACKAGE) or any(path.is_relative_to(folder) for folder in _INSTALLED)
+    return path.is_relative_to(_PACKAGE) or path.is_relative_to(_PYTHON) or _is_a_package(path)
+
+
+def _is_a_package(path: Path) -> bool:
+    return not path.is_relative_to(_PACKAGE) and any(path.is_relative_to(folder) for folder in _INSTALLED)
 
 
 def _texts(path: Path) -> list[list[str]]:

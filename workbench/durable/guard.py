@@ -10,14 +10,15 @@ from __future__ import annotations
 
 import os
 import secrets
-import shutil
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+
+from workbench.durable.cleaner import clear
 
 _CLEANER = Path(__file__).with_name("cleaner.py")
 _PATIENCE = 10.0  # seconds in which the cleaner has always ended
@@ -34,14 +35,16 @@ def guarded(folder: Path, emptied: Sequence[Path] = ()) -> Iterator[None]:
     # -I -S: no module but Python's own can be loaded, and the start takes milliseconds.
     command = [sys.executable, "-I", "-S", str(_CLEANER), str(folder), *map(str, emptied)]
     quiet: Any = {"stdin": subprocess.PIPE, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    cleaner = subprocess.Popen(command, cwd="/", start_new_session=True, **quiet)
+    cleaner = None
+    with suppress(OSError):  # where no process can be started, a kill leaves the folder, and nothing else is lost
+        cleaner = subprocess.Popen(command, cwd="/", start_new_session=True, **quiet)
     try:
         yield
     finally:
-        assert cleaner.stdin is not None
-        cleaner.stdin.close()
-        cleaner.wait(_PATIENCE)
-        shutil.rmtree(folder, ignore_errors=True)  # for the case that somebody has killed the cleaner
+        if cleaner is not None and cleaner.stdin is not None:
+            cleaner.stdin.close()
+            cleaner.wait(_PATIENCE)
+        clear(folder, emptied)  # for the case that there was no cleaner, or that somebody has killed it
 
 
 @contextmanager
