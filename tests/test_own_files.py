@@ -177,19 +177,17 @@ def test_a_task_travels_to_a_process_in_another_folder(folder, tmp_path_factory,
 
 
 def test_widgets_take_them_as_typed_names():
-    from workbench.present.widgets import ExitsPanel, StepsPanel
+    from workbench.present.widgets import ComparisonPanel, OperationPanel
 
-    panel = ExitsPanel(vcpus=2, features=("kvmclock", FEATURE), event=EVENT)
-    assert "per_feature  registered" in panel.text
+    panel = ComparisonPanel(features=("kvmclock", FEATURE), events=EVENT)
+    assert "registered" in panel.text
     panel.controls["features"].others.value = ""
     assert panel.controls["features"].value == ("kvmclock",)
-    panel.controls["event"].value = "nowhere.py"
+    panel.controls["events"].value = "nowhere.py"
     assert "event file &#x27;nowhere.py&#x27; does not exist" in panel.error.value
-    panel.controls["event"].value = f"{EVENT}+migrate"
-    assert "generic      lost" in panel.text
-    panel.controls["event"].value = "all+migrate"
-    assert "stands for" in panel.error.value
-    assert "slice_ns" in StepsPanel("per_feature", FEATURE).html.value
+    panel.controls["events"].value = f"{EVENT}+migrate"
+    assert "lost" in panel.text
+    assert "slice_ns" in OperationPanel("per_feature", FEATURE).drawing
 
 
 # -- where a path leads --------------------------------------------------------------------------------------------

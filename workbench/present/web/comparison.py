@@ -47,19 +47,21 @@ FATES = {
 
 def comparison(
     protocols: Sequence[str | Variant] = DEFAULT, events: Sequence[str | Event] | None = None,
-    features: Sequence[str | Feature] | None = None, *, vcpus: int = 64, event: str = "boot",
+    features: Sequence[str | Feature] | None = None, *, vcpus: int = 64, event: str = "boot", each_feature: bool = True,
     progress: Callable[[int, int], None] | None = None,
 ) -> View:  # fmt: skip
     """Return the view of designs under events; ``vcpus`` and ``event`` are those shown first.
+
+    ``each_feature``: every feature by itself can be chosen too, which takes a run of each.
 
     Raises WorkbenchError for an unknown name, and for a program that fails.
     """
     check_vcpus(vcpus)
     chosen, happening = variants(protocols), in_groups(choose_events(events))
     wanted = choose_features(features)
-    sets = [("all features", wanted), *((one.name, (one,)) for one in wanted)] if len(wanted) > 1 else [
-        (one.name, (one,)) for one in wanted
-    ]  # fmt: skip
+    alone = [(one.name, (one,)) for one in wanted]
+    together = [("all features", wanted)] if len(wanted) > 1 else []
+    sets = [*together, *(alone if each_feature or not together else [])]
     runs, straight = _runs(chosen, happening, [own for _, own in sets], progress)
     names = [one.name for one in happening]
     models = [_model(cost.load(name)) for name in cost.known()]

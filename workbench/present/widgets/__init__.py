@@ -1,8 +1,8 @@
-"""The widgets of the notebooks. Each is a panel that shows its result as text if there is no browser."""
+"""The widgets of the notebooks. Each is a panel that shows its result also where there is no kernel."""
 
-from workbench.present.widgets.bars import ExitsPanel, StatePanel
-from workbench.present.widgets.panel import Panel, View
+from workbench.present.widgets.comparison import ComparisonPanel
+from workbench.present.widgets.operations import OperationPanel
+from workbench.present.widgets.panel import Panel
 from workbench.present.widgets.registers import RegisterPanel
-from workbench.present.widgets.steps import StepsPanel
 
-__all__ = ["ExitsPanel", "Panel", "RegisterPanel", "StatePanel", "StepsPanel", "View"]
+__all__ = ["ComparisonPanel", "OperationPanel", "Panel", "RegisterPanel"]

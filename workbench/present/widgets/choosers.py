@@ -1,4 +1,4 @@
-"""Controls that several panels share: vCPUs on a log scale, protocols, features, an event, a cost model.
+"""Controls that several panels share: protocols, features, events.
 
 Each has a ``value``, which a panel takes as the argument of the control's name, and ipywidgets' ``observe``.
 """
@@ -12,16 +12,11 @@ import ipywidgets as W  # noqa: N812
 import traitlets
 
 from workbench.core import own_files
-from workbench.core.machine import MAX_VCPUS
 from workbench.core.own_files import EXAMPLE
 from workbench.features import FEATURES
-from workbench.lifecycle import EVENTS
-from workbench.lifecycle import choose_one as choose_event
-from workbench.measure.comparison import cost
 from workbench.protocols import PROTOCOLS
 
 NARROW = {"description_width": "70px"}
-NO_COST = "none: count exits"
 
 
 class Checks(W.VBox):
@@ -61,16 +56,6 @@ class Checks(W.VBox):
             self._telling = False
 
 
-def vcpus(value: int) -> W.SelectionSlider:
-    """Return a log-scale slider of 1 to 4096 vCPUs that acts on release, because 4096 vCPUs take a second to run."""
-    steps = {value, *(2**power for power in range(13)), *(3 * 2**power for power in range(11))}
-    options = sorted(step for step in steps if step <= max(MAX_VCPUS, value))
-    return W.SelectionSlider(
-        options=options, value=value, description="vCPUs", continuous_update=False, style=NARROW,
-        layout={"width": "460px"},
-    )  # fmt: skip
-
-
 def protocols(chosen: Sequence[str]) -> Checks:
     """Return a chooser of protocols; others, also from a file, can be typed."""
     return Checks("Protocols", list(PROTOCOLS), chosen, "others: generic+carry-registry, path/to/file.py:Class")
@@ -81,17 +66,12 @@ def features(chosen: Sequence[str] | None) -> Checks:
     return Checks("Features", list(FEATURES), list(FEATURES) if chosen is None else chosen, f"others: {EXAMPLE}")
 
 
-def event(chosen: str) -> W.Combobox:
-    """Return a chooser of lifecycle events, of which others can be typed; raise WorkbenchError for an unknown one."""
-    choose_event(chosen)
-    return typed("Event", list(EVENTS), chosen, f"a name, or {EXAMPLE}")
-
-
-def cost_model(chosen: str | None) -> W.Dropdown:
-    """Return a chooser of cost models; its value is None if no cost is asked for."""
-    if chosen is not None:
-        cost.load(chosen)
-    return dropdown("Cost", [(NO_COST, None), *((name, name) for name in cost.known())], chosen)
+def events(chosen: str) -> W.Text:
+    """Return a line for the names of lifecycle events, separated by commas."""
+    return W.Text(
+        chosen, description="Events", placeholder=f"names, all, A+B, or {EXAMPLE}", continuous_update=False,
+        style=NARROW, layout={"width": "95%"},
+    )  # fmt: skip
 
 
 def typed(title: str, options: Sequence[str], chosen: str, hint: str) -> W.Combobox:

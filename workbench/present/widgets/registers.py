@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from html import escape
-
 import ipywidgets as W  # noqa: N812
 
 from workbench.core.vcpu import Host
 from workbench.errors import WorkbenchError, unknown
 from workbench.present.text.register_writes import REGISTERS, writes
 from workbench.present.text.table import as_text
-from workbench.present.widgets.panel import PRE, Panel, View
+from workbench.present.widgets.panel import Panel
 
 STYLE = {"description_width": "110px"}
 
 
 class RegisterPanel(Panel):
     """One write to a fresh machine. ``value`` is a number as C writes it: 0x1001 or 4097."""
-
-    text_in_panel = False
 
     def __init__(
         self, register: str = "SYSTEM_TIME_NEW", value: str = "0x1001", irqchip: bool = True,
@@ -37,7 +33,7 @@ class RegisterPanel(Panel):
         which, number, *switches, bits = self.controls.values()
         self.start(W.HBox([which, number]), W.HBox([bits, *switches]))
 
-    def view(self) -> View:
+    def view(self) -> str:
         """Return the table row of the write that the controls describe."""
         asked = {name: control.value for name, control in self.controls.items()}
         circumstances = {"host": Host(irqchip=asked["irqchip"]), "enforce_cpuid": asked["enforce_cpuid"]}
@@ -45,8 +41,7 @@ class RegisterPanel(Panel):
             bits = frozenset(_number(bit, "a CPUID bit", 32) for bit in asked["cpuid_bits"].split(","))
             circumstances["cpuid"] = bits
         value = _number(asked["value"], "a register's value", 1 << 64)
-        text = as_text(writes([(asked["register"], value)], **circumstances))
-        return View(text, html=f"<pre style='{PRE}'>{escape(text)}</pre>")
+        return as_text(writes([(asked["register"], value)], **circumstances))
 
 
 def _number(text: str, what: str, limit: int) -> int:
