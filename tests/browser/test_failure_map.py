@@ -30,6 +30,14 @@ def test_every_cell_says_what_the_matrix_says(open_page, explored, view):
         assert set(said) == {f"{one.event}, {FAILURES[one.property].title}: {one.verdict}" for one in cells}
 
 
+def test_all_designs_stand_one_below_the_other(open_page, view):
+    opened = open_page(page("map", [view]))
+    opened.get_by_label("design").select_option("all designs")
+    assert opened.locator("tbody tr:not(.pvw-group)").count() == len(NAMES) * len(DESIGNS)
+    cell(opened, "migrate", "F10").and_(opened.locator('[data-design="per_feature"]')).hover()
+    assert opened.locator(".pvw-explained").inner_text().startswith("per_feature: restore replays")
+
+
 def test_a_click_opens_the_trace_and_steps_to_the_violated_sentence(open_page, view):
     opened = open_page(page("map", [view]))
     cell(opened, "migrate", "F02").click()

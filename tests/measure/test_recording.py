@@ -75,3 +75,9 @@ def test_a_schedule_without_end_is_refused(monkeypatch):
     monkeypatch.setattr(recording, "MOST_STEPS", 10)
     with pytest.raises(WorkbenchError, match="more than 10 steps; ask for fewer vCPUs"):
         of_run(Question.of("generic", "boot", ["steal_time"], 2))
+
+
+def test_a_restore_that_differs_names_the_entries_that_do():
+    restored = found("per_feature", "migrate-damaged", ["async_pf"], "F09")
+    told = [text for row in restored.rows for text in recording.occurrences(row)]
+    assert [text for text in told if "after the restore the host held something else: area async_pf of vCPU 0" in text]

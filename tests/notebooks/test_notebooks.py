@@ -8,7 +8,7 @@ import statistics
 import nbformat
 import pytest
 
-from tests.notebooks.refresh import FOLDER, fresh, notebooks
+from tests.notebooks.refresh import FOLDER, drawn_anew, fresh, notebooks
 
 PATHS = [pytest.param(path, id=path.stem) for path in notebooks()]
 LONGEST_CELL, WIDEST_LINE, MOST_IMPORTS = 12, 110, 5
@@ -48,6 +48,14 @@ def test_a_run_says_what_is_committed(path):
     for before, after in zip(committed.cells, now.cells, strict=True):
         if before.cell_type == "code" and MACHINE not in before.metadata.get("tags", ()):
             assert said(after) == said(before), f"{before.source}\nmeant? python -m tests.notebooks.refresh {path.stem}"
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_saved_views_are_drawn_by_the_present_scripts(path):
+    for cell in code(read(path)):
+        for output in cell.outputs:
+            html = output.get("data", {}).get("text/html", "")
+            assert drawn_anew(html) == html, "meant? python -m tests.notebooks.refresh --views"
 
 
 @pytest.mark.parametrize("path", PATHS)

@@ -18,7 +18,7 @@ from workbench.core.address_map import DESCRIPTOR, Unit
 from workbench.core.host_state import Key
 from workbench.core.scenario import Scenario
 from workbench.core.slots import EVENT, entry_slot, vcpu_slot
-from workbench.core.step_text import numbers_in, value_text, whose
+from workbench.core.step_text import key_text, numbers_in, value_text, whose
 from workbench.engines.simulate.schedule import Schedule
 from workbench.errors import WorkbenchError
 from workbench.measure.exploration.ending import Ending, ending
@@ -144,8 +144,15 @@ def _state(schedule: Schedule, shown: Sequence[Structure]) -> dict[Item, str]:
 
 def occurrences(row: TraceRow) -> list[str]:
     """Return what a property keeps watch over and a step brought about: "host wrote memory that is somebody else's"."""
-    seen = [(name, after) for name, _, after in row.changes if name in GHOSTS and name not in HARMLESS]
-    return [f"{name}: {', '.join(value)}" if isinstance(value, tuple) else str(name) for name, value in seen]
+    return [_seen(name, after) for name, _, after in row.changes if name in GHOSTS and name not in HARMLESS]
+
+
+def _seen(name: Any, value: Any) -> str:
+    """Return the text of a ghost that a step has set; the value of some is a tuple of what it is about."""
+    if not isinstance(value, tuple):
+        return str(name)
+    told = (key_text(one[0]) if isinstance(one, tuple) else str(one) for one in value)
+    return f"{name}: {', '.join(told)}"
 
 
 # -- one schedule --------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from workbench.present.web.comparison import comparison
 from workbench.present.web.failure_map import failure_map
 from workbench.present.web.operations import operation
 from workbench.present.web.replays import replayed
-from workbench.present.web.traces import side_by_side, trace
+from workbench.present.web.traces import finding, findings, side_by_side, trace
 from workbench.present.web.view import View, page
 from workbench.present.web.word_tables import register_map, simulated_and_measured
 
@@ -16,6 +16,8 @@ __all__ = [
     "View",
     "comparison",
     "failure_map",
+    "finding",
+    "findings",
     "operation",
     "page",
     "register_map",

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from workbench.checking.failures import Failure
 from workbench.checking.failures import choose as choose_failures
 from workbench.core.contracts import Feature
 from workbench.core.contracts.event import Event
 from workbench.errors import WorkbenchError
-from workbench.measure.exploration.explore import Question, explored
+from workbench.measure.exploration.explore import Exploration, Question, explored
 from workbench.measure.exploration.recording import Recording, of_finding, of_run
 from workbench.measure.variants import Variant
 from workbench.present.web.stepper import how_again, pair, stepper
@@ -27,6 +28,26 @@ def trace(
     question = Question.of(protocol, event, features, vcpus)
     found = recording_of(question, failure)
     return stepper(found, **how_again(question, found.failure))
+
+
+def finding(exploration: Exploration, failure: Failure) -> View:
+    """Return the shortest trace to a failure of an exploration; raise WorkbenchError if there is none."""
+    found = of_finding(exploration, failure)
+    if found is None:
+        question = exploration.question
+        raise WorkbenchError(_does_not_occur(failure, question))
+    return stepper(found, **how_again(exploration.question, failure))
+
+
+def findings(*found: tuple[Exploration, Failure]) -> View:
+    """Return two findings side by side; raise WorkbenchError where a failure has no trace."""
+    recordings = [of_finding(exploration, failure) for exploration, failure in found]
+    for (exploration, failure), one in zip(found, recordings, strict=True):
+        if one is None:
+            raise WorkbenchError(_does_not_occur(failure, exploration.question))
+    shown = [one for one in recordings if one is not None]
+    again = [how_again(exploration.question, failure) for exploration, failure in found]
+    return pair(" | ".join(f"{failure.title}" for _, failure in found), shown, again)
 
 
 def side_by_side(
@@ -55,10 +76,14 @@ def recording_of(question: Question, failure: str | None, *, or_run: bool = Fals
         return found
     if or_run:
         return of_run(question)
-    raise WorkbenchError(
-        f"{asked.title} ({asked.code}) does not occur: {question.variant.label} under {question.event.name} "
+    raise WorkbenchError(_does_not_occur(asked, question))
+
+
+def _does_not_occur(failure: Failure, question: Question) -> str:
+    return (
+        f"{failure.title} ({failure.code}) does not occur: {question.variant.label} under {question.event.name} "
         f"({question.size}); `workbench matrix` says where it does"
     )
 
 
-__all__ = ["recording_of", "side_by_side", "trace"]
+__all__ = ["finding", "findings", "recording_of", "side_by_side", "trace"]

@@ -1,5 +1,7 @@
 // The failure map: a design's verdict on every property under every event; a failing cell opens its trace.
 
+/** What is chosen to see every design, one row below the other. */
+const ALL = "all designs";
 const MARKS = { HOLDS: "", FAILS: "F", BOUNDED: "?", "BROKE OFF": "X", "NOT EXERCISED": "" };
 
 function failureMap(body, data) {
@@ -11,7 +13,7 @@ function failureMap(body, data) {
   let cells = new Map();
 
   const design = el("select", { onchange: () => { chosen.design = design.value; draw(); } },
-    data.designs.map((one) => el("option", { value: one.label }, one.label)));
+    [...data.designs.map((one) => one.label), ...(data.designs.length > 1 ? [ALL] : [])].map((label) => el("option", { value: label }, label)));
   const failing = el("input", { type: "checkbox", onchange: () => { chosen.failing = failing.checked; draw(); } });
   const groups = data.groups.map((group) => el("label", {}, el("input", { type: "checkbox", checked: !chosen.without.includes(group),
     onchange: (event) => { chosen.without = chosen.without.filter((one) => one !== group).concat(event.target.checked ? [] : [group]); draw(); } }), ` ${group}`));
@@ -20,12 +22,13 @@ function failureMap(body, data) {
   function draw() {
     design.value = chosen.design;
     failing.checked = chosen.failing;
-    const one = data.designs.find((other) => other.label === chosen.design) || data.designs[0];
-    const rows = data.events.map((event, at) => ({ event, at })).filter(({ event, at }) => !chosen.without.includes(event.group) && (!chosen.failing || one.cells[at].some(isNotable)));
-    const columns = data.properties.map((property, at) => ({ property, at })).filter(({ at }) => !chosen.failing || rows.some((row) => isNotable(one.cells[row.at][at])));
+    const designs = data.designs.filter((one) => chosen.design === ALL || one.label === chosen.design);
+    const notable = (row, column) => designs.some((one) => isNotable(one.cells[row][column]));
+    const rows = data.events.map((event, at) => ({ event, at })).filter(({ event, at }) => !chosen.without.includes(event.group) && (!chosen.failing || data.properties.some((_, column) => notable(at, column))));
+    const columns = data.properties.map((property, at) => ({ property, at })).filter(({ at }) => !chosen.failing || rows.some((row) => notable(row.at, at)));
     cells = new Map();
-    grid.replaceChildren(mapTable(data, one, rows, columns, cells, explain, open));
-    say(counts, `${one.about}${one.price ? ` Price at 64 vCPUs, all features (simulated): ${one.price}.` : ""}`);
+    grid.replaceChildren(mapTable(designs, rows, columns, cells, explain, open));
+    say(counts, designs.map((one) => `${one.about}${one.price ? ` Price at 64 vCPUs, all features (simulated): ${one.price}.` : ""}`).join(" "));
     const first = cells.get(`${chosen.event} ${chosen.property}`) || cells.values().next().value;
     if (first) first.tabIndex = 0;
     toFragment(data, chosen);
@@ -74,7 +77,7 @@ function fromFragment(data) {
   for (const [name, value] of new URLSearchParams(location.hash.slice(1))) {
     if (name === "without") chosen.without = value.split("|").filter((group) => data.groups.includes(group));
     else if (name === "failing") chosen.failing = value === "yes";
-    else if (name === "design" && data.designs.some((one) => one.label === value)) chosen.design = value;
+    else if (name === "design" && (value === ALL || data.designs.some((one) => one.label === value))) chosen.design = value;
     else if (name === "event" || name === "property") chosen[name] = value;
   }
   return chosen;
@@ -96,17 +99,20 @@ function linkTo(data, chosen) {
   return (data.page ? location.href.split("#")[0] : "page.html") + fragment(data, chosen);
 }
 
-function mapTable(data, one, rows, columns, cells, explain, open) {
+function mapTable(designs, rows, columns, cells, explain, open) {
   const heads = columns.map(({ property }) => el("th", { scope: "col", title: property.what }, el("span", {}, property.title)));
   const lines = [];
   let group = null;
   for (const { event, at } of rows) {
     if (event.group !== group) lines.push(el("tr", { class: "pvw-group" }, el("th", { colspan: String(columns.length + 1), scope: "rowgroup" }, event.group)));
     group = event.group;
-    const found = columns.map(({ property, at: column }) => mapCell(event, property, one.cells[at][column], one, cells, explain, open));
-    lines.push(el("tr", {}, el("th", { scope: "row", title: event.what }, event.name), found));
+    designs.forEach((one, number) => {
+      const found = columns.map(({ property, at: column }) => mapCell(event, property, one.cells[at][column], one, cells, explain, open));
+      const design = designs.length > 1 ? el("small", {}, `${number ? "" : " "}${one.label}`) : undefined;
+      lines.push(el("tr", { class: number ? "pvw-further" : undefined }, el("th", { scope: "row", title: event.what }, number ? "" : event.name, design), found));
+    });
   }
-  return el("table", { class: "pvw-map" }, el("caption", { class: "pvw-hidden" }, `${one.label}: events by properties`),
+  return el("table", { class: "pvw-map" }, el("caption", { class: "pvw-hidden" }, `${designs.map((one) => one.label).join(", ")}: events by properties`),
     el("thead", {}, el("tr", {}, el("th", { scope: "col" }, "event"), heads)), el("tbody", {}, lines));
 }
 
@@ -115,9 +121,10 @@ function mapCell(event, property, cell, one, cells, explain, open) {
   const shown = cell.verdict === "FAILS" ? String(cell.steps || "F") : MARKS[cell.verdict];
   const changed = cell.before !== undefined ? " pvw-was" : "";
   const button = el("button", { type: "button", tabindex: "-1", class: `pvw-cell pvw-${cell.verdict.toLowerCase().replace(" ", "-")}${changed}`,
-    "aria-label": `${event.name}, ${property.title}: ${cell.verdict}`,
+    "aria-label": `${event.name}, ${property.title}: ${cell.verdict}`, "data-design": one.label,
     onfocus: () => explain(event, property, cell, one), onmouseenter: () => explain(event, property, cell, one), onclick: () => open(event, property, cell, one) }, shown);
-  cells.set(`${event.name} ${property.name}`, button);
+  const name = `${event.name} ${property.name}`;
+  if (!cells.has(name) || cell.trace !== undefined) cells.set(name, button);
   return el("td", {}, button);
 }
 
@@ -127,7 +134,7 @@ const SENTENCES = {
 };
 
 function explanation(event, property, cell, one) {
-  const found = [el("p", {}, el("strong", {}, `${property.title}`), ` ${SENTENCES[cell.verdict]} `, cell.trace !== undefined ? `Shortest trace: ${cell.steps} steps (${cell.size}).` : undefined,
+  const found = [el("p", {}, `${one.label}: `, el("strong", {}, property.title), ` ${SENTENCES[cell.verdict]} `, cell.trace !== undefined ? `Shortest trace: ${cell.steps} steps (${cell.size}).` : undefined,
     cell.before !== undefined ? ` Without the mitigations: ${cell.before}.` : undefined)];
   if (cell.by && cell.by.length) found.push(el("p", {}, `By: ${cell.by.join("; ")}.`));
   if (cell.note) found.push(el("p", {}, cell.note));
