@@ -16,6 +16,7 @@ from html import escape
 from typing import Any
 
 import ipywidgets as W  # noqa: N812  as every user of it writes
+from IPython import get_ipython
 
 from workbench.errors import WorkbenchError
 from workbench.present.web import View
@@ -51,9 +52,8 @@ class Panel:
     def changed(self, _change: Any = None) -> None:
         """Dim the result, and compute that of the controls' present values as soon as no further change is waiting."""
         self.shown.add_class(WAITING)
-        try:
-            loop = asyncio.get_running_loop()
-        except RuntimeError:  # no kernel: nobody can make a further change
+        loop = kernels_loop()
+        if loop is None:  # nobody can make a further change
             self.compute()
             return
         if self._due is not None:
@@ -104,6 +104,12 @@ class Panel:
         if self.drawing:
             bundle["text/html"] = self.drawing
         return bundle
+
+
+def kernels_loop() -> asyncio.AbstractEventLoop | None:
+    """Return the loop in which a notebook's kernel hears of changes; None where there is no kernel."""
+    shell = get_ipython()
+    return asyncio.get_running_loop() if hasattr(shell, "kernel") else None
 
 
 def _pre(text: str) -> str:
