@@ -135,14 +135,14 @@ class _Workers:
                 assert isinstance(ready, Ready)
                 self.shown = ready.known
         except BaseException:
-            self.close()
+            self.close(at_once=True)
             raise
 
     def __enter__(self) -> "_Workers":
         return self
 
-    def __exit__(self, *error: object) -> None:
-        self.close()
+    def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
+        self.close(at_once=kind is not None)
 
     @property
     def in_flight(self) -> int:
@@ -186,8 +186,8 @@ class _Workers:
             raise EngineError(message.reason)
         return message
 
-    def close(self) -> None:
-        """End all processes: first by request, so that they can close their VMs."""
+    def close(self, *, at_once: bool) -> None:
+        """End all processes; unless ``at_once``, by request, so that they finish what they do and close their VMs."""
         for connection in self._open:
             try:
                 connection.send(None)
@@ -196,7 +196,7 @@ class _Workers:
             finally:
                 connection.close()
         for process in self._open.values():
-            process.join(2)
+            process.join(0 if at_once else 2)
             if process.is_alive():
                 process.kill()
                 process.join()
