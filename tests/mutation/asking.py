@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.mutation import questions
-from tests.mutation.changed import install, lines_run
+from tests.mutation.changed import install, record_lines
 from tests.mutation.mutants import Mutant
 from tests.mutation.questions import Answer, Question
 
@@ -105,12 +105,12 @@ def warm_up() -> None:
 
 
 def usually(asked: Sequence[Question], files: Sequence[str]) -> list[dict[str, Any]]:
-    """Ask the unchanged package; the seconds include the recording of lines."""
-    found = []
+    """Ask the unchanged package, in a process of its own; the seconds include the recording of lines."""
+    found, lines = [], record_lines(files)
     for question in asked:
+        lines.clear()
         begun = time.process_time()
-        with lines_run(files) as lines:
-            answer = questions.answer(question)
+        answer = questions.answer(question)
         seconds = time.process_time() - begun
         found.append({"question": question, "answer": answer, "seconds": seconds, "lines": sorted(lines)})
     return found
@@ -128,7 +128,7 @@ def first_difference(mutant: Mutant, asked: Sequence[tuple[Question, Usual]]) ->
 
     def everything() -> Seen | None:
         try:
-            install(mutant.file, mutant.changed)
+            install({mutant.file: mutant.changed})
             signal.signal(signal.SIGPROF, too_long)
             for question, usual in asked:
                 signal.setitimer(signal.ITIMER_PROF, LEAST + PATIENCE * usual.seconds)

@@ -7,6 +7,7 @@ package is imported anew, with one file changed, in each process that answers.
 
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 #: kind, label of the variant (or case), event, number of the size
@@ -14,8 +15,17 @@ Question = tuple[str, str, str, int]
 Answer = dict[str, str]
 
 TABLE, CELL, CASE = "table", "cell", "case"
+#: The same about features of the user's own (``--features PATH``); the number of such a cell is a place in OWN_SIZES.
+OWN_TABLE, OWN_CELL = "table of own features", "cell of an own feature"
+TABLES, CELLS = frozenset((TABLE, OWN_TABLE)), frozenset((CELL, OWN_CELL))
 #: vCPUs of the simulator's tables.
 VCPUS = (2,)
+#: Features with registers that KVM does not have: a vCPU's, written at entry; the VM's, at once; on request.
+OWN = tuple(
+    str(Path(__file__).parents[1] / "additions" / name)
+    for name in ("pv_sched.py", "host_uptime.py:HostUptime", "host_uptime.py:SliceHint")
+)
+OWN_SIZES = tuple((1, own) for own in OWN)
 
 
 def labels() -> list[str]:
@@ -41,11 +51,14 @@ def of_protocols(cells: bool) -> Iterator[Question]:
 
     for label in labels():
         for event in EVENTS.values():
-            yield from ((TABLE, label, event.name, vcpus) for vcpus in VCPUS if vcpus >= event.min_vcpus)
+            fitting = [vcpus for vcpus in VCPUS if vcpus >= event.min_vcpus]
+            yield from ((kind, label, event.name, vcpus) for kind in (TABLE, OWN_TABLE) for vcpus in fitting)
         if cells:
             for event in EVENTS.values():
                 todo = tasks(variants([label]), [event], tuple(FAILURES.values()), None, MAX_STATES)
                 yield from ((CELL, label, event.name, number) for number in range(len(todo)))
+                fitting = [number for number, (vcpus, _) in enumerate(OWN_SIZES) if vcpus >= event.min_vcpus]
+                yield from ((OWN_CELL, label, event.name, number) for number in fitting)
 
 
 def of_cases(module: str) -> Iterator[Question]:
@@ -61,14 +74,14 @@ def of_cases(module: str) -> Iterator[Question]:
 def answer(question: Question) -> Answer:
     """Return the answer; raises whatever a wrong protocol raises."""
     kind, label, event, number = question
-    if kind == TABLE:
-        return _table(label, event, number)
-    if kind == CELL:
-        return _cells(label, event, number)
+    if kind in TABLES:
+        return _table(label, event, number, OWN if kind == OWN_TABLE else ())
+    if kind in CELLS:
+        return _cells(label, event, number, own=kind == OWN_CELL)
     return _case(label)
 
 
-def _table(label: str, event_name: str, vcpus: int) -> Answer:
+def _table(label: str, event_name: str, vcpus: int, own: tuple[str, ...]) -> Answer:
     """Exits, accesses, fates, stray writes, guest memory and migration state of one simulated run."""
     from workbench.core.scenario import Scenario
     from workbench.engines.simulate import simulate
@@ -78,7 +91,7 @@ def _table(label: str, event_name: str, vcpus: int) -> Answer:
     from workbench.measure.comparison.runs import state_of
     from workbench.measure.variants import variant
 
-    features = choose()
+    features = choose(["all", *own])
     run = simulate(Scenario(variant(label).protocol(features), features, vcpus=vcpus), EVENTS[event_name])
     said: dict[str, Any] = {f"count {name}": n for name, n in run.counts.items() if n and name != "steps"}
     said |= {f"fate of {feature} of {owner}": fate.value for (owner, feature), fate in run.fates.items()}
@@ -87,15 +100,16 @@ def _table(label: str, event_name: str, vcpus: int) -> Answer:
     return {name: str(value) for name, value in said.items()}
 
 
-def _cells(label: str, event_name: str, number: int) -> Answer:
+def _cells(label: str, event_name: str, number: int, *, own: bool) -> Answer:
     """The verdicts of all properties of one variant under one event at one size."""
     from workbench.checking.failures import FAILURES
     from workbench.lifecycle import EVENTS
-    from workbench.measure.exploration.matrix import MAX_STATES, tasks, work
+    from workbench.measure.exploration.matrix import MAX_STATES, Size, tasks, work
     from workbench.measure.variants import variants
 
-    todo = tasks(variants([label]), [EVENTS[event_name]], tuple(FAILURES.values()), None, MAX_STATES)
-    cells = work(todo[number])
+    sizes = [Size(vcpus, (path,)) for vcpus, path in OWN_SIZES[number : number + 1]] if own else None
+    todo = tasks(variants([label]), [EVENTS[event_name]], tuple(FAILURES.values()), sizes, MAX_STATES)
+    cells = work(todo[0 if own else number])
     return {f"{c.property} {c.name}": " ".join((c.verdict, *sorted(v.what for v in c.violators))) for c in cells}
 
 

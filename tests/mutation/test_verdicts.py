@@ -5,25 +5,26 @@ import pytest
 from tests.mutation.asking import first_difference, in_child, usually
 from tests.mutation.changed import ROOT, install, module_name
 from tests.mutation.mutants import lines_of, mutants
-from tests.mutation.questions import CELL, TABLE
+from tests.mutation.questions import CELL, OWN_CELL, OWN_TABLE, TABLE
 from tests.mutation.verdicts import Book, drawn, report, side_by_side, told
 
-GENERIC = "workbench/protocols/generic.py"
+GENERIC, PER_FEATURE = "workbench/protocols/generic.py", "workbench/protocols/per_feature.py"
 BOOT, BOOT_TABLE = (CELL, "generic", "boot", 0), (TABLE, "generic", "boot", 2)
 
 
-def changed(text, kind):
-    """Return the one change of this kind of the statement ``text`` of the generic protocol."""
-    source = (ROOT / GENERIC).read_text()
+def changed(text, kind, file=GENERIC):
+    """Return the one change of this kind of the line that begins with ``text``, of a protocol's file."""
+    source = (ROOT / file).read_text()
     at = source.index(text)
-    (found,) = [m for m in mutants(GENERIC, source) if m.kind == kind and at <= m.start and m.end <= at + len(text)]
+    end = source.index("\n", at)
+    (found,) = [m for m in mutants(file, source) if m.kind == kind and at <= m.start and m.end <= end]
     return found
 
 
 def seen(mutant, *asked, tmp_path):
     """Ask both packages in processes of their own; return the first cell that differs."""
     book = Book(tmp_path)
-    for entry in in_child(lambda: usually(asked, [GENERIC])):
+    for entry in in_child(lambda: usually(asked, [GENERIC, PER_FEATURE])):
         book.write(entry)
     plan = [(question, book.usual[question]) for question in asked]
     found = in_child(lambda: told(first_difference(mutant, plan)))
@@ -44,6 +45,21 @@ def test_a_table_sees_an_exit_of_another_kind(tmp_path):
     assert seen(mutant, BOOT_TABLE, tmp_path=tmp_path)[0]["question"] == list(BOOT_TABLE)
 
 
+@pytest.mark.parametrize(
+    ("text", "question"),
+    [
+        ("yield Set(area(self._place(cpu, written).cpu, feature.name), gpa)", (OWN_TABLE, "per_feature", "boot", 2)),
+        ("if gpa is not None and feature.update_when in", (OWN_CELL, "per_feature", "boot", 1)),
+    ],
+)
+def test_features_of_the_users_own_show_code_that_no_shipped_feature_runs(text, question, tmp_path):
+    kind = "drop a step" if text.startswith("yield") else "negate a condition"
+    mutant = changed(text, kind, PER_FEATURE)
+    assert seen(mutant, question, tmp_path=tmp_path)[0]["question"] == list(question)
+    plain = (CELL if question[0] == OWN_CELL else TABLE, "per_feature", "boot", 2)
+    assert seen(mutant, plain, tmp_path=tmp_path)[0] == {}
+
+
 def test_code_that_does_not_run_is_not_asked_about(tmp_path):
     mutant = changed('if "init-revokes" in self.mitigations:', "change an operator")
     found, book = seen(mutant, BOOT, tmp_path=tmp_path)
@@ -53,7 +69,7 @@ def test_code_that_does_not_run_is_not_asked_about(tmp_path):
 
 def test_the_changed_text_is_what_is_imported():
     def work():
-        install("workbench/paths.py", "DATA = 7\n")
+        install({"workbench/paths.py": "DATA = 7\n"})
         from workbench import paths
 
         return paths.DATA

@@ -25,7 +25,7 @@ from tests.mutation import asking, questions
 from tests.mutation.asking import Child, Seen, Usual, first_difference, in_child
 from tests.mutation.changed import ROOT, module_name
 from tests.mutation.mutants import Mutant, lines_of, mutants
-from tests.mutation.questions import CASE, CELL, TABLE, Question
+from tests.mutation.questions import CASE, CELLS, TABLES, Question
 
 SHIPPED = ("workbench/protocols/generic.py", "workbench/protocols/per_feature.py", "workbench/protocols/null.py")
 DESIGNS = tuple(
@@ -34,7 +34,7 @@ DESIGNS = tuple(
 #: Seconds after which a process is ended that does not notice by itself that it hangs.
 WALL = 3600.0
 BATCH = 20  # questions that one process answers about the unchanged package
-ONLY = {"all": {TABLE, CELL, CASE}, "tables": {TABLE}, "matrix": {CELL, CASE}}
+ONLY = {"all": {*TABLES, *CELLS, CASE}, "tables": {*TABLES}, "matrix": {*CELLS, CASE}}
 
 
 class Book:
@@ -73,7 +73,7 @@ def questions_of(files: Sequence[str], kinds: set[str]) -> dict[str, list[Questi
     shipped = [file for file in files if file not in DESIGNS]
     found: dict[str, list[Question]] = {file: [] for file in files}
     if shipped:
-        told = in_child(lambda: list(questions.of_protocols(CELL in kinds)))
+        told = in_child(lambda: list(questions.of_protocols(not CELLS.isdisjoint(kinds))))
         found |= {file: [_question(one) for one in told] for file in shipped}
     for file in files:
         if file in DESIGNS and CASE in kinds:
@@ -123,8 +123,8 @@ def mitigations_of(question: Question) -> int:
 
 
 def is_alone(question: Question) -> bool:
-    """Tell whether the question is a cell of a variant with one of several mitigations."""
-    return question[0] == CELL and mitigations_of(question) == 1
+    """Tell whether the question is about a variant with one of several mitigations."""
+    return mitigations_of(question) == 1
 
 
 def touching(book: Book, mutant: Mutant, asked: Iterable[Question]) -> list[Question]:
@@ -138,12 +138,13 @@ def touching(book: Book, mutant: Mutant, asked: Iterable[Question]) -> list[Ques
 def to_ask(book: Book, mutant: Mutant, asked: Sequence[Question]) -> list[Question]:
     """Return the questions that can notice the change.
 
-    The cells of a variant with one mitigation are asked only about code that no other cell runs, as its tables show.
+    A variant with one mitigation is asked only about code that does not run without it: its tables where they run it,
+    its cells where no other cell does, and its tables show that they may.
     """
     main = touching(book, mutant, (question for question in asked if not is_alone(question)))
-    if any(question[0] == CELL for question in main):
+    if any(question[0] in CELLS or not mitigations_of(question) for question in main):
         return main
-    labels = {label for kind, label, *_ in touching(book, mutant, book.usual) if kind == TABLE}
+    labels = {label for kind, label, *_ in touching(book, mutant, book.usual) if kind in TABLES}
     return main + [question for question in asked if is_alone(question) and question[1] in labels]
 
 
@@ -154,19 +155,31 @@ def key(mutant: Mutant, only: str) -> str:
 
 def tried(
     book: Book, chosen: Sequence[Mutant], of_files: dict[str, list[Question]], only: str, jobs: int
-) -> Iterator[tuple[Mutant, Any]]:
-    """Yield each mutant with the cell that saw it, or None."""
+) -> list[tuple[Mutant, Any]]:
+    """Return each mutant with the cell that saw it, or None: the tables are asked first, about all of them."""
+    seen: dict[Mutant, Any] = dict.fromkeys(chosen)
+    for part in ("tables", "matrix") if only == "all" else (only,):
+        left = [mutant for mutant, by in seen.items() if not by]
+        seen |= _tried(book, left, of_files, part, jobs)
+    return list(seen.items())
+
+
+def _tried(
+    book: Book, chosen: Sequence[Mutant], of_files: dict[str, list[Question]], only: str, jobs: int
+) -> dict[Mutant, Any]:
     kills: Counter[Question] = Counter()
     by_key = {key(mutant, only): mutant for mutant in chosen}
-    plans_of = {name: to_ask(book, m, of_files[m.file]) for name, m in by_key.items() if name not in book.tried}
+    left = {name: mutant for name, mutant in by_key.items() if name not in book.tried}
+    asked_of = {file: [q for q in asked if q[0] in ONLY[only]] for file, asked in of_files.items()}
+    # The tables' lines tell which cells of single mitigations to ask.
+    concerned = {q for mutant in left.values() for q in of_files[mutant.file] if q[0] in ONLY[only] | TABLES}
+    prepare(book, (q for q in concerned if q[0] in TABLES or not is_alone(q)), jobs)
+    plans_of = {name: to_ask(book, mutant, asked_of[mutant.file]) for name, mutant in left.items()}
     prepare(book, (question for plan in plans_of.values() for question in plan), jobs)
 
     def work() -> Iterator[tuple[str, Any]]:
-        for name, mutant in by_key.items():
-            if name in book.tried:
-                continue
-            asked = [q for q in plans_of[name] if q[0] in ONLY[only]]
-            asked.sort(key=lambda q: (q[0] != TABLE, mitigations_of(q), book.usual[q].seconds / (1 + kills[q])))
+        for name, mutant in left.items():
+            asked = sorted(plans_of[name], key=lambda q: (mitigations_of(q), book.usual[q].seconds / (1 + kills[q])))
             plan = [(q, book.usual[q]) for q in asked]
             yield name, lambda mutant=mutant, plan=plan: told(first_difference(mutant, plan))
 
@@ -177,10 +190,9 @@ def tried(
             kills[_question(found["question"])] += 1
         book.write({"mutant": name, "seen": found})
         mutant = by_key[name]
-        word = f"seen by {' '.join(map(str, found['question']))}: {found['cell']}" if found else "SURVIVED"
-        asking.say(f"{number} {mutant.file}:{mutant.line} {mutant.kind}: {word}")
-    for name, mutant in by_key.items():
-        yield mutant, book.tried[name]
+        word = f"seen by {' '.join(map(str, found['question']))}: {found['cell']}" if found else "not seen"
+        asking.say(f"{only} {number} of {len(left)}: {mutant.file}:{mutant.line} {mutant.kind}: {word}")
+    return {mutant: book.tried[name] for name, mutant in by_key.items()}
 
 
 def told(seen: Seen | None) -> dict[str, Any]:
@@ -192,7 +204,7 @@ def report(found: Sequence[tuple[Mutant, Any]], possible: Sequence[Mutant]) -> s
     """Return the table by file, and the survivors as diffs."""
     made, run = Counter(m.file for m in possible), Counter(mutant.file for mutant, _ in found)
     seen = Counter(mutant.file for mutant, by in found if by)
-    tables = Counter(mutant.file for mutant, by in found if by and by["question"][:1] == [TABLE])
+    tables = Counter(mutant.file for mutant, by in found if by and by["question"] and by["question"][0] in TABLES)
     lines = ["| file | possible | tried | seen | by tables | score |", "| :--- | ---: | ---: | ---: | ---: | ---: |"]
     rows = [(file, made[file], run[file], seen[file], tables[file]) for file in run]
     rows.append(("all", made.total(), run.total(), seen.total(), tables.total()))
@@ -228,8 +240,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     asking.say(f"journal: {book.path}")
     asking.warm_up()
     of_files = questions_of(args.files, ONLY[args.only])
-    prepare(book, (q for asked in of_files.values() for q in asked if not is_alone(q)), args.jobs)
-    print(report(list(tried(book, chosen, of_files, args.only, args.jobs)), possible))
+    print(report(tried(book, chosen, of_files, args.only, args.jobs), possible))
 
 
 if __name__ == "__main__":

@@ -74,6 +74,7 @@ class ContentWatch(Watch):
         self._peek = peek
         supported = scenario.supported()
         self._requested = [feature for feature in supported if feature.update_when == "request"]
+        self._with_events = [feature for feature in supported if feature.compared and feature.compared.mailbox]
         self._fields = [(feature, name, ghost) for feature in supported for name, ghost in _watched(feature)]
 
     # -- stores ------------------------------------------------------------------------------------------
@@ -87,7 +88,7 @@ class ContentWatch(Watch):
                 at = None if believed is None else believed + offset - gpa
                 if at is not None and at >= 0 and at + size <= len(data):
                     self._compare(feature, ghost, gpa + at, data[at : at + size])
-        for feature in self._requested:
+        for feature in (*self._requested, *self._with_events):
             self._made(feature, gpa)
 
     def _compare(self, feature: Feature, ghost: Ghost, gpa: int, data: bytes) -> None:
@@ -103,7 +104,7 @@ class ContentWatch(Watch):
                 continue
             for cpu in range(self.scenario.vcpus) if owner == VM else (owner,):
                 self._drop(overdue(cpu), feature.name)
-                if self._get(pending(cpu, feature.name)):
+                if feature.update_when == "request" and self._get(pending(cpu, feature.name)):
                     self._note(made(cpu), feature.name)
 
     def handler_wrote(self, cpu: int, gpa: int) -> None:
@@ -153,12 +154,24 @@ class ContentWatch(Watch):
 
     def enters(self, cpu: int) -> None:
         """The vCPU is about to enter the guest: what is due now must be made by this entry."""
-        due = tuple(feature.name for feature in self._requested if self._is_due(cpu, feature))
-        self._put(overdue(cpu), due)
+        due = [feature.name for feature in self._requested if self._is_due(cpu, feature)]
+        due += [feature.name for feature in self._with_events if self._is_awaited(cpu, feature)]
+        self._put(overdue(cpu), tuple(sorted(due)))
 
     def _is_due(self, cpu: int, feature: Feature) -> bool:
         served = self._get(area(VM if feature.scope == "vm" else cpu, feature.name))
         return served is not None and bool(self._get(pending(cpu, feature.name)))
+
+    def _is_awaited(self, cpu: int, feature: Feature) -> bool:
+        """Tell whether the host has an event for the guest, and the guest has taken the last one."""
+        if not self._is_due(cpu, feature):
+            return False
+        assert feature.compared is not None
+        assert feature.compared.mailbox is not None
+        served = self._get(area(VM if feature.scope == "vm" else cpu, feature.name))
+        offset, size = field_at(feature, feature.compared.mailbox)
+        found = self._peek(served + offset, size)
+        return found is not None and not any(found)
 
     def new_host(self) -> None:
         """The machine is on another host, which owes it nothing yet."""

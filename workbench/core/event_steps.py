@@ -108,7 +108,8 @@ class Resume(NamedTuple):
 class NewHost(NamedTuple):
     """The machine, with its memory, is now on another host, which holds none of its host state.
 
-    ``changes`` are pairs of a Host field and its value there, e.g. ``(("knows_protocol", False),)``.
+    ``changes`` are pairs of a name and its value there: a field of Host, or what that host's VMM sets in the records of
+    the vCPUs (``cpuid``, ``enforce_cpuid``), e.g. ``(("knows_protocol", False),)``.
     """
 
     changes: tuple[tuple[str, Any], ...] = ()

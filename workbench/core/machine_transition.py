@@ -36,7 +36,7 @@ from workbench.core.event_steps import (
 )
 from workbench.core.host_state import VM, Key
 from workbench.core.scenario import RETAKEN, retaken
-from workbench.core.vcpu import Vcpu
+from workbench.core.vcpu import SET_BY_VMM, Vcpu
 from workbench.errors import WorkbenchError
 
 
@@ -115,9 +115,14 @@ def _pause(world: MachineWorld, step: Pause) -> Any:
 def _new_host(world: MachineWorld, step: NewHost) -> None:
     world.leave_host()
     for cpu in world.cpus():
-        before = world.record(cpu)
-        world.set_record(cpu, before.but(host=replace(before.host, **dict(step.changes))))
+        world.set_record(cpu, _on_new_host(world.record(cpu), step.changes))
     world.arrive()
+
+
+def _on_new_host(before: Vcpu, changes: tuple[tuple[str, Any], ...]) -> Vcpu:
+    of_vcpu = {name: value for name, value in changes if name in SET_BY_VMM}
+    of_host = {name: value for name, value in changes if name not in of_vcpu}
+    return before.but(host=replace(before.host, **of_host), **of_vcpu)
 
 
 def _reassign(world: MachineWorld, step: Reassign) -> None:

@@ -204,6 +204,17 @@ class Scenario:
         if answer is not REFUSED:
             yield Note(believes(unit.cpu, feature.name), None)
 
+    def look_back(self, cpu: Vcpu, feature: Feature, generation: int) -> Program:
+        """Guest: read back whether ``feature`` is registered; if not, note that it is refused; return the Answer."""
+        unit = self.addresses.area(generation, cpu.index, feature)
+        gpa = self.addresses.gpa(unit)
+        answer = yield from self.protocol.confirm(cpu, feature, gpa)
+        if answer is REFUSED:
+            yield Note(asked(unit.cpu, feature.name), REFUSED)
+            yield Note(refused_at(unit.cpu, feature.name), gpa)
+            yield Note(believes(unit.cpu, feature.name), None)
+        return answer
+
     def _retake(self, cpu: Vcpu, generation: int, areas: Sequence[Unit]) -> Program:
         """Guest: the kernel is about to use this CPU's descriptor and these areas, so the memory is its own."""
         if self.protocol.descriptor is not None:

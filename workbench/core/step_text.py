@@ -144,6 +144,11 @@ def _disown(step: Reassign) -> str:
     return f"kernel {step.units[0].generation}'s memory is somebody else's: {units}" if units else "reassign no memory"
 
 
+def _setting(value: Any) -> str:
+    """Return a setting of a host as text; bits in ascending order."""
+    return "bits " + " ".join(map(str, sorted(value))) if isinstance(value, frozenset) else str(value)
+
+
 _TEXT: dict[type, Callable[[Any], str]] = {
     Load: lambda s: f"load {width_text(s.what)} at {s.gpa:#x}",
     Store: _store,
@@ -173,7 +178,7 @@ _TEXT: dict[type, Callable[[Any], str]] = {
     Init: lambda s: f"INIT to vCPU {s.cpu}",
     Pause: lambda s: "stop all vCPUs",
     Resume: lambda s: "vCPUs go on",
-    NewHost: lambda s: "new host" + "".join(f", {name}={value}" for name, value in s.changes),
+    NewHost: lambda s: "new host" + "".join(f", {name}={_setting(value)}" for name, value in s.changes),
     OnHost: lambda s: f"VMM: {s.program.function.__name__}"
     + "".join(f" {value_text(a)}" for a in s.program.arguments if not isinstance(a, Scenario)),
     AddMemslot: lambda s: f"add memslot {s.gpa:#x}+{s.size:#x}" + (" read-only" if s.readonly else ""),

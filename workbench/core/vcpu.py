@@ -18,6 +18,9 @@ KVM_CPUID_FEATURES = 0x4000_0001
 #: KVM_GET_SUPPORTED_CPUID 0x40000001.EAX on Linux 6.12: bits 15 to 17 are left to user space.
 KVM_SUPPORTED = frozenset({0, 1, 3, 4, 5, 6, 7, 9, 10, 11, 12, 13, 14, 24})
 
+#: The fields of a vCPU's record that its VMM sets.
+SET_BY_VMM = frozenset(("cpuid", "enforce_cpuid"))
+
 
 @dataclass(frozen=True)
 class Host:

@@ -5,13 +5,14 @@ destination, the vCPUs run again (target/i386/kvm/kvm.c, kvm_arch_get_registers 
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from workbench.core.driver import host_side
 from workbench.core.event_steps import HostCall, NewHost, OnHost, Pause, Resume
 from workbench.core.scenario import Scenario
 from workbench.core.steps import Program
-from workbench.core.vcpu import Host
+from workbench.core.vcpu import SET_BY_VMM, Host
 from workbench.lifecycle.event import AfterBoot, enter_all
 
 
@@ -41,8 +42,14 @@ def move(
     yield NewHost(changes)
     knows = dict(changes).get("knows_protocol", Host.knows_protocol)
     if restore is not None and knows:
-        yield OnHost(0, HostCall(restore, (scenario, saved)))
+        yield OnHost(0, HostCall(restore, (there(scenario, changes), saved)))
     yield Resume()
+
+
+def there(scenario: Scenario, changes: tuple[tuple[str, Any], ...]) -> Scenario:
+    """Return the scenario with the records that the vCPUs have on a new host with these changes (see NewHost)."""
+    of_vcpu = {name: value for name, value in changes if name in SET_BY_VMM}
+    return replace(scenario, **of_vcpu)
 
 
 class Migration(AfterBoot):

@@ -28,8 +28,8 @@ def restore_reversed(scenario: Scenario, saved: tuple[Any, ...]) -> Program:
 
 
 def restore_behind_ram(scenario: Scenario, saved: tuple[Any, ...]) -> Program:
-    """VMM: restore a stream in which the last address points after the end of memory."""
-    return restore_on(scenario, displaced(scenario, saved, behind_ram))
+    """VMM: restore a stream in which the first address points after the end of memory, and the others follow."""
+    return restore_on(scenario, displaced(scenario, saved, behind_ram, first=True))
 
 
 def restore_wrapping(scenario: Scenario, saved: tuple[Any, ...]) -> Program:
@@ -47,9 +47,11 @@ def wrapping(scenario: Scenario, unit: Unit) -> int:
     return GPA_LIMIT - scenario.addresses.size(unit.what) // 2
 
 
-def displaced(scenario: Scenario, saved: tuple[Any, ...], elsewhere: Elsewhere) -> tuple[Any, ...]:
-    """Return ``saved`` with the address in the last item that names an area replaced by ``elsewhere``."""
-    for at in reversed(range(len(saved))):
+def displaced(
+    scenario: Scenario, saved: tuple[Any, ...], elsewhere: Elsewhere, *, first: bool = False
+) -> tuple[Any, ...]:
+    """Return ``saved`` with the address in the last (or first) item that names an area replaced by ``elsewhere``."""
+    for at in range(len(saved)) if first else reversed(range(len(saved))):
         changed = _moved(scenario, saved[at], elsewhere)
         if changed != saved[at]:
             return (*saved[:at], changed, *saved[at + 1 :])
@@ -74,7 +76,7 @@ class MigrateReordered(Migration):
 
 
 class MigrateDamaged(Migration):
-    """One saved address points to memory that does not exist."""
+    """The first saved address points to no memory: a host that refuses it must restore those of the other vCPUs."""
 
     name = "migrate-damaged"
     title = "migration, an address behind RAM"
@@ -82,7 +84,7 @@ class MigrateDamaged(Migration):
 
 
 class MigrateWrapping(Migration):
-    """One saved area wraps at 2^64."""
+    """The last saved area wraps at 2^64."""
 
     name = "migrate-wrapping"
     title = "migration, an area that wraps"

@@ -30,7 +30,8 @@ R18 A migration carries each register's value as KVM_GET_MSRS reads it; QEMU res
     clocks first, by their old names, ASYNC_PF_INT before ASYNC_PF_EN. A refused entry ends the list of that vCPU, so
     the order decides what is lost. Mitigation ``order-free-restore``.
 R19 The guest does not check the outcome (a #GP is fixed up with a warning).
-R20 Writing 0 revokes (POLL_CONTROL: 1). Linux never clears WALL_CLOCK and ASYNC_PF_INT.
+R20 Writing 0 revokes (POLL_CONTROL: 1). Linux never clears WALL_CLOCK and ASYNC_PF_INT. The guest may read every
+    register back; Linux reads POLL_CONTROL only (kvm_suspend).
 R21 A feature that the kernel serves may define a register that KVM does not have (``Feature.registers``). A host with
     this register treats it like STEAL_TIME: reserved bits must be 0 (#GP), the address is not checked, INIT clears it
     if it belongs to a vCPU. A payload that is due at registration or on request is written at once. A migration
@@ -63,8 +64,8 @@ from workbench.core.kvm_registers import (
     Register,
 )
 from workbench.core.memory import PAGE_SIZE
-from workbench.core.outcome import ACCEPTED, FAULT, HANDLED, UNKNOWN, Outcome
-from workbench.core.steps import Backed, Get, Load, Program, Set, Store, Wrmsr
+from workbench.core.outcome import ACCEPTED, FAULT, HANDLED, REFUSED, UNKNOWN, Outcome
+from workbench.core.steps import Backed, Get, Load, Program, Rdmsr, Set, Store, Wrmsr
 from workbench.core.vcpu import Vcpu
 
 #: KVM has all of these, whichever features a scenario selects; it does not serve MIGRATION_CONTROL (R14).
@@ -136,6 +137,18 @@ class PerFeature(Protocol):
         if asked is not WALL_CLOCK_NEW:  # R20
             yield Wrmsr(asked.msr, asked.initial)
         return ACCEPTED  # R19
+
+    def confirm(self, cpu: Vcpu, feature: Feature, gpa: int) -> Program:
+        asked = self.register_of[feature.name]
+        value = yield Rdmsr(asked.msr)  # R20
+        if value is FAULT:
+            return REFUSED
+        holds = value == feature.guest_value if feature.is_value else asked.address_in(value) == gpa
+        return ACCEPTED if holds else REFUSED
+
+    def acknowledge(self, cpu: Vcpu, feature: Feature) -> Program:
+        if feature.name == "async_pf":
+            yield Wrmsr(ASYNC_PF_ACK.msr, 1)  # R12
 
     # -- the host's side -----------------------------------------------------------------------------
 

@@ -137,6 +137,22 @@ class Protocol:
             answers += ((yield from self.register(*own)),)
         return answers
 
+    def confirm(self, cpu: Vcpu, feature: Feature, gpa: int) -> Program:
+        """Guest: read back whether ``feature`` is registered at ``gpa``: ACCEPTED or REFUSED; None: it cannot be told.
+
+        Default: the design shows the guest nothing.
+        """
+        return None
+        yield
+
+    def acknowledge(self, cpu: Vcpu, feature: Feature) -> Program:
+        """Guest: tell the host that the event in the area of ``feature`` is taken, so that the next one may come.
+
+        Default: the design has no call for it; the host looks at the area.
+        """
+        return
+        yield
+
     def control_bits(self, feature: Feature) -> ControlBits:
         """Return the control bits of a registration of ``feature``. Default: the design has none.
 

@@ -72,6 +72,8 @@ RETURNS: Mapping[str, Rule] = {
     "register": Rule(True, _is_answer, "what the guest concludes: ACCEPTED, REFUSED or AcceptedAt(gpa)", _ANSWER, True),
     "register_all": Rule(True, _are_answers, "a tuple with ACCEPTED, REFUSED or AcceptedAt(gpa) for each area"),
     "unregister": Rule(True, _is_answer_or_none, "ACCEPTED or REFUSED, what the guest concludes"),
+    "confirm": Rule(True, _is_answer_or_none, "ACCEPTED or REFUSED, what the host shows, or None"),
+    "acknowledge": Rule(True),
     "revoke_all": Rule(True),
     "revoke_everything": Rule(True),
     "on_wrmsr": Rule(True, _is_outcome, "HANDLED, FAULT or UNKNOWN", _OUTCOME, True),

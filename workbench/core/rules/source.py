@@ -49,7 +49,9 @@ EVENT_STEPS = frozenset(
 )  # fmt: skip
 _UNSTEADY_BUILTINS = frozenset(("id", "hash", "input"))
 #: The contract's methods that are guest programs, and those that are host handlers.
-_GUESTS = frozenset(("prepare", "register", "register_all", "unregister", "revoke_all", "revoke_everything"))
+_GUESTS = frozenset(
+    ("prepare", "register", "register_all", "unregister", "confirm", "acknowledge", "revoke_all", "revoke_everything")
+)
 _HOSTS = frozenset(name for name, rule in RETURNS.items() if rule.is_program) - _GUESTS
 
 

@@ -26,7 +26,7 @@ from workbench.core.relay import driven, relayed
 from workbench.core.rules.place import by_author
 from workbench.core.scenario import Scenario, believes
 from workbench.core.steps import USER, Program, Side
-from workbench.core.vcpu import Host, Vcpu
+from workbench.core.vcpu import Vcpu
 from workbench.engines.kvm import state
 from workbench.engines.kvm.api.cpuid import pv_features
 from workbench.engines.kvm.guest.guest import Guest
@@ -70,7 +70,7 @@ class KvmMachine:
         self._handlers = Handlers(scenario.protocol, self._worlds)
         for region in scenario.memslots():
             self.shadow.add(region.gpa, region.size)
-        self.guest = self._open(scenario.host, scenario.memslots())
+        self.guest = self._open(scenario.cpu(0), scenario.memslots(), scenario.cpuid)
         if scenario.cpuid is None:
             self._offer_what_kvm_offers()
         self.watch = Watch(self)
@@ -83,17 +83,18 @@ class KvmMachine:
 
     # -- the host --------------------------------------------------------------------------------------
 
-    def _open(self, host: Host, slots: tuple[Region, ...]) -> Guest:
-        """Open a VM on a host like ``host``, with these memslots."""
+    def _open(self, record: Vcpu, slots: tuple[Region, ...], cpuid: frozenset[int] | None) -> Guest:
+        """Open a VM on the host of ``record``, with these memslots; ``cpuid``: None offers what KVM supports."""
+        host = record.host
         known = host.knows_protocol
-        offered = self.scenario.cpuid if known else frozenset()
+        offered = cpuid if known else frozenset()
         guest = Guest(
             self.scenario.vcpus,
             ram=[(slot.gpa, slot.size) for slot in slots],
             deflect=(self.protocol.deflected if known else frozenset()) | host.user_msrs,
             on_msr_exit=self._handlers.msr,
             features=None if offered is None else sum(1 << bit for bit in offered),
-            enforce_cpuid=not known or self.scenario.enforce_cpuid,
+            enforce_cpuid=not known or record.enforce_cpuid,
             lapic=host.irqchip,
         )
         guest.serve(self._handlers.device, self._handlers.call)
@@ -212,7 +213,8 @@ class KvmMachine:
         if type(step) is SaveState:
             return state.save(self.guest)
         if type(step) is LoadState:
-            self.loaded = state.load(self.guest, step.state, order=step.order)
+            hides = self.records[0].enforce_cpuid
+            self.loaded = state.load(self.guest, step.state, order=step.order, own_cpuid=hides)
             for cpu, (vcpu, loaded) in enumerate(zip(step.state.vcpus, self.loaded, strict=True)):
                 self._refused |= {(cpu, msr): value for msr, value in vcpu.pv_msrs if msr in loaded.refused}
             return None
@@ -240,7 +242,9 @@ class KvmMachine:
         assert stream is not None
         self._kvms.clear()
         self._refused.clear()
-        old, self.guest = self.guest, self._open(self.records[0].host, memslots_of(self.guest))
+        record = self.records[0]
+        cpuid = record.cpuid if record.enforce_cpuid else self.scenario.cpuid
+        old, self.guest = self.guest, self._open(record, memslots_of(self.guest), cpuid)
         try:
             stream.arrive(self.guest)
         finally:

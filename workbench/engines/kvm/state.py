@@ -104,9 +104,13 @@ def save_vcpu(vcpu: Vcpu, machine: Sequence[int], pv: Sequence[int]) -> VcpuStat
     )
 
 
-def load_vcpu(vcpu: Vcpu, state: VcpuState) -> Loaded:
-    """Write a vCPU's state in QEMU's order, in its thread. Memslots must exist already (PV EOI, async PF)."""
-    vcpu.set_cpuid(state.cpuid)
+def load_vcpu(vcpu: Vcpu, state: VcpuState, *, own_cpuid: bool = False) -> Loaded:
+    """Write a vCPU's state in QEMU's order, in its thread. Memslots must exist already (PV EOI, async PF).
+
+    ``own_cpuid``: CPUID stays as the destination's VMM has set it, as under QEMU, whose stream does not carry it.
+    """
+    if not own_cpuid:
+        vcpu.set_cpuid(state.cpuid)
     (apic_base,) = struct.unpack_from("<Q", state.sregs, 272)
     vcpu.set_msrs({_APIC_BASE_MSR: apic_base})
     if state.lapic is not None:
@@ -142,19 +146,21 @@ def load(
     clock_first: bool = True,
     set_clock: bool = True,
     tell_stopped: bool = True,
+    own_cpuid: bool = False,
 ) -> tuple[Loaded, ...]:
     """Write a saved state into a guest with as many vCPUs, whose memory has already arrived; one result per vCPU.
 
     ``order``: the order in which the vCPUs are loaded, by default from the first to the last.
     ``clock_first``: KVM_SET_CLOCK before the MSRs, so that the wall clock, which the MSR write computes, is
-    right; QEMU sets the clock last. ``tell_stopped``: KVM_KVMCLOCK_CTRL on each vCPU, as QEMU does.
+    right; QEMU sets the clock last. ``tell_stopped``: KVM_KVMCLOCK_CTRL on each vCPU, as QEMU does. ``own_cpuid``: see
+    :func:`load_vcpu`.
     """
     if len(state.vcpus) != guest.cpus:
         raise WorkbenchError(f"a state of {len(state.vcpus)} vCPUs does not fit a guest of {guest.cpus}")
     if set_clock and clock_first:
         guest.vm.set_clock(state.clock.clock)
     loaded = {
-        cpu: guest.call(cpu, partial(load_vcpu, guest.vcpu(cpu), state.vcpus[cpu]))
+        cpu: guest.call(cpu, partial(load_vcpu, guest.vcpu(cpu), state.vcpus[cpu], own_cpuid=own_cpuid))
         for cpu in (range(guest.cpus) if order is None else order)
     }
     if set_clock and not clock_first:

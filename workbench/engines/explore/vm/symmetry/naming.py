@@ -2,7 +2,7 @@
 
 While all vCPUs are paused the VMM saves and restores them in an order, and its program holds what it has saved: with
 two vCPUs exchanged it is another program. To merge its states as they are would be wrong, for what a restore does may
-depend on the order (``migrate-damaged`` changes the last address). So the section is explored under every assignment
+depend on the order (``migrate-damaged`` changes the first address). So the section is explored under every assignment
 of names: the vCPU that it treats as the first may be any of those that can be exchanged. A state under other names
 stands for the one that it becomes when the names are put right, and only for that one. Behind one such section every
 state is, names put right, one that the event really leads to. Behind two it need not be: where a trace cannot be put
