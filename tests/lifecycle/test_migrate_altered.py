@@ -2,6 +2,7 @@
 
 from collections import Counter
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 from hypothesis import given
@@ -51,17 +52,13 @@ def test_no_shipped_design_depends_on_the_order_when_nothing_is_refused(name):
 
 @pytest.mark.parametrize(("event", "turn"), [("migrate", 1), ("migrate-reordered", -1)])
 def test_the_order_is_reversed_within_a_vcpu_and_over_vcpus(event, turn):
-    scenario, seen = scenario_of("per_feature", vcpus=2), []
-    restore = scenario.protocol.restore
-
-    def watched(cpus, saved):
-        seen.extend((cpu, msr) for cpu, msr, _ in saved)
-        return restore(cpus, saved)
-
-    scenario.protocol.restore = watched
-    simulate(scenario, EVENTS[event])
+    scenario = scenario_of("per_feature", vcpus=2)
+    with patch.object(type(scenario.protocol), "restore", autospec=True) as restore:
+        restore.side_effect = lambda protocol, cpus, saved: (step for step in ())
+        simulate(scenario, EVENTS[event])
+    (_, _, saved), _ = restore.call_args
     order = (0x12, 0x11, 0x4B564D06, 0x4B564D02, 0x4B564D04, 0x4B564D03, 0x4B564D05)
-    assert seen == [(cpu, msr) for cpu in (0, 1) for msr in order][::turn]
+    assert [(cpu, msr) for cpu, msr, _ in saved] == [(cpu, msr) for cpu in (0, 1) for msr in order][::turn]
 
 
 # -- with another address -----------------------------------------------------------------------------

@@ -134,7 +134,9 @@ class ContentWatch(Watch):
         self._put(changed(cpu), tuple((name, old) for name, old in seen.items() if name != key or old != value))
 
     def noted(self, cpu: int, key: Hashable, value: Any) -> None:
-        """The guest on ``cpu`` notes something: what it concludes from its call, or that it was refused."""
+        """The guest on ``cpu`` notes something: what it concludes from its call, or what it is about to say."""
+        if isinstance(key, Key) and key.kind == "acknowledges":
+            self._acknowledges(cpu, key.name)
         if not isinstance(key, Key) or key.kind not in ("asked", "refused", "believes"):
             return
         touched = self._get(changed(cpu)) or ()
@@ -154,24 +156,24 @@ class ContentWatch(Watch):
 
     def enters(self, cpu: int) -> None:
         """The vCPU is about to enter the guest: what is due now must be made by this entry."""
-        due = [feature.name for feature in self._requested if self._is_due(cpu, feature)]
-        due += [feature.name for feature in self._with_events if self._is_awaited(cpu, feature)]
-        self._put(overdue(cpu), tuple(sorted(due)))
+        due = tuple(feature.name for feature in self._requested if self._is_due(cpu, feature))
+        self._put(overdue(cpu), due)
 
     def _is_due(self, cpu: int, feature: Feature) -> bool:
         served = self._get(area(VM if feature.scope == "vm" else cpu, feature.name))
         return served is not None and bool(self._get(pending(cpu, feature.name)))
 
-    def _is_awaited(self, cpu: int, feature: Feature) -> bool:
-        """Tell whether the host has an event for the guest, and the guest has taken the last one."""
-        if not self._is_due(cpu, feature):
-            return False
-        assert feature.compared is not None
-        assert feature.compared.mailbox is not None
-        served = self._get(area(VM if feature.scope == "vm" else cpu, feature.name))
-        offset, size = field_at(feature, feature.compared.mailbox)
-        found = self._peek(served + offset, size)
-        return found is not None and not any(found)
+    def _acknowledges(self, cpu: int, name: Hashable) -> None:
+        """The guest is about to tell that it has taken an event: one that the host has for it is due now."""
+        for feature in self._with_events:
+            if feature.name != name or not self._is_due(cpu, feature):
+                continue
+            assert feature.compared is not None
+            assert feature.compared.mailbox is not None
+            served = self._get(area(VM if feature.scope == "vm" else cpu, feature.name))
+            offset, size = field_at(feature, feature.compared.mailbox)
+            if not any(self._peek(served + offset, size) or b""):
+                self._note(overdue(cpu), feature.name)
 
     def new_host(self) -> None:
         """The machine is on another host, which owes it nothing yet."""

@@ -43,6 +43,11 @@ def attempts(cpu: int) -> Key:
     return Key("attempts", cpu, "areas")
 
 
+def acknowledges(cpu: int, feature: str) -> Key:
+    """Ghost: the guest is about to tell that it has taken an event. It never has a value; the note is what counts."""
+    return Key("acknowledges", cpu, feature)
+
+
 def retaken(unit: Unit) -> Key:
     """Ghost: a kernel has taken memory back that it had given away (value: True)."""
     return Key(RETAKEN, unit.cpu, f"{unit.what} of kernel {unit.generation}")

@@ -38,7 +38,7 @@ class HiddenFeatures(AtBoot):
 
 
 class HiddenAndIgnored(HiddenFeatures):
-    """The host does so under kvm.ignore_msrs=1, which answers accesses to unknown registers as if they had succeeded."""
+    """The host does so under kvm.ignore_msrs=1: an access to an unknown register looks like a success."""
 
     name = "hidden-ignored"
     title = "the same, ignore_msrs=1"
@@ -56,6 +56,7 @@ class NoVmexitDelivery(AtBoot):
 
     name = "no-vmexit-delivery"
     title = "boot, delivery as VM exit hidden"
+    group = "other hosts and guests"
 
     def adapt(self, scenario: Scenario) -> Scenario:
         """The same guest without one bit of CPUID, on a host that enforces CPUID."""

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from workbench.core.contracts import Feature
 from workbench.core.event_steps import GuestProgram
-from workbench.core.scenario import Scenario
-from workbench.core.steps import Program
+from workbench.core.scenario import Scenario, acknowledges
+from workbench.core.steps import Note, Program
 from workbench.core.vcpu import Vcpu
 from workbench.lifecycle.event import AfterBoot, enter_all, of_its_own
 from workbench.lifecycle.linux import LinuxKernel
@@ -38,6 +38,7 @@ class TakingKernel(LinuxKernel):
         """Guest: the interrupt handler: take what is there, and acknowledge it."""
         for feature, gpa in tuple(self.with_events(cpu)):
             yield from feature.read(gpa)
+            yield Note(acknowledges(cpu.index, feature.name), None)
             yield from self.scenario.protocol.acknowledge(self.here(cpu), feature)
 
 
@@ -46,6 +47,7 @@ class PageReady(AfterBoot):
 
     name = "page-ready"
     title = "page ready, taken, acknowledged"
+    group = "areas and memory change"
 
     def happen(self, scenario: Scenario) -> Program:
         kernel = TakingKernel(scenario)

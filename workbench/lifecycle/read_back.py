@@ -36,6 +36,7 @@ class ReadBack(AtBoot):
 
     name = "read-back"
     title = "boot, guest reads back"
+    group = "other hosts and guests"
 
     def coming_up(self, scenario: Scenario, cpu: int) -> GuestProgram:
         """Return the boot of a careful kernel."""
