@@ -25,7 +25,7 @@ from tests.mutation import asking, questions
 from tests.mutation.asking import Child, Seen, Usual, first_difference, in_child
 from tests.mutation.changed import ROOT, module_name
 from tests.mutation.mutants import Mutant, lines_of, mutants
-from tests.mutation.questions import CASE, CELLS, TABLES, Question
+from tests.mutation.questions import CELL, CELLS, TABLES, Question
 
 SHIPPED = ("workbench/protocols/generic.py", "workbench/protocols/per_feature.py", "workbench/protocols/null.py")
 DESIGNS = tuple(
@@ -34,7 +34,13 @@ DESIGNS = tuple(
 #: Seconds after which a process is ended that does not notice by itself that it hangs.
 WALL = 3600.0
 BATCH = 20  # questions that one process answers about the unchanged package
-ONLY = {"all": {*TABLES, *CELLS, CASE}, "tables": {*TABLES}, "matrix": {*CELLS, CASE}}
+#: What is asked, one round after the other, the cheapest first; each is about the changes that are left.
+TABLE_ROUND, SMALL, SMALL_MITIGATED, LARGE, LARGE_MITIGATED, SINGLE = ROUNDS = (
+    "tables", "one vCPU", "one vCPU, mitigations", "larger", "larger, mitigations", "single mitigations"
+)  # fmt: skip
+ONLY = {"all": ROUNDS, "tables": ROUNDS[:1], "matrix": ROUNDS[1:]}
+#: How many sizes of the matrix have one vCPU, at the beginning of its list.
+SMALL_SIZES = 3
 
 
 class Book:
@@ -68,15 +74,15 @@ def _question(told: Sequence[Any]) -> Question:
     return kind, label, event, number
 
 
-def questions_of(files: Sequence[str], kinds: set[str]) -> dict[str, list[Question]]:
+def questions_of(files: Sequence[str], *, cells: bool) -> dict[str, list[Question]]:
     """Return the questions that concern each file."""
     shipped = [file for file in files if file not in DESIGNS]
     found: dict[str, list[Question]] = {file: [] for file in files}
     if shipped:
-        told = in_child(lambda: list(questions.of_protocols(not CELLS.isdisjoint(kinds))))
+        told = in_child(lambda: list(questions.of_protocols(cells)))
         found |= {file: [_question(one) for one in told] for file in shipped}
     for file in files:
-        if file in DESIGNS and CASE in kinds:
+        if file in DESIGNS and cells:
             told = in_child(lambda file=file: list(questions.of_cases(module_name(file))))
             found[file] = [_question(one) for one in told]
     return found
@@ -135,46 +141,62 @@ def touching(book: Book, mutant: Mutant, asked: Iterable[Question]) -> list[Ques
     return [question for question in asked if not lines.isdisjoint(book.usual[question].lines)]
 
 
+def round_of(question: Question) -> str:
+    """Return the round in which a question is asked; a case of history is a small cell."""
+    kind, _, _, number = question
+    if kind in TABLES:
+        return TABLE_ROUND
+    if is_alone(question):
+        return SINGLE
+    large = kind == CELL and number >= SMALL_SIZES
+    return ROUNDS[1 + 2 * large + bool(mitigations_of(question))]
+
+
 def to_ask(book: Book, mutant: Mutant, asked: Sequence[Question]) -> list[Question]:
-    """Return the questions that can notice the change.
+    """Return those questions of a round that can notice the change, of which all but single mitigations are prepared.
 
     A variant with one mitigation is asked only about code that does not run without it: its tables where they run it,
     its cells where no other cell does, and its tables show that they may.
     """
     main = touching(book, mutant, (question for question in asked if not is_alone(question)))
-    if any(question[0] in CELLS or not mitigations_of(question) for question in main):
+    if any(not mitigations_of(question) for question in main):
         return main
-    labels = {label for kind, label, *_ in touching(book, mutant, book.usual) if kind in TABLES}
+    tables = touching(book, mutant, (q for q in book.usual if q[0] in TABLES))
+    if any(round_of(question) == SINGLE for question in asked) and touching(
+        book, mutant, (q for q in book.usual if q[0] in CELLS and not is_alone(q))
+    ):
+        return main
+    labels = {label for _, label, *_ in tables}
     return main + [question for question in asked if is_alone(question) and question[1] in labels]
 
 
-def key(mutant: Mutant, only: str) -> str:
-    """Return a name by which the journal knows a mutant."""
-    return f"{only} {mutant.file} {mutant.start} {mutant.end} {mutant.text}"
+def key(mutant: Mutant, part: str) -> str:
+    """Return a name by which the journal knows a mutant in one round."""
+    return f"{part} {mutant.file} {mutant.start} {mutant.end} {mutant.text}"
 
 
 def tried(
     book: Book, chosen: Sequence[Mutant], of_files: dict[str, list[Question]], only: str, jobs: int
 ) -> list[tuple[Mutant, Any]]:
-    """Return each mutant with the cell that saw it, or None: the tables are asked first, about all of them."""
+    """Return each mutant with the cell that saw it, or None."""
     seen: dict[Mutant, Any] = dict.fromkeys(chosen)
-    for part in ("tables", "matrix") if only == "all" else (only,):
-        left = [mutant for mutant, by in seen.items() if not by]
-        seen |= _tried(book, left, of_files, part, jobs)
+    for part in ONLY[only]:
+        asked = {file: [q for q in questions_ if round_of(q) == part] for file, questions_ in of_files.items()}
+        seen |= _tried(book, [mutant for mutant, by in seen.items() if not by], asked, part, jobs)
     return list(seen.items())
 
 
 def _tried(
-    book: Book, chosen: Sequence[Mutant], of_files: dict[str, list[Question]], only: str, jobs: int
+    book: Book, chosen: Sequence[Mutant], of_files: dict[str, list[Question]], part: str, jobs: int
 ) -> dict[Mutant, Any]:
+    """Ask the questions of one round."""
     kills: Counter[Question] = Counter()
-    by_key = {key(mutant, only): mutant for mutant in chosen}
+    by_key = {key(mutant, part): mutant for mutant in chosen}
     left = {name: mutant for name, mutant in by_key.items() if name not in book.tried}
-    asked_of = {file: [q for q in asked if q[0] in ONLY[only]] for file, asked in of_files.items()}
-    # The tables' lines tell which cells of single mitigations to ask.
-    concerned = {q for mutant in left.values() for q in of_files[mutant.file] if q[0] in ONLY[only] | TABLES}
-    prepare(book, (q for q in concerned if q[0] in TABLES or not is_alone(q)), jobs)
-    plans_of = {name: to_ask(book, mutant, asked_of[mutant.file]) for name, mutant in left.items()}
+    concerned = {question for mutant in left.values() for question in of_files[mutant.file]}
+    if part != SINGLE:
+        prepare(book, concerned, jobs)
+    plans_of = {name: to_ask(book, mutant, of_files[mutant.file]) for name, mutant in left.items()}
     prepare(book, (question for plan in plans_of.values() for question in plan), jobs)
 
     def work() -> Iterator[tuple[str, Any]]:
@@ -191,7 +213,7 @@ def _tried(
         book.write({"mutant": name, "seen": found})
         mutant = by_key[name]
         word = f"seen by {' '.join(map(str, found['question']))}: {found['cell']}" if found else "not seen"
-        asking.say(f"{only} {number} of {len(left)}: {mutant.file}:{mutant.line} {mutant.kind}: {word}")
+        asking.say(f"{part}, {number} of {len(left)}: {mutant.file}:{mutant.line} {mutant.kind}: {word}")
     return {mutant: book.tried[name] for name, mutant in by_key.items()}
 
 
@@ -239,7 +261,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     book = Book(args.journal)
     asking.say(f"journal: {book.path}")
     asking.warm_up()
-    of_files = questions_of(args.files, ONLY[args.only])
+    of_files = questions_of(args.files, cells=args.only != "tables")
     print(report(tried(book, chosen, of_files, args.only, args.jobs), possible))
 
 
