@@ -32,9 +32,8 @@ ROOT   := $(if $(filter 0,$(shell id -u)),--allow-root)
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
 
-report: $(STAMP) ## set up, write the report into report/ and show the comparison
+report: $(STAMP) ## set up, write the report into report/, and say what it found
 	@$(PY) -m workbench report "$(REPORT)/"
-	@$(PY) -m workbench compare
 
 lab: $(STAMP) ## open JupyterLab at notebooks/00-start.ipynb (LAB_ARGS="--no-browser --port 8899")
 	@exec $(PY) -m jupyterlab --LabApp.default_url=/lab/tree/notebooks/00-start.ipynb $(ROOT) $(LAB_ARGS)

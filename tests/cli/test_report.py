@@ -10,14 +10,15 @@ from workbench.cli import main
 from workbench.commands import report as command
 from workbench.errors import WorkbenchError
 from workbench.measure.comparison import growth
-from workbench.present import report
+from workbench.present import index, report
 from workbench.present.notebooks import notebooks
 from workbench.present.progress import Progress
 
 
 @pytest.fixture(autouse=True)
 def _few_machines(monkeypatch):
-    """Run the growth curves up to 4 vCPUs only, because these tests do not depend on their length."""
+    """Run short growth curves and few searches, because these tests do not depend on how many there are."""
+    monkeypatch.setattr(index, "EXPLORED", ("migrate",))
     original = report.over_vcpus
     monkeypatch.setattr(
         report,
@@ -40,11 +41,19 @@ def test_text_tables_and_figures(tmp_path, capsys):
     folder = tmp_path / "new"
     assert write(folder) == 0
     found = contents(folder)
-    assert capsys.readouterr().out == f"{len(found)} files in {folder}; begin with {folder}/report.txt\n"
+    said = capsys.readouterr().out
+    assert f"{len(found)} files. Look at {folder}/index.html first;" in said
+    assert len(said.splitlines()) <= 14
+    assert "generic: boot takes" in said
+    assert "Areas end lost in migrate." in said
+    assert "double fetch (descriptor-race" in said
     tables = {"comparison", "growth_vcpus", "growth_features", "state_entries", "hidden_state"}
     assert {name.removesuffix(".csv") for name in found if name.endswith(".csv")} == tables
     pictures = {name.removesuffix(".png") for name in found if name.endswith(".png")}
     assert pictures == {name.removesuffix(".svg") for name in found if name.endswith(".svg")}
+    assert found["index.html"].startswith(b"<!doctype html>")
+    for name in found:
+        assert name.endswith(".svg") or name == "index.html" or f'href="{name}"' in found["index.html"].decode(), name
     assert {"exits_by_vcpus", "state_bytes_by_vcpus", "guest_memory", "fates", "exits_by_class"} <= pictures
     assert all(found[f"{name}.png"].startswith(b"\x89PNG") for name in pictures)
     text = found["report.txt"].decode("ascii")

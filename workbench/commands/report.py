@@ -1,9 +1,10 @@
-"""``workbench report``: write text, tables, figures and executed notebooks into a directory."""
+"""``workbench report``: write a first page, text, tables, figures and executed notebooks into a directory."""
 
 from __future__ import annotations
 
 import argparse
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +28,10 @@ def add(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Measure and write; the directory's files are replaced only when all new ones are complete."""
-    from workbench.present import files, report
+    from workbench.present import files, index, report
     from workbench.present.notebooks import notebooks
     from workbench.present.progress import Progress
+    from workbench.present.text.found import what_was_found
 
     parameters = _options.parameters("report", args, args.directory)
     say = Progress()
@@ -39,6 +41,11 @@ def run(args: argparse.Namespace) -> int:
         report.write(folder, found, parameters, say)
         if not args.no_notebooks:
             notebooks.write_all(NOTEBOOKS, folder, say, store)
+        explored = index.explore(parameters.variants, say)
+        text = index.first_page(parameters, explored, folder, say)
+        (folder / index.NAME).write_text(text, encoding="utf-8", newline="\n")
         count = sum(1 for _ in folder.iterdir())
-    sys.stdout.write(f"{count} files in {args.directory}; begin with {args.directory / 'report.txt'}\n")
+    where = [f"{count} files. Look at {args.directory / index.NAME} first; report.txt beside it has every table."]
+    failing = partial(index.failing, explored)
+    sys.stdout.write(what_was_found(found["comparison"], failing, parameters, where))
     return 0

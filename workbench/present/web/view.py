@@ -15,6 +15,7 @@ from functools import cache
 from html import escape
 from importlib.resources import files
 from typing import Any
+from urllib.parse import quote
 
 #: For each kind of view: the function that draws it, and the scripts that it needs.
 KINDS = {
@@ -52,8 +53,11 @@ class View:
         return f'<div class="pvw" data-pvw="{escape(self.kind)}">{before}{data}{text}{after}</div>'
 
 
-def page(title: str, views: Sequence[View]) -> str:
-    """Return a file of its own for some views: it asks for nothing, and its policy lets nothing else in."""
+def page(title: str, views: Sequence[View], links: Sequence[tuple[str, str]] = ()) -> str:
+    """Return a file of its own for some views: it asks for nothing, and its policy lets nothing else in.
+
+    ``links``: (file beside the page, what it is) of what a reader may open next.
+    """
     style, code = asset(STYLE) + asset("page.css"), script(*(view.kind for view in views)) + MOUNT_ALL
     policy = f"default-src 'none'; style-src 'unsafe-inline'; script-src {_hash(code)}; img-src data: blob:"
     alone = len(views) == 1  # then the view's settings are part of the page's address
@@ -72,11 +76,17 @@ def page(title: str, views: Sequence[View]) -> str:
 <main>
 <h1>{escape(title)}</h1>
 {drawn}
+{_list(links)}
 </main>
 <script>{code}</script>
 </body>
 </html>
 """
+
+
+def _list(links: Sequence[tuple[str, str]]) -> str:
+    lines = "".join(f'<li><a href="{escape(quote(file))}">{escape(what)}</a></li>\n' for file, what in links)
+    return f"<h2>Files</h2>\n<ul>\n{lines}</ul>" if links else ""
 
 
 def as_json(data: Any) -> str:
