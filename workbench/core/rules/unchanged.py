@@ -104,10 +104,17 @@ def _can_change(value: Any) -> bool:
     return _CHANGES[kind]
 
 
-def _snapshot(names: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the names with their objects, and the contents of the objects that can change."""
-    objects = dict(names)
-    contents = {name: _contents(value) for name, value in objects.items() if _can_change(value) and name[:2] != "__"}
+def _snapshot(space: Space) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the names with their objects, and the contents of the objects that can change.
+
+    A function that an instance holds was put there by whoever runs it, to watch it; it is not the author's.
+    """
+    objects, is_watched = dict(space.names), space.called == "self"
+    contents = {
+        name: _contents(value)
+        for name, value in objects.items()
+        if _can_change(value) and name[:2] != "__" and not (is_watched and type(value) is FunctionType)
+    }
     return objects, contents
 
 
@@ -116,12 +123,12 @@ class Held:
 
     def __init__(self, protocol: Any) -> None:
         self.kind = type(protocol)
-        self.before = [(space, *_snapshot(space.names)) for space in _spaces(protocol)]
+        self.before = [(space, *_snapshot(space)) for space in _spaces(protocol)]
 
     def check(self) -> None:
         """Raise AuthorError, with the line that changes it, for the first name that has another value."""
         for space, objects, contents in self.before:
-            objects_now, contents_now = _snapshot(space.names)
+            objects_now, contents_now = _snapshot(space)
             if objects == objects_now and contents == contents_now:
                 continue
             for name in dict.fromkeys((*objects, *objects_now)):
