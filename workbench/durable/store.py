@@ -33,7 +33,7 @@ _MAGIC, _HEADER = b"SQLite format 3\x00", 100
 
 
 class Store:
-    """The pieces in one directory, or none if there is no directory. A context manager: see :func:`opened`.
+    """The pieces in one directory, or none if there is no directory; see :func:`opened`.
 
     ``fresh``: what is kept already is not used, and is replaced piece by piece. ``note`` is called with messages.
     ``stopped`` tells whether the user has stopped the work, even if an author's program took no notice of that.
@@ -75,7 +75,8 @@ class Store:
     def batch(self, what: str, keys: Sequence[Any]) -> Batch:
         """Return the pieces that a run needs, in order; say how many are kept. ``what``: their name in messages."""
         found = Batch(self, what, keys)
-        self.counts.append(lambda: f"{len(found.kept)} of {found.total} {what}")
+        if self.folder is not None:
+            self.counts.append(lambda: f"{len(found.kept)} of {found.total} {what}")
         return found
 
     def has(self, key: str) -> bool:
@@ -174,7 +175,7 @@ def opened(state: Store | Path | str | None, **options: Any) -> Iterator[Store]:
     Raises WorkbenchError as Store does.
     """
     if state is None or isinstance(state, Store):
-        yield state or NONE
+        yield state or Store(None)
         return
     with closing(Store(Path(state), **options)) as store:
         try:
