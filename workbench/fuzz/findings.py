@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from workbench.core.outcome import Outcome
+from workbench.durable.replace import replace
 from workbench.errors import WorkbenchError
 from workbench.fuzz.compare import Divergence
 from workbench.replay.grammar import Operation
@@ -22,7 +23,7 @@ def write(folder: Path, name: str, operations: Sequence[Operation], found: Diver
     path = folder / f"{name}.jsonl"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        path.write_text(as_replay(operations, found, notes), encoding="utf-8", newline="\n")
+        replace(path, as_replay(operations, found, notes))
     except OSError as error:
         raise WorkbenchError(f"{path} cannot be written: {error.strerror}") from None
     return path

@@ -1,22 +1,16 @@
-"""Atomic writing of results: a file or directory is either complete or unchanged, also if the process is killed.
-
-What is being written has no name, or one of its own beside its target, with the number of the process; what a process
-that is no longer there left behind is removed by the next one that writes to the same place.
-"""
+"""Atomic writing of results: a file or directory is either complete or unchanged, also if the process is killed."""
 
 import os
 import secrets
-import shutil
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from workbench.durable.guard import guarded
+from workbench.durable.replace import PARTIAL, clear, mode_of_a_new_file, replace
 from workbench.durable.workers import deaf_to_signals
 from workbench.errors import WorkbenchError
-
-_PARTIAL = ".partial-"
 
 
 def write_file(path: Path, text: str) -> None:
@@ -30,7 +24,7 @@ def write_file(path: Path, text: str) -> None:
         if _is_special(path):
             path.write_text(text, encoding="utf-8", newline="\n")
         else:
-            _replace(_target(path), text)
+            replace(_target(path), text)
     except OSError as error:  # the disk is full, for example: it could be written before
         error.filename = str(path)
         raise
@@ -62,11 +56,11 @@ def whole_directory(path: Path) -> Iterator[Path]:
     Raises WorkbenchError if ``path`` cannot be created.
     """
     made = [folder for folder in (path.absolute(), *path.absolute().parents) if not folder.exists()]
-    partial = path.absolute() / f"{_PARTIAL}{os.getpid()}-{secrets.token_hex(4)}"
+    partial = path.absolute() / f"{PARTIAL}{os.getpid()}-{secrets.token_hex(4)}"
     with guarded(partial, made):
         try:
             path.mkdir(parents=True, exist_ok=True)
-            _clear(path, _PARTIAL)
+            clear(path, PARTIAL)
             partial.mkdir(mode=0o700)
         except OSError as error:
             raise WorkbenchError(f"cannot write into directory {str(path)!r}: {error.strerror}") from error
@@ -79,34 +73,6 @@ def whole_directory(path: Path) -> Iterator[Path]:
             if written.is_relative_to(partial):
                 error.filename = str(path / written.relative_to(partial))  # the name that it was to have
             raise
-
-
-def _replace(target: Path, text: str) -> None:
-    prefix = f".{target.name}{_PARTIAL}"
-    _clear(target.parent, prefix)
-    partial = target.parent / f"{prefix}{os.getpid()}-{secrets.token_hex(4)}"
-    mode = stat.S_IMODE(target.stat().st_mode) if target.exists() else _mode_of_a_new_file()
-    handle, has_name = _opened(partial)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-            file.flush()
-            os.fchmod(handle, mode)
-            os.fsync(handle)
-            if not has_name:
-                # Only with a descriptor does Python ask for linkat(2), which follows the link in /proc to the file.
-                os.link(f"/proc/self/fd/{handle}", partial, src_dir_fd=handle, follow_symlinks=True)
-        partial.replace(target)
-    finally:
-        partial.unlink(missing_ok=True)
-
-
-def _opened(partial: Path) -> tuple[int, bool]:
-    """Open a new file to write to, where possible one without a name, of which a killed process leaves nothing."""
-    if Path("/proc/self/fd").exists():
-        with suppress(OSError):  # not every file system has such files
-            return os.open(partial.parent, os.O_TMPFILE | os.O_WRONLY | os.O_CLOEXEC, 0o600), False
-    return os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600), True
 
 
 def _target(path: Path) -> Path:
@@ -130,14 +96,6 @@ def _is_read_only(path: Path) -> bool:
     return path.is_file() and not path.stat().st_mode & 0o222
 
 
-def _clear(folder: Path, prefix: str) -> None:
-    """Remove what processes that no longer exist left under names with this prefix."""
-    for left in folder.glob(f"{prefix}*"):
-        number = left.name.removeprefix(prefix).partition("-")[0]
-        if number.isdigit() and not Path(f"/proc/{number}").exists() and Path("/proc/self").exists():
-            shutil.rmtree(left, ignore_errors=True) if left.is_dir() else left.unlink(missing_ok=True)
-
-
 def _cannot(path: Path, error: Exception) -> WorkbenchError:
     return WorkbenchError(f"cannot write {str(path)!r}: {getattr(error, 'strerror', None) or error}")
 
@@ -146,12 +104,5 @@ def _move_all(source: Path, target: Path) -> None:
     for file in sorted(path for path in source.rglob("*") if path.is_file()):
         place = target / file.relative_to(source)
         place.parent.mkdir(parents=True, exist_ok=True)
-        file.chmod(_mode_of_a_new_file())
+        file.chmod(mode_of_a_new_file())
         file.replace(place)
-
-
-def _mode_of_a_new_file() -> int:
-    """Return the permissions that an ordinary new file has."""
-    mask = os.umask(0)
-    os.umask(mask)
-    return 0o666 & ~mask
