@@ -70,7 +70,8 @@ class Protocol:
     batch: ClassVar[Literal["none", "vcpu", "vm"]] = "none"  #: whose areas one ``register_all`` of a booting CPU takes
     for_others: ClassVar[bool] = False  #: a vCPU can register and revoke for another one
     call_instruction: ClassVar[str] = "VMCALL"  #: for texts: HVC, SMC, ECALL, "sc 1", DIAG ...
-    unknown_hypercall: ClassVar[int] = -KVM_ENOSYS  #: the answer to a hypercall that nobody claims
+    #: the answer to a hypercall that nobody claims: an int, or a tuple where handlers answer with several registers
+    unknown_hypercall: ClassVar[int | tuple[int, ...]] = -KVM_ENOSYS
     native: ClassVar[Mapping[str, int]] = {}  #: feature -> KVM's own register that serves it
     deflected: ClassVar[frozenset[int]] = frozenset()  #: those of ``msrs`` that a real KVM must leave to this class
     mitigations_known: ClassVar[Mapping[str, str]] = {}  #: name -> one line about what it changes

@@ -31,6 +31,10 @@ def _numbers(value: Any) -> bool:
     return isinstance(value, frozenset) and all(isinstance(one, int) and not isinstance(one, bool) for one in value)
 
 
+def _number_or_numbers(value: Any) -> bool:
+    return all(type(one) is int for one in (value if isinstance(value, tuple) else (value,)))
+
+
 def _ranges(value: Any) -> bool:
     return isinstance(value, tuple) and all(type(one).__name__ == "IoRange" for one in value)
 
@@ -58,7 +62,7 @@ ATTRIBUTES: Mapping[str, Kind] = {
     "batch": Kind(lambda value: value in ("none", "vcpu", "vm"), '"none", "vcpu" or "vm"'),
     "for_others": Kind(_boolean, "True or False"),
     "call_instruction": Kind(_text, 'the name of an instruction, for example "VMCALL"'),
-    "unknown_hypercall": Kind(lambda value: type(value) is int, "a number"),
+    "unknown_hypercall": Kind(_number_or_numbers, "a number, or a tuple of numbers; write unknown_hypercall = (-2, 0)"),
     "native": Kind(lambda value: isinstance(value, Mapping), "a dict from feature names to KVM's registers"),
     "deflected": Kind(_numbers, "a frozenset of those of msrs that KVM leaves to this class"),
     "mitigations_known": Kind(

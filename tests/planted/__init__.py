@@ -1,0 +1,1 @@
+"""Mistakes that authors of protocols make, planted in the shipped designs, and which property sees each."""

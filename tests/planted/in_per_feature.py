@@ -1,0 +1,180 @@
+"""Mistakes planted in workbench/protocols/per_feature.py, as pieces of its text and what stands there instead."""
+
+# ruff: noqa: E501
+
+from tests.planted.planted import Planted
+
+PLANTED = [
+    Planted('st_enable_ignored', 'hostile-not-enabled', 1, 'kvmclock', 'F03', [
+        ('gpa = SYSTEM_TIME_NEW.address_in(value)',
+         'gpa = value & ~1 or None'),
+    ]),
+    Planted('st_page_end_off_by_one', 'hostile-ram-end', 1, 'kvmclock', 'F04', [
+        ('SYSTEM_TIME_NEW.touches <= PAGE_SIZE',
+         'SYSTEM_TIME_NEW.touches < PAGE_SIZE'),
+    ]),
+    Planted('st_page_end_too_far', 'hostile-ram-over', 1, 'kvmclock', 'F07', [
+        ('SYSTEM_TIME_NEW.touches <= PAGE_SIZE',
+         'SYSTEM_TIME_NEW.touches <= PAGE_SIZE + 4'),
+    ]),
+    Planted('st_page_check_8', 'hostile-page-crossing', 1, 'kvmclock', 'F07', [
+        ('gpa % PAGE_SIZE + SYSTEM_TIME_NEW.touches <=',
+         'gpa % PAGE_SIZE + 8 <='),
+    ]),
+    Planted('st_page_check_missing', 'hostile-page-crossing', 1, 'kvmclock', 'F07', [
+        ('elif gpa % PAGE_SIZE + SYSTEM_TIME_NEW.touches <= PAGE_SIZE:',
+         'elif True:'),
+    ]),
+    Planted('st_disable_keeps_area', 'kexec', 1, 'kvmclock', 'F01', [
+        ('        if gpa is None:\n            yield Set(area(cpu.index, "kvmclock"), None)\n        elif gpa % P',
+         '        if gpa is None:\n            pass\n        elif gpa % P'),
+    ]),
+    Planted('wc_by_cpu', 'boot', 1, 'wall_clock', 'F18', [
+        ('yield Set(register(VM, WALL_CLOCK_NEW.msr), value)',
+         'yield Set(register(cpu.index, WALL_CLOCK_NEW.msr), value)'),
+    ]),
+    Planted('wc_not_written', 'boot', 2, 'wall_clock', 'S02', [
+        ('if feature is not None and value and not quietly:',
+         'if False:'),
+    ]),
+    Planted('steal_reserved_unchecked', 'hostile-reserved-bits', 1, 'steal_time', 'F03', [
+        ('if not STEAL_TIME.is_allowed(value):',
+         'if False:'),
+    ]),
+    Planted('steal_kept_before_check', 'hostile-reserved-bits', 1, 'steal_time', 'F16', [
+        ('        if not STEAL_TIME.is_allowed(value):\n            return FAULT  # R6\n        yield from self._keep(cpu, STEAL_TIME, value)',
+         '        yield from self._keep(cpu, STEAL_TIME, value)\n        if not STEAL_TIME.is_allowed(value):\n            return FAULT  # R6'),
+    ]),
+    Planted('steal_area_not_moved', 'double-registration-moved', 1, 'steal_time', 'F01', [
+        ('yield Set(area(cpu.index, "steal_time"), STEAL_TIME.address_in(value))',
+         'gpa = STEAL_TIME.address_in(value)\n        if gpa is None or not (yield Get(area(cpu.index, "steal_time"))):\n            yield Set(area(cpu.index, "steal_time"), gpa)'),
+    ]),
+    Planted('eoi_unbacked', 'hostile-bad-base', 1, 'pv_eoi', 'F11', [
+        ('if gpa is not None and not (yield Backed(gpa, PV_EOI_EN.touches)):\n            return FAULT  # R7',
+         'if False:\n            return FAULT  # R7'),
+    ]),
+    Planted('eoi_kept_before_check', 'hostile-bad-base', 1, 'pv_eoi', 'F16', [
+        ('        if gpa is not None and not (yield Backed(gpa, PV_EOI_EN.touches)):\n            return FAULT  # R7\n        yield from self._keep(cpu, PV_EOI_EN, value)',
+         '        yield from self._keep(cpu, PV_EOI_EN, value)\n        if gpa is not None and not (yield Backed(gpa, PV_EOI_EN.touches)):\n            return FAULT  # R7'),
+    ]),
+    Planted('eoi_reserved_unchecked', 'hostile-reserved-bits', 1, 'pv_eoi', 'F03', [
+        ('if not PV_EOI_EN.is_allowed(value):',
+         'if False:'),
+    ]),
+    Planted('apf_bit0_enough', 'hostile-not-enabled', 1, 'async_pf', 'F03', [
+        ('gpa = ASYNC_PF_EN.address_in(value)  # R9',
+         'gpa = value & ~63 if value & 1 else None'),
+    ]),
+    Planted('apf_token_overwritten', 'boot', 1, 'async_pf', 'F22', [
+        ('taken = gpa is not None and (yield Load(gpa + self._token, U32)) == 0',
+         'taken = gpa is not None'),
+    ]),
+    Planted('apf_disable_keeps_wakeup', 'kexec', 2, "all", "table", [
+        ('        if not enabled:\n            yield Set(key, None)\n        elif',
+         '        if not enabled:\n            pass\n        elif'),
+    ]),
+    Planted('apf_no_wakeup', 'boot', 2, "all", "table", [
+        ('yield Set(key, REQUESTED)  # KVM_REQ_APF_READY',
+         'yield Set(key, None)'),
+    ]),
+    Planted('apf_int_irqchip_unchecked', 'no-lapic', 2, "all", "table", [
+        ('if not ASYNC_PF_INT.is_allowed(value) or not cpu.host.irqchip:',
+         'if not ASYNC_PF_INT.is_allowed(value):'),
+    ]),
+    Planted('apf_en_unbacked', 'hostile-bad-base', 1, 'async_pf', 'F11', [
+        ('if gpa is not None and not (yield Backed(gpa, ASYNC_PF_EN.touches)):\n            if not after:\n                yield Set(area(cpu.index, "async_pf"), None)\n            return FAULT  # R10',
+         'if False:\n            return FAULT'),
+    ]),
+    Planted('poll_reserved_unchecked', 'hostile-reserved-bits', 2, 'poll_control', 'F23', [
+        ('if not POLL_CONTROL.is_allowed(value):',
+         'if False:'),
+    ]),
+    Planted('init_forgets_eoi', 'init-no-reregister', 1, 'pv_eoi', 'F03', [
+        ('for feature in ("kvmclock", "async_pf", "pv_eoi", "steal_time"):  # R16',
+         'for feature in ("kvmclock", "async_pf", "steal_time"):  # R16'),
+    ]),
+    Planted('init_forgets_clock', 'init-no-reregister', 1, 'kvmclock', 'F03', [
+        ('for feature in ("kvmclock", "async_pf", "pv_eoi", "steal_time"):  # R16',
+         'for feature in ("async_pf", "pv_eoi", "steal_time"):  # R16'),
+    ]),
+    Planted('init_area_stays', 'init-no-reregister', 1, 'steal_time', 'F03', [
+        ('            yield Set(area(cpu.index, feature), None)\n        yield Set(register(cpu.index, ASYNC',
+         '        yield Set(register(cpu.index, ASYNC'),
+    ]),
+    Planted('init_drops_wall_clock', 'init', 2, 'wall_clock', 'F02', [
+        ('yield Set(register(cpu.index, ASYNC_PF_INT.msr), None)\n        yield Set(pending',
+         "yield Set(register(VM, WALL_CLOCK_NEW.msr), None)\n        yield Set(area(VM, 'wall_clock'), None)\n        yield Set(register(cpu.index, ASYNC_PF_INT.msr), None)\n        yield Set(pending"),
+    ]),
+    Planted('init_keeps_apf_int', 'init-no-reregister', 2, "all", "table", [
+        ('        yield Set(register(cpu.index, ASYNC_PF_INT.msr), None)\n        yield Set(pending',
+         '        yield Set(pending'),
+    ]),
+    Planted('init_of_cpu0', 'init', 2, 'steal_time', 'F02', [
+        ('            yield Set(register(cpu.index, self.register_of[feature].msr), None)\n            yield Set(area(cpu.index, feature), None)\n        yield Set(register(cpu.index, ASYNC',
+         '            yield Set(register(0, self.register_of[feature].msr), None)\n            yield Set(area(0, feature), None)\n        yield Set(register(cpu.index, ASYNC'),
+    ]),
+    Planted('restore_en_before_int', 'migrate-damaged', 2, "all", "table", [
+        ('self._carried = (*QEMU_ORDER, *',
+         'self._carried = (*QEMU_ORDER[::-1], *'),
+    ]),
+    Planted('save_only_cpu0', 'migrate', 2, 'steal_time', 'F02', [
+        ('for cpu in cpus:\n            own: tuple[Any, ...] = ()',
+         'for cpu in cpus[:1]:\n            own: tuple[Any, ...] = ()'),
+    ]),
+    Planted('save_not_last', 'migrate', 2, 'steal_time', 'F02', [
+        ('for cpu in cpus:\n            own: tuple[Any, ...] = ()',
+         'for cpu in cpus[:-1] or cpus:\n            own: tuple[Any, ...] = ()'),
+    ]),
+    Planted('restore_to_cpu0', 'migrate', 2, 'steal_time', 'F02', [
+        ('outcome = yield from self.on_wrmsr(cpus[index], msr, value, host_initiated=True)',
+         'outcome = yield from self.on_wrmsr(cpus[0], msr, value, host_initiated=True)'),
+    ]),
+    Planted('restore_stops_vm', 'migrate-damaged', 2, 'async_pf', 'F09', [
+        ('refused |= {index}',
+         'refused |= {cpu.index for cpu in cpus}'),
+    ]),
+    Planted('restore_drops_bit0', 'migrate', 1, 'steal_time', 'F02', [
+        ('outcome = yield from self.on_wrmsr(cpus[index], msr, value, host_initiated=True)',
+         'outcome = yield from self.on_wrmsr(cpus[index], msr, value & ~1, host_initiated=True)'),
+    ]),
+    Planted('save_forgets_poll', 'migrate-polling', 2, 'poll_control', 'F04', [
+        ('self._carried = (*QEMU_ORDER, *',
+         'self._carried = (*QEMU_ORDER[:-1], *'),
+    ]),
+    Planted('save_forgets_int', 'migrate', 1, 'async_pf', 'F09', [
+        ('self._carried = (*QEMU_ORDER, *',
+         'self._carried = (*QEMU_ORDER[:2], *QEMU_ORDER[3:], *'),
+    ]),
+    Planted('rdmsr_zero_if_absent', 'migrate', 2, "all", "table", [
+        ('return read.initial if value is None else value',
+         'return 0 if value is None else value'),
+    ]),
+    Planted('names_apart', 'migrate', 1, 'wall_clock,steal_time', 'F02', [
+        ('return register(VM if one.cell in self._of_vm else cpu.index, one.cell)',
+         'return register(VM if one.cell in self._of_vm else cpu.index, one.msr)'),
+    ]),
+    Planted('unregister_nothing', 'kexec', 1, 'steal_time', 'F01', [
+        ('if asked is not WALL_CLOCK_NEW:  # R20',
+         'if asked is not WALL_CLOCK_NEW and False:  # R20'),
+    ]),
+    Planted('guest_no_enable', 'boot', 1, 'steal_time', 'F04', [
+        ('value = gpa | asked.enable  # R3:',
+         'value = gpa  # R3:'),
+    ]),
+    Planted('restore_twice', 'migrate', 2, "all", "table", [
+        ('outcome = yield from self.on_wrmsr(cpus[index], msr, value, host_initiated=True)',
+         'yield from self.on_wrmsr(cpus[index], msr, value, host_initiated=True)\n            outcome = yield from self.on_wrmsr(cpus[index], msr, value, host_initiated=True)'),
+    ]),
+    Planted('restore_quiet_drops', 'migrate', 1, 'wall_clock', 'F02', [
+        ('yield Set(area(VM, "wall_clock"), WALL_CLOCK_NEW.address_in(value))\n        feature',
+         'if not host_initiated:\n            yield Set(area(VM, "wall_clock"), WALL_CLOCK_NEW.address_in(value))\n        feature'),
+    ]),
+    Planted('crossing_revokes_too_much', 'double-registration-crossing', 1, 'kvmclock', 'F01', [
+        ('elif "revoke-on-crossing" in self.mitigations:',
+         'elif False:'),
+    ], ('revoke-on-crossing',)),
+    Planted('quiet_restore_guest_too', 'boot', 2, 'wall_clock', 'S02', [
+        ('quietly = host_initiated and "quiet',
+         'quietly = "quiet'),
+    ], ('quiet-restore',)),
+]
