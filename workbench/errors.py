@@ -8,6 +8,8 @@ guest memory, an engine that cannot run here.
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+_LONGEST = 80  #: characters of a name in a message
+
 
 def unknown(sort: str, name: str, known: Iterable[str], *, more: str = "") -> str:
     """Return the message about a name that is not known: near ones, then all; ``more`` is added to these."""
@@ -15,7 +17,8 @@ def unknown(sort: str, name: str, known: Iterable[str], *, more: str = "") -> st
     close = get_close_matches(name.casefold(), [one.casefold() for one in names], n=3, cutoff=0.6)
     near = [one for one in names if any(f"{one.casefold()}-".startswith(f"{like}-") for like in close)]
     meant = f"; did you mean {', '.join(near)}?" if near else ";"
-    return f"unknown {sort} {name!r}{meant} known: {', '.join(names) or 'none'}{more}"
+    shown = name if len(name) <= _LONGEST else f"{name[:_LONGEST]}..."
+    return f"unknown {sort} {shown!r}{meant} known: {', '.join(names) or 'none'}{more}"
 
 
 class WorkbenchError(Exception):

@@ -95,6 +95,9 @@ def constant(cursor: Cursor, known: Mapping[str, int], level: int = 0) -> int:
     return value
 
 
+_LONGEST_NUMBER = len("0b") + 64  # digits
+
+
 def _bounded(value: int, line: int) -> int:
     if not -(1 << 63) <= value < 1 << 64:
         refuse(line, "constant does not fit 64 bits")
@@ -129,4 +132,6 @@ def _number(token: Token) -> int:
     octal = len(digits) > 1 and digits.isdigit() and digits[0] == "0"
     if not match or (octal and set(digits) & set("89")):
         refuse(token.line, f"{token.text} is not an integer constant")
+    if len(digits) > _LONGEST_NUMBER:
+        refuse(token.line, f"constant of {len(digits)} digits does not fit 64 bits")
     return _bounded(int(digits, 8) if octal else int(digits, 0), token.line)

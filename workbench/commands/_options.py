@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import shlex
 import sys
 from collections.abc import Callable, Collection, Iterable, Sequence
@@ -39,15 +40,20 @@ def add_command(
     return parser
 
 
+_NUMBER = re.compile(r"[+-]?[0-9]+")
+_LONGEST = 40  #: digits; many more than any limit has
+
+
 def whole_number(low: int, high: int | None = None) -> Any:
     """Return a converter for argparse: a whole number, at least ``low`` and at most ``high``."""
 
     def convert(text: str) -> int:
         allowed = f"{low} to {high}" if high is not None else f"{low} or more"
-        try:
-            number = int(text)
-        except ValueError:
-            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number; allowed: {allowed}") from None
+        if not _NUMBER.fullmatch(text):
+            raise argparse.ArgumentTypeError(f"{text[:_LONGEST]!r} is not a whole number; allowed: {allowed}")
+        if len(text) > _LONGEST:
+            raise argparse.ArgumentTypeError(f"a number of {len(text)} digits is out of range; allowed: {allowed}")
+        number = int(text)
         if number < low or (high is not None and number > high):
             raise argparse.ArgumentTypeError(f"{number} is out of range; allowed: {allowed}")
         return number

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workbench.commands import _options, replay
@@ -41,7 +40,7 @@ def _kind(kinds: Any, name: str, view: Any, title: str, example: str) -> argpars
     said = f"{title[0].upper()}{title[1:]}."
     parser = _options.add_command(kinds, name, run, title, description=said, example=example)
     parser.set_defaults(view=view)
-    parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="write to FILE (default: standard output)")
+    _options.add_result_file(parser)
     return parser
 
 

@@ -6,6 +6,7 @@ error message is shown). Blank lines and lines that begin with # are ignored.
 """
 
 import os
+from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -38,7 +39,7 @@ def parse(name: str, content: bytes) -> ReplayFile:
     """Return the operations in ``content``; raise WorkbenchError that names file, line and what is allowed."""
     layout = _Layout()
     operations = []
-    for line, text in enumerate(content.split(b"\n"), 1):
+    for line, text in enumerate(content.removeprefix(BOM_UTF8).split(b"\n"), 1):
         try:
             record = _record(text)
             if record is not None:

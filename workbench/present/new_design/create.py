@@ -18,6 +18,7 @@ from workbench.protocols import PROTOCOLS
 
 STYLES = tuple(_STYLES)
 _NAME = re.compile(r"[a-z][a-z0-9]*(?:_[a-z0-9]+)*")
+_LONGEST = 64  # as that of all names (core/catalogue.py)
 _ALWAYS = "ACCEPTED REFUSED VM Backed Get Protocol Set StateEntry area pending registry"
 _OF_A_FEATURE = "Abi Feature Load Store U64 seqlock struct"
 
@@ -53,7 +54,7 @@ def create(name: str, style: str, folder: Path, *, feature: bool = False) -> lis
 
 def _check(name: str) -> None:
     shipped = {**PROTOCOLS, **FEATURES, **EVENTS}
-    if not _NAME.fullmatch(name) or keyword.iskeyword(name):
+    if not _NAME.fullmatch(name) or len(name) > _LONGEST or keyword.iskeyword(name):
         raise WorkbenchError(f"{name!r} is no name for a design; small letters, digits and _ are allowed: my_call")
     if name in shipped:
         raise WorkbenchError(f"{name!r} is the name of one that ships; choose another")
