@@ -1,5 +1,6 @@
 """What a command says, and its status, when an exception ends it that is no WorkbenchError: always one line."""
 
+import errno
 import os
 import traceback
 
@@ -8,6 +9,9 @@ from workbench.core.rules.place import by_author, of_own_file, place_of_own_file
 #: Set it to see where an internal error comes from.
 TRACEBACK = "WORKBENCH_TRACEBACK"
 _NO_MEMORY = "ask for fewer vCPUs, features or states, or raise the limit (ulimit -v)"
+_SEE = "see the limits of this process (ulimit -a)"
+#: What the system says of limits: descriptors, processes, memory.
+_LIMITS = frozenset({errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOMEM})
 _NO_THREAD = "can't start new thread"  # RuntimeError: pthread_create failed (RLIMIT_NPROC, cgroup pids.max)
 
 
@@ -32,11 +36,13 @@ def ending(error: BaseException) -> tuple[int, str]:
     fault = fault_of_a_file(error)
     if fault is not None:
         return 2, fault
+    if isinstance(error, OSError) and error.errno in _LIMITS:
+        return 1, f"cannot go on: {said(error)}; {_SEE}"
     if isinstance(error, OSError):
         where = error.filename if error.filename is not None else "standard output"
         return 1, f"cannot go on: {where}: {error.strerror or error}"
     if isinstance(error, ImportError) or str(error) == _NO_THREAD:
-        return 1, f"cannot go on: {said(error)}; see the limits of this process (ulimit -a)"
+        return 1, f"cannot go on: {said(error)}; {_SEE}"
     return 1, f"internal error, please report it: {raised(error)}; {TRACEBACK}=1 shows where it comes from"
 
 

@@ -69,7 +69,7 @@ def whole_directory(path: Path) -> Iterator[Path]:
             with deaf_to_signals():  # between two files the directory is neither old nor new
                 _move_all(partial, path)
         except OSError as error:
-            written = Path(error.filename) if isinstance(error.filename, str | Path) else Path()
+            written = Path(error.filename) if isinstance(error.filename, str | Path) else partial
             if written.is_relative_to(partial):
                 error.filename = str(path / written.relative_to(partial))  # the name that it was to have
             raise
