@@ -299,7 +299,7 @@ WRONG_FEATURES = [
     ),
     (("size = 64", "size = 64; registers = (1,)"), "registers holds 1; allowed: Register(...)"),
     (("size = 64", "size = 64; update = 3"), "update is 3; Feature.update is a method"),
-    (('"vpa"', '"v,a"'), "name is 'v,a'; allowed: letters, digits and _ . - only"),
+    (('"vpa"', '"v,a"'), "name is 'v,a'; allowed: letters, digits and _ . - only, 64 at most"),
     (('"vpa"', "7"), 'name is 7, which is no value for its name: name = "steal_time"'),
 ]
 WRONG_EVENTS = [

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import re
 import shlex
 import sys
 from collections.abc import Callable, Collection, Iterable, Sequence
@@ -40,7 +39,6 @@ def add_command(
     return parser
 
 
-_NUMBER = re.compile(r"[+-]?[0-9]+")
 _LONGEST = 40  #: digits; many more than any limit has
 
 
@@ -49,7 +47,8 @@ def whole_number(low: int, high: int | None = None) -> Any:
 
     def convert(text: str) -> int:
         allowed = f"{low} to {high}" if high is not None else f"{low} or more"
-        if not _NUMBER.fullmatch(text):
+        digits = text[1:] if text[:1] in ("+", "-") else text
+        if not (digits.isascii() and digits.isdigit()):
             raise argparse.ArgumentTypeError(f"{text[:_LONGEST]!r} is not a whole number; allowed: {allowed}")
         if len(text) > _LONGEST:
             raise argparse.ArgumentTypeError(f"a number of {len(text)} digits is out of range; allowed: {allowed}")

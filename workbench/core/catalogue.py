@@ -5,8 +5,7 @@ A :class:`Catalogue` holds those of a folder by name, and finds others by the pa
 
 import importlib
 import pkgutil
-import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, Generic, TypeVar
@@ -51,23 +50,6 @@ def by_key(found: Iterable[T], key: Callable[[T], str]) -> dict[str, T]:
     return table
 
 
-#: A name is a part of labels, command lines and file names.
-_NAME = re.compile(r"\w[\w.-]{0,63}")
-
-
-def _check_texts(what: str, thing: Any) -> None:
-    """Raise WorkbenchError if a name or a title cannot be printed where names and titles are."""
-    known = getattr(thing, "mitigations_known", None)
-    mitigations = dict(known) if isinstance(known, Mapping) else {}  # otherwise the check of the sort has told it
-    for kind, text in [("name", getattr(thing, "name", "")), *(("mitigation", name) for name in mitigations)]:
-        if isinstance(text, str) and (not _NAME.fullmatch(text) or text == ALL):
-            allowed = "letters, digits and _, then also - and . ; 64 at most"
-            raise WorkbenchError(f"{what}: the {kind} {text[:80]!r} is not allowed; allowed: {allowed}")
-    for text in (getattr(thing, "title", ""), *mitigations.values()):
-        if isinstance(text, str) and not text.isprintable():
-            raise WorkbenchError(f"{what}: the text {text[:80]!r} is not one line that can be printed")
-
-
 #: Stands for everything that ships, among the names of a choice.
 ALL = "all"
 
@@ -98,7 +80,6 @@ class Catalogue(Generic[T]):
         except WorkbenchError as error:
             raise WorkbenchError(f"{word} {name}: {error}") from None
         called = getattr(found, "name", None)
-        _check_texts(f"{word} {name}", found)
         if isinstance(called, str) and called in self.known:
             raise WorkbenchError(f"{word} {name} is called {called!r}, as one that ships; give it another name")
         return found  # type: ignore[no-any-return]

@@ -5,8 +5,8 @@ Every named ``Protocol`` class in a file of this folder is in PROTOCOLS; a file 
 
 from workbench.core.catalogue import Catalogue, by_key, classes_in, modules_of
 from workbench.core.contracts import Protocol
+from workbench.core.contracts.complete import check_protocol
 from workbench.core.own_files import Sort, is_from_file
-from workbench.core.rules.author import check_class
 from workbench.protocols.generic import Generic
 from workbench.protocols.null import Null
 from workbench.protocols.per_feature import PerFeature
@@ -19,7 +19,7 @@ PROTOCOLS: dict[str, type[Protocol]] = by_key(
     lambda kind: kind.name,
 )
 
-CATALOGUE = Catalogue(Sort("protocol", Protocol, made=False), PROTOCOLS, check_class)
+CATALOGUE = Catalogue(Sort("protocol", Protocol, made=False), PROTOCOLS, check_protocol)
 
 __all__ = ["CATALOGUE", "PROTOCOLS", "Generic", "Null", "PerFeature", "find", "is_from_file"]
 

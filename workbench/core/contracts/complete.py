@@ -7,12 +7,13 @@ from typing import Any, get_args
 from workbench.clayout.layout import Struct
 from workbench.core.contracts.event import Event
 from workbench.core.contracts.feature import Compared, Feature, Hidden, Update
+from workbench.core.contracts.protocol import Protocol
 from workbench.core.kvm_registers import Register
-from workbench.core.rules.author import check_text
+from workbench.core.rules.author import check_class, check_text
 from workbench.errors import WorkbenchError
 
-#: A name stands in tables, in lists and in ``a+b``.
-_NAME = re.compile(r"\w[\w.-]*")
+#: A name stands in tables, in lists, in ``a+b`` and in names of files.
+_NAME = re.compile(r"\w[\w.-]{0,63}")
 _TITLE = (str, 'a few words for tables: title = "steal time"')
 _FEATURE: Mapping[str, tuple[Any, str]] = {
     "name": (str, 'its name: name = "steal_time"'),
@@ -32,6 +33,12 @@ _EVENT: Mapping[str, tuple[Any, str]] = {
     "min_vcpus": (int, "the least number of vCPUs to which it can happen"),
 }
 _WORDS = {"scope": ("vcpu", "vm"), "served_by": ("kernel", "user"), "update_when": get_args(Update)}
+
+
+def check_protocol(kind: type[Protocol]) -> None:
+    """Raise WorkbenchError with the first thing that is wrong with what a protocol class declares and with its text."""
+    check_class(kind)
+    _check_texts(kind)
 
 
 def check_feature(feature: Feature) -> None:
@@ -62,6 +69,18 @@ def check_event(event: Event) -> None:
     check_text(type(event))
 
 
+def _check_texts(thing: Any) -> None:
+    """Raise WorkbenchError if a name or a title cannot stand where names and titles are printed."""
+    mitigations = getattr(thing, "mitigations_known", {})
+    for kind, text in [("name", thing.name), *(("mitigation", name) for name in mitigations)]:
+        if not _NAME.fullmatch(text):
+            allowed = "letters, digits and _ . - only, 64 at most"
+            raise WorkbenchError(f"{kind} is {text[:80]!r}; allowed: {allowed}")
+    for text in (thing.title, *mitigations.values()):
+        if not text.isprintable():
+            raise WorkbenchError(f"the text {text[:80]!r} is not one line that can be printed")
+
+
 def _check_types(thing: Any, table: Mapping[str, tuple[Any, str]]) -> None:
     for attribute, (kind, meaning) in table.items():
         if not hasattr(thing, attribute):
@@ -69,8 +88,7 @@ def _check_types(thing: Any, table: Mapping[str, tuple[Any, str]]) -> None:
         value = getattr(thing, attribute)
         if not isinstance(value, kind) or (isinstance(value, bool) and kind is int):
             raise WorkbenchError(f"{attribute} is {value!r}, which is no value for {meaning}")
-    if not _NAME.fullmatch(thing.name):
-        raise WorkbenchError(f"name is {thing.name!r}; allowed: letters, digits and _ . - only")
+    _check_texts(thing)
 
 
 def _check_methods(thing: Any, contract: type, methods: tuple[str, ...]) -> None:

@@ -23,7 +23,7 @@ from workbench.measure.comparison.runs import measured
 from workbench.measure.variants import Variant
 from workbench.present.text import pairs, tables
 from workbench.present.text.table import WIDTH, Table, as_markdown, as_text
-from workbench.printable import ascii_only
+from workbench.printable import ascii_only, printable
 
 if TYPE_CHECKING:
     import pandas
@@ -84,8 +84,8 @@ def as_plain_text(found: Sequence[Table], parameters: Parameters) -> str:
 def as_markdown_text(found: Sequence[Table], parameters: Parameters) -> str:
     """Return tables and parameters as Markdown."""
     head = f"# Registration protocols compared\n\n{_subtitle(parameters)}\n"
-    notes = "\n".join(f"* {line}" for line in _parameter_lines(parameters))
-    command = " ".join(parameters.command)
+    notes = "\n".join(f"* {printable(line)}" for line in _parameter_lines(parameters))
+    command = printable(" ".join(parameters.command))
     tail = f"## Parameters\n\n{notes}\n\n```console\n$ {command}\n```\n"
     return "\n".join([head, *(as_markdown(one) for one in found), tail])
 
