@@ -99,7 +99,7 @@ def remember(thing: Any, text: str, anywhere: str) -> None:
 def find(text: str, sort: Sort) -> Any:
     """Return the class or the instance that ``text`` names; raise WorkbenchError if there is none, with the reason."""
     if not text.isprintable():  # it is printed in tables, in exported models and in command lines
-        raise WorkbenchError(f"{sort.word} {text!r} has characters that cannot be printed; rename the file or the folder")
+        raise WorkbenchError(f"{sort.word} {text!r} has characters that cannot be printed; rename the file")
     match = _NAMED.fullmatch(text)
     if match is None:
         raise WorkbenchError(f"{sort.word} {text!r} names no file: {EXAMPLE} is expected")
