@@ -137,7 +137,7 @@ def left(work: Work, place: Place) -> list[str]:
     own = ("out", "state", "temporary")
     wrong += [f"beside {path.name}" for path in place.folder.iterdir() if path.name not in own]
     if place.state.exists():
-        known = {FILE, f"{FILE}-wal", "lock"}
+        known = {FILE, f"{FILE}-wal", f"{FILE}-journal", "lock"}
         wrong += [f"state {path.name}" for path in place.state.iterdir() if path.name not in known]
     if work.is_folder:
         wrong += [f"partial {path.name}" for path in place.out.iterdir() if path.name.startswith(".")]
