@@ -185,4 +185,32 @@ PLANTED = [
         ('yield from self._apply(cpu, descriptor, quietly="quiet-restore" in self.mitigations)',
          'yield from self._apply(cpu, descriptor, quietly="quiet-restore" in self.mitigations)\n                held = (yield Get(registry(owner, \'types\'))) or ()\n                yield Set(registry(owner, \'types\'), (*held, kind))'),
     ], ('carry-registry',)),
+    Planted('backed_size_minus_1', 'hostile-ram-over', 1, 'steal_time', 'F07', [
+        ('(yield Backed(base, size))',
+         '(yield Backed(base, size - 1))'),
+    ]),
+    Planted('overlap_vm_forgotten', 'overlap', 1, 'wall_clock,steal_time', 'F17', [
+        ('for owner in (cpu.index, VM):\n            for kind, base',
+         'for owner in (cpu.index,):\n            for kind, base'),
+    ], ('refuse-overlap',)),
+    Planted('forget_area_stays', 'kexec-to-silent', 1, 'steal_time', 'F03', [
+        ('                if kind in self.by_type:\n                    yield Set(area',
+         '                if False:\n                    yield Set(area'),
+    ], ('revoke-all',)),
+    Planted('forget_first_only', 'kexec-to-silent', 1, 'kvmclock,async_pf', 'F03', [
+        ('            for kind in held:\n                yield Set(registry(owner, kind), None)',
+         '            for kind in held[:1]:\n                yield Set(registry(owner, kind), None)'),
+    ], ('revoke-all',)),
+    Planted('revoke_vm_not_vm', 'kexec-to-silent', 1, 'wall_clock', 'F03', [
+        ('yield from self._forget((VM, *(yield AllVcpus())))',
+         'yield from self._forget((yield AllVcpus()))'),
+    ], ('revoke-vm',)),
+    Planted('revoke_on_refusal', 'double-registration-refused', 1, 'steal_time', 'F23', [
+        ('        result = yield from self._check(cpu, descriptor)\n        feature',
+         "        result = yield from self._check(cpu, descriptor)\n        if result != OK:\n            yield Set(area(cpu.index, 'steal_time'), None)\n        feature"),
+    ]),
+    Planted('restore_stops', 'migrate-damaged', 1, 'wall_clock,steal_time,kvmclock', 'F02', [
+        ('                yield from self._apply(cpu, descriptor, quietly="quiet-restore" in self.mitigations)',
+         '                yield from self._apply(cpu, descriptor, quietly="quiet-restore" in self.mitigations)\n            else:\n                return'),
+    ], ('carry-registry', 'validate-restore')),
 ]

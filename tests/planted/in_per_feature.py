@@ -177,4 +177,28 @@ PLANTED = [
         ('quietly = host_initiated and "quiet',
          'quietly = "quiet'),
     ], ('quiet-restore',)),
+    Planted('init_drops_poll', 'haltpoll-init', 1, 'poll_control', 'F04', [
+        ('yield Set(register(cpu.index, ASYNC_PF_INT.msr), None)\n        yield Set(pending',
+         'yield Set(register(cpu.index, POLL_CONTROL.msr), None)\n        yield Set(register(cpu.index, ASYNC_PF_INT.msr), None)\n        yield Set(pending'),
+    ]),
+    Planted('commit_after_twice', 'double-registration-refused', 1, 'async_pf', 'F23', [
+        ('            if not after:\n                yield Set(area',
+         '            if True:\n                yield Set(area'),
+    ], ('commit-after-check',)),
+    Planted('apf_ack_ignored', 'page-ready', 1, 'async_pf', 'F20', [
+        ('if value & 1 and "async_pf" in self.by_name and (yield Get(pending(cpu.index, "async_pf"))):',
+         'if False:'),
+    ]),
+    Planted('wrmsr_cpuid_unchecked', 'read-back-hidden', 1, 'steal_time', 'F03', [
+        ('        if not cpu.may_use(written.cpuid_bit):  # R15\n            return HANDLED if host_initiated and value == 0 else UNKNOWN\n',
+         ''),
+    ]),
+    Planted('host_zero_refused', 'migrate-clock-hidden', 1, 'steal_time', 'F02', [
+        ('return HANDLED if host_initiated and value == 0 else UNKNOWN',
+         'return UNKNOWN'),
+    ]),
+    Planted('guest_vmexit_ungated', 'no-vmexit-delivery', 1, 'async_pf', 'F04', [
+        ('value |= APF_DELIVER_AS_VMEXIT if 10 in cpu.cpuid else 0',
+         'value |= APF_DELIVER_AS_VMEXIT'),
+    ]),
 ]

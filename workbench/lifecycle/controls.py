@@ -9,12 +9,13 @@ setup_efi_kvm_sev_migration, 73f1b4fece21). KVM has no code for that register: a
 
 from dataclasses import replace
 
-from workbench.core.event_steps import GuestCall
+from workbench.core.event_steps import Enter, GuestCall, Init
 from workbench.core.kvm_registers import MIGRATION_CONTROL
 from workbench.core.scenario import Scenario
 from workbench.core.steps import Program
 from workbench.core.vcpu import KVM_SUPPORTED
 from workbench.lifecycle.event import AfterBoot, enter_all, of_its_own
+from workbench.lifecycle.hotplug import last
 from workbench.lifecycle.linux import LinuxKernel
 
 
@@ -30,6 +31,19 @@ class Haltpoll(AfterBoot):
         for cpu in range(scenario.vcpus):
             yield from of_its_own(cpu, kernel.take_polling)
         yield from enter_all(scenario)
+
+
+class HaltpollInit(Haltpoll):
+    """The last vCPU is reset afterwards. INIT does not clear POLL_CONTROL (kvm_vcpu_reset); its kernel goes on."""
+
+    name = "haltpoll-init"
+    title = "guest polls, and a vCPU is reset"
+
+    def happen(self, scenario: Scenario) -> Program:
+        yield from super().happen(scenario)
+        yield Init(last(scenario))
+        yield from of_its_own(last(scenario), LinuxKernel(scenario).online)
+        yield Enter(last(scenario))
 
 
 class AllowMigration(AfterBoot):

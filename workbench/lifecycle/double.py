@@ -8,12 +8,13 @@ area mapped before stays live (virt/kvm/pfncache.c, __kvm_gpc_activate).
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from workbench.core.contracts import Feature
 from workbench.core.event_steps import Enter, Reassign, Start, Wait, each
 from workbench.core.hypercalls import share
+from workbench.core.memory import PAGE_SIZE
 from workbench.core.scenario import Scenario
 from workbench.core.steps import Program
 from workbench.core.vcpu import Vcpu
@@ -63,6 +64,16 @@ class CrossingKernel(MovingKernel):
             yield feature, crossing(index, feature)
 
 
+@dataclass(frozen=True)
+class NowhereKernel(MovingKernel):
+    """A kernel whose second addresses lie where no RAM is."""
+
+    def places(self, cpu: Vcpu) -> Iterator[tuple[Feature, int]]:
+        """Yield each feature with a gpa behind the end of memory."""
+        for index, feature in enumerate(self.at_boot(cpu)):
+            yield feature, self.scenario.end_of_memory + index * PAGE_SIZE
+
+
 class DoubleRegistrationMoved(AfterBoot):
     """vCPU 0 registers all its areas at other addresses, and frees the first ones where the new ones were accepted."""
 
@@ -86,3 +97,15 @@ class DoubleRegistrationCrossing(DoubleRegistrationMoved):
     name = "double-registration-crossing"
     title = "registered again across a page"
     kernel = CrossingKernel
+
+
+class DoubleRegistrationRefused(DoubleRegistrationMoved):
+    """No RAM is at the new addresses: a call that is refused must leave the area that was registered before."""
+
+    name = "double-registration-refused"
+    title = "registered again where no RAM is"
+    kernel = NowhereKernel
+
+    def adapt(self, scenario: Scenario) -> Scenario:
+        """The host may refuse the second registrations."""
+        return replace(scenario, rightly_refused=True)

@@ -33,7 +33,7 @@ class HostileRamEnd(Hostile):
 
 
 class HostileRamOver(Hostile):
-    """Each area ends after the end of memory, by as little as its alignment allows."""
+    """Each area ends after the end of memory, by as little as the design can express: a byte, or the alignment."""
 
     name = "hostile-ram-over"
     title = "hostile: area just over RAM's end"
@@ -43,8 +43,9 @@ class HostileRamOver(Hostile):
         return (scenario.end_of_memory - PAGE_SIZE,)
 
     def place(self, scenario: Scenario, cpu: Vcpu, index: int, feature: Feature) -> int:
-        """Return the first aligned gpa at which the payload does not fit."""
-        return scenario.end_of_memory - feature.size + feature.align
+        """Return the first gpa at which the payload does not fit; in a register, whose low bits are flags, aligned."""
+        step = 1 if scenario.protocol.descriptor is not None else feature.align
+        return scenario.end_of_memory - feature.size + step
 
 
 class HostilePageEnd(Hostile):

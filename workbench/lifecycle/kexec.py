@@ -10,13 +10,16 @@ kernel makes it again before it starts other CPUs: it knows that it was started 
 protocol), but cannot know how the old kernel ended.
 """
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
+from workbench.core.contracts import Feature
 from workbench.core.event_steps import KernelGone, Reassign, Start, Wait, WaitAll, each
 from workbench.core.host_state import VM
 from workbench.core.scenario import Scenario
 from workbench.core.steps import Program
+from workbench.core.vcpu import Vcpu
 from workbench.lifecycle.event import AfterBoot, enter_all, starting
 from workbench.lifecycle.linux import LinuxKernel
 
@@ -45,9 +48,18 @@ def revoked_for_all(scenario: Scenario, *first: Callable[[int], Any]) -> Program
     yield Wait(0)
 
 
-def next_kernel_boots(scenario: Scenario, vcpus: int) -> Program:
-    """The next kernel comes up on ``vcpus`` CPUs."""
-    new = LinuxKernel(scenario, 1, None if vcpus == scenario.vcpus else vcpus)
+@dataclass(frozen=True)
+class SilentKernel(LinuxKernel):
+    """A kernel without paravirtual features (``nopv``): it revokes what it can, and registers nothing."""
+
+    def at_boot(self, cpu: Vcpu) -> Iterator[Feature]:
+        """No feature."""
+        return iter(())
+
+
+def next_kernel_boots(scenario: Scenario, vcpus: int, kind: type[LinuxKernel] = LinuxKernel) -> Program:
+    """The next kernel, of this kind, comes up on ``vcpus`` CPUs."""
+    new = kind(scenario, 1, None if vcpus == scenario.vcpus else vcpus)
     if scenario.protocol.revokes_everything:
         yield Start(0, new.revoke_everything)
         yield Wait(0)
@@ -88,9 +100,18 @@ class KexecWithoutTeardown(AfterBoot):
     title = "kexec without teardown"
     group = "kernels and CPUs come and go"
     new_kernels = 1
+    next_kernel: ClassVar[type[LinuxKernel]] = LinuxKernel
 
     def happen(self, scenario: Scenario) -> Program:
         yield from new_kernel(scenario)
         yield from enter_all(scenario)
-        yield from next_kernel_boots(scenario, scenario.vcpus)
+        yield from next_kernel_boots(scenario, scenario.vcpus, self.next_kernel)
         yield from enter_all(scenario)
+
+
+class KexecToSilent(KexecWithoutTeardown):
+    """Nor does the new one register anything, so a revocation that leaves an area is not repaired by it."""
+
+    name = "kexec-to-silent"
+    title = "kexec, new kernel registers nothing"
+    next_kernel = SilentKernel

@@ -23,11 +23,11 @@ class OverlappingKernel(LinuxKernel):
     """A kernel that registers areas at addresses that are already in use."""
 
     def pile_up(self, cpu: Vcpu) -> Program:
-        """Guest: register every feature of this CPU at the same address."""
+        """Guest: register every feature of this CPU at the same address, those of the VM first."""
         if self.scenario.encrypted:
             yield from self.share(cpu)
             yield share(target(0), 1)
-        for feature in tuple(self.at_boot(cpu)):
+        for feature in reversed(tuple(self.at_boot(cpu))):
             yield from self.scenario.enrol(self.here(cpu), feature, self.generation, target(0))
 
     def squat(self, cpu: Vcpu) -> Program:
