@@ -19,7 +19,10 @@ def test_explore_as_json(capsys):
     found = json.loads(out)
     assert status == 0
     assert (found["protocol"], found["verdict"]) == ("generic", "FAILS")
-    assert {"states", "transitions", "depth", "seconds", "bytes_per_state"} <= set(found)
+    assert {"states", "transitions", "depth", "bytes_per_state"} <= set(found)
+    assert "seconds" not in out
+    _, timed, _ = said(capsys, "explore", "generic", "--events", "descriptor-race", "--format", "json", "--timing")
+    assert json.loads(timed)["seconds"] >= json.loads(timed)["explorations"][0]["seconds"] > 0
     by_code = {finding["code"]: finding for finding in found["findings"]}
     assert set(by_code) == {"F05", "F15"}
     assert by_code["F05"]["steps"][-1]["step"].startswith("load kvm_memory_area")

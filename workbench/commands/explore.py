@@ -38,6 +38,8 @@ def add(subparsers: Any) -> None:
     parser.add_argument("--max-memory", type=_options.whole_number(1), metavar="MIB",
                         help="stop a search when its states take MIB mebibytes (default: half of what rlimits, "
                         "cgroups and the machine let this process use)")
+    parser.add_argument("--timing", action="store_true",
+                        help="JSON also has the seconds that the searches took, which differ from run to run")
     parser.add_argument("--trace", choices=TRACES, default="diagram",
                         help="how text output shows a finding; replay prints a Python file for the first one")
     _options.add_state(parser, "searches", partial=True)
@@ -154,7 +156,7 @@ def _render(
     if form == "replay":
         return present.replay_file(parts)
     if form == "json":
-        return present.as_json(subject, parts, names)
+        return present.as_json(subject, parts, names, timing=args.timing)
     if form == "csv":
         return present.as_csv(parts, (cell for question in left for cell in lacking(question, failures)))
     return present.blocks(subject, asked[: len(parts)], parts, names)

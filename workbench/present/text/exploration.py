@@ -66,11 +66,13 @@ def told(exploration: Exploration, protocol: str, trace: str, forms: Iterable[st
     )
 
 
-def as_json(protocol: str, parts: Sequence[Told], left: Sequence[str] = ()) -> str:
+def as_json(protocol: str, parts: Sequence[Told], left: Sequence[str] = (), *, timing: bool = False) -> str:
     """Return one object: the verdict, sums over the events, the findings, and each event's own numbers.
 
-    ``left``: the events that were not explored, because the user stopped before.
+    ``left``: the events that were not explored, because the user stopped before. ``timing``: with the seconds that the
+    searches took, which differ from run to run.
     """
+    summaries = [{key: value for key, value in part.summary.items() if timing or key != "seconds"} for part in parts]
     states = sum(part.summary["states"] for part in parts)
     record = {
         "protocol": protocol,
@@ -78,10 +80,10 @@ def as_json(protocol: str, parts: Sequence[Told], left: Sequence[str] = ()) -> s
         "states": states,
         "transitions": sum(part.summary["transitions"] for part in parts),
         "depth": max((part.summary["depth"] for part in parts), default=0),
-        "seconds": round(sum(part.seconds for part in parts), 4),
+        **({"seconds": round(sum(part.seconds for part in parts), 4)} if timing else {}),
         "bytes_per_state": round(sum(part.stored for part in parts) / states, 1) if states else 0.0,
         "findings": [finding for part in parts for finding in part.findings],
-        "explorations": [part.summary for part in parts],
+        "explorations": summaries,
     }
     if left:
         record["interrupted"] = list(left)
