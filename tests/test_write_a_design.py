@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.test_readme import _commands, difference
+from workbench.core.rules.declared import ATTRIBUTES
 from workbench.core.rules.returned import RETURNS
 from workbench.core.rules.sides import YIELDED_BY
 from workbench.core.steps import GUEST, KERNEL
@@ -74,6 +75,10 @@ def rows(first):
 def test_the_table_of_steps_is_the_table_that_is_checked():
     told = {cells[0]: ("yes" in cells[1], "yes" in cells[2]) for cells in rows("step")}
     assert told == {kind.__name__: (GUEST in sides, KERNEL in sides) for kind, sides in YIELDED_BY.items()}
+
+
+def test_the_table_of_attributes_names_all_that_have_a_rule():
+    assert {cells[0] for cells in rows("attribute")} == set(ATTRIBUTES)
 
 
 def test_the_table_of_methods_names_all_that_have_a_rule():
