@@ -40,6 +40,20 @@ _ON_RDMSR = '''
 '''
 _FLAG = "ENABLE = 1  # bit 0: an area is a multiple of 4 bytes\n"
 
+#: The guest's side of designs in which one value is the address, with bit 0 set; the body of ``ask`` comes after it.
+_WITH_FLAG = (
+    _REGISTER
+    + """        if gpa % 4:
+            return REFUSED  # R1: there is no room for the flag
+        return (yield from self.ask(feature, gpa | ENABLE))
+"""
+    + _UNREGISTER
+    + """        return (yield from self.ask(feature, 0))
+
+    def ask(self, feature, value):
+"""
+)
+
 MSR = Style(
     "One register for each type of area.",
     "one register for each type",
@@ -122,16 +136,8 @@ R2  PLACE acts on the type that its vCPU selected, and ends the selection, which
     f"SELECT, PLACE = 0x4B56_4E40, 0x4B56_4E41  # no registers that KVM has\n{_FLAG}",
     "    msrs = frozenset({SELECT, PLACE})  # R1: the registers that on_wrmsr and on_rdmsr serve",
     "Wrmsr, Rdmsr, Note",
-    _REGISTER
-    + """        if gpa % 4:
-            return REFUSED  # R1: there is no room for the flag
-        return (yield from self.ask(feature, gpa | ENABLE))
-"""
-    + _UNREGISTER
-    + """        return (yield from self.ask(feature, 0))
-
-    def ask(self, feature, value):
-        yield Wrmsr(SELECT, TYPES.index(feature.name))
+    _WITH_FLAG
+    + """        yield Wrmsr(SELECT, TYPES.index(feature.name))
         outcome = yield Wrmsr(PLACE, value)
         return REFUSED if outcome is FAULT else ACCEPTED  # R2
 """,
@@ -207,16 +213,8 @@ R2  The guest reads the register back (a second exit): another value than it wro
     f"DEVICE = 0xFE00_2000  # no RAM is here\n{_FLAG}",
     "    mmio = (IoRange(DEVICE, 8 * len(TYPES)),)  # R1: what on_mmio_read and on_mmio_write serve",
     "MmioRead, MmioWrite, Note",
-    _REGISTER
-    + """        if gpa % 4:
-            return REFUSED  # R1: there is no room for the flag
-        return (yield from self.ask(feature, gpa | ENABLE))
-"""
-    + _UNREGISTER
-    + """        return (yield from self.ask(feature, 0))
-
-    def ask(self, feature, value):
-        at = DEVICE + 8 * TYPES.index(feature.name)
+    _WITH_FLAG
+    + """        at = DEVICE + 8 * TYPES.index(feature.name)
         yield MmioWrite(at, value, 8)
         held = yield MmioRead(at, 8)
         return ACCEPTED if held == value else REFUSED  # R2
