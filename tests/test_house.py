@@ -203,3 +203,36 @@ def test_tests_of_clauses_are_told_apart():
     assert clauses_tested("generic", Path("test_x.py"), source) == {4, 5, 6}
     assert clauses_tested("per_feature", Path("test_x.py"), source) == {5, 6}
     assert clauses_tested("null", Path("test_null.py"), source) == {4, 5, 6}
+
+
+#: Modules that open files whose name no user gives, or write results. All other files are read by workbench/reading.py.
+OPENS_FILES = {"workbench/reading.py", "workbench/present/files.py"}
+#: Files of the kernel, of the package's own notebooks and of results just written.
+NO_USERS_FILES = (
+    "workbench/durable/", "workbench/engines/kvm/", "workbench/measure/on_kvm/measured_file.py",
+    "workbench/measure/exploration/memory_limit.py", "workbench/present/notebooks/", "workbench/present/web/",
+    "workbench/commands/fuzz.py", "workbench/engines/explore/", "workbench/present/widgets/",
+)  # fmt: skip
+
+
+def test_files_that_users_name_are_read_in_one_place():
+    found = []
+    for path in SOURCES:
+        if where(path) in OPENS_FILES or where(path).startswith(NO_USERS_FILES):
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            called = getattr(node.func, "attr", "") if isinstance(node, ast.Call) else ""
+            if called in ("read_text", "read_bytes"):
+                found.append(f"{where(path)}:{node.lineno}")
+    assert not found, "read it by workbench.reading, which refuses devices and other encodings"
+
+
+def test_every_text_file_is_opened_as_utf8():
+    found = []
+    for path in SOURCES:
+        for node in ast.walk(ast.parse(path.read_text())):
+            called = getattr(node.func, "attr", "") if isinstance(node, ast.Call) else ""
+            words = {word.arg for word in node.keywords} if isinstance(node, ast.Call) else set()
+            if called in ("write_text", "read_text") and "encoding" not in words and len(node.args) < 2:
+                found.append(f"{where(path)}:{node.lineno}")
+    assert not found, "say encoding='utf-8': the locale's may be another"

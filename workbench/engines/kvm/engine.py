@@ -103,6 +103,6 @@ def run_on_kvm(scenario: Scenario, event: Event) -> KvmRun:
 
 def _host_ignores_msrs() -> bool:
     try:
-        return _IGNORE_MSRS.read_text().strip() in ("Y", "1")
+        return _IGNORE_MSRS.read_text(encoding="ascii").strip() in ("Y", "1")
     except OSError:
         return False

@@ -115,7 +115,7 @@ class VcpuThread:
 
     def run_delay(self) -> int:
         """Return how many ns this thread has waited for a CPU since it started; KVM reports this as steal time."""
-        schedstat = Path(f"/proc/self/task/{self._thread.native_id}/schedstat").read_text()
+        schedstat = Path(f"/proc/self/task/{self._thread.native_id}/schedstat").read_text(encoding="ascii")
         return int(schedstat.split()[1])
 
     def check(self, now: float) -> None:
