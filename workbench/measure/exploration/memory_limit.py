@@ -34,7 +34,8 @@ def machines_memory() -> Iterator[int]:
 def limits_of_process() -> Iterator[int]:
     """Yield, for each limit that is set, how many bytes are left of it."""
     try:
-        used = [int(word) * os.sysconf("SC_PAGE_SIZE") for word in Path("/proc/self/statm").read_text(encoding="ascii").split()]
+        pages = Path("/proc/self/statm").read_text(encoding="ascii").split()
+        used = [int(word) * os.sysconf("SC_PAGE_SIZE") for word in pages]
     except (OSError, ValueError):
         used = [0] * 7
     for limit, column in _USED.items():
