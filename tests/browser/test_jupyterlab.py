@@ -1,4 +1,4 @@
-"""The views in JupyterLab: a notebook is run, stepped by keys, closed, and opened again without a kernel; and panels."""
+"""The views in JupyterLab: a notebook is run, stepped by keys, closed, opened again without a kernel; and panels."""
 
 import contextlib
 import os
