@@ -72,6 +72,7 @@ def notebook(browser, lab):
     page.set_default_timeout(PATIENCE)
     page.goto(lab, wait_until="commit")
     page.locator(".jp-Notebook").wait_for()
+    page.locator('.jp-Notebook-ExecutionIndicator[data-status="idle"]').wait_for(state="attached")
     yield page
     context.close()
 
