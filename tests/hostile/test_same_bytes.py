@@ -32,7 +32,7 @@ LINES = [
     "page compare --vcpus 1 --events boot", "page matrix --events boot --protocols null --jobs {jobs}",
     "check {root}/tests/protocols/data/third.py:RegisterArray", "new mine --folder {out}/new",
 ]  # fmt: skip
-REPORT = "report {out}/report --vcpus 2 --events boot --protocols null,generic --no-notebooks"
+REPORT = "report out/report --vcpus 2 --events boot --protocols null,generic --no-notebooks"
 
 _PROGRAM = """
 import contextlib, hashlib, io, json, sys
