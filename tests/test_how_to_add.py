@@ -42,7 +42,7 @@ def test_a_protocol_is_one_file_anywhere(house, tmp_path):
         "packed": "registered", "null": "refused",
     }  # fmt: skip
     assert house.records("explore", named, "--events", "boot", *ONE)["verdict"] == "HOLDS"
-    assert house.verdicts("--protocols", named, "--events", "boot", *ONE)["packed", "F07"] == "HOLDS"
+    assert house.verdicts("--protocols", named, "--events", "boot", *ONE)["packed", "F04"] == "HOLDS"
     assert house.names("protocol") == ["generic", "per_feature", "null"]
 
 
@@ -73,7 +73,7 @@ def test_a_failure(house):
     assert {protocol: verdicts[protocol, "F90"] for protocol in ("generic", "per_feature")} == {
         "generic": "FAILS", "per_feature": "FAILS",
     }  # fmt: skip
-    assert [word for (_, code), word in verdicts.items() if code == "F07"] == ["HOLDS", "HOLDS"]
+    assert [word for (_, code), word in verdicts.items() if code == "F04"] == ["HOLDS", "HOLDS"]
     said = house.workbench("explore", "generic", "--events", "boot", "--property", "something-is-served", *ONE)
     assert "something is served (F90): " in said
     assert house.verdicts("--protocols", "null", "--events", "boot", *ONE)["null", "F90"] == "HOLDS"

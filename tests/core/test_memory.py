@@ -406,12 +406,12 @@ def paged(log_dirty=True):
 
 def test_rows_equal_a_load_of_each_page():
     memory = paged()
-    assert memory.rows(FRAMES, 16, 8) == [bytes(8)] * len(FRAMES)
+    assert memory.pages.rows(FRAMES, 16, 8) == [bytes(8)] * len(FRAMES)
     memory.store(3 * PAGE_SIZE + 16, b"in three")
     memory.store(7 * PAGE_SIZE + 16, b"in seven")
-    assert memory.rows(FRAMES, 16, 8) == [memory.load(frame * PAGE_SIZE + 16, 8) for frame in FRAMES]
-    assert memory.rows(FRAMES, 16, 8)[1] == b"in three"
-    assert memory.rows(FRAMES, 18, 2)[1] == b" t"
+    assert memory.pages.rows(FRAMES, 16, 8) == [memory.load(frame * PAGE_SIZE + 16, 8) for frame in FRAMES]
+    assert memory.pages.rows(FRAMES, 16, 8)[1] == b"in three"
+    assert memory.pages.rows(FRAMES, 18, 2)[1] == b" t"
 
 
 def test_open_pages_are_the_memory_itself():

@@ -228,7 +228,7 @@ def state(run):
         "ever": list(machine.ever.items()),
         "notes": list(machine.notes.items()),
         "types": [repr(item) for kept in (machine.entries, machine.ever, machine.notes) for item in kept.items()],
-        "pages": {frame: bytes(page) for frame, page in memory._pages.items()},
+        "pages": {frame: bytes(page) for frame, page in memory.pages.present.items()},
         "dirty": [(slot.gpa, slot.size, sorted(slot.dirty)) for slot in memory.slots],
         "vmm dirty": sorted(memory._vmm_dirty),
         "shared": sorted(memory._shared),

@@ -68,7 +68,7 @@ class Sleeper(PerFeature):
 def test_different_hosts_do_not_whichever_side_is_the_other_one(kind, real):
     sides = {"real" if real else "simulated": lambda: kind(choose())}
     with bench(**sides) as both:
-        for number in range(60):
+        for number in range(120):
             operations = sequence(1, number, 200).operations
             found = both.judge(operations).divergence
             if found:

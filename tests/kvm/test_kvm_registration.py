@@ -1,5 +1,6 @@
 """Both protocols on real KVM: what user space sees, what INIT clears, what CPUID decides."""
 
+import os
 import struct
 from functools import partial
 
@@ -277,3 +278,31 @@ def test_an_area_of_async_page_faults_comes_back_after_a_refusal_when_memslots_c
         guest.wrmsr(0, ASYNC_PF_ACK, 1)
         guest.nop(0)
         assert token(guest) == 0xFFFF_FFFF
+
+
+def test_the_news_of_a_stop_is_forgotten_while_the_area_is_away():
+    """Since Linux 6.15; before, the news waited for an update that arrives, as in the model."""
+    release = tuple(int(number) for number in os.uname().release.split(".")[:2])
+    with Guest(ram=((0, 0x200000), (AREA, 0x1000))) as guest:
+        guest.wrmsr(0, SYSTEM_TIME_NEW, AREA | 1)
+        (slot,) = (slot.slot for slot in guest.memory.slots if slot.gpa == AREA)
+        guest.memory.delete(slot)
+        assert guest.vcpu(0).kvmclock_ctrl()
+        guest.nop(0)
+        guest.memory.add(AREA, 0x1000)
+        guest.vm.set_clock(guest.vm.get_clock().clock)
+        guest.nop(0)
+        assert guest.memory.read(AREA + 29, 1)[0] == (1 if release >= (6, 15) else 3)
+
+
+def test_the_news_of_a_stop_waits_for_a_clock():
+    with Guest() as guest:
+        vcpu = guest.vcpu(0)
+        vcpu.set_msrs({SYSTEM_TIME_NEW: 0x3001})
+        assert vcpu.kvmclock_ctrl()
+        vcpu.set_msrs({SYSTEM_TIME_NEW: 0})
+        assert not vcpu.kvmclock_ctrl()
+        guest.nop(0)
+        vcpu.set_msrs({SYSTEM_TIME_NEW: 0x3001})
+        guest.nop(0)
+        assert guest.memory.read(0x3000 + 29, 1)[0] == 3

@@ -99,7 +99,7 @@ def test_expectations_are_read_in_every_form():
 OPS = ", ".join(OPERATIONS)
 WHO = (
     "store: outcome; load: outcome, hex, not_hex; wrmsr: outcome; rdmsr: outcome, value; "
-    "host_set_msr: accepted; host_get_msr: accepted, value"
+    "host_set_msr: accepted; host_get_msr: accepted, value; kvmclock_ctrl: accepted"
 )
 
 #: A line, and the full error message.

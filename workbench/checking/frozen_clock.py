@@ -11,7 +11,7 @@ from typing import Any
 from workbench.checking.environment import MOMENTS
 from workbench.core.contracts import Feature
 from workbench.core.driver import host_side
-from workbench.core.host_state import VM, baseline
+from workbench.core.host_state import VM, baseline, stop_news
 from workbench.core.machine import Machine
 from workbench.core.relay import relayed
 from workbench.core.steps import GUEST, Moment, Program
@@ -46,17 +46,19 @@ def whole_readings(feature: Feature) -> frozenset[Any]:
     """Return all values of a payload that a guest can read between two updates, never in the middle of one.
 
     A running count may start again on another host, so each update is tried with and without its baseline, and the
-    machine moves after every number of updates.
+    machine moves after every number of updates. All is read with and without the news that the guest was stopped.
     """
     found: set[Any] = set()
-    for forgets in (False, True):
-        for moves_after in range(UPDATES + 1):
-            found.update(_readings(feature, forgets, moves_after))
+    for news in (False, True) if feature.stop_flag else (False,):
+        for forgets in (False, True):
+            for moves_after in range(UPDATES + 1):
+                found.update(_readings(feature, forgets, moves_after, news))
     return frozenset(found)
 
 
-def _readings(feature: Feature, forgets: bool, moves_after: int) -> Iterator[Any]:
+def _readings(feature: Feature, forgets: bool, moves_after: int, news: bool) -> Iterator[Any]:
     machine = _with_area(feature)
+    machine.set(stop_news(0, feature.name), news or None)
     yield _reading(machine, feature)
     for number in range(UPDATES):
         machine.moved = number >= moves_after

@@ -77,7 +77,9 @@ def reading(owner: int, feature: str) -> Key:
 
 
 #: Kinds of Key that are notes about the guest and its history, not host state.
-GHOST_KINDS = frozenset({"believes", "asked", "acknowledges", "attempts", "was area", "refused", "read", RETAKEN})
+GHOST_KINDS = frozenset(
+    {"believes", "asked", "acknowledges", "attempts", "was area", "refused", "read", "stop heard", RETAKEN}
+)
 
 
 def noting_refusals(cpu: int, program: Program) -> Program:

@@ -8,6 +8,8 @@ carry) from mappings that the host derives from it, and engines can read both.
 * ``registry(cpu, type)``: one entry of a generic registry.
 * ``pending(cpu, feature)``: an update to be delivered when the vCPU next enters the guest.
 * ``baseline(cpu, feature)``: the start of a running count on this host; another host starts a new count.
+* ``stop_news(cpu, feature)``: the VMM said that the guest was stopped; the next update of the payload tells it. Another
+  host must be told again.
 
 ``cpu`` is the vCPU's index, or :data:`VM` for state of the whole machine.
 """
@@ -17,7 +19,7 @@ from typing import NamedTuple
 #: Used in place of a vCPU index for VM-wide state.
 VM = -1
 
-DERIVED = frozenset({"area", "pending", "baseline"})
+DERIVED = frozenset({"area", "pending", "baseline", "stop news"})
 
 
 class Key(NamedTuple):
@@ -51,3 +53,8 @@ def pending(cpu: int, feature: str) -> Key:
 def baseline(cpu: int, feature: str) -> Key:
     """The value of a running count when it was last added to the payload (value: int)."""
     return Key("baseline", cpu, feature)
+
+
+def stop_news(cpu: int, feature: str) -> Key:
+    """The guest was stopped, and the next update of the payload of ``feature`` tells it (value: True)."""
+    return Key("stop news", cpu, feature)

@@ -10,15 +10,14 @@ of the VMM through its own mapping are not, but are recorded separately (:meth:`
 """
 
 from bisect import bisect_right
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from workbench.core.pages import OFFSET_MASK, PAGE_SHIFT, PAGE_SIZE, Pages, among, pieces
 from workbench.core.steps import GUEST, KERNEL, USER, Side
 from workbench.errors import GuestMemoryError
 
-PAGE_SIZE = 4096
-PAGE_SHIFT = 12
-OFFSET_MASK = PAGE_SIZE - 1
+__all__ = ["GPA_LIMIT", "OFFSET_MASK", "PAGE_SHIFT", "PAGE_SIZE", "GuestMemory", "Memslot"]
+
 GPA_LIMIT = 1 << 64
 
 
@@ -37,6 +36,11 @@ class Memslot:
         """First gpa after the slot."""
         return self.gpa + self.size
 
+    @property
+    def frames(self) -> range:
+        """Its page frame numbers."""
+        return range(self.gpa >> PAGE_SHIFT, self.end >> PAGE_SHIFT)
+
     def __str__(self) -> str:
         return f"{self.gpa:#x}..{self.end:#x}" + (" (read-only)" if self.readonly else "")
 
@@ -52,10 +56,9 @@ class GuestMemory:
         self.generation = 0  # like KVM's memslot generation: counts every change of the layout
         self._slots: list[Memslot] = []
         self._starts: list[int] = []
-        self._pages: dict[int, bytearray] = {}
+        self.pages = Pages()
         self._shared: set[int] = set()
         self._vmm_dirty: set[int] = set()
-        self._under: dict[int, bytearray | None] = {}  # by frame: the guest's page under a page of the host
 
     # -- memslots ---------------------------------------------------------------------------------
 
@@ -80,12 +83,10 @@ class GuestMemory:
 
     def delete(self, gpa: int) -> None:
         """Delete the memslot that begins at ``gpa``; its content is lost and its shared pages become private."""
-        slot = self._remove(gpa)
-        self._vmm_dirty -= _within(slot, self._vmm_dirty)
-        self._shared -= _within(slot, self._shared)
-        for pages in (self._pages, self._under):
-            for frame in _within(slot, pages):
-                del pages[frame]
+        frames = self._remove(gpa).frames
+        self._vmm_dirty -= among(frames, self._vmm_dirty)
+        self._shared -= among(frames, self._shared)
+        self.pages.drop(frames)
 
     def move(self, gpa: int, to: int) -> None:
         """Move the memslot at ``gpa`` to begin at ``to``, with its content and its logs.
@@ -93,21 +94,17 @@ class GuestMemory:
         Its pages become private, because the guest shared the old addresses. Pages of the host that lie over it go.
         """
         slot = self._remove(gpa)
-        for frame in _within(slot, self._under):
-            self.uncover(frame << PAGE_SHIFT)
-        pages = {frame: self._pages.pop(frame) for frame in _within(slot, self._pages)}
         try:
             moved = self.add(to, slot.size, readonly=slot.readonly, log_dirty=slot.log_dirty)
         except GuestMemoryError:
-            self._pages.update(pages)
             self._insert(slot)
             raise
         shift = (to - gpa) >> PAGE_SHIFT
-        self._pages.update({frame + shift: page for frame, page in pages.items()})
+        self.pages.move(slot.frames, shift)
         moved.dirty = {frame + shift for frame in slot.dirty}
-        by_vmm = _within(slot, self._vmm_dirty)
+        by_vmm = among(slot.frames, self._vmm_dirty)
         self._vmm_dirty = (self._vmm_dirty - by_vmm) | {frame + shift for frame in by_vmm}
-        self._shared -= _within(slot, self._shared)
+        self._shared -= among(slot.frames, self._shared)
 
     def set_readonly(self, gpa: int, readonly: bool) -> None:
         """Make the memslot that begins at ``gpa`` read-only, or writable again."""
@@ -128,7 +125,7 @@ class GuestMemory:
     def load(self, gpa: int, size: int) -> bytes:
         """Return ``size`` bytes at ``gpa``; raise GuestMemoryError outside every memslot."""
         self._require(gpa, size, "load")
-        return self._copy(gpa, size)
+        return self.pages.read(gpa, size)
 
     def store(self, gpa: int, data: bytes) -> None:
         """Write ``data`` at ``gpa`` as the guest would; raise GuestMemoryError if that is not possible."""
@@ -142,7 +139,7 @@ class GuestMemory:
         """Return ``size`` bytes at ``gpa`` as ``side`` sees them, or None if it cannot read all of them."""
         if not (self._in_page(gpa, size, side) or self.reachable(gpa, size, side)):
             return None
-        return self._copy(gpa, size)
+        return self.pages.read(gpa, size)
 
     def poke(self, gpa: int, data: bytes, side: Side = GUEST) -> bool:
         """Write ``data`` at ``gpa`` for ``side``; return False, with nothing written, if it cannot."""
@@ -150,18 +147,14 @@ class GuestMemory:
         slot = self._in_page(gpa, size, side)
         if slot is not None and not slot.readonly:
             offset = gpa & OFFSET_MASK
-            self._page(gpa >> PAGE_SHIFT)[offset : offset + size] = data
+            self.pages.page(gpa >> PAGE_SHIFT)[offset : offset + size] = data
             self._mark(slot, gpa, side)
             return True
         if not self.reachable(gpa, size, side, write=True):
             return False
-        done = 0
-        while done < size:
-            offset = (gpa + done) & OFFSET_MASK
-            part = data[done : done + PAGE_SIZE - offset]
-            self._page((gpa + done) >> PAGE_SHIFT)[offset : offset + len(part)] = part
-            self._mark(self.find(gpa + done), gpa + done, side)
-            done += len(part)
+        self.pages.write(gpa, data)
+        for at, _ in pieces(gpa, size):
+            self._mark(self.find(at), at, side)
         return True
 
     def reachable(self, gpa: int, size: int, side: Side, *, write: bool = False) -> bool:
@@ -185,32 +178,29 @@ class GuestMemory:
     def cover(self, gpa: int, side: Side) -> bool:
         """Put a page of zeros over the page at ``gpa``; False if ``side`` cannot write there or it is covered."""
         frame = gpa >> PAGE_SHIFT
-        if frame in self._under or not self.reachable(gpa, PAGE_SIZE, side, write=True):
+        if frame in self.pages.under or not self.reachable(gpa, PAGE_SIZE, side, write=True):
             return False
-        self._under[frame] = self._pages.pop(frame, None)
+        self.pages.cover(frame)
         self._mark(self.find(gpa), gpa, side)
         return True
 
     def uncover(self, gpa: int) -> bool:
         """Take the host's page at ``gpa`` away; return False if there is none."""
         frame = gpa >> PAGE_SHIFT
-        if frame not in self._under:
+        if frame not in self.pages.under:
             return False
-        self._pages.pop(frame, None)
-        page = self._under.pop(frame)
-        if page is not None:
-            self._pages[frame] = page
+        self.pages.uncover(frame)
         self._mark(self.find(gpa), gpa, KERNEL)
         return True
 
     def covered(self) -> list[int]:
         """Return the gpas of the pages over which a page of the host lies."""
-        return [frame << PAGE_SHIFT for frame in sorted(self._under)]
+        return [frame << PAGE_SHIFT for frame in sorted(self.pages.under)]
 
     def uncover_all(self) -> None:
         """Take all pages of the host away, as when the machine leaves it."""
-        for frame in sorted(self._under):
-            self.uncover(frame << PAGE_SHIFT)
+        for gpa in self.covered():
+            self.uncover(gpa)
 
     # -- page attributes and dirty log -------------------------------------------------------------
 
@@ -243,14 +233,7 @@ class GuestMemory:
 
     def open(self, frames: range) -> list[bytearray]:
         """Return the pages themselves; a caller that writes to them must :meth:`mark` them."""
-        return [self._page(frame) for frame in frames]
-
-    def rows(self, frames: range, offset: int, size: int) -> list[bytes]:
-        """Return the ``size`` bytes at ``offset`` of each page."""
-        if self._pages.keys().isdisjoint(frames):
-            return [bytes(size)] * len(frames)
-        blank, end = bytes(PAGE_SIZE), offset + size
-        return [bytes(self._pages.get(frame, blank)[offset:end]) for frame in frames]
+        return [self.pages.page(frame) for frame in frames]
 
     def shared_among(self, frames: range) -> int:
         """Return how many of these pages are shared with the host."""
@@ -295,26 +278,6 @@ class GuestMemory:
                 f"{verb} of {size} bytes at gpa {gpa:#x} is not inside guest memory; memslots: {self._names()}"
             )
 
-    def _page(self, frame: int) -> bytearray:
-        page = self._pages.get(frame)
-        if page is None:
-            page = self._pages[frame] = bytearray(PAGE_SIZE)
-        return page
-
-    def _copy(self, gpa: int, size: int) -> bytes:
-        offset = gpa & OFFSET_MASK
-        if offset + size <= PAGE_SIZE:
-            page = self._pages.get(gpa >> PAGE_SHIFT)
-            return bytes(page[offset : offset + size]) if page is not None else bytes(size)
-        parts = []
-        while size > 0:
-            offset = gpa & OFFSET_MASK
-            length = min(size, PAGE_SIZE - offset)
-            page = self._pages.get(gpa >> PAGE_SHIFT)
-            parts.append(bytes(page[offset : offset + length]) if page is not None else bytes(length))
-            gpa, size = gpa + length, size - length
-        return b"".join(parts)
-
     def _in_page(self, gpa: int, size: int, side: Side) -> Memslot | None:
         """Return the memslot of an access inside one page that ``side`` can read; None: use :meth:`reachable`."""
         if not 0 <= size <= PAGE_SIZE - (gpa & OFFSET_MASK) or (self.encrypted and side is not GUEST):
@@ -326,9 +289,3 @@ class GuestMemory:
             self._vmm_dirty.add(gpa >> PAGE_SHIFT)
         elif slot is not None and slot.log_dirty:
             slot.dirty.add(gpa >> PAGE_SHIFT)
-
-
-def _within(slot: Memslot, frames: Iterable[int]) -> set[int]:
-    """Return those of ``frames`` that lie in ``slot``."""
-    first, end = slot.gpa >> PAGE_SHIFT, slot.end >> PAGE_SHIFT
-    return {frame for frame in frames if first <= frame < end}

@@ -76,6 +76,9 @@ class Target(Protocol):
     def init(self, cpu: int) -> None:
         """The vCPU receives INIT and runs again (an application CPU as if it had received its SIPI)."""
 
+    def kvmclock_ctrl(self, cpu: int) -> bool:
+        """The VMM says that the guest was stopped (KVM_KVMCLOCK_CTRL); tell whether the host accepted it."""
+
     def migrate(self) -> None:
         """The machine moves to another host and continues there."""
 

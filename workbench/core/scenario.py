@@ -13,12 +13,15 @@ from workbench.core.address_map import DESCRIPTOR, GENERATIONS, HOST_BASE, KERNE
 from workbench.core.contracts import Feature, Protocol
 from workbench.core.contracts.protocol import Area
 from workbench.core.host_state import VM, Key
+from workbench.core.memory import PAGE_SIZE
 from workbench.core.outcome import ACCEPTED, REFUSED, AcceptedAt, Answer, Fate
 from workbench.core.rules.returned import checked
 from workbench.core.steps import GUEST, Note, Program, Store
 from workbench.core.vcpu import Host, Vcpu
 from workbench.errors import WorkbenchError
 
+#: How far above the kernels' memory the pairs of pages begin (Scenario.pairs).
+PAIRS_BEGIN = 0x10_0000
 #: The kind of the ghost :func:`retaken`; it stays when a kernel ends, until the memory is given away again.
 RETAKEN = "retaken"
 
@@ -48,6 +51,11 @@ def acknowledges(cpu: int, feature: str) -> Key:
     return Key("acknowledges", cpu, feature)
 
 
+def stop_heard(cpu: int, feature: str) -> Key:
+    """Ghost: the guest was stopped, and looked whether it was told so (value: (the host had accepted, it was told))."""
+    return Key("stop heard", cpu, feature)
+
+
 def retaken(unit: Unit) -> Key:
     """Ghost: a kernel has taken memory back that it had given away (value: True)."""
     return Key(RETAKEN, unit.cpu, f"{unit.what} of kernel {unit.generation}")
@@ -69,6 +77,7 @@ class Scenario:
     kernel: int = 0  #: the kernel that runs when the event begins: its generation in the address map
     kernels: int = GENERATIONS  #: how many kernels have memory of their own
     retakes: bool = False  #: kernels note what memory they use, because an earlier part of the event may have freed it
+    pairs: int = 0  #: pairs of pages, each page in a memslot of its own, above all other memory of the guest
     enforce_cpuid: bool = False  #: what CPUID does not offer does not exist for the guest
     addresses: AddressMap = field(init=False, compare=False)
 
@@ -98,11 +107,12 @@ class Scenario:
         return record if self.cpuid is None else record.but(cpuid=self.cpuid)
 
     def memslots(self) -> tuple[Region, ...]:
-        """The initial memslots of every machine: low memory, one for each kernel generation, the host's memory."""
+        """The initial memslots of every machine: low memory, one for each kernel, pairs of pages, the host's memory."""
         addresses = self.addresses
         kernels = (Region(addresses.memslot(number), addresses.memslot_size) for number in range(self.kernels))
         hosts = (Region(HOST_BASE, (self.vcpus + 1) * addresses.host_block),) if addresses.host_block else ()
-        return (Region(0, KERNEL_BASE), *kernels, *hosts)
+        pages = (self.second_page(index) - PAGE_SIZE + half for index in range(self.pairs) for half in (0, PAGE_SIZE))
+        return (Region(0, KERNEL_BASE), *kernels, *(Region(gpa, PAGE_SIZE) for gpa in pages), *hosts)
 
     def shared_from_start(self) -> Region:
         """The memory of an encrypted guest that was never private: the host's own (its size may be 0)."""
@@ -117,6 +127,10 @@ class Scenario:
                         f"protocol {self.protocol.name}: its device at {device.start:#x}+{device.size:#x} is where the "
                         f"guest has memory ({slot.gpa:#x}+{slot.size:#x}); no access would reach it"
                     )
+
+    def second_page(self, index: int) -> int:
+        """Return the gpa of the second page of pair ``index``; the first lies directly below it."""
+        return self.end_of_memory + PAIRS_BEGIN + (2 * index + 1) * PAGE_SIZE
 
     @property
     def end_of_memory(self) -> int:

@@ -4,15 +4,20 @@ Rules (Linux Documentation/virt/kvm/x86/msr.rst, MSR_KVM_SYSTEM_TIME_NEW; arch/x
 kvm_setup_guest_pvclock; arch/x86/include/asm/kvm_para.h):
 
 * The version is odd while the host updates; a reader ignores the payload then, and tries again if the version changed.
-* The host does not change GUEST_STOPPED in an update; the guest clears it when it has seen it.
+* An update keeps GUEST_STOPPED as it finds it, and sets it if the VMM has said that the guest was stopped
+  (KVM_KVMCLOCK_CTRL, kvm_set_guest_paused: -EINVAL while no area is mapped). The guest clears it when it has seen it
+  (arch/x86/kernel/kvmclock.c, kvm_check_and_clear_guest_paused). Since Linux 6.15 ("KVM: x86: Process "guest stopped
+  request" once per guest time update") the news is lost if the area cannot be reached at the next update; here, as
+  before, the next update that arrives brings it.
 * ``flags`` say what the guest may assume; the last 8 bits of the CPUID feature word say which of them are
   valid. If none of those bits is set, all flags are ignored.
 """
 
-from workbench.clayout.layout import U8, U32, U64, Abi, struct
+from workbench.clayout.layout import U8, Abi, struct
 from workbench.core.contracts import Compared, Feature, Hidden
+from workbench.core.host_state import stop_news
 from workbench.core.kvm_registers import KVM_REGISTERS
-from workbench.core.steps import Load, Moment, Program, Store
+from workbench.core.steps import Get, Load, Moment, Program, Set, Store
 from workbench.features import seqlock
 
 PVCLOCK_VCPU_TIME_INFO = struct("""
@@ -56,6 +61,7 @@ class Kvmclock(Feature):
     align = 4
     update_when = "request"
     registers = KVM_REGISTERS["kvmclock"]
+    stop_flag = ("flags", PVCLOCK_GUEST_STOPPED)
     one_mapping = True  # virt/kvm/pfncache.c maps one page; CVE-2013-1796 wrote behind it
     compared = Compared(
         version="version",
@@ -81,18 +87,20 @@ class Kvmclock(Feature):
         if version is None:
             return False
         found = (yield Load(gpa + FLAGS, U8)) or 0
+        news = yield Get(stop_news(cpu, self.name))
         fields = PVCLOCK_VCPU_TIME_INFO(
             version=version,
             tsc_timestamp=now.tsc,
             system_time=now.ns,
             tsc_to_system_mul=TSC_MUL,
             tsc_shift=TSC_SHIFT,
-            flags=PVCLOCK_TSC_STABLE_BIT | found & PVCLOCK_GUEST_STOPPED,
+            flags=PVCLOCK_TSC_STABLE_BIT | (PVCLOCK_GUEST_STOPPED if news else found & PVCLOCK_GUEST_STOPPED),
         )
         # Separate stores, because another vCPU may read between them; the version tells it to try again.
-        yield Store(gpa + 4, 0, U32)  # the kernel copies the whole structure, padding included
-        yield Store(gpa + 8, now.tsc, U64)
-        yield Store(gpa + 16, fields.pack()[16:])
+        yield Store(gpa + 4, fields.pack()[4:16])  # the kernel copies the whole structure, padding included
+        told = yield Store(gpa + 16, fields.pack()[16:])
+        if news and told:
+            yield Set(stop_news(cpu, self.name), None)
         yield from seqlock.end(gpa, version)
         return True
 

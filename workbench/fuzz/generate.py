@@ -16,7 +16,7 @@ from workbench.fuzz.script import VCPUS, Script
 from workbench.replay.grammar import Operation
 
 #: Written to every state file: a campaign with sequences of another generator cannot be continued.
-GENERATOR = 1
+GENERATOR = 2
 _OFFERS = 6
 
 #: The scenarios, and the relative frequency of each.
@@ -34,6 +34,7 @@ _PHRASES = (
     (scenarios.stamp, 5),
     (scenarios.enforcement, 3),
     (scenarios.migration, 2),
+    (scenarios.stopped, 2),
 )
 _CHOICES = tuple(phrase for phrase, weight in _PHRASES for _ in range(weight))
 

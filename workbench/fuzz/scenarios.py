@@ -198,6 +198,18 @@ def enforcement(script: Script) -> None:
         script.add("host_get_msr", cpu=script.cpu, msr=msr)
 
 
+def stopped(script: Script) -> None:
+    """The VMM says that the guest was stopped: with a clock, without one, and before the next update."""
+    gpa = _good(script)
+    script.wrmsr(pick(script.rng, CLOCKS), likely(script.rng, CLOCK, gpa))
+    script.add("kvmclock_ctrl", cpu=script.cpu)
+    if script.rng.random() < 0.5:
+        script.wrmsr(CLOCK, pick(script.rng, (0, gpa | 1)))
+        script.add("kvmclock_ctrl", cpu=script.cpu)
+    script.run()
+    _look_at(script, gpa)
+
+
 def migration(script: Script) -> None:
     """The machine migrates: which register values arrive, and which payloads are still written?"""
     if script.rng.random() < 0.4:

@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from workbench.core import own_files
+from workbench.core.contracts import Feature
 from workbench.core.contracts.event import Event
 from workbench.core.event_steps import Init, KernelGone
 from workbench.core.scenario import Scenario
@@ -24,6 +25,7 @@ from workbench.errors import WorkbenchError
 from workbench.lifecycle.event import AfterBoot, AtBoot
 from workbench.lifecycle.kexec import reused_memory
 from workbench.lifecycle.memslots import MemslotUnplug
+from workbench.lifecycle.second_page import SecondPage
 
 SEPARATOR = "+"
 
@@ -54,6 +56,10 @@ class Composed(Event):
     def applies(self, scenario: Scenario) -> bool:
         """Tell whether every part can happen."""
         return all(part.applies(scenario) for part in self.parts)
+
+    def concerns(self, features: Sequence[Feature]) -> bool:
+        """Tell whether any part is about these features."""
+        return any(part.concerns(features) for part in self.parts)
 
     def adapt(self, scenario: Scenario) -> Scenario:
         """Return ``scenario`` as all parts require it, with memory for every kernel."""
@@ -89,6 +95,8 @@ class Composed(Event):
 
 def _check(event: Composed) -> None:
     """Raise WorkbenchError if a part deletes memory of the running kernel that an earlier part has deleted."""
+    if sum(isinstance(part, SecondPage) for part in event.parts) > 1:
+        raise WorkbenchError(f"event {event.name!r} cannot happen: the second pages are where they were only once")
     missing = False
     for part in event.parts:
         if isinstance(part, MemslotUnplug) and missing:

@@ -35,15 +35,21 @@ def move(
     *,
     restore: Restore = restore_on,
     changes: tuple[tuple[str, Any], ...] = (),
+    then: Callable[[Scenario], Program] | None = None,
 ) -> Program:
-    """Pause, save, move to a new host without state, ``restore`` (if that host knows the protocol), resume."""
+    """Pause, save, move to a new host without state, ``restore`` (if that host knows the protocol), resume.
+
+    ``then``: what the VMM does on the new host before the vCPUs run; its result is returned.
+    """
     yield Pause()
     saved = yield OnHost(0, HostCall(save_on, (scenario,)))
     yield NewHost(changes)
     knows = dict(changes).get("knows_protocol", Host.knows_protocol)
     if restore is not None and knows:
         yield OnHost(0, HostCall(restore, (there(scenario, changes), saved)))
+    answer = None if then is None else (yield from then(scenario))
     yield Resume()
+    return answer
 
 
 def there(scenario: Scenario, changes: tuple[tuple[str, Any], ...]) -> Scenario:

@@ -65,6 +65,7 @@ OPERATIONS: Mapping[str, Form] = {
     ),
     "run": Form({"cpu": _CPU}),
     "init": Form({"cpu": _CPU}),
+    "kvmclock_ctrl": Form({"cpu": _CPU}, ("accepted",)),
     "migrate": Form({}),
 }
 

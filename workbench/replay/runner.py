@@ -132,6 +132,7 @@ _PERFORM: Mapping[str, Callable[..., Any]] = {
     "cpuid": lambda target, cpu, enforce, features: target.set_cpuid(cpu, features, enforce),
     "run": lambda target, cpu: target.run(cpu),
     "init": lambda target, cpu: target.init(cpu),
+    "kvmclock_ctrl": lambda target, cpu: {"accepted": target.kvmclock_ctrl(cpu)},
     "migrate": lambda target: target.migrate(),
 }
 

@@ -45,6 +45,15 @@ def _sticks_out(facts: Facts, place: Place, gpa: int) -> str | None:
     return None
 
 
+def _asked_to_stick_out(facts: Facts) -> bool:
+    """Tell whether an area that the guest has asked for, or that the host serves, is not all in memory made for it."""
+    for place in facts.places() if facts.scenario.host.knows_protocol else ():
+        asked = (facts.believed(place), facts.value(refused_at(place.owner, place.feature.name)), facts.live(place))
+        if not place.feature.is_value and any(gpa is not None and _sticks_out(facts, place, gpa) for gpa in asked):
+            return True
+    return False
+
+
 def _of_another_vcpu(facts: Facts) -> Iterator[Violation]:
     for place, gpa in served(facts):
         unit = facts.scenario.unit_at(gpa)
@@ -98,7 +107,7 @@ WRITE_OUTSIDE = Failure(
     example="An area that begins in a 24-byte descriptor and is 64 bytes long.",
     seen="CVE-2013-1796 (SYSTEM_TIME across a page end), CVE-2013-6368 (VAPIC page), f1b9dd5eb86c "
     '("kvm: Disallow wraparound in kvm_gfn_to_hva_cache_init", 2018).',
-    premise=an_area_is_served,
+    premise=_asked_to_stick_out,
 )
 WRONG_VCPU = Failure(
     "F12",

@@ -1,7 +1,9 @@
 """The contract of a lifecycle event: something that happens to a guest of a given scenario."""
 
+from collections.abc import Sequence
 from typing import ClassVar
 
+from workbench.core.contracts.feature import Feature
 from workbench.core.scenario import Scenario
 from workbench.core.steps import Program
 
@@ -22,6 +24,10 @@ class Event:
     def applies(self, scenario: Scenario) -> bool:
         """Tell whether this event can happen in ``scenario``; if not, it is not run there."""
         return scenario.vcpus >= self.min_vcpus
+
+    def concerns(self, features: Sequence[Feature]) -> bool:
+        """Tell whether the event is about any of ``features``; the default sizes of the matrix leave out all others."""
+        return True
 
     def adapt(self, scenario: Scenario) -> Scenario:
         """Return ``scenario``, changed as this event requires (an older host, another ABI ...)."""

@@ -49,6 +49,7 @@ class Feature:
     update_when: ClassVar[Update] = "never"
     registers: ClassVar[tuple[Register, ...]] = ()  #: its registers: the main one, second names, companions
     counters: ClassVar[tuple[str, ...]] = ()  #: fields of the payload that never go back while an area is registered
+    stop_flag: ClassVar[tuple[str, int] | None] = None  #: (field of one byte, bit) that says: the guest was stopped
     one_mapping: ClassVar[bool] = False  #: the host writes through a mapping of one page; the next page is another's
     compared: ClassVar[Compared | None] = None  #: how to compare its payload on two hosts; None: it is not compared
     hidden: ClassVar[Hidden | None] = None  #: state that Linux keeps in addition to its register

@@ -5,7 +5,7 @@ from typing import Any, ClassVar, Literal, NamedTuple
 
 from workbench.clayout.layout import Struct
 from workbench.core.contracts.feature import Feature
-from workbench.core.host_state import DERIVED, VM, Key, area, pending
+from workbench.core.host_state import DERIVED, VM, Key, area, pending, stop_news
 from workbench.core.hypercalls import KVM_ENOSYS
 from workbench.core.outcome import ACCEPTED, UNKNOWN
 from workbench.core.rules.returned import wrap_methods
@@ -230,6 +230,20 @@ class Protocol:
         """Host: the vCPU receives INIT. Default: the design says nothing about INIT, and nothing changes."""
         return
         yield
+
+    def on_guest_stopped(self, cpu: Vcpu) -> Program:
+        """Host: the VMM says that the guest was stopped, before it runs again; return whether the host accepts it.
+
+        Default, as in KVM (KVM_KVMCLOCK_CTRL): if an area is served whose payload has a flag for it
+        (``Feature.stop_flag``), its next update sets the flag; if not, the host refuses.
+        """
+        accepted = False
+        for feature in self.features:
+            if feature.stop_flag is not None and (yield Get(area(cpu.index, feature.name))) is not None:
+                yield Set(stop_news(cpu.index, feature.name), True)
+                yield Set(pending(cpu.index, feature.name), True)
+                accepted = True
+        return accepted
 
     def on_entry(self, cpu: Vcpu) -> Program:
         """Host: the vCPU is about to enter the guest; deliver the payload updates that are due."""

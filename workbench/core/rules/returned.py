@@ -84,6 +84,7 @@ RETURNS: Mapping[str, Rule] = {
     "on_pio_read": Rule(True, _is_int, "the value that the guest reads, an int", _INT, True),
     "on_pio_write": Rule(True),
     "on_init": Rule(True),
+    "on_guest_stopped": Rule(True, lambda value: isinstance(value, bool), "True or False: is it accepted?", _BOOL),
     "on_entry": Rule(True),
     "deliver": Rule(True),
     "save": Rule(True, lambda value: isinstance(value, tuple), "a tuple; write return tuple(saved)"),

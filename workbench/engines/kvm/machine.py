@@ -32,7 +32,7 @@ from workbench.engines.kvm.api.cpuid import pv_features
 from workbench.engines.kvm.guest.guest import Guest
 from workbench.engines.kvm.guest.threads import Pending
 from workbench.engines.kvm.handlers import Handlers
-from workbench.engines.kvm.migration import LoadState, OnKvm, SaveState, Stream, memslots_of
+from workbench.engines.kvm.migration import LoadState, OnKvm, SaveState, Stream, TellStopped, memslots_of
 from workbench.engines.kvm.observe import Watch
 from workbench.engines.kvm.programs import Done, GuestCode
 from workbench.engines.kvm.registers import held_by_kvm, native_features
@@ -202,6 +202,9 @@ class KvmMachine:
 
     def resume(self) -> None:
         """Read what a restore has put into KVM's registers; a vCPU runs when it is given a program."""
+        if self._stream is not None:
+            self._stream.stop()
+            self._stream = None
         self.held()
 
     def on_host(self, step: OnHost) -> Any:
@@ -213,11 +216,13 @@ class KvmMachine:
         if type(step) is SaveState:
             return state.save(self.guest)
         if type(step) is LoadState:
-            hides = self.records[0].enforce_cpuid
-            self.loaded = state.load(self.guest, step.state, order=step.order, own_cpuid=hides)
+            hides, order = self.records[0].enforce_cpuid, step.order
+            self.loaded = state.load(self.guest, step.state, order=order, own_cpuid=hides, tell_stopped=False)
             for cpu, (vcpu, loaded) in enumerate(zip(step.state.vcpus, self.loaded, strict=True)):
                 self._refused |= {(cpu, msr): value for msr, value in vcpu.pv_msrs if msr in loaded.refused}
             return None
+        if type(step) is TellStopped:
+            return self.guest.call(step.cpu, self.guest.vcpu(step.cpu).kvmclock_ctrl)
         return (yield own)
 
     def leave_host(self) -> None:

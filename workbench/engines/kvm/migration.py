@@ -18,6 +18,7 @@ from workbench.core.vcpu import Vcpu
 from workbench.engines.kvm.api.memory import READONLY, GuestMemory
 from workbench.engines.kvm.guest.guest import Guest
 from workbench.engines.kvm.guest.longmode import STUB_SLOT
+from workbench.engines.kvm.registers import native_features
 from workbench.engines.kvm.state import GuestState, MemoryCopy
 
 
@@ -30,6 +31,12 @@ class LoadState(NamedTuple):
 
     state: GuestState
     order: tuple[int, ...]
+
+
+class TellStopped(NamedTuple):
+    """A step that says to KVM that the guest was stopped (KVM_KVMCLOCK_CTRL); the answer is whether KVM accepts it."""
+
+    cpu: int
 
 
 #: Kinds of items of a saved machine: state outside any protocol, a register of KVM's own, an item of the protocol.
@@ -60,7 +67,7 @@ def state_of(items: tuple[Any, ...]) -> LoadState:
 
 
 class OnKvm:
-    """A protocol for events on a real machine: its guest side unchanged; save and restore include the VM's state."""
+    """A protocol for events on a real machine: its guest side unchanged; what its VMM does includes KVM's own state."""
 
     def __init__(self, protocol: Protocol) -> None:
         self._protocol = protocol
@@ -78,6 +85,14 @@ class OnKvm:
         yield state_of(saved)
         if self._protocol.answers_itself:
             yield from self._protocol.restore(cpus, tuple(item for kind, item in saved if kind == OWN))
+
+    def on_guest_stopped(self, cpu: Vcpu) -> Program:
+        """VMM: say that the guest was stopped, to whoever serves the clock: KVM, or the protocol in user space."""
+        protocol = self._protocol
+        kvms = any(feature.stop_flag is not None for feature in native_features(protocol, protocol.features))
+        if protocol.answers_itself and not kvms:
+            return (yield from protocol.on_guest_stopped(cpu))
+        return (yield TellStopped(cpu.index))
 
 
 def memslots_of(guest: Guest) -> tuple[Region, ...]:
@@ -109,6 +124,10 @@ class Stream:
     def send_dirty(self) -> None:
         """Send the pages written since the last round, by KVM's log and by our own writes."""
         self.rounds.append(self._copy.dirty())
+
+    def stop(self) -> None:
+        """The machine stays where it is: end the log of written pages."""
+        self._copy.stop()
 
     def arrive(self, destination: Guest) -> None:
         """Write all pages into the destination."""

@@ -25,6 +25,7 @@ from workbench.engines.kvm import state
 from workbench.engines.kvm.api import cpuid
 from workbench.engines.kvm.api.exits import MsrExit, MsrReason
 from workbench.engines.kvm.api.ioctl import CAP_USER_SPACE_MSR, KvmError
+from workbench.engines.kvm.guest import longmode
 from workbench.engines.kvm.guest.exit_answers import MsrAnswer
 from workbench.engines.kvm.guest.guest import Guest
 from workbench.engines.kvm.probe import probe
@@ -61,6 +62,7 @@ class KvmTarget:
         self._spec, self._log_dirty = spec, log_dirty
         self._forget()
         self._answered: dict[int, Any] = {}
+        self._told: set[tuple[Guest, int]] = set()  # the vCPUs for which KVM has a stop to tell, or has told it
         self._other: _Opened | None = None  #: the source VM of the last migration; the destination of the next
         self._here = self._open()
         self.guest = self._here.guest
@@ -163,6 +165,14 @@ class KvmTarget:
         if self.protocol.answers_itself:
             self._worlds[cpu].carry_out(host_side(self.protocol.on_init(self.records[cpu])))
 
+    def kvmclock_ctrl(self, cpu: int) -> bool:
+        self._here.ram.settle()
+        if "kvmclock" in self.protocol.native or not self.protocol.answers_itself:
+            accepted = self.guest.call(cpu, self.guest.vcpu(cpu).kvmclock_ctrl)
+            self._told |= {(self.guest, cpu)} if accepted else set()
+            return accepted
+        return bool(self._on_host(self.protocol.on_guest_stopped(self.records[cpu])))
+
     def migrate(self) -> None:
         saved = state.save(self.guest)
         own = self._on_host(self.protocol.save(tuple(self.records.values()))) if self.protocol.answers_itself else ()
@@ -188,7 +198,7 @@ class KvmTarget:
         for cpu, record in self.records.items():
             if record.enforce_cpuid:
                 destination.guest.call(cpu, partial(_set_cpuid, destination, cpu, record.cpuid, True))
-        state.load(destination.guest, saved)
+        state.load(destination.guest, saved, tell_stopped=False)
         destination.offered.update(self._here.offered)
 
     def _destination(self) -> _Opened:
@@ -230,6 +240,10 @@ class KvmTarget:
     def _clear_vcpu(self, guest: Guest, cpu: int) -> None:
         vcpu = guest.vcpu(cpu)
         vcpu.enforce_pv_cpuid(False)
+        if (guest, cpu) in self._told:  # KVM keeps the news until a clock is updated: let it tell memory of the engine
+            vcpu.set_msrs({SYSTEM_TIME.msr: longmode.bounce(cpu) | 1})
+            guest.executor(cpu).nop()
+            self._told.remove((guest, cpu))
         if guest.deflected:
             return
         lapic = self._spec.irqchip

@@ -90,6 +90,11 @@ class SimulatedTarget:
     def init(self, cpu: int) -> None:
         self.machine.run(cpu, host_side(self.protocol.on_init(self.machine.cpus[cpu])))
 
+    def kvmclock_ctrl(self, cpu: int) -> bool:
+        machine = self.machine
+        accepted: bool = machine.run(cpu, host_side(self.protocol.on_guest_stopped(machine.cpus[cpu])))
+        return accepted
+
     def migrate(self) -> None:
         machine = self.machine
         cpus = tuple(machine.cpus.values())

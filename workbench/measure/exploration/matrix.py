@@ -75,7 +75,8 @@ def sizes_for(event: Event) -> tuple[Size, ...]:
     if hasattr(event, "registrations"):
         return (Size(1, ("steal_time",)),)  # a long program: one vCPU and one feature are enough
     together = (replace(size, vcpus=1) for size in TOGETHER) if event.name in ONE_VCPU else TOGETHER
-    sizes = (*ALONE, *together) if event.min_vcpus == 1 else TOGETHER
+    chosen = (*ALONE, *together) if event.min_vcpus == 1 else TOGETHER
+    sizes = tuple(size for size in chosen if event.concerns(choose_features(size.features)))
     return sizes + (READING if event.name in READERS else ())
 
 

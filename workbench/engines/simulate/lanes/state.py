@@ -234,7 +234,7 @@ class LaneMemory:
 
     def _fetch(self, word: int) -> None:
         """Read eight bytes of memory of every lane; only those that no lane has written are used."""
-        rows = self.real.rows(self.frames(word >> PAGE_SHIFT), word & OFFSET_MASK, WORD)
+        rows = self.real.pages.rows(self.frames(word >> PAGE_SHIFT), word & OFFSET_MASK, WORD)
         for byte, atom in enumerate(self._atoms(rows), word):
             self.known.setdefault(byte, atom)
 
