@@ -6,7 +6,6 @@ They are checked only when the machine is idle, because guest and host differ wh
 from workbench.checking.facts import Facts, Place
 from workbench.checking.failures.failure import Failure, for_places
 from workbench.checking.failures.premises import at_rest, in_some_place, is_believed
-from workbench.checking.ghosts import OwnerOf
 
 
 def _lost(facts: Facts, place: Place) -> str | None:
@@ -31,14 +30,14 @@ def _unknown_to_guest(facts: Facts, place: Place) -> str | None:
 
 
 def _is_let_go(facts: Facts, place: Place) -> bool:
-    """Tell whether the guest had, or asked for, an area that no kernel believes registered now."""
+    """Tell whether no kernel believes an area registered that the guest has had or asked for, or asks for at boot.
+
+    A value that the guest does not believe in counts as not set.
+    """
     if place.feature.is_value or not facts.scenario.host.knows_protocol or facts.believed(place) is not None:
-        return False  # a value that the guest does not believe in counts as not set
-    if facts.served_last(place) is not None or facts.concluded(place) is not None:
-        return True
-    addresses, kernels = facts.scenario.addresses, range(facts.scenario.kernels)
-    units = (addresses.area(number, place.owner, place.feature) for number in kernels)
-    return any(facts.value(OwnerOf(unit)) is not None for unit in units)  # its kernel is gone
+        return False
+    was_asked = facts.concluded(place) is not None or facts.served_last(place) is not None
+    return was_asked or place.feature.linux_boot is not None
 
 
 def _false_success(facts: Facts, place: Place) -> str | None:
