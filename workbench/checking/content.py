@@ -43,8 +43,13 @@ def made(cpu: int) -> Ghost:
     return Ghost("made and still due", cpu)
 
 
+def unwritten(cpu: int) -> Ghost:
+    """The features whose update is made on request, and whose area, newly served, has not been written yet (names)."""
+    return Ghost("newly served and not written", cpu)
+
+
 #: The ghosts of one vCPU.
-OF_A_VCPU = (changed, answered, overdue, made)
+OF_A_VCPU = (changed, answered, overdue, made, unwritten)
 
 
 def is_registration(key: Hashable) -> bool:
@@ -104,6 +109,7 @@ class ContentWatch(Watch):
                 continue
             for cpu in range(self.scenario.vcpus) if owner == VM else (owner,):
                 self._drop(overdue(cpu), feature.name)
+                self._drop(unwritten(cpu), feature.name)
                 if feature.update_when == "request" and self._get(pending(cpu, feature.name)):
                     self._note(made(cpu), feature.name)
 
@@ -120,8 +126,7 @@ class ContentWatch(Watch):
         if isinstance(key, Key) and key.kind == "pending":
             self._drop(made(key.cpu), key.name)
         if isinstance(key, Key) and key.kind == "area":
-            for other in range(self.scenario.vcpus) if key.cpu == VM else (key.cpu,):
-                self._drop(overdue(other), key.name)
+            self._serves(key, value)
         if cpu is None or not is_registration(key):
             return
         before = self._get(key)
@@ -132,6 +137,16 @@ class ContentWatch(Watch):
         seen = dict(self._get(changed(cpu)) or ())
         seen.setdefault(key, before)
         self._put(changed(cpu), tuple((name, old) for name, old in seen.items() if name != key or old != value))
+
+    def _serves(self, key: Key, gpa: Any) -> None:
+        """The host serves an area at ``gpa`` from now on, or no longer: an area that is new must be written."""
+        is_new = gpa is not None and gpa != self._get(key) and any(key.name == one.name for one in self._requested)
+        for cpu in range(self.scenario.vcpus) if key.cpu == VM else (key.cpu,):
+            self._drop(overdue(cpu), str(key.name))
+            if is_new:
+                self._note(unwritten(cpu), str(key.name))
+            elif gpa is None:
+                self._drop(unwritten(cpu), str(key.name))
 
     def noted(self, cpu: int, key: Hashable, value: Any) -> None:
         """The guest on ``cpu`` notes something: what it concludes from its call, or what it is about to say."""
@@ -156,8 +171,8 @@ class ContentWatch(Watch):
 
     def enters(self, cpu: int) -> None:
         """The vCPU is about to enter the guest: what is due now must be made by this entry."""
-        due = tuple(feature.name for feature in self._requested if self._is_due(cpu, feature))
-        self._put(overdue(cpu), due)
+        due = {feature.name for feature in self._requested if self._is_due(cpu, feature)}
+        self._put(overdue(cpu), tuple(sorted(due.union(self._get(unwritten(cpu)) or ()))))
 
     def _is_due(self, cpu: int, feature: Feature) -> bool:
         served = self._get(area(VM if feature.scope == "vm" else cpu, feature.name))
@@ -180,6 +195,7 @@ class ContentWatch(Watch):
         for cpu in range(self.scenario.vcpus):
             self._put(overdue(cpu), ())
             self._put(made(cpu), ())
+            self._put(unwritten(cpu), ())
 
     # -- tuples of names -------------------------------------------------------------------------------------
 
