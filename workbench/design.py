@@ -12,7 +12,7 @@ StateEntry              one piece of host state, and how a migration carries it 
 Compared                how a feature's payload is compared on two hosts (``Feature.compared``)
 Hidden                  state of a feature that no register shows (``Feature.hidden``)
 Register                a register by which a guest registers a feature (``Feature.registers``)
-ControlBits             bits beside the address that must be 1, and that must be 0 (``Protocol.control_bits``)
+ControlBits             bits beside the address that must be 1, be 0, or need CPUID (``Protocol.control_bits``)
 IoRange                 addresses or I/O ports of a device of the design (``Protocol.mmio``, ``Protocol.ports``)
 Area                    what ``register_all`` gets: a vCPU's record, a feature and a gpa
 Program                 the type of every guest program and host handler: a generator of steps

@@ -2,6 +2,7 @@
 
 from workbench.core.kvm_registers import STEAL_TIME, SYSTEM_TIME_NEW
 from workbench.design import (
+    HANDLED,
     U8,
     U32,
     U64,
@@ -65,6 +66,35 @@ class RegisterLeftByInit(PerFeature):
         kept = yield Get(register(cpu.index, STEAL_TIME.msr))
         yield from super().on_init(cpu)
         yield Set(register(cpu.index, STEAL_TIME.msr), kept)
+
+
+class WritesFirst(PerFeature):
+    """No mistake: the handler writes the clock, and serves its area only then."""
+
+    name = "writes_first"
+
+    def _system_time(self, cpu, value, host_initiated):
+        gpa = SYSTEM_TIME_NEW.address_in(value)
+        if gpa is not None:
+            yield from self.by_name["kvmclock"].update(cpu.index, gpa, (yield Now()))
+        yield Set(register(cpu.index, SYSTEM_TIME_NEW.msr), value)
+        yield Set(area(cpu.index, "kvmclock"), gpa)
+        return HANDLED
+
+    _WRITE = {**PerFeature._WRITE, SYSTEM_TIME_NEW.msr: _system_time}  # noqa: RUF012
+
+
+class NeverWritten(PerFeature):
+    """The area of the clock is served, and no update of it is requested."""
+
+    name = "never_written"
+
+    def _system_time(self, cpu, value, host_initiated):
+        yield Set(register(cpu.index, SYSTEM_TIME_NEW.msr), value)
+        yield Set(area(cpu.index, "kvmclock"), SYSTEM_TIME_NEW.address_in(value))
+        return HANDLED
+
+    _WRITE = {**PerFeature._WRITE, SYSTEM_TIME_NEW.msr: _system_time}  # noqa: RUF012
 
 
 class RequestNotCleared(PerFeature):

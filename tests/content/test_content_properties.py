@@ -23,6 +23,8 @@ MISTAKES = [
     (mistakes.RegisterLeftByInit, "init-no-reregister", STEAL, 1, "F18", "per_feature"),
     (CachedSum, "migrate", STEAL, 1, "F19", "per_feature"),
     (OneUpdatesAll, "migrate", CLOCK, 2, "F20", "per_feature"),
+    (mistakes.NeverWritten, "boot", CLOCK, 1, "F20", mistakes.WritesFirst),
+    (mistakes.NeverWritten, "migrate", CLOCK, 1, "F20", mistakes.WritesFirst),
     (mistakes.RequestNotCleared, "boot", CLOCK, 1, "F21", "per_feature"),
     (mistakes.TokenOverwritten, "boot", FAULTS, 1, "F22", "per_feature"),
     (mistakes.AnswersFirst, "boot", STEAL, 1, "F24", "generic"),

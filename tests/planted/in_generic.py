@@ -213,4 +213,8 @@ PLANTED = [
         ('                yield from self._apply(cpu, descriptor, quietly="quiet-restore" in self.mitigations)',
          '                yield from self._apply(cpu, descriptor, quietly="quiet-restore" in self.mitigations)\n            else:\n                return'),
     ], ('carry-registry', 'validate-restore')),
+    Planted('quiet_forgets_request', 'migrate', 1, 'kvmclock', 'F20', [
+        ('if entry and feature.update_when == "request":',
+         'if entry and feature.update_when == "request" and not quietly:'),
+    ], ('carry-registry', 'quiet-restore')),
 ]

@@ -201,4 +201,24 @@ PLANTED = [
         ('value |= APF_DELIVER_AS_VMEXIT if 10 in cpu.cpuid else 0',
          'value |= APF_DELIVER_AS_VMEXIT'),
     ]),
+    Planted('apf_gates_unchecked', 'hostile-hidden-bits', 1, 'async_pf', 'F03', [
+        ('            if value & bit and not cpu.may_use(needed):\n                return FAULT  # R15',
+         '            pass'),
+    ]),
+    Planted('apf_en_zero_refused_without_lapic', 'migrate-no-lapic-hidden', 1, 'steal_time', 'F02', [
+        ('return FAULT if value else HANDLED  # R8',
+         'return HANDLED if value else FAULT  # R8'),
+    ]),
+    Planted('apf_int_unchecked', 'migrate-no-lapic', 1, 'async_pf', 'F09', [
+        ('        if not ASYNC_PF_INT.is_allowed(value) or not cpu.host.irqchip:\n            return FAULT  # R11\n',
+         ''),
+    ]),
+    Planted('st_not_pending', 'migrate', 1, 'kvmclock', 'F20', [
+        ('            yield Set(pending(cpu.index, "kvmclock"), True)\n            if not host_initiated:',
+         '            if not host_initiated:\n                yield Set(pending(cpu.index, "kvmclock"), True)'),
+    ]),
+    Planted('st_never_written', 'boot', 1, 'kvmclock', 'F20', [
+        ('        if gpa is not None:\n            yield Set(pending(cpu.index, "kvmclock"), True)\n            if not host_initiated:',
+         '        if gpa is not None:\n            if False:'),
+    ]),
 ]

@@ -4,9 +4,10 @@ They are recorded like the other ghosts (``workbench.checking.ghosts``). Those o
 entries that are empty again as soon as the call, or the update, is over.
 """
 
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator
 from typing import Any
 
+from workbench.checking.frozen_clock import prepared
 from workbench.checking.ghosts import GHOST_KINDS, Ghost, Watch
 from workbench.clayout.layout import Abi
 from workbench.core.address_map import DESCRIPTOR
@@ -44,8 +45,12 @@ def made(cpu: int) -> Ghost:
 
 
 def unwritten(cpu: int) -> Ghost:
-    """The features whose update is made on request, and whose area, newly served, has not been written yet (names)."""
-    return Ghost("newly served and not written", cpu)
+    """The features whose update is made on request, and whose area this host has not written yet (names).
+
+    It is noted when a handler serves an area that stands as the guest has prepared it, and for every area that the
+    guest believes in when the machine arrives on another host.
+    """
+    return Ghost("not written yet by this host", cpu)
 
 
 #: The ghosts of one vCPU.
@@ -104,12 +109,12 @@ class ContentWatch(Watch):
 
     def _made(self, feature: Feature, gpa: int) -> None:
         for owner in self.scenario.owners(feature):
-            served = self._get(area(owner, feature.name))
-            if served is None or not served <= gpa < served + feature.size:
-                continue
-            for cpu in range(self.scenario.vcpus) if owner == VM else (owner,):
-                self._drop(overdue(cpu), feature.name)
+            served, believed = self._get(area(owner, feature.name)), self._get(believes(owner, feature.name))
+            is_served, is_believed = (at is not None and at <= gpa < at + feature.size for at in (served, believed))
+            for cpu in self._vcpus_of(owner) if is_served or is_believed else ():
                 self._drop(unwritten(cpu), feature.name)
+            for cpu in self._vcpus_of(owner) if is_served else ():
+                self._drop(overdue(cpu), feature.name)
                 if feature.update_when == "request" and self._get(pending(cpu, feature.name)):
                     self._note(made(cpu), feature.name)
 
@@ -126,7 +131,7 @@ class ContentWatch(Watch):
         if isinstance(key, Key) and key.kind == "pending":
             self._drop(made(key.cpu), key.name)
         if isinstance(key, Key) and key.kind == "area":
-            self._serves(key, value)
+            self._serves(cpu, key, value)
         if cpu is None or not is_registration(key):
             return
         before = self._get(key)
@@ -138,15 +143,24 @@ class ContentWatch(Watch):
         seen.setdefault(key, before)
         self._put(changed(cpu), tuple((name, old) for name, old in seen.items() if name != key or old != value))
 
-    def _serves(self, key: Key, gpa: Any) -> None:
-        """The host serves an area at ``gpa`` from now on, or no longer: an area that is new must be written."""
-        is_new = gpa is not None and gpa != self._get(key) and any(key.name == one.name for one in self._requested)
-        for cpu in range(self.scenario.vcpus) if key.cpu == VM else (key.cpu,):
-            self._drop(overdue(cpu), str(key.name))
+    def _serves(self, handles: int | None, key: Key, gpa: int | None) -> None:
+        """The host serves an area at ``gpa`` from now on, or none: one that is new must be written by the next entry.
+
+        One that does not stand as the guest has prepared it was written before it was served.
+        """
+        feature = next((one for one in self._requested if one.name == key.name), None)
+        is_new = False
+        if feature is not None and handles is not None and gpa is not None and gpa != self._get(key):
+            is_new = self._peek(gpa, feature.size) == prepared(feature)
+        for cpu in self._vcpus_of(key.cpu):
+            self._drop(overdue(cpu), key.name)
             if is_new:
-                self._note(unwritten(cpu), str(key.name))
+                self._note(unwritten(cpu), key.name)
             elif gpa is None:
-                self._drop(unwritten(cpu), str(key.name))
+                self._drop(unwritten(cpu), key.name)
+
+    def _vcpus_of(self, owner: int) -> Iterable[int]:
+        return range(self.scenario.vcpus) if owner == VM else (owner,)
 
     def noted(self, cpu: int, key: Hashable, value: Any) -> None:
         """The guest on ``cpu`` notes something: what it concludes from its call, or what it is about to say."""
@@ -171,12 +185,18 @@ class ContentWatch(Watch):
 
     def enters(self, cpu: int) -> None:
         """The vCPU is about to enter the guest: what is due now must be made by this entry."""
-        due = {feature.name for feature in self._requested if self._is_due(cpu, feature)}
-        self._put(overdue(cpu), tuple(sorted(due.union(self._get(unwritten(cpu)) or ()))))
+        first = self._get(unwritten(cpu)) or ()
+        due = (one.name for one in self._requested if self._is_due(cpu, one) or self._is_first(cpu, one, first))
+        self._put(overdue(cpu), tuple(due))
 
     def _is_due(self, cpu: int, feature: Feature) -> bool:
-        served = self._get(area(VM if feature.scope == "vm" else cpu, feature.name))
-        return served is not None and bool(self._get(pending(cpu, feature.name)))
+        return self._served(cpu, feature) is not None and bool(self._get(pending(cpu, feature.name)))
+
+    def _is_first(self, cpu: int, feature: Feature, unwritten: Collection[Hashable]) -> bool:
+        return feature.name in unwritten and self._served(cpu, feature) is not None
+
+    def _served(self, cpu: int, feature: Feature) -> Any:
+        return self._get(area(VM if feature.scope == "vm" else cpu, feature.name))
 
     def _acknowledges(self, cpu: int, name: Hashable) -> None:
         """The guest is about to tell that it has taken an event: one that the host has for it is due now."""
@@ -185,17 +205,19 @@ class ContentWatch(Watch):
                 continue
             assert feature.compared is not None
             assert feature.compared.mailbox is not None
-            served = self._get(area(VM if feature.scope == "vm" else cpu, feature.name))
             offset, size = field_at(feature, feature.compared.mailbox)
-            if not any(self._peek(served + offset, size) or b""):
+            if not any(self._peek(self._served(cpu, feature) + offset, size) or b""):
                 self._note(overdue(cpu), feature.name)
 
     def new_host(self) -> None:
-        """The machine is on another host, which owes it nothing yet."""
+        """The machine is on another host, which has written nothing yet."""
         for cpu in range(self.scenario.vcpus):
             self._put(overdue(cpu), ())
             self._put(made(cpu), ())
-            self._put(unwritten(cpu), ())
+            self._put(unwritten(cpu), tuple(one.name for one in self._requested if self._is_believed(cpu, one)))
+
+    def _is_believed(self, cpu: int, feature: Feature) -> bool:
+        return self._get(believes(VM if feature.scope == "vm" else cpu, feature.name)) is not None
 
     # -- tuples of names -------------------------------------------------------------------------------------
 

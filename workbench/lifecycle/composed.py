@@ -5,6 +5,7 @@
   count if the first part is itself a boot, or if the last vCPU was taken down before: it then comes up once more.
 * What a part calls the running kernel (``Scenario.kernel``) is the one that the parts before it have left: after a
   kexec the areas are those of the next kernel. Each further kernel gets memory of its own.
+* A part that follows a migration happens on the destination: a VMM that restores once more does so on such a host.
 * Memory that a part has given away belongs to a kernel again as soon as that kernel prepares an area there. Until then
   it is somebody else's, in later parts too.
 * A part that is a boot (``AtBoot``) begins the machine anew if it is not the first: the VMM resets every vCPU, the old
@@ -90,7 +91,7 @@ class Composed(Event):
                 yield from reset_machine(scenario)
                 scenario = replace(scenario, kernel=scenario.kernel + 1)
             yield from part.happen(scenario)
-            scenario = replace(scenario, kernel=scenario.kernel + part.new_kernels)
+            scenario = part.leaves(scenario)
 
 
 def _check(event: Composed) -> None:

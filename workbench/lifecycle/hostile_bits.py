@@ -1,14 +1,15 @@
 """A hostile guest that asks with wrong control bits, or for something that the host does not know.
 
-A register's value is an address and control bits; the protocol says which of them must be set and which must not
-(``Protocol.control_bits``). Such a guest knows that it asks for nothing that a host may serve: it believes nothing to
-be registered afterwards, so an area that the host then serves is unknown to the guest. Sources: Linux
-Documentation/virt/kvm/x86/msr.rst ("Bits 5-1 of the MSR ... must be zero"); arch/x86/kvm/x86.c, kvm_set_msr_common.
+A register's value is an address and control bits; the protocol says which of them must be set, which must not, and
+which CPUID has to offer (``Protocol.control_bits``). Such a guest knows that it asks for nothing that a host may serve:
+it believes nothing to be registered afterwards, so an area that the host then serves is unknown to the guest. Sources:
+Linux Documentation/virt/kvm/x86/msr.rst ("Bits 5-1 of the MSR ... must be zero"); arch/x86/kvm/x86.c,
+kvm_set_msr_common.
 """
 
 from collections.abc import Iterator
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -18,7 +19,7 @@ from workbench.core.outcome import REFUSED
 from workbench.core.relay import relayed
 from workbench.core.scenario import Scenario, asked
 from workbench.core.steps import Note, Program, Wrmsr
-from workbench.core.vcpu import Vcpu
+from workbench.core.vcpu import KVM_SUPPORTED, Vcpu
 from workbench.lifecycle.hostile import Hostile, HostileKernel, renamed
 from workbench.lifecycle.scratch import target
 
@@ -94,6 +95,17 @@ class UnreadyKernel(BitKernel):
             yield without(protocol.register(cpu, feature, gpa), gpa, bit)
 
 
+@dataclass(frozen=True, kw_only=True)
+class HiddenBitKernel(BitKernel):
+    """A kernel that sets bits which CPUID does not offer."""
+
+    def wrong(self, cpu: Vcpu, feature: Feature, gpa: int) -> Iterator[Program]:
+        """Yield the registrations of one feature that set a hidden bit."""
+        for bit, needed in self.scenario.protocol.control_bits(feature).gated:
+            if not cpu.may_use(needed):
+                yield self.scenario.protocol.register(cpu, feature, gpa | bit)
+
+
 class HostileReservedBits(Hostile):
     """vCPU 0 sets, one after the other, the bits that must be 0."""
 
@@ -112,6 +124,29 @@ class HostileNotEnabled(HostileReservedBits):
     name = "hostile-not-enabled"
     title = "hostile: address not enabled"
     kernel = UnreadyKernel
+
+
+class HostileHiddenBits(HostileReservedBits):
+    """vCPU 0 sets the bits that CPUID hides from it; what every registration sets is offered.
+
+    Linux 66570e966dd9 (KVM_CAP_ENFORCE_PV_FEATURE_CPUID); arch/x86/kvm/x86.c, kvm_pv_enable_async_pf.
+    """
+
+    name = "hostile-hidden-bits"
+    title = "hostile: bits set that CPUID hides"
+    kernel = HiddenBitKernel
+
+    def adapt(self, scenario: Scenario) -> Scenario:
+        """The same guest without the CPUID bits of what a registration may ask for, on a host that enforces CPUID."""
+        offered = KVM_SUPPORTED if scenario.cpuid is None else scenario.cpuid
+        hidden = {needed for _, needed in self.optional(scenario)}
+        return super().adapt(replace(scenario, cpuid=offered - hidden, enforce_cpuid=True))
+
+    def optional(self, scenario: Scenario) -> Iterator[tuple[int, int]]:
+        """Yield the gated bits without which the host serves a registration, each with its CPUID bit."""
+        for feature in scenario.supported():
+            bits = scenario.protocol.control_bits(feature)
+            yield from ((bit, needed) for bit, needed in bits.gated if not bit & bits.required)
 
 
 class HostileUnknownType(Hostile):

@@ -12,7 +12,7 @@ from workbench.core.driver import host_side
 from workbench.core.event_steps import HostCall, NewHost, OnHost, Pause, Resume
 from workbench.core.scenario import Scenario
 from workbench.core.steps import Program
-from workbench.core.vcpu import SET_BY_VMM, Host
+from workbench.core.vcpu import SET_BY_VMM
 from workbench.lifecycle.event import AfterBoot, enter_all
 
 
@@ -44,10 +44,10 @@ def move(
     yield Pause()
     saved = yield OnHost(0, HostCall(save_on, (scenario,)))
     yield NewHost(changes)
-    knows = dict(changes).get("knows_protocol", Host.knows_protocol)
-    if restore is not None and knows:
-        yield OnHost(0, HostCall(restore, (there(scenario, changes), saved)))
-    answer = None if then is None else (yield from then(scenario))
+    destination = there(scenario, changes)
+    if restore is not None and destination.host.knows_protocol:
+        yield OnHost(0, HostCall(restore, (destination, saved)))
+    answer = None if then is None else (yield from then(destination))
     yield Resume()
     return answer
 
@@ -55,7 +55,8 @@ def move(
 def there(scenario: Scenario, changes: tuple[tuple[str, Any], ...]) -> Scenario:
     """Return the scenario with the records that the vCPUs have on a new host with these changes (see NewHost)."""
     of_vcpu = {name: value for name, value in changes if name in SET_BY_VMM}
-    return replace(scenario, **of_vcpu)
+    of_host = {name: value for name, value in changes if name not in of_vcpu}
+    return replace(scenario, host=replace(scenario.host, **of_host), **of_vcpu)
 
 
 class Migration(AfterBoot):
@@ -69,6 +70,10 @@ class Migration(AfterBoot):
     def happen(self, scenario: Scenario) -> Program:
         yield from move(scenario, restore=self.restore, changes=self.changes)
         yield from enter_all(scenario)
+
+    def leaves(self, scenario: Scenario) -> Scenario:
+        """The machine is on the destination."""
+        return there(super().leaves(scenario), self.changes)
 
 
 class Migrate(Migration):

@@ -130,7 +130,7 @@ class PerFeature(Protocol):
 
     def control_bits(self, feature: Feature) -> ControlBits:
         asked = self.register_of[feature.name]
-        return ControlBits(asked.enable, asked.reserved)
+        return ControlBits(asked.enable, asked.reserved, asked.gates)
 
     def unregister(self, cpu: Vcpu, feature: Feature, gpa: int) -> Program:
         asked = self.register_of[feature.name]

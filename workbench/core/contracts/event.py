@@ -1,6 +1,7 @@
 """The contract of a lifecycle event: something that happens to a guest of a given scenario."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import ClassVar
 
 from workbench.core.contracts.feature import Feature
@@ -42,6 +43,10 @@ class Event:
         """The steps of the event itself, which are measured."""
         raise NotImplementedError(f"{type(self).__name__}.happen must be written")
         yield
+
+    def leaves(self, scenario: Scenario) -> Scenario:
+        """Return ``scenario`` as an event that follows finds it. Default: with the kernel that runs then."""
+        return replace(scenario, kernel=scenario.kernel + self.new_kernels)
 
     def __repr__(self) -> str:
         return f"<event {self.name}>"

@@ -43,10 +43,14 @@ class IoRange(NamedTuple):
 
 
 class ControlBits(NamedTuple):
-    """The bits beside the address in what the guest passes: those that must be 1 for it to be used, and must be 0."""
+    """The bits beside the address in what the guest passes: those that must be 1 for it to be used, and must be 0.
+
+    ``gated``: (bit, CPUID bit) each; the bit must be 0 where CPUID hides the other one and the host enforces it.
+    """
 
     required: int = 0
     forbidden: int = 0
+    gated: tuple[tuple[int, int], ...] = ()
 
 
 class Protocol:
@@ -157,7 +161,8 @@ class Protocol:
     def control_bits(self, feature: Feature) -> ControlBits:
         """Return the control bits of a registration of ``feature``. Default: the design has none.
 
-        Some events register with a bit that must be 0, others without one that must be 1; no host may serve that.
+        Some events register with a bit that must be 0, others without one that must be 1, or with
+        one that CPUID hides; no host may serve that.
         """
         return ControlBits()
 

@@ -113,7 +113,7 @@ def load_vcpu(vcpu: Vcpu, state: VcpuState, *, own_cpuid: bool = False) -> Loade
         vcpu.set_cpuid(state.cpuid)
     (apic_base,) = struct.unpack_from("<Q", state.sregs, 272)
     vcpu.set_msrs({_APIC_BASE_MSR: apic_base})
-    if state.lapic is not None:
+    if state.lapic is not None and vcpu.has_lapic:  # otherwise it is the VMM that emulates it
         vcpu.set(KVM_SET_LAPIC, state.lapic)
     vcpu.set(KVM_SET_SREGS, state.sregs)
     vcpu.set(KVM_SET_REGS, state.regs)
