@@ -108,7 +108,7 @@ def test_a_missing_file(file, tmp_path):
 def test_a_folder_is_no_file(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "folder.py").mkdir()
-    assert why_not("folder.py:Mine").startswith("protocol file 'folder.py' does not exist; looked at ")
+    assert why_not("folder.py:Mine").endswith("folder.py' cannot be read: it is a directory, not a file")
 
 
 def test_a_class_that_is_not_there(file):
@@ -145,7 +145,7 @@ def test_a_syntax_error_says_where(file):
     ],
 )
 def test_a_file_that_fails_while_it_loads(file, text, why):
-    assert why_not(file(text) + ":Mine") == f"protocol file 'mine.py' does not load: {why}"
+    assert why_not(file(text) + ":Mine") == f"protocol file 'mine.py' does not load: {why} (mine.py:1)"
 
 
 def test_a_file_that_is_not_text(tmp_path, monkeypatch):

@@ -164,6 +164,7 @@ def _module(path: Path, what: str, called: str) -> ModuleType:
     name, state = str(path.resolve()), (path.stat().st_mtime_ns, path.stat().st_size)
     if _LOADED.get(name) == state and name in sys.modules:
         return sys.modules[name]
+    text = read_bytes(path, what)
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -171,7 +172,7 @@ def _module(path: Path, what: str, called: str) -> ModuleType:
     sys.modules[name] = module  # dataclasses look their module up while it is executed
     try:
         # Not the loader's exec_module: its cache takes an edit of the same size within a second for no edit.
-        exec(compile(read_bytes(path, what), path, "exec", dont_inherit=True), vars(module))
+        exec(compile(text, path, "exec", dont_inherit=True), vars(module))
     except BaseException as error:
         del sys.modules[name]
         if before is not None:

@@ -45,6 +45,7 @@ class LaneMachine(Machine):
         self.real = real
         self.batch = Batch(len(cpus))
         self.steps = steps
+        self.most_steps = real.most_steps
         self.index = self.batch.lane(cpus[0], 1)
         column = partial(keys.column, cpus[0], len(cpus))
         self.cpus: Any = LaneRecords(real.cpus, self.index)
