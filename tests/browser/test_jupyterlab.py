@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -61,7 +62,7 @@ def lab(tmp_path_factory):
             time.sleep(0.2)
         yield f"http://127.0.0.1:{port}/lab/tree/views.ipynb?token=views&reset"
     finally:
-        server.terminate()
+        os.killpg(server.pid, signal.SIGKILL)  # a server that is asked to end waits for its kernels
         server.wait(20)
 
 

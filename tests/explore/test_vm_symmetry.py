@@ -204,6 +204,7 @@ def test_a_restore_may_treat_each_vcpu_as_it_likes(protocol, vcpus):
     assert merged.states < every.states
 
 
+@pytest.mark.slow
 def test_two_restores_that_do_are_merged_only_where_a_finding_can_be_shown():
     """Lost twice, once of each vCPU: a finding would need two names, so these vCPUs are not merged."""
     for protocol, cpus in ((PerFeature, (0, 1)), (asymmetric.FirstWins, (0, 1)), (asymmetric.ForgetsOne, ())):

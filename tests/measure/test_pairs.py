@@ -44,6 +44,7 @@ def test_pairs_that_surprise_alike_stand_for_each_other():
     assert found["haltpoll+migrate"].alike == 2
 
 
+@pytest.mark.slow
 def test_the_choice_is_small_and_always_the_same():
     once, again = (list(chosen("generic", "all+all", features=["steal_time", "poll_control"]).values()) for _ in "12")
     assert once == again
@@ -102,6 +103,7 @@ def test_all_pairs_are_simulated_in_less_than_a_minute():
     assert time.monotonic() - begun < 60
 
 
+@pytest.mark.slow
 def test_a_report_draws_no_row_for_each_pair(tmp_path, capsys):
     asked = ["--vcpus", "2", "--events", "boot,init+all", "--features", "steal_time,kvmclock", "--no-notebooks"]
     assert main(["report", str(tmp_path / "r"), *asked]) == 0

@@ -52,6 +52,7 @@ def test_a_table_sees_an_exit_of_another_kind(tmp_path):
         ("if gpa is not None and feature.update_when in", (OWN_CELL, "per_feature", "boot", 1)),
     ],
 )
+@pytest.mark.slow
 def test_features_of_the_users_own_show_code_that_no_shipped_feature_runs(text, question, tmp_path):
     kind = "drop a step" if text.startswith("yield") else "negate a condition"
     mutant = changed(text, kind, PER_FEATURE)
