@@ -68,7 +68,7 @@ def complaint(capsys, *arguments):
         ("list --format xml", "argument --format: unknown value 'xml'; known: text, json, csv, markdown"),
         ("matrx", "unknown command 'matrx'; did you mean matrix? known: "),
         ("explore generik", "unknown protocol 'generik'; did you mean generic? known: "),
-        ("explore generic --events descriptor-rac", "unknown event 'descriptor-rac'; did you mean descriptor-race? known: "),
+        ("explore generic --events encripted", "unknown event 'encripted'; did you mean encrypted? known: "),
         ("", "the following arguments are required: COMMAND"),
         ("report", "the following arguments are required: DIR"),
     ],
