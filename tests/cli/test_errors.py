@@ -68,7 +68,10 @@ def complaint(capsys, *arguments):
         ("list --format xml", "argument --format: unknown value 'xml'; known: text, json, csv, markdown"),
         ("matrx", "unknown command 'matrx'; did you mean matrix? known: "),
         ("explore generik", "unknown protocol 'generik'; did you mean generic? known: "),
-        ("explore generic --events suspend-resum", "unknown event 'suspend-resum'; did you mean suspend-resume? known: "),
+        (
+            "explore generic --events suspend-resum",
+            "unknown event 'suspend-resum'; did you mean suspend-resume? known: ",
+        ),
         ("", "the following arguments are required: COMMAND"),
         ("report", "the following arguments are required: DIR"),
     ],
