@@ -12,7 +12,7 @@ from workbench.core.host_state import Key
 from workbench.core.memory import PAGE_SIZE
 from workbench.core.outcome import HANDLED
 from workbench.core.rules.sides import by_side, objection
-from workbench.core.rules.values import PLAIN, check_value, wrong_key, wrong_parts
+from workbench.core.rules.values import ADDRESS, PLAIN, check_value, wrong_key, wrong_parts
 from workbench.core.steps import (
     GUEST,
     AllVcpus,
@@ -128,11 +128,11 @@ def _set(world: World, cpu: int, side: Side, step: Set) -> None:
     value: Any = step.value
     if type(key) is not Key:
         raise WorkbenchError(wrong_key(step))
-    if type(key.cpu) is not int or key.kind == "area":
+    kind = type(value)
+    if type(key.cpu) is not int or (key.kind == "area" and not (type(key.name) is str and kind in ADDRESS)):
         wrong = wrong_parts(step)
         if wrong is not None:
             raise WorkbenchError(wrong)
-    kind = type(value)
     if kind not in PLAIN and (kind is not tuple or not PLAIN.issuperset(map(type, value))):
         check_value(step)
     world.set(key, value)

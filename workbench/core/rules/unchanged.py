@@ -142,7 +142,6 @@ class Held:
                         self._put_back(space, objects)
                     raise AuthorError(_told(space, self.kind, name, now))
 
-
     @staticmethod
     def _put_back(space: Space, objects: dict[str, Any]) -> None:
         """Undo a change of a feature, which is one object for all designs of a process."""
