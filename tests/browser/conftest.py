@@ -1,6 +1,8 @@
 """A browser for the tests of the views: Debian's Chromium, driven by Playwright. Without it they are skipped."""
 
 import shutil
+import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -17,6 +19,18 @@ SIZES = [Size(1, ("steal_time",)), Size(1, ("async_pf",))]
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 OWN = ("file:", "data:", "blob:")  # what a page may ask for
 SWITCHES = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    """A test that fails shows what was on its pages: their text, and where a picture of each is."""
+    report = yield
+    if call.when == "call" and report.failed and "browser" in item.funcargs:
+        for shown in [one for context in item.funcargs["browser"].contexts for one in context.pages]:
+            picture = Path(tempfile.mkdtemp(prefix=f"{item.name[:40].replace('/', '-')}-"), "page.png")
+            shown.screenshot(path=picture)
+            report.sections.append((f"{shown.url} (picture: {picture})", shown.locator("body").inner_text()[:2000]))
+    return report
 
 
 @pytest.fixture(scope="session")
