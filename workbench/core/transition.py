@@ -12,7 +12,7 @@ from workbench.core.host_state import Key
 from workbench.core.memory import PAGE_SIZE
 from workbench.core.outcome import HANDLED
 from workbench.core.rules.sides import by_side, objection
-from workbench.core.rules.values import ADDRESS, PLAIN, check_value, wrong_key, wrong_parts
+from workbench.core.rules.values import ENTRY_OF_AREA, PLAIN, check_value, wrong_key, wrong_parts
 from workbench.core.steps import (
     GUEST,
     AllVcpus,
@@ -129,7 +129,7 @@ def _set(world: World, cpu: int, side: Side, step: Set) -> None:
     if type(key) is not Key:
         raise WorkbenchError(wrong_key(step))
     kind = type(value)
-    if type(key.cpu) is not int or (key.kind == "area" and not (type(key.name) is str and kind in ADDRESS)):
+    if type(key.cpu) is not int or (key.kind == "area" and not (type(key.name) is str and kind in ENTRY_OF_AREA)):
         wrong = wrong_parts(step)
         if wrong is not None:
             raise WorkbenchError(wrong)
