@@ -7,7 +7,9 @@ every process is ended before :func:`run` returns or raises.
 import multiprocessing
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import chain, count
+from math import inf
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -18,7 +20,7 @@ from workbench.durable.workers import deaf_to_signals
 from workbench.errors import EngineError
 from workbench.fuzz import findings
 from workbench.fuzz.generate import GENERATOR
-from workbench.fuzz.journal import Entry, Journal
+from workbench.fuzz.journal import Count, Entry, Journal
 from workbench.fuzz.worker import Done, Failed, Ready, Task, work
 from workbench.protocols import find
 
@@ -42,11 +44,11 @@ class Tally(NamedTuple):
 
     sequences: int
     operations: int
+    known: dict[str, int]  #: explained differences, by explanation
+    findings: tuple[str, ...]
     seconds: float  #: of this run, since the workers were ready
     operations_now: int  #: of this run
-    known: dict[str, int]
     shown: tuple[str, ...]  #: known divergences that this KVM shows
-    findings: tuple[str, ...]
 
 
 def jobs_by_default() -> int:
@@ -63,55 +65,70 @@ def head_of(task: Task, host: str) -> dict[str, Any]:
 def run(
     task: Task, plan: Plan, journal: Journal, folder: Path, *, jobs: int, notes: tuple[str, ...] = ()
 ) -> Iterator[Tally]:
-    """Run the campaign; yield a Tally whenever sequences are finished, and at the end.
+    """Run the campaign; yield a Tally whenever sequences are finished, and one of what counts at the end.
 
     Findings go to ``folder`` as replay files that begin with ``notes``. Raises EngineError if a worker fails.
     """
+    record = _Recorder(task, plan, journal, folder, notes)
     with _Workers(task, jobs) as workers:
-        began = time.monotonic()
-        before = journal.operations
-        numbers = _numbers(journal)
+        began, before = time.monotonic(), journal.operations
+        end = max(journal.done, default=-1) + 1
+        gaps = [number for number in range(end) if number not in journal.done]  # a killed campaign leaves some
+        numbers = chain(gaps, count(end))
 
-        def tally() -> Tally:
-            now = time.monotonic() - began
-            done = journal.operations - before
-            found = (tuple(journal.findings),)
-            return Tally(len(journal.done), journal.operations, now, done, dict(journal.known), workers.shown, *found)
+        def tally(counted: Count) -> Tally:
+            return Tally(*counted, time.monotonic() - began, journal.operations - before, workers.shown)
 
         def more() -> bool:
-            late = plan.seconds is not None and time.monotonic() - began >= plan.seconds
+            if plan.seconds is not None and time.monotonic() - began >= plan.seconds:
+                return False
             going = journal.operations + workers.in_flight * task.length
-            enough = plan.operations is not None and going >= plan.operations
-            return not late and not enough and len(journal.findings) < MOST_FINDINGS
+            enough = plan.operations is not None and going >= plan.operations and journal.upto >= end
+            return not enough and len(journal.findings) < MOST_FINDINGS
 
         while True:
             while workers.idle and more():
                 workers.give(next(numbers))
             if not workers.in_flight:
                 break
-            journal.add([_noted(task, each, folder, notes) for each in workers.finished()])
-            yield tally()
-        yield tally()
+            record.add(workers.finished())
+            yield tally(journal.so_far())
+        yield tally(journal.first(inf if plan.operations is None else plan.operations, MOST_FINDINGS))
 
 
-def _numbers(journal: Journal) -> Iterator[int]:
-    number = 0
-    while True:
-        if number not in journal.done:
-            yield number
-        number += 1
+class _Recorder:
+    """Records finished sequences at once, but divergences in the order of the sequences, as far as they are counted.
 
+    Which sequences are finished beyond the limit of a campaign depends on the number of processes; a divergence there
+    would otherwise be written by some and not by others. A longer campaign finds it.
+    """
 
-def _noted(task: Task, done: Done, folder: Path, notes: tuple[str, ...]) -> Entry:
-    """Write the finding of a sequence, if there is one; return its entry for the journal."""
-    if done.small is None:
-        return done.entry
-    origin = f"workbench fuzz --seed {task.seed}, sequence {done.entry.sequence} of {task.length} operations"
-    used = () if done.small.fresh else ("Shown only by a VM that was used before; not shrunk.",)
-    name = f"divergence-{task.seed}-{done.entry.sequence}"
-    said = (*notes, origin, *used)
-    path = findings.write(folder, name, done.small.operations, done.small.divergence, said)
-    return done.entry._replace(finding=str(path))
+    def __init__(self, task: Task, plan: Plan, journal: Journal, folder: Path, notes: tuple[str, ...]) -> None:
+        self._task, self._plan, self._journal, self._folder, self._notes = task, plan, journal, folder, notes
+        self._held: dict[int, Done] = {}
+
+    def add(self, finished: Iterable[Done]) -> None:
+        for done in finished:
+            if done.small is None:
+                self._journal.add([done.entry])
+            else:
+                self._held[done.entry.sequence] = done
+        while self._journal.upto in self._held and self._wanted():
+            self._journal.add([self._noted(self._held.pop(self._journal.upto))])
+
+    def _wanted(self) -> bool:
+        enough = self._plan.operations is not None and self._journal.before >= self._plan.operations
+        return not enough and len(self._journal.findings) < MOST_FINDINGS
+
+    def _noted(self, done: Done) -> Entry:
+        """Write the finding of a sequence; return its entry for the journal."""
+        assert done.small is not None
+        number = done.entry.sequence
+        origin = f"workbench fuzz --seed {self._task.seed}, sequence {number} of {self._task.length} operations"
+        used = () if done.small.fresh else ("Shown only by a VM that was used before; not shrunk.",)
+        name, said = f"divergence-{self._task.seed}-{number}", (*self._notes, origin, *used)
+        path = findings.write(self._folder, name, done.small.operations, done.small.divergence, said)
+        return done.entry._replace(finding=str(path))
 
 
 class _Workers:
