@@ -37,6 +37,29 @@ HIDDEN = {
         "def keep",
         "what the function Mine.keep keeps between its calls",
     ),
+    "an attribute of a method": (
+        [(KEEP, "setattr(Mine.on_wrmsr, 'seen', value)")], "def on_wrmsr", "what the function Mine.on_wrmsr keeps between its calls",
+    ),
+    "an attribute that a method has": (
+        [("return HANDLED", "return HANDLED\n\n    on_wrmsr.seen = [0]"), (KEEP, "seen = Mine.on_wrmsr.seen; seen[0] += 1; del seen")],
+        "def on_wrmsr",
+        "what the function Mine.on_wrmsr keeps between its calls",
+    ),
+    "an attribute of a function of the module": (
+        [("MSR = 0", "def helper():\n    return 1\n\n\nMSR = 0"), (KEEP, "setattr(helper, 'seen', value)")],
+        None,
+        "what the function helper keeps between its calls",
+    ),
+    "a list in a dict": (
+        [("MSR = 0", "SEEN = {'a': 1, 'b': [0]}\nMSR = 0"), (KEEP, "seen = SEEN; seen['b'][0] += 1; del seen")],
+        "seen = SEEN",
+        "SEEN",
+    ),
+    "a number in a dict": (
+        [("MSR = 0", "SEEN = {'a': 1}\nMSR = 0"), (KEEP, "seen = SEEN; seen['a'] += 1; del seen")],
+        "seen = SEEN",
+        "SEEN",
+    ),
 }  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from workbench.core.host_state import Key
 from workbench.core.memory import PAGE_SIZE
 from workbench.core.outcome import HANDLED
 from workbench.core.rules.sides import by_side, objection
-from workbench.core.rules.values import ENTRY_OF_AREA, PLAIN, check_value, wrong_key, wrong_parts
+from workbench.core.rules.values import GPA_OR_NONE, PLAIN, check_value, wrong_key, wrong_parts
 from workbench.core.steps import (
     GUEST,
     AllVcpus,
@@ -126,14 +126,14 @@ def _page(step: Cover | Uncover) -> int:
 def _set(world: World, cpu: int, side: Side, step: Set) -> None:
     key: Any = step.key
     value: Any = step.value
+    kind = type(value)
     if type(key) is not Key:
         raise WorkbenchError(wrong_key(step))
-    kind = type(value)
-    if type(key.cpu) is not int or (key.kind == "area" and not (type(key.name) is str and kind in ENTRY_OF_AREA)):
+    if type(key[1]) is not int or (key[0] == "area" and (kind not in GPA_OR_NONE or type(key[2]) is not str)):
         wrong = wrong_parts(step)
         if wrong is not None:
             raise WorkbenchError(wrong)
-    if kind not in PLAIN and (kind is not tuple or not PLAIN.issuperset(map(type, value))):
+    if kind not in PLAIN:
         check_value(step)
     world.set(key, value)
 

@@ -10,9 +10,10 @@ import inspect
 import random
 import sys
 from collections import Counter, defaultdict, deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from functools import cached_property
+from functools import cache, cached_property, lru_cache
+from operator import attrgetter
 from types import FunctionType, ModuleType
 from typing import Any, NamedTuple
 
@@ -23,22 +24,35 @@ from workbench.core.rules.wording import value_said
 from workbench.errors import AuthorError
 
 _CONTAINERS = (list, dict, set, bytearray, deque, defaultdict, Counter)
+_PLAIN_CONTAINERS = (list, dict, set)
+#: Types of which no value can change while it stays the same object, as far as values of them were met.
+_STILL: set[type] = {int, bool, str, bytes, type(None)}
 _ABSENT = object()
+#: Of so many designs the classes are remembered: a notebook defines the same class again and again.
+_REMEMBERED = 64
 
 
-class Space(NamedTuple):
-    """A namespace: how messages call it, its names, and the class whose text is searched for what changes them."""
+class _Space(NamedTuple):
+    """A namespace: how messages call it, and the class whose text is searched for what changes its names."""
 
     called: str
-    names: Mapping[str, Any]
     kind: type
-    shared: Any = None  #: the feature whose attributes these are
+    feature: Any = None  #: whose attributes these are
 
 
 def _contents(value: Any, depth: int = 4) -> Any:
     """Return what a mutable value holds, to be compared later; the value itself if it is not known to be mutable."""
-    if not _can_change(value):
+    kind = type(value)
+    if kind in _STILL:
         return value
+    if kind in _PLAIN_CONTAINERS:
+        items = value.values() if kind is dict else value
+        if _STILL.issuperset(map(type, items)) or not any(map(_can_change, items)):
+            return value.copy()
+    return _contents_of_changing(value, depth) if _can_change(value) else value
+
+
+def _contents_of_changing(value: Any, depth: int) -> Any:
     if depth and isinstance(value, _CONTAINERS):
         items = value.items() if isinstance(value, dict) else value
         return type(value), tuple(_contents(one, depth - 1) for one in items)
@@ -63,98 +77,144 @@ def _is_authors_object(value: Any) -> bool:
     return type(getattr(value, "__dict__", None)) is dict and not isinstance(value, ModuleType | FunctionType)
 
 
-def _spaces(protocol: Any) -> Iterator[Space]:
-    """The namespaces of a protocol and of its features that are an author's, instances always."""
-    for thing in (protocol, *getattr(protocol, "features", ())):
-        kind = type(thing)
-        if thing is protocol:
-            yield Space("self", vars(thing), kind)
-        else:
-            yield Space(str(thing.name), vars(thing), kind, thing)
-        for one in _authors_classes(kind):
-            yield Space(one.__name__, vars(one), one)
-            module = sys.modules.get(one.__module__)
-            if module is not None:
-                yield Space("", vars(module), one)
-
-
-_OWN: dict[type, tuple[type, ...]] = {}
-
-
+@cache
 def _authors_classes(kind: type) -> tuple[type, ...]:
-    if kind not in _OWN:
-        found = [one for one in kind.__mro__[:-2] if (file := module_file(one)) and is_authors(file)]
-        _OWN[kind] = tuple(found)
-    return _OWN[kind]
+    return tuple(one for one in kind.__mro__[:-2] if (file := module_file(one)) and is_authors(file))
 
 
-#: Whether a value of a type can change while it stays the same object, by type; what is not known to is not looked at.
-_CHANGES: dict[type, bool] = {}
+@lru_cache(_REMEMBERED)
+def _shared_of(kinds: tuple[type, ...]) -> tuple[tuple[type, type | ModuleType], ...]:
+    """Return the classes and modules that are an author's, each with a class of it, for the types of instances."""
+    found: dict[type | ModuleType, type] = {}
+    for one in dict.fromkeys(one for kind in kinds for one in _authors_classes(kind)):
+        found[one] = one
+        if one.__module__ in sys.modules:
+            found.setdefault(sys.modules[one.__module__], one)
+    return tuple((kind, owner) for owner, kind in found.items())
 
 
 def _can_change(value: Any) -> bool:
     kind = type(value)
+    if kind in _STILL:
+        return False
     if kind is tuple:
-        return any(map(_can_change, value))
+        return not _STILL.issuperset(map(type, value)) and any(map(_can_change, value))
     if kind is FunctionType:
-        return bool(value.__defaults__ or value.__closure__ or len(value.__dict__) > hasattr(value, "__wrapped__"))
-    if kind not in _CHANGES:
-        may = isinstance(value, (*_CONTAINERS, tuple, random.Random)) or hasattr(value, "__next__")
-        _CHANGES[kind] = may or _is_authors_object(value)
-    return _CHANGES[kind]
+        own: Any = getattr(value, "__wrapped__", value)
+        return bool(own.__defaults__ or own.__closure__ or own.__dict__ or len(value.__dict__) > (own is not value))
+    may = isinstance(value, (*_CONTAINERS, tuple, random.Random)) or hasattr(value, "__next__")
+    if may or _is_authors_object(value):
+        return True
+    _STILL.add(kind)
+    return False
 
 
-def _snapshot(space: Space) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the names with their objects, and the contents of the objects that can change.
+class _Look(NamedTuple):
+    """What a namespace held at one time: its names with their objects, and the contents of those that can change."""
 
-    A function that an instance holds was put there by whoever runs it, to watch it; it is not the author's.
-    """
-    objects, is_watched = dict(space.names), space.called == "self"
-    contents = {
-        name: _contents(value)
-        for name, value in objects.items()
-        if _can_change(value) and name[:2] != "__" and not (is_watched and type(value) is FunctionType)
-    }
-    return objects, contents
+    objects: dict[str, Any]
+    contents: dict[str, Any]
+
+
+class _Known(NamedTuple):
+    """What the last look at a class or module found: most runs find the same."""
+
+    objects: dict[str, Any]
+    changing: list[str]  #: names of objects that can change
+    functions: list[FunctionType]
+    attributes: int  #: of these functions
+
+
+_KNOWN: dict[type | ModuleType, _Known] = {}
+
+
+def _of_instance(names: dict[str, Any]) -> _Look:
+    """Look at an instance. Functions are not its author's: who runs a protocol puts them there, to watch it."""
+    return _Look(names.copy(), {name: _contents(one) for name, one in names.items() if type(one) is not FunctionType})
+
+
+_NOTHING = _Look({}, {})
+
+
+def _of_shared(owner: type | ModuleType) -> _Look:
+    """Look at a class or a module."""
+    objects = dict(vars(owner))
+    known = _KNOWN.get(owner)
+    # A function of which nothing can change may still get an attribute.
+    if known is None or known.objects != objects or known.attributes != _attributes(known.functions):
+        if len(_KNOWN) > _REMEMBERED:
+            _KNOWN.clear()
+        named = {name: value for name, value in objects.items() if name[:2] != "__"}
+        functions = [value for value in named.values() if type(value) is FunctionType]
+        changing = [name for name, value in named.items() if _can_change(value)]
+        known = _KNOWN[owner] = _Known(objects, changing, functions, _attributes(functions))
+    return _Look(objects, {name: _contents(objects[name]) for name in known.changing})
+
+
+def _attributes(functions: list[FunctionType]) -> int:
+    return sum(map(len, map(attrgetter("__dict__"), functions)))
 
 
 class Held:
     """What the namespaces of a protocol hold; :meth:`check` raises AuthorError if they hold something else now."""
 
     def __init__(self, protocol: Any) -> None:
-        self.kind = type(protocol)
-        self.before = [(space, *_snapshot(space)) for space in _spaces(protocol)]
+        self.protocol = protocol
+        self.things = (protocol, *getattr(protocol, "features", ()))
+        self.names: list[dict[str, Any]] = [vars(thing) for thing in self.things]
+        self.shared = _shared_of(tuple(map(type, self.things)))
+        self.before = self._look()
+
+    def _look(self) -> list[_Look]:
+        own = [_of_instance(names) if names else _NOTHING for names in self.names]
+        return own + [_of_shared(owner) for _, owner in self.shared]
 
     def check(self) -> None:
         """Raise AuthorError, with the line that changes it, for the first name that has another value."""
-        for space, objects, contents in self.before:
-            objects_now, contents_now = _snapshot(space)
-            if objects == objects_now and contents == contents_now:
-                continue
-            for name in dict.fromkeys((*objects, *objects_now)):
-                was, now = (objects.get(name, _ABSENT), objects_now.get(name, _ABSENT))
-                same = was is now or was == now
-                if same and contents.get(name) == contents_now.get(name):
+        after = self._look()
+        if after == self.before:
+            return
+        for space, was, now in zip(self._spaces(), self.before, after, strict=True):
+            for name in dict.fromkeys((*was.objects, *now.objects)):
+                if _is_same(was, now, name) or _is_cached(space.kind, name) or name[:2] == "__":
                     continue
-                cached = isinstance(inspect.getattr_static(space.kind, name, None), cached_property)
-                if not cached and name[:2] != "__":
-                    if space.shared:
-                        self._put_back(space, objects)
-                    raise AuthorError(_told(space, self.kind, name, now))
+                if space.feature:
+                    self._put_back(space.feature, was.objects)
+                raise AuthorError(_told(space, type(self.protocol), name, now.objects.get(name, _ABSENT)))
+
+    def _spaces(self) -> Iterator[_Space]:
+        """Say what each look is at, in the order of ``_look``."""
+        yield _Space("self", type(self.protocol))
+        for thing in self.things[1:]:
+            yield _Space(str(thing.name), type(thing), thing)
+        for kind, owner in self.shared:
+            yield _Space("" if isinstance(owner, ModuleType) else owner.__name__, kind)
 
     @staticmethod
-    def _put_back(space: Space, objects: dict[str, Any]) -> None:
+    def _put_back(feature: Any, objects: dict[str, Any]) -> None:
         """Undo a change of a feature, which is one object for all designs of a process."""
-        own = vars(space.shared)
+        own = vars(feature)
         for name in [name for name in own if name not in objects]:
             del own[name]
         own.update(objects)
 
 
+def _is_same(was: _Look, now: _Look, name: str) -> bool:
+    before, after = was.objects.get(name, _ABSENT), now.objects.get(name, _ABSENT)
+    return (before is after or before == after) and was.contents.get(name) == now.contents.get(name)
+
+
+def _is_cached(kind: type, name: str) -> bool:
+    """Tell whether an attribute is computed once and kept, which is no state."""
+    return isinstance(inspect.getattr_static(kind, name, None), cached_property)
+
+
 def _of_function(function: FunctionType) -> Any:
     """What a function keeps between calls: default arguments, attributes, and locals of the function that made it."""
     own: Any = getattr(function, "__wrapped__", function)
-    return _contents(own.__defaults__ or ()), _contents(dict(own.__dict__)), tuple(_enclosed(own))
+    attributes = {**own.__dict__, **function.__dict__}
+    attributes.pop("__wrapped__", None)
+    return _contents(own.__defaults__ or ()), _contents(attributes), tuple(_enclosed(own))
 
 
 def _enclosed(function: FunctionType) -> Iterator[Any]:
@@ -164,7 +224,7 @@ def _enclosed(function: FunctionType) -> Iterator[Any]:
             yield _contents(cell.cell_contents, 0 if isinstance(cell.cell_contents, FunctionType) else 3)
 
 
-def _told(space: Space, protocol: type, name: str, value: Any) -> str:
+def _told(space: _Space, protocol: type, name: str, value: Any) -> str:
     called = f"{space.called}.{name}" if space.called else name
     where = _where_changed((space.kind, *_authors_classes(protocol)), name) or at_class(space.kind)
     now = "" if isinstance(value, FunctionType) else f" (now {'gone' if value is _ABSENT else value_said(value)})"
@@ -221,5 +281,3 @@ def unchanged(protocol: Any) -> Iterator[None]:
         held.check()
         raise
     held.check()
-
-
