@@ -38,10 +38,13 @@ HIDDEN = {
         "what the function Mine.keep keeps between its calls",
     ),
     "an attribute of a method": (
-        [(KEEP, "setattr(Mine.on_wrmsr, 'seen', value)")], "def on_wrmsr", "what the function Mine.on_wrmsr keeps between its calls",
+        [(KEEP, "setattr(Mine.on_wrmsr, 'seen', value)")],
+        "def on_wrmsr",
+        "what the function Mine.on_wrmsr keeps between its calls",
     ),
     "an attribute that a method has": (
-        [("return HANDLED", "return HANDLED\n\n    on_wrmsr.seen = [0]"), (KEEP, "seen = Mine.on_wrmsr.seen; seen[0] += 1; del seen")],
+        [("return HANDLED", "return HANDLED\n\n    on_wrmsr.seen = [0]"),
+         (KEEP, "seen = Mine.on_wrmsr.seen; seen[0] += 1; del seen")],
         "def on_wrmsr",
         "what the function Mine.on_wrmsr keeps between its calls",
     ),
