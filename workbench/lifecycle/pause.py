@@ -74,6 +74,7 @@ class VmmPause(AfterBoot):
     """The VMM stops all vCPUs and says so; after its next entry, every vCPU looks."""
 
     name = "vmm-pause"
+    group = "kernels and CPUs come and go"
     title = "VMM stops the guest, and says so"
 
     def concerns(self, features: Sequence[Feature]) -> bool:
@@ -99,6 +100,7 @@ class MigrateTold(VmmPause):
     """A live migration, after which the VMM of the destination says that the guest was stopped."""
 
     name = "migrate-told"
+    group = "the machine moves"
     title = "migration, and the guest is told"
 
     def stop(self, scenario: Scenario) -> Program:

@@ -124,16 +124,17 @@ def _rounded(cost: timing.Cost) -> timing.Cost:
     return cost._replace(user_share=share, **numbers)
 
 
-def live_or_recorded() -> tuple[str, MeasuredFile]:
-    """Measure fates and counts here if there is a KVM, else take the newest recorded ones; first print which.
+def live_or_recorded(say: Callable[[str], None] = lambda what: None) -> tuple[str, MeasuredFile]:
+    """Measure fates and counts here if there is a KVM, else take the newest recorded ones; return which, and them.
 
     Costs are not measured: use :func:`record` on an idle host. The kernel is named by its version numbers alone.
+    ``say`` is called with progress messages.
     """
     host = this_host()
     if host.available:
         numbers = ".".join(map(str, version(host.kernel)))
-        found = record("live", lambda what: None, numbers, with_costs=False)
-        return f"Live, on this host. {found.host['line']}", found
+        found = record("live", say, numbers, with_costs=False)
+        return f"Measured when this ran, on its host: {found.host['line']}", found
     newest = max(all_measured_files(), key=lambda found: found.made["date"])
     origin = f"Recorded on {newest.made['date']} by {newest.made['command']!r}. {newest.host['line']}"
     return f"{origin}\n(Here: {host.line})", newest

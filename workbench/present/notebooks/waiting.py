@@ -20,13 +20,25 @@ class Waiting:
 
     def __call__(self, done: int, of: int, *_more: Any) -> None:
         """Show how much is done, if the last line is older than PATIENCE."""
+        if done < of:
+            self.say(f"{done} of {of}")
+        else:
+            self.done()
+
+    def say(self, text: str) -> None:
+        """Show what is being done, if the last line is older than PATIENCE."""
         from IPython.display import clear_output
 
         now = time.monotonic()
-        if done >= of and self._said:
+        if now - self._spoke >= PATIENCE:
+            clear_output(wait=True)
+            sys.stdout.write(f"{self.what}: {text}\n")
+            self._spoke, self._said = now, True
+
+    def done(self) -> None:
+        """Take the line away, if there is one."""
+        from IPython.display import clear_output
+
+        if self._said:
             clear_output()
             self._said = False
-        elif done < of and now - self._spoke >= PATIENCE:
-            clear_output(wait=True)
-            sys.stdout.write(f"{self.what}: {done} of {of}\n")
-            self._spoke, self._said = now, True

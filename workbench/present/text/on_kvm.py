@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from workbench.core.outcome import Outcome
 from workbench.engines.kvm.survey import Behaviour
 from workbench.engines.kvm.timing import Cost
 from workbench.measure.on_kvm.kvm_agreement import Agreement
@@ -84,25 +85,32 @@ def payloads(found: Sequence[Measurement], event: str, host: str) -> Table:
 
 
 def validation(measured: Sequence[Validation], simulated: Sequence[Validation], host: str) -> Table:
-    """Return a table of what a real KVM did with each register value, and whether the simulator does the same."""
+    """Return a table of what a real KVM did with each kind of address, register by register.
+
+    It names what the simulator does otherwise. Registers that hold a plain number are not in it.
+    """
+    both = zip(measured, simulated, strict=True)
+    found = {(real.kind, real.register): (real, model) for real, model in both if not real.kind.startswith("0x")}
+    kinds, registers = (list(dict.fromkeys(key[place] for key in found)) for place in (0, 1))
     rows: list[list[Cell]] = [
-        [
-            one.register,
-            one.kind,
-            one.guest,
-            "kept" if int(one.reads, 16) == int(one.value, 16) else "not kept",
-            "written" if one.payload else "-",
-            one.host,
-            "same" if one == other else "DIFFERENT",
-        ]
-        for one, other in zip(measured, simulated, strict=True)
+        [kind, *(_handling(*found[kind, one]) if (kind, one) in found else "-" for one in registers)] for kind in kinds
     ]
-    names = ("register", "value", "guest", "value is", "payload", "host", "simulator")
     note = (
-        "guest: what its WRMSR came to; value is kept: the register reads as written afterwards; payload: bytes of "
-        "the area changed; host: whether KVM_SET_MSRS takes the same value; simulator: all of these by the model."
+        "fault: the guest's WRMSR took a fault, and the register has its old value (kept: it has what was refused); "
+        "accepted: no fault; written: no fault, and the host wrote into the area."
     )
-    return Table(f"Register values ({host})", [Column(name) for name in names], rows, labels=2, notes=[note])
+    return Table(f"Register values ({host})", [Column("value"), *map(Column, registers)], rows, notes=[note])
+
+
+def _handling(real: Validation, model: Validation) -> str:
+    words = [_word(one) for one in (real, model)]
+    return words[0] if real == model else f"{words[0]} (DIFFERENT, simulated: {words[1]})"
+
+
+def _word(one: Validation) -> str:
+    if one.guest == Outcome.FAULT.value:
+        return "fault, kept" if int(one.value, 16) and int(one.reads, 16) == int(one.value, 16) else "fault"
+    return "written" if one.payload else "accepted"
 
 
 def behaviours(found: Iterable[Behaviour], host: str) -> Table:

@@ -30,24 +30,26 @@ def trace(
     return stepper(found, **how_again(question, found.failure))
 
 
-def finding(exploration: Exploration, failure: Failure) -> View:
-    """Return the shortest trace to a failure of an exploration; raise WorkbenchError if there is none."""
-    found = of_finding(exploration, failure)
-    if found is None:
-        question = exploration.question
-        raise WorkbenchError(_does_not_occur(failure, question))
+def finding(exploration: Exploration) -> View:
+    """Return the shortest trace to the failure that was searched for; raise WorkbenchError if there is none."""
+    failure, found = _asked(exploration)
     return stepper(found, **how_again(exploration.question, failure))
 
 
-def findings(*found: tuple[Exploration, Failure]) -> View:
+def findings(*explorations: Exploration) -> View:
     """Return two findings side by side; raise WorkbenchError where a failure has no trace."""
-    recordings = [of_finding(exploration, failure) for exploration, failure in found]
-    for (exploration, failure), one in zip(found, recordings, strict=True):
-        if one is None:
-            raise WorkbenchError(_does_not_occur(failure, exploration.question))
-    shown = [one for one in recordings if one is not None]
-    again = [how_again(exploration.question, failure) for exploration, failure in found]
-    return pair(" | ".join(f"{failure.title}" for _, failure in found), shown, again)
+    failures, shown = zip(*map(_asked, explorations), strict=True)
+    again = [how_again(one.question, failure) for one, failure in zip(explorations, failures, strict=True)]
+    return pair(" | ".join(failure.title for failure in failures), shown, again)
+
+
+def _asked(exploration: Exploration) -> tuple[Failure, Recording]:
+    """Return the one failure of a search, and its trace."""
+    (failure,) = exploration.failures
+    found = of_finding(exploration, failure)
+    if found is None:
+        raise WorkbenchError(_does_not_occur(failure, exploration.question))
+    return failure, found
 
 
 def side_by_side(
