@@ -194,9 +194,9 @@ def test_a_picture_and_the_effects_of_an_unfinished_matrix(stopped_at):
     part = matrix(["generic"], ["boot", "migrate"], sizes=sizes, partial=True)
     assert {cell.event for cell in part if is_unfinished(cell)} == {"migrate"}
     assert changes(whole, part) == changes(part, whole) == ()
-    told = " ".join(text.get_text() for axes in figure(part).axes for text in [axes.title, axes._left_title])
+    told = " ".join(text.get_text() for text in figure(part).axes[0].texts)
     assert "interrupted" in told
-    assert "interrupted" not in " ".join(axes._left_title.get_text() for axes in figure(whole).axes)
+    assert "interrupted" not in " ".join(text.get_text() for text in figure(whole).axes[0].texts)
 
 
 def test_a_partial_exploration_names_what_is_left(capsys, monkeypatch):

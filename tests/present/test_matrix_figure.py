@@ -28,41 +28,43 @@ def cells():
     return explored()
 
 
-def words(axes):
-    return [text.get_text() for text in axes.texts]
+def words(figure):
+    return [text.get_text() for text in figure.axes[0].texts]
 
 
 def brightness(cell):
-    red, green, blue = to_rgb(mark(cell).fill)
+    red, green, blue = to_rgb(mark(cell).colour)
     return 0.299 * red + 0.587 * green + 0.114 * blue
 
 
-def test_a_panel_for_each_protocol_with_events_by_codes(cells):
-    panels = failures(cells).axes
-    titles = [axes.get_title(loc="left") for axes in panels]
-    assert titles == [
-        "generic: 2 fails, 8 not exercised",
-        "per_feature+commit-after-check: 2 fails, 1 holds, 7 not exercised",
-    ]
-    for axes in panels:
-        assert [label.get_text() for label in axes.get_xticklabels()] == [
-            "stray write", "false success", "double fetch", "private descriptor", "registers",
-        ]  # fmt: skip
-        assert [label.get_text() for label in axes.get_yticklabels()] == ["old-host", "encrypted-unshared"]
+def test_a_panel_for_each_protocol_with_events_by_names(cells):
+    shown = words(failures(cells))
+    assert shown[0] == "Failures found: 2 under every protocol"
+    titles = ["generic: 2 fails, 8 not exercised", "per_feature+commit-after-check: 2 fails, 1 holds, 7 not exercised"]
+    assert [text for text in shown if text in titles] == titles
+    for event in ("old-host", "encrypted-unshared"):
+        assert shown.count(event) == 2
+    asked = ["false success", "private descriptor", "registers"]
+    assert [text for text in shown if text in asked] == asked * 2
+
+
+def test_a_property_that_nothing_exercises_has_no_column_and_is_named(cells):
+    shown = words(failures(cells))
+    assert "double fetch" not in shown
+    assert "not exercised by any of these events: stray write, double fetch" in shown[-1].replace("\n", " ")
 
 
 def test_what_fails_says_in_how_many_steps_and_nothing_else_does(cells):
-    shown = [word for axes in failures(cells).axes for word in words(axes)]
+    shown = [word for word in words(failures(cells)) if word == "-" or word.isdigit()]
     expected = [str(cell.steps) if cell.steps else "-" for cell in cells if cell.verdict == FAILS]
-    assert shown == expected
+    assert sorted(shown) == sorted(expected)
     assert {"-", "4"} <= set(shown)
 
 
 def test_several_mitigations_are_counted_so_that_the_title_fits(cells):
     generic = [cell for cell in cells if cell.protocol == "generic"]
     several = [cell._replace(mitigations=("copy-once", "revoke-all")) for cell in generic]
-    (axes,) = failures(several).axes
-    assert axes.get_title(loc="left").startswith("generic + 2 mitigations: ")
+    assert any(word.startswith("generic + 2 mitigations: ") for word in words(failures(several)))
 
 
 def test_verdicts_can_be_told_apart_in_grey(cells):
@@ -86,7 +88,7 @@ def test_a_violation_is_shown_whatever_its_premise(cells):
 def test_a_search_that_was_stopped_is_not_shown_as_holding():
     stopped = explored(max_states=3)
     assert BOUNDED in {cell.verdict for cell in stopped}
-    shown = [word for axes in failures(stopped).axes for word in words(axes)]
+    shown = words(failures(stopped))
     assert shown.count("?") == sum(cell.verdict == BOUNDED for cell in stopped)
 
 
@@ -96,7 +98,7 @@ def test_the_same_matrix_gives_the_same_bytes(cells):
 
 
 def test_it_says_that_nothing_was_measured(cells):
-    assert "not measured on hardware" in " ".join(failures(cells).get_supxlabel().split())
+    assert "not measured on hardware" in " ".join(words(failures(cells))[-1].split())
 
 
 def test_no_cells_no_picture():

@@ -10,6 +10,7 @@ from typing import Any
 
 from workbench.commands import _options
 from workbench.paths import NOTEBOOKS
+from workbench.present.figures.sizes import DEFAULT, SIZES
 
 
 def add(subparsers: Any) -> None:
@@ -22,6 +23,7 @@ def add(subparsers: Any) -> None:
     parser.add_argument("directory", type=Path, metavar="DIR", help="created if missing; other files in it are kept")
     _options.add_subject(parser)
     parser.add_argument("--no-notebooks", action="store_true", help="do not execute the notebooks")
+    parser.add_argument("--size", choices=tuple(SIZES), default=DEFAULT, help=f"of the figures (default {DEFAULT})")
     _options.add_state(parser, "runs and executed notebooks")
     parser.set_defaults(metrics=None)
 
@@ -38,7 +40,7 @@ def run(args: argparse.Namespace) -> int:
     with _options.opened_state(args) as store, files.whole_directory(args.directory) as folder:
         found = report.measure(parameters, say, store=store)
         say("writing tables and figures")
-        report.write(folder, found, parameters, say)
+        report.write(folder, found, parameters, say, args.size)
         if not args.no_notebooks:
             notebooks.write_all(NOTEBOOKS, folder, say, store)
         explored = index.explore(parameters.variants, say)

@@ -13,6 +13,7 @@ from workbench.measure.comparison.growth import POINTS
 from workbench.measure.comparison.state import ledger
 from workbench.present import records
 from workbench.present.figures import figures, images
+from workbench.present.figures.sizes import DEFAULT
 from workbench.present.progress import Progress
 from workbench.present.text import pairs, tables
 from workbench.present.text import report as report_text
@@ -73,29 +74,35 @@ def text(found: dict[str, pandas.DataFrame], parameters: Parameters) -> str:
     return report_text.as_plain_text(parts, parameters)
 
 
-def pictures(found: dict[str, pandas.DataFrame], parameters: Parameters) -> Iterable[tuple[str, Figure]]:
-    """Yield (name, figure) of every figure of the report, each drawn when it is asked for."""
+def pictures(
+    found: dict[str, pandas.DataFrame], parameters: Parameters, size: str = DEFAULT
+) -> Iterable[tuple[str, Figure]]:
+    """Yield (name, figure) of every figure of the report, each drawn when it is asked for; see ``figures.sizes``."""
     growth, comparison = found["growth_vcpus"], found["comparison"]
     names = [feature.name for feature in parameters.features]
     for metric, what in GROWTH:
         note = figures.carried(growth) if metric == "state_bytes" else ""
-        yield f"{metric}_by_vcpus", figures.growth(growth, metric, what, note=note)
-        yield f"{metric}_by_features", figures.feature_growth(found["growth_features"], metric, what, names)
-    yield "guest_memory", figures.guest_memory(comparison, parameters.events[0].name)
+        yield f"{metric}_by_vcpus", figures.growth(growth, metric, what, note=note, size=size)
+        yield f"{metric}_by_features", figures.feature_growth(
+            found["growth_features"], metric, what, names, size=size
+        )
+    yield "guest_memory", figures.guest_memory(comparison, parameters.events[0].name, size=size)
     many = {event.name for event in pairs.joined(parameters.events)}  # a row for each would be metres high
     few = comparison[~comparison["event"].isin(many)]
     if len(few):
-        yield "fates", figures.fates(few)
-        yield "exits_by_class", figures.exits_by_class(few)
+        yield "fates", figures.fates(few, size=size)
+        yield "exits_by_class", figures.exits_by_class(few, size=size)
 
 
-def write(folder: Path, found: dict[str, pandas.DataFrame], parameters: Parameters, say: Progress) -> None:
-    """Write text, tables and figures into ``folder``, which exists."""
+def write(
+    folder: Path, found: dict[str, pandas.DataFrame], parameters: Parameters, say: Progress, size: str = DEFAULT
+) -> None:
+    """Write text, tables and figures (of ``size``) into ``folder``, which exists."""
     (folder / "report.txt").write_text(text(found, parameters), encoding="ascii", newline="\n")
     for name, table in found.items():
         rows = records.as_csv(records.of_frame(table), list(table.columns))
         (folder / f"{name}.csv").write_text(rows, encoding="utf-8", newline="\n")
-    for name, figure in pictures(found, parameters):
+    for name, figure in pictures(found, parameters, size):
         say(f"figure {name}")
         (folder / f"{name}.png").write_bytes(images.png(figure))
         (folder / f"{name}.svg").write_bytes(images.svg(figure))

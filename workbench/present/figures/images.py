@@ -26,10 +26,6 @@ def _bytes(figure: Figure, form: str) -> bytes:
     (FigureCanvasAgg if form == "png" else FigureCanvasSVG)(figure)
     metadata = {"Software": None} if form == "png" else {"Date": None, "Creator": None}
     buffer = io.BytesIO()
-    if figure.get_layout_engine() is not None:
-        # Every drawing changes a constrained layout slightly: lay it out once, then fix it.
-        figure.draw_without_rendering()
-        figure.set_layout_engine("none")
     with matplotlib.rc_context(_SETTINGS):
         figure.savefig(buffer, format=form, metadata=metadata)
     return buffer.getvalue()

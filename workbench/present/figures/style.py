@@ -1,49 +1,70 @@
-"""How protocols and fates look in figures: fixed for each of them, and distinguishable in greyscale.
+"""The colours of figures and views: of each protocol, and of what became of an area. Both have them from here.
 
-Colours are those of Okabe and Ito, "Color Universal Design" (2008), in an order in which neighbours differ in
-brightness; each has a line style, a marker and a hatch, so that no figure depends on colour.
+Protocols: each colour has a contrast of 3:1 and more with the paper (WCAG 2.2, 1.4.11), and any two are apart from
+each other for colour-blind eyes too (simulated as in Machado, Oliveira, Fernandes, "A Physiologically-based Model for
+Simulation of Color Vision Deficiency", 2009). The first two are those of Okabe and Ito, "Color Universal Design"
+(2008). Each has a line style and a marker too, and stands beside its name, so that nothing depends on colour.
 """
 
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from workbench.core.outcome import SEVERITY
+from workbench.core.outcome import Fate
 from workbench.protocols import PROTOCOLS
+
+INK, PALE_INK, EDGE = "#1a1a1a", "#555555", "#444444"
 
 
 class Look(NamedTuple):
-    """One protocol's look in every figure."""
+    """One protocol's look in every figure and every view."""
 
     colour: str
+    dark: str  #: the colour in a dark theme
     dashes: str
     marker: str
-    hatch: str
 
 
 LOOKS = (
-    Look("#d55e00", "-", "o", ""),
-    Look("#0072b2", "--", "s", "////"),
-    Look("#999999", ":", "x", "...."),
-    Look("#009e73", "-.", "^", "xxxx"),
-    Look("#cc79a7", "-.", "D", "++++"),
-    Look("#56b4e9", "-", "v", "\\\\\\\\"),
-    Look("#e69f00", "--", "P", "oooo"),
-    Look("#000000", ":", "*", "||||"),
+    Look("#d55e00", "#ff8f3d", "-", "o"),
+    Look("#0072b2", "#68a2e9", "--", "s"),
+    Look("#8a8a8a", "#a5a5a5", ":", "x"),
+    Look("#00a65c", "#5dff7e", "-.", "^"),
+    Look("#962564", "#b43d90", "-.", "D"),
+    Look("#0097ff", "#b0dcff", "-", "v"),
+    Look("#8e1c0f", "#ffd4b7", "--", "P"),
+    Look("#000000", "#ffffff", ":", "*"),
 )
 
 
 def looks(protocols: Iterable[str]) -> dict[str, Look]:
-    """Return the look of each protocol: built-in protocols have fixed looks, others take the next ones."""
-    fixed = list(PROTOCOLS)
-    others = [name for name in dict.fromkeys(protocols) if name not in fixed]
-    order = fixed + others
-    return {name: LOOKS[order.index(name) % len(LOOKS)] for name in order}
+    """Return the look of each protocol: built-in ones have fixed looks; others take those that are free, in order."""
+    names = list(dict.fromkeys(protocols))
+    fixed = {name: LOOKS[at] for at, name in enumerate(PROTOCOLS)}
+    free = [*LOOKS[len(fixed) :], *(look for name, look in fixed.items() if name not in names)] or list(LOOKS)
+    others = [name for name in names if name not in fixed]
+    return {**fixed, **{name: free[at % len(free)] for at, name in enumerate(others)}}
 
 
-#: From harmless (light) to harmful (dark); brightness alone gives the order.
-_SHADES = ("#ffffff", "#f2f2f2", "#d9ecd9", "#fbe3b0", "#f4b97a", "#d9684a", "#8e2230")
-FATE_COLOUR = {fate.value: shade for fate, shade in zip(SEVERITY, _SHADES, strict=True)}
-DARK_FATES = {fate.value for fate in SEVERITY[-1:]}
+class Tone(NamedTuple):
+    """How good or bad news looks: what it is filled with and the colour of its words, on paper and in a dark theme."""
+
+    fill: str
+    dark_fill: str
+    ink: str = INK
+    dark_ink: str = "#ececec"
+
+
+TONES = {
+    "good": Tone("#d8ebf7", "#21465c"),
+    "plain": Tone("#eeeeee", "#3a3a3a"),
+    "warn": Tone("#fbdcbb", "#5b3913"),
+    "bad": Tone("#f0a6a0", "#7a2a24"),
+    "worst": Tone("#8a1026", "#ffb3bf", "#ffffff", "#1a1a1a"),
+}
+FATE_TONES = {
+    Fate.REGISTERED.value: "good", Fate.RELEASED.value: "good", Fate.REFUSED.value: "plain",
+    Fate.UNSUPPORTED.value: "plain", Fate.SILENT.value: "warn", Fate.LOST.value: "bad", Fate.STALE.value: "worst",
+}  # fmt: skip
 
 #: Parts of a bar that are not protocols: (grey, hatch).
-PARTS = (("#444444", ""), ("#bbbbbb", ""), ("#ffffff", "////"))
+PARTS = (("#5a5a5a", ""), ("#c8c8c8", ""), ("#ffffff", "////"))

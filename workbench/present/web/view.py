@@ -11,11 +11,11 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 from html import escape
-from importlib.resources import files
 from typing import Any
 from urllib.parse import quote
+
+from workbench.present.web.style_sheet import asset, style
 
 #: For each kind of view: the function that draws it, and the scripts that it needs.
 KINDS = {
@@ -25,7 +25,6 @@ KINDS = {
     "compare": ("comparison", ("compare.js",)),
     "words": ("words", ("words.js",)),
 }
-STYLE = "views.css"
 MOUNT_ALL = '\ndocument.querySelectorAll(".pvw").forEach(mount);\n'
 
 
@@ -43,7 +42,7 @@ class View:
     def _repr_html_(self) -> str:
         """Return the view with all that it needs; it mounts itself."""
         own = f"(() => {{\n{script(self.kind)}\nmount(document.currentScript.closest('.pvw'));\n}})();"
-        return self.markup(f"<style>{asset(STYLE)}</style>", f"<script>{own}</script>")
+        return self.markup(f"<style>{style()}</style>", f"<script>{own}</script>")
 
     def markup(self, before: str = "", after: str = "", data: Any = None) -> str:
         """Return the element in which the view is mounted: its data (or other data in its place) and its text."""
@@ -58,7 +57,7 @@ def page(title: str, views: Sequence[View], links: Sequence[tuple[str, str]] = (
 
     ``links``: (file beside the page, what it is) of what a reader may open next.
     """
-    style, code = asset(STYLE) + asset("page.css"), script(*(view.kind for view in views)) + MOUNT_ALL
+    css, code = style() + asset("page.css"), script(*(view.kind for view in views)) + MOUNT_ALL
     policy = f"default-src 'none'; style-src 'unsafe-inline'; script-src {_hash(code)}; img-src data: blob:"
     alone = len(views) == 1  # then the view's settings are part of the page's address
     drawn = "\n".join(view.markup(data={**view.data, "page": alone}) for view in views)
@@ -70,7 +69,7 @@ def page(title: str, views: Sequence[View], links: Sequence[tuple[str, str]] = (
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <title>{escape(title)}</title>
-<style>{style}</style>
+<style>{css}</style>
 </head>
 <body>
 <main>
@@ -93,12 +92,6 @@ def as_json(data: Any) -> str:
     """Return data as JSON that may stand in HTML: no text in it can end the element or begin another."""
     told = json.dumps(data, separators=(",", ":"), ensure_ascii=False)
     return told.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
-
-
-@cache
-def asset(name: str) -> str:
-    """Return a script or a style sheet of this package."""
-    return (files(__package__) / "assets" / name).read_text(encoding="utf-8")
 
 
 def script(*kinds: str) -> str:

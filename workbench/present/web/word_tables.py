@@ -9,6 +9,7 @@ from workbench.core.vcpu import Host
 from workbench.engines.kvm.survey import Case, cases
 from workbench.lifecycle import choose_one as choose_event
 from workbench.measure.on_kvm.kvm_agreement import Agreement
+from workbench.present.figures.style import FATE_TONES
 from workbench.present.text import on_kvm
 from workbench.present.text.register_writes import write_row
 from workbench.present.text.table import Column, Table, as_text
@@ -36,11 +37,6 @@ _NUMBERS = {
     ("ASYNC_PF_INT", 0): "zero", ("ASYNC_PF_INT", 0xF3): "a valid number", ("ASYNC_PF_INT", 0x100): "out of range",
     ("ASYNC_PF_ACK", 0): "zero", ("ASYNC_PF_ACK", 1): "a valid number", ("ASYNC_PF_ACK", (1 << 64) - 1): "all ones",
 }  # fmt: skip
-_FATE_TONES = {
-    "registered": "good", "released": "good", "refused": "plain", "unsupported": "plain", "silent": "warn",
-    "lost": "bad", "stale": "worst", "not run": "none",
-}  # fmt: skip
-
 
 def register_map(host: Host | None = None) -> View:
     """Return what each of KVM's registers does with each kind of value, each tried on a machine of its own."""
@@ -131,7 +127,7 @@ def simulated_and_measured(lines: Sequence[Agreement], host: str) -> View:
         "rows": rows,
         "only": "only where they differ",
         "meanings": {**FATES, "not run": "this engine cannot run it"},
-        "tones": _FATE_TONES,
+        "tones": {**FATE_TONES, "not run": "none"},
         "hint": HINT,
         "file": "simulated-and-measured",
         "text": text,
