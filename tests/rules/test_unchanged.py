@@ -112,6 +112,19 @@ def test_what_is_computed_once_is_no_state(design):
     assert main(["compare", "--vcpus", "2", "--events", "boot", "--protocols", design(text)]) == 0
 
 
+def test_a_function_around_a_builtin_is_no_state(design):
+    """In a notebook, open is such a function."""
+    opened = "from functools import wraps\n\n\n@wraps(open)\ndef opened(*args):\n    return open(*args)\n\n\nMSR = 0"
+    assert main(["compare", "--vcpus", "2", "--events", "boot", "--protocols", design(slip(("MSR = 0", opened)))]) == 0
+
+
+def test_what_a_notebook_keeps_among_its_authors_names_is_no_state(design):
+    shell = "class Shell:\n    user_ns_hidden = {'SEEN': 0}\n\n    def get_ipython(self):\n        return self\n\n\n"
+    both = shell + "get_ipython = Shell().get_ipython\nSEEN = [0]\nMSR = 0"
+    text = slip(("MSR = 0", both), (KEEP, "seen = SEEN; seen[0] += 1; del seen"))
+    assert main(["compare", "--vcpus", "2", "--events", "boot", "--protocols", design(text)]) == 0
+
+
 def test_a_run_that_fails_tells_its_own_error_if_nothing_changed(design):
     protocol = find(design(GOOD))((FEATURES["steal_time"],))
 

@@ -10,7 +10,7 @@ import inspect
 import random
 import sys
 from collections import Counter, defaultdict, deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache, cached_property, lru_cache
 from operator import attrgetter
@@ -100,7 +100,7 @@ def _can_change(value: Any) -> bool:
     if kind is tuple:
         return not _STILL.issuperset(map(type, value)) and any(map(_can_change, value))
     if kind is FunctionType:
-        own: Any = getattr(value, "__wrapped__", value)
+        own = _wrapped(value)
         return bool(own.__defaults__ or own.__closure__ or own.__dict__ or len(value.__dict__) > (own is not value))
     may = isinstance(value, (*_CONTAINERS, tuple, random.Random)) or hasattr(value, "__next__")
     if may or _is_authors_object(value):
@@ -144,11 +144,18 @@ def _of_shared(owner: type | ModuleType) -> _Look:
     if known is None or known.objects != objects or known.attributes != _attributes(known.functions):
         if len(_KNOWN) > _REMEMBERED:
             _KNOWN.clear()
-        named = {name: value for name, value in objects.items() if name[:2] != "__"}
+        kernels = _of_kernel(objects)
+        named = {name: value for name, value in objects.items() if name[:2] != "__" and name not in kernels}
         functions = [value for value in named.values() if type(value) is FunctionType]
         changing = [name for name, value in named.items() if _can_change(value)]
         known = _KNOWN[owner] = _Known(objects, changing, functions, _attributes(functions))
     return _Look(objects, {name: _contents(objects[name]) for name in known.changing})
+
+
+def _of_kernel(names: dict[str, Any]) -> Collection[str]:
+    """Return what a notebook's kernel keeps among its author's names: exit, open, In, Out and others."""
+    shell = getattr(names.get("get_ipython"), "__self__", None)
+    return getattr(shell, "user_ns_hidden", ())
 
 
 def _attributes(functions: list[FunctionType]) -> int:
@@ -211,10 +218,16 @@ def _is_cached(kind: type, name: str) -> bool:
 
 def _of_function(function: FunctionType) -> Any:
     """What a function keeps between calls: default arguments, attributes, and locals of the function that made it."""
-    own: Any = getattr(function, "__wrapped__", function)
+    own = _wrapped(function)
     attributes = {**own.__dict__, **function.__dict__}
     attributes.pop("__wrapped__", None)
     return _contents(own.__defaults__ or ()), _contents(attributes), tuple(_enclosed(own))
+
+
+def _wrapped(function: FunctionType) -> FunctionType:
+    """Return the function that another one wraps, if it is written in Python: a builtin has no default arguments."""
+    wrapped = getattr(function, "__wrapped__", function)
+    return wrapped if isinstance(wrapped, FunctionType) else function
 
 
 def _enclosed(function: FunctionType) -> Iterator[Any]:

@@ -5,7 +5,6 @@ Widths are measured with matplotlib's own font, so that a figure can be laid out
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING
@@ -18,8 +17,7 @@ if TYPE_CHECKING:
 
 #: Hinting makes drawn letters a little wider than the outlines that are measured.
 _SPARE = 1.03
-#: Where a word that is too long may be broken: before a mitigation's plus sign, else after any of these characters.
-_JOINTS = (re.compile(r"(?<=.)(?=\+)"), re.compile(r"(?<=[+_./:,-])"))
+_JOINTS = "_./:,-"  #: a word that is too long may be broken after these, if it has no mitigation's plus sign
 NAMED = 3  #: as many protocols are all named in a title; of more, the least and the most
 
 
@@ -44,7 +42,7 @@ def _letters() -> frozenset[int]:
 def wrapped(text: str, inches: float, points: float, weight: str = "normal") -> list[str]:
     """Return the lines of a text, each at most ``inches`` wide; a word is broken only where it is wider than that."""
     lines = [""]
-    for word in re.split(r"[ \n]+", text):  # not at the narrow blanks inside numbers
+    for word in text.replace("\n", " ").split(" "):  # not at the narrow blanks inside numbers
         for number, piece in enumerate(_pieces(word, inches, points, weight)):
             longer = f"{lines[-1]}{' ' if lines[-1] and not number else ''}{piece}"
             if not lines[-1] or width_of(longer, points, weight) <= inches:
@@ -62,8 +60,10 @@ def _pieces(word: str, inches: float, points: float, weight: str) -> list[str]:
 
     if fits(word):
         return [word]
-    for joints in _JOINTS:
-        parts = joints.split(word)
+    for parts in (
+        word.replace("+", " +").split(),
+        "".join(f"{one} " if one in _JOINTS else one for one in word).split(),
+    ):
         if all(map(fits, parts)):
             return parts
     found: list[str] = []
