@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.textpath import text_to_path
 
+from workbench.measure.label import Label
+
 if TYPE_CHECKING:
     import pandas
 
@@ -60,10 +62,8 @@ def _pieces(word: str, inches: float, points: float, weight: str) -> list[str]:
 
     if fits(word):
         return [word]
-    for parts in (
-        word.replace("+", " +").split(),
-        "".join(f"{one} " if one in _JOINTS else one for one in word).split(),
-    ):
+    joints = "".join(f"{one} " if one in _JOINTS else one for one in word).split()
+    for parts in (list(Label.read(word).pieces), joints):
         if all(map(fits, parts)):
             return parts
     found: list[str] = []
