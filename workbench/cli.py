@@ -4,7 +4,8 @@ Each file in ``workbench/commands`` is one command: ``add(subparsers)`` declares
 the exit status. Every way to end has a status of its own:
 
 * 0: done; 1: done, and the answer is no (a difference, a failed check), or the system let it not be done or written;
-* 2: an error of the user or of the user's file, in one line on stderr that begins with ``workbench:``;
+* 2: an error of the user or of the user's file, in one line on stderr that begins with ``workbench:``; names that are
+  allowed follow in columns if they do not fit into it;
 * 130, 143: stopped by Ctrl-C, by SIGTERM. No result is printed or written then (with ``--partial``: what is known by
   then); a file that was there stays. The one line says what is kept.
 """
@@ -24,15 +25,16 @@ from typing import Any, NoReturn
 
 import workbench
 from workbench import commands
-from workbench.commands._ending import ending, fault_of_a_file, placed
+from workbench.commands._ending import ending, fault_of_a_file, told
 from workbench.errors import WorkbenchError, unknown
 from workbench.printable import printable
 
+_OURS = "workbench: "  # begins every line that says why a command ends
 STOPPED = 128  # plus the number of the signal, as shells report it
 
 
 class Parser(argparse.ArgumentParser):
-    """An ArgumentParser that raises WorkbenchError, so that its errors are printed in one line like all others."""
+    """An ArgumentParser that raises WorkbenchError, so that its errors are printed like all others."""
 
     def error(self, message: str) -> NoReturn:
         raise WorkbenchError(message)
@@ -46,9 +48,8 @@ class Parser(argparse.ArgumentParser):
         """Refuse a value that is not one of the choices, and say which one was perhaps meant."""
         if action.choices is not None and value not in action.choices:
             sort = str(action.metavar or action.dest).lower() if action.option_strings == [] else "value"
-            raise argparse.ArgumentError(
-                action if action.option_strings else None, unknown(sort, str(value), map(str, action.choices))
-            )
+            where = f"argument {'/'.join(action.option_strings)}: " if action.option_strings else ""
+            raise unknown(sort, str(value), map(str, action.choices)).within(where, WorkbenchError)
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """Refuse an option that this parser does not know, and say which one was perhaps meant."""
@@ -56,7 +57,7 @@ class Parser(argparse.ArgumentParser):
         wrong = next((text for text in left if text.startswith("--")), None)
         if wrong is not None:
             options = [name for action in self._actions for name in action.option_strings if name.startswith("--")]
-            raise WorkbenchError(unknown(f"option of {self.prog}", wrong.partition("=")[0], options))
+            raise unknown(f"option of {self.prog}", wrong.partition("=")[0], options)
         return found, left
 
 
@@ -85,7 +86,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             status = _run(argv, received)
             sys.stdout.flush()
         except WorkbenchError as error:
-            return _ended(2, placed(error))
+            return _ended(2, *told(error, _width() - len(_OURS)))
         except KeyboardInterrupt as stop:
             fault = None if received else fault_of_a_file(stop)
             if fault is not None:
@@ -130,11 +131,22 @@ def _run(argv: Sequence[str] | None, received: list[int]) -> int:
     return status
 
 
-def _ended(status: int, said: str) -> int:
-    """Say in one line on stderr, if there is one and there is something to say, why the command ends; return status."""
+def _ended(status: int, said: str, *below: str) -> int:
+    """Say in one line on stderr, if there is one and there is something to say, why the command ends; return status.
+
+    ``below``: further lines, of names that are allowed.
+    """
     if said and sys.stderr is not None:
-        print(f"workbench: {printable(' '.join(said.split()))}", file=sys.stderr)
+        print("\n".join([f"{_OURS}{printable(' '.join(said.split()))}", *below]), file=sys.stderr)
     return status
+
+
+def _width() -> int:
+    """Return the columns of the terminal that errors go to, 80 if they go elsewhere."""
+    try:
+        return os.get_terminal_size(sys.stderr.fileno()).columns or 80
+    except (OSError, ValueError, AttributeError):
+        return 80
 
 
 class _ClosedStdout:

@@ -5,24 +5,51 @@ Exceptions report mistakes of the user or of the environment: invalid input, an 
 guest memory, an engine that cannot run here.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterable
 from difflib import get_close_matches
 
 _LONGEST = 80  #: characters of a name in a message
 
 
-def unknown(sort: str, name: str, known: Iterable[str], *, more: str = "") -> str:
-    """Return the message about a name that is not known: near ones, then all; ``more`` is added to these."""
+class WorkbenchError(Exception):
+    """An error that the user can correct; the command line prints it and exits with status 2.
+
+    ``names``: those that are allowed, which end the text behind the word ``lead``, and before ``more``. The text is one
+    line; the command line prints ``said`` in one line, and names that do not fit into it in columns below.
+    """
+
+    names: tuple[str, ...] | None = None  # also of a subclass whose __init__ does not call this one
+
+    def __init__(
+        self, said: str = "", names: Iterable[str] | None = None, *, lead: str = "known", more: str = ""
+    ) -> None:
+        self.said, self.lead, self.more = said, lead, more
+        self.names = None if names is None else tuple(names)
+        super().__init__(said + self.listed(", ".join(self.names or ("none",))) if self.names is not None else said)
+
+    def listed(self, names: str) -> str:
+        """Return what ends the text, with the names as given."""
+        return f"{'' if self.said.endswith('?') else ';'} {self.lead}: {names}{self.more}"
+
+    def within(self, where: str, kind: type[WorkbenchError]) -> WorkbenchError:
+        """Return this error as one of ``kind`` with ``where`` before its text."""
+        return kind(f"{where}{self.said}", self.names, lead=self.lead, more=self.more)
+
+
+def unknown(sort: str, name: str, known: Iterable[str], *, more: str = "", lead: str = "known") -> WorkbenchError:
+    """Return the error about a name that is not known: near ones, then all; ``more`` is added to these."""
+    shown = name if len(name) <= _LONGEST else f"{name[:_LONGEST]}..."
+    return not_known(f"unknown {sort} {shown!r}", name, known, more=more, lead=lead)
+
+
+def not_known(said: str, name: str, known: Iterable[str], **how: str) -> WorkbenchError:
+    """Return the error that begins with ``said`` about a name that is not known; ``how``: as in WorkbenchError."""
     names = list(known)
     close = get_close_matches(name.casefold(), [one.casefold() for one in names], n=3, cutoff=0.6)
     near = [one for one in names if any(f"{one.casefold()}-".startswith(f"{like}-") for like in close)]
-    meant = f"; did you mean {', '.join(near)}?" if near else ";"
-    shown = name if len(name) <= _LONGEST else f"{name[:_LONGEST]}..."
-    return f"unknown {sort} {shown!r}{meant} known: {', '.join(names) or 'none'}{more}"
-
-
-class WorkbenchError(Exception):
-    """An error that the user can correct; the command line prints it as one line and exits with status 2."""
+    return WorkbenchError(f"{said}; did you mean {', '.join(near)}?" if near else said, names, **how)
 
 
 class GuestMemoryError(WorkbenchError):

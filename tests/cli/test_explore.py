@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from tests.hostile.told import told
 from workbench.cli import main
 
 
@@ -79,21 +80,20 @@ def test_a_limit_is_said(capsys):
     ("argv", "line"),
     [
         (("explore", "nosuch"), "unknown protocol 'nosuch'; known: generic, "),
-        (("explore", "generic", "--events", "nosuch"), "unknown event 'nosuch'; known: boot, "),
-        (("explore", "generic", "--property", "F99"), "unknown property 'F99'; known: stray-write (F01), "),
-        (("explore", "generic", "--features", "nosuch"), "unknown feature 'nosuch'; known: kvmclock, "),
-        (("explore", "generic", "--mitigations", "x"), "protocol 'generic' has no mitigation 'x'; known: copy-once, "),
+        (("explore", "generic", "--events", "nosuch"), "unknown event 'nosuch'"),
+        (("explore", "generic", "--property", "F99"), "unknown property 'F99'"),
+        (("explore", "generic", "--features", "nosuch"), "unknown feature 'nosuch'"),
+        (("explore", "generic", "--mitigations", "x"), "protocol 'generic' has no mitigation 'x'"),
         (("explore", "generic", "--vcpus", "0"), "argument --vcpus: 0 is out of range; allowed: 1 to 8"),
         (("explore", "generic", "--vcpus", "1", "--events", "descriptor-race"), "event 'descriptor-race' needs"),
-        (("matrix", "--mitigations", "x"), "unknown mitigation 'x'; known: all, "),
+        (("matrix", "--mitigations", "x"), "unknown mitigation 'x'"),
         (("matrix", "--vcpus", "1", "--events", "cpu-unplug"), "none of the events can happen at these sizes"),
     ],
 )
 def test_mistakes_are_one_line(capsys, argv, line):
     status, out, err = said(capsys, *argv)
     assert (status, out) == (2, "")
-    assert err.startswith(f"workbench: {line}")
-    assert err.count("\n") == 1
+    assert told(err)[0].startswith(line)
 
 
 def test_matrix_as_json(capsys):

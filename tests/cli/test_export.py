@@ -8,6 +8,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from tests.hostile.told import told
 from tests.house.imports import ROOT
 from workbench.cli import main
 from workbench.lifecycle import EVENTS
@@ -46,8 +47,7 @@ def refusal(capsys, *arguments):
     assert main(["export", *map(str, arguments)]) == 2
     captured = capsys.readouterr()
     assert captured.out == ""
-    assert captured.err.count("\n") == 1
-    return captured.err.removeprefix("workbench: ").rstrip("\n")
+    return told(captured.err)[0]
 
 
 @pytest.mark.spin
@@ -182,8 +182,8 @@ def test_names_are_checked_as_everywhere(tmp_path, capsys):
     file = tmp_path / "x"
     assert refusal(capsys, "dot", "nobody", "-o", file).startswith("unknown protocol 'nobody'; known: ")
     said = refusal(capsys, "promela", "null", "--events", "noon", "-o", file)
-    assert said == f"unknown event 'noon'; known: {', '.join(EVENTS)}, or path/to/file.py:Class"
-    assert refusal(capsys, "dot", "null", "--property", "F99", "-o", file).startswith("unknown property 'F99'; known:")
+    assert said == "unknown event 'noon'"
+    assert refusal(capsys, "dot", "null", "--property", "F99", "-o", file) == "unknown property 'F99'"
     said = refusal(capsys, "dot", "null", "--events", "cpu-hotplug", "--vcpus", 1, "-o", file)
     assert said == "event 'cpu-hotplug' needs at least 2 vCPUs; here are 1"
     said = refusal(capsys, "dot", "null", "--events", "boot,kexec")

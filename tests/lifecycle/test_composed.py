@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.hostile.told import told
 from workbench.cli import main
 from workbench.core.outcome import Fate, worst
 from workbench.core.scenario import Scenario, beliefs
@@ -79,8 +80,8 @@ def test_how_parts_are_grouped_makes_no_difference(names):
         ("init+", "event 'init+' has an empty part; a name is expected on both sides of +"),
         ("+init", "event '+init' has an empty part; a name is expected on both sides of +"),
         ("init++kexec", "event 'init++kexec' has an empty part; a name is expected on both sides of +"),
-        ("init+noon", f"unknown event 'noon'; known: {', '.join(EVENTS)}, or path/to/file.py:Class"),
-        ("noon+all", f"unknown event 'noon'; known: {', '.join(EVENTS)}, or path/to/file.py:Class"),
+        ("init+noon", "unknown event 'noon'"),
+        ("noon+all", "unknown event 'noon'"),
         (
             "memslot-unplug+memslot-return",
             "event 'memslot-unplug+memslot-return' cannot happen: there is no memory left that 'memslot-return' could "
@@ -92,7 +93,8 @@ def test_how_parts_are_grouped_makes_no_difference(names):
 def test_wrong_names_are_one_line(capsys, tmp_path, monkeypatch, command, name, why):
     monkeypatch.chdir(tmp_path)
     assert main([*command.split(), "--events", name]) == 2
-    assert capsys.readouterr() == ("", f"workbench: {why}\n")
+    out, err = capsys.readouterr()
+    assert (out, told(err)[0]) == ("", why)
     assert list(tmp_path.iterdir()) == []
 
 

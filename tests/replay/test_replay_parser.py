@@ -109,12 +109,15 @@ MALFORMED = [
     ("[]", "a list is not an operation; allowed: one object per line"),
     ("3", "3 is not an operation; allowed: one object per line"),
     ("{}", f'the key "op" is missing; operations: {OPS}'),
-    ('{"op": "wrmsrs"}', f'unknown operation "wrmsrs"; operations: {OPS}'),
+    ('{"op": "wrmsrs"}', f'unknown operation "wrmsrs"; did you mean wrmsr, rdmsr? operations: {OPS}'),
     ('{"op": ["run"]}', f"unknown operation a list; operations: {OPS}"),
     ('{"op": "run", "op": "run"}', 'the key "op" stands twice in one object'),
     ('{"op": "wrmsr", "msr": 1}', 'wrmsr: the key "value" is missing; needed: msr, value'),
-    ('{"op": "wrmsr", "msr": 1, "vlaue": 2}', 'wrmsr: unknown key "vlaue"; keys: op, cpu, msr, value, expect'),
-    ('{"op": "run", "vcpu": 1}', 'run: unknown key "vcpu"; keys: op, cpu'),
+    (
+        '{"op": "wrmsr", "msr": 1, "vlaue": 2}',
+        'wrmsr: unknown key "vlaue"; did you mean value? keys: op, cpu, msr, value, expect',
+    ),
+    ('{"op": "run", "vcpu": 1}', 'run: unknown key "vcpu"; did you mean cpu? keys: op, cpu'),
     ('{"op": "migrate", "cpu": 0}', 'migrate: unknown key "cpu"; keys: op'),
     (
         '{"op": "rdmsr", "msr": "0x100000000"}',

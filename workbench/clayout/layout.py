@@ -25,7 +25,7 @@ from workbench.clayout.symbolic import SymbolicBytes, SymbolicNumber
 from workbench.clayout.tree import CStruct
 from workbench.clayout.types import S8, S16, S32, S64, U8, U16, U32, U64, Array, Field, Hole, Scalar, is_plain
 from workbench.clayout.value import Value, value_class, value_of
-from workbench.errors import LayoutError
+from workbench.errors import LayoutError, not_known
 
 __all__ = [
     "S8", "S16", "S32", "S64", "U8", "U16", "U32", "U64",
@@ -148,7 +148,7 @@ def struct(text: str, name: str | None = None) -> Struct:
     if not found:
         raise LayoutError("no struct definition in the text")
     if name is not None and name not in found:
-        raise LayoutError(f"no struct {name} in the text (it defines: {', '.join(found)})")
+        raise not_known(f"no struct {name} in the text", name, found, lead="it defines").within("", LayoutError)
     return Struct(found[name if name is not None else list(found)[-1]])
 
 

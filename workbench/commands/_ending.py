@@ -1,13 +1,16 @@
-"""What a command says, and its status, when an exception ends it that is no WorkbenchError: always one line."""
+"""What a command says, and its status, when an exception ends it: one line, and names that are allowed below it."""
 
 import errno
 import os
 import traceback
 
 from workbench.core.rules.place import by_author, of_own_file, place_of_own_file, raised, said
+from workbench.errors import WorkbenchError
+from workbench.printable import in_columns, printable
 
 #: Set it to see where an internal error comes from.
 TRACEBACK = "WORKBENCH_TRACEBACK"
+_FEW = 6  # names, for which it is not worth while to draw a table
 _NO_MEMORY = "ask for fewer vCPUs, features or states, or raise the limit (ulimit -v)"
 _SEE = "see the limits of this process (ulimit -a)"
 #: What the system says of limits: descriptors, processes, memory.
@@ -20,9 +23,18 @@ def fault_of_a_file(error: BaseException) -> str | None:
     return raised(error) if by_author(error) and of_own_file(error) else None
 
 
-def placed(error: BaseException) -> str:
-    """Return the text of an error, with its place if an author's file raised it itself."""
-    return f"{error}{place_of_own_file(error)}"
+def told(error: WorkbenchError, width: int) -> list[str]:
+    """Return the lines that tell an error, with its place if an author's file raised it itself.
+
+    It is one line, as long as it may be; only where it lists more than a few names, and would be longer than ``width``,
+    these stand in columns below it.
+    """
+    whole = f"{error}{place_of_own_file(error)}"
+    if error.names is None or len(error.names) <= _FEW or len(whole) <= width:
+        return [whole]
+    rest = [f"or {error.more.removeprefix(', or ')}"] if error.more else []
+    names = in_columns([printable(name) for name in error.names], width)
+    return [f"{error.said}{place_of_own_file(error)}", f"{error.lead}:", *names, *rest]
 
 
 def ending(error: BaseException) -> tuple[int, str]:

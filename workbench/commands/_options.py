@@ -212,9 +212,7 @@ def parameters(command: str, args: argparse.Namespace, *positional: object) -> P
     chosen = variants(args.protocols or DEFAULT)
     wanted = unique(args.metrics)
     if wanted is not None and metrics.COST in wanted and args.cost_model is None:
-        raise WorkbenchError(
-            f"the metric {metrics.COST} needs a cost model; known: {', '.join(cost.known())}"
-        )
+        raise WorkbenchError(f"the metric {metrics.COST} needs a cost model", cost.known())
     metrics.choose(wanted)
     events = lifecycle.choose(unique(args.events))
     several = args.events is None or any(map(lifecycle.is_open, args.events))

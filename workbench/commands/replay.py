@@ -11,7 +11,7 @@ from workbench import replay
 from workbench.commands import _options
 from workbench.core import contracts
 from workbench.core.replay_target import Engine
-from workbench.errors import WorkbenchError
+from workbench.errors import not_known
 from workbench.features import choose
 from workbench.present import records
 from workbench.protocols import PROTOCOLS, find
@@ -73,7 +73,5 @@ def _check_protocols(file: ReplayFile) -> None:
     """Raise WorkbenchError if a file names an unknown protocol; other code can be named on the command line only."""
     for line, name in protocols_named(file):
         if name not in PROTOCOLS:
-            raise WorkbenchError(
-                f"{file.name}:{line}: machine: protocol: {replay.quote(name)} is not allowed; "
-                f"allowed: {', '.join(PROTOCOLS)}"
-            )
+            said = f"{file.name}:{line}: machine: protocol: {replay.quote(name)} is not allowed"
+            raise not_known(said, name, PROTOCOLS, lead="allowed")

@@ -70,7 +70,7 @@ class Catalogue(Generic[T]):
         word = self.sort.word
         if not own_files.names_file(name):
             if name not in self.known:
-                raise WorkbenchError(unknown(word, name, self.known, more=f", or {own_files.EXAMPLE}"))
+                raise unknown(word, name, self.known, more=f", or {own_files.EXAMPLE}")
             return self.known[name]
         found: Any = own_files.find(name, self.sort)
         try:
@@ -104,7 +104,7 @@ class Catalogue(Generic[T]):
         for one in (ALL,) if named is None else named:
             found += self.known.values() if one == ALL else [(find or self.find)(one) if isinstance(one, str) else one]
         if not found:
-            raise WorkbenchError(f"no {self.sort.word} named; known: {self.all_names()}")
+            raise WorkbenchError(f"no {self.sort.word} named", self.known, more=f", or {own_files.EXAMPLE}")
         by_name: dict[str, T] = {}
         for thing in found:
             name = str(getattr(thing, "name", thing))

@@ -16,7 +16,7 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 from workbench.core.rules.place import by_author, raised, said
-from workbench.errors import WorkbenchError
+from workbench.errors import WorkbenchError, not_known
 from workbench.reading import read_bytes
 
 #: How one is named, in messages.
@@ -194,7 +194,7 @@ def _chosen(module: ModuleType, sort: Sort, name: str, path_text: str) -> tuple[
     if name not in own:
         kind = "class" if not sort.made else "class or instance"
         wrong = f"has no {sort.word} {kind} {name!r}" if name else f"names no {kind}"
-        raise WorkbenchError(f"{sort.word} file {path_text!r} {wrong}; it defines: {', '.join(own) or 'none'}")
+        raise not_known(f"{sort.word} file {path_text!r} {wrong}", name, own, lead="it defines")
     return name, own[name]
 
 

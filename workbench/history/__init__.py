@@ -26,7 +26,7 @@ def choose(names: "list[str] | None" = None) -> tuple[Case, ...]:
         if name in LEFT_OUT:
             raise WorkbenchError(f"{name} ({BUGS[name]}) was left out: {LEFT_OUT[name]}")
         if not any(name in (case.name, *case.bugs) for case in CASES):
-            raise WorkbenchError(unknown("bug", name, BUGS))
+            raise unknown("bug", name, BUGS)
     return tuple(case for case in CASES if {case.name, *case.bugs} & set(names))
 
 

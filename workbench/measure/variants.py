@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from workbench import protocols
+from workbench.core import own_files
 from workbench.core.contracts import Feature, Protocol
 from workbench.core.rules.author import check_class
-from workbench.errors import WorkbenchError
+from workbench.errors import WorkbenchError, not_known
 from workbench.features import FEATURES
 from workbench.measure.label import Label
 
@@ -60,13 +61,13 @@ def variant(text: str) -> Variant:
     """Return the variant that ``text`` names; raise WorkbenchError if the protocol or a mitigation is unknown."""
     match = _VARIANT.fullmatch(text)
     if match is None:
-        raise WorkbenchError(f"{text!r} does not name a protocol; known: {', '.join(protocols.PROTOCOLS)}")
+        raise WorkbenchError(f"{text!r} does not name a protocol", protocols.PROTOCOLS)
     kind = protocols.find(match["name"])
     found = Variant.of(kind, dict.fromkeys(Label.read(match["mitigations"]).mitigations))
     for mitigation in found.mitigations:
         if mitigation not in kind.mitigations_known:
-            known, name = ", ".join(kind.mitigations_known) or "none", Variant.of(kind).label
-            raise WorkbenchError(f"protocol {name!r} has no mitigation {mitigation!r}; known: {known}")
+            said = f"protocol {Variant.of(kind).label!r} has no mitigation {mitigation!r}"
+            raise not_known(said, mitigation, kind.mitigations_known)
     return found
 
 
@@ -78,9 +79,7 @@ def variants(named: Iterable[str | Variant]) -> tuple[Variant, ...]:
         if found.setdefault(one.label, one).kind is not one.kind:
             raise WorkbenchError(f"two different protocols are called {one.label!r}; rename one of them")
     if not found:
-        raise WorkbenchError(
-            f"no protocol named; known: {', '.join(protocols.PROTOCOLS)}, or path/to/file.py:Class"
-        )
+        raise WorkbenchError("no protocol named", protocols.PROTOCOLS, more=f", or {own_files.EXAMPLE}")
     return tuple(found.values())
 
 

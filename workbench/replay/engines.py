@@ -8,7 +8,7 @@ from importlib import import_module
 from importlib.util import find_spec
 
 from workbench.core.replay_target import Engine
-from workbench.errors import EngineError, WorkbenchError, unknown
+from workbench.errors import EngineError, unknown
 
 #: The name on the command line, and the module that serves it.
 ENGINES = {"sim": "workbench.engines.simulate.replay_target", "kvm": "workbench.engines.kvm.replay_target"}
@@ -17,7 +17,7 @@ ENGINES = {"sim": "workbench.engines.simulate.replay_target", "kvm": "workbench.
 def find_engine(name: str) -> Engine:
     """Return the engine called ``name``; raise EngineError, saying why, if it cannot replay here."""
     if name not in ENGINES:
-        raise WorkbenchError(unknown("engine", name, ENGINES))
+        raise unknown("engine", name, ENGINES)
     if find_spec(ENGINES[name]) is None:
         raise EngineError(f"engine {name} cannot replay yet: this version has no {ENGINES[name]}; use --engine sim")
     engine: Engine = import_module(ENGINES[name]).ENGINE

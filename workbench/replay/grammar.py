@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from workbench.core.vcpu import KVM_SUPPORTED
+from workbench.errors import WorkbenchError, not_known
 from workbench.replay import values
 from workbench.replay.values import NotAllowedError, quote
 
@@ -84,21 +85,21 @@ def operation(line: int, record: Mapping[str, Any]) -> Operation:
     form = OPERATIONS.get(name) if isinstance(name, str) else None
     if form is None:
         wrong = f"unknown operation {quote(name)}" if "op" in record else 'the key "op" is missing'
-        raise NotAllowedError(f"{wrong}; operations: {', '.join(OPERATIONS)}")
+        raise _among(wrong, name if isinstance(name, str) else "", OPERATIONS, "operations")
     assert isinstance(name, str)
     try:
         arguments = _arguments(form, record)
         expect = _expectations(name, form, record["expect"]) if "expect" in record else {}
         _check_lengths(arguments, expect)
     except NotAllowedError as error:
-        raise NotAllowedError(f"{name}: {error}") from None
+        raise error.within(f"{name}: ", NotAllowedError) from None
     return Operation(line, name, arguments, expect, record.get("expect", {}))
 
 
 def _arguments(form: Form, record: Mapping[str, Any]) -> dict[str, Any]:
     allowed = ["op", *form.fields, *(["expect"] if form.expects else [])]
     known = {*allowed, "expect"}  # an expectation of an operation that has none gets a message of its own
-    _refuse_unknown("key", (key for key in record if key not in known), f"keys: {', '.join(allowed)}")
+    _refuse_unknown("key", (key for key in record if key not in known), allowed, "keys")
     arguments = {}
     for key, field in form.fields.items():
         if key in record:
@@ -116,8 +117,8 @@ def _expectations(name: str, form: Form, expect: object) -> dict[str, tuple[Any,
         raise NotAllowedError(f"it returns nothing, so it can expect nothing; expectations: {_who_expects()}")
     if not isinstance(expect, dict):
         raise NotAllowedError(f"expect: {quote(expect)} is not allowed; allowed: an object")
-    allowed = f"{name} can expect: {', '.join(form.expects)}"
-    _refuse_unknown("expectation", (key for key in expect if key not in form.expects), allowed)
+    wrong = (key for key in expect if key not in form.expects)
+    _refuse_unknown("expectation", wrong, form.expects, f"{name} can expect")
     return {key: _parsed(f"expect: {key}", _EXPECTATIONS[key], value) for key, value in expect.items()}
 
 
@@ -135,13 +136,17 @@ def _check_lengths(arguments: Mapping[str, Any], expect: Mapping[str, tuple[Any,
                 )
 
 
-def _refuse_unknown(kind: str, unknown: Iterable[str], allowed: str) -> None:
+def _refuse_unknown(kind: str, unknown: Iterable[str], allowed: Iterable[str], lead: str) -> None:
     for key in unknown:
-        raise NotAllowedError(f"unknown {kind} {quote(key)}; {allowed}")
+        raise _among(f"unknown {kind} {quote(key)}", key, allowed, lead)
+
+
+def _among(said: str, name: str, names: Iterable[str], lead: str) -> WorkbenchError:
+    return not_known(said, name, names, lead=lead).within("", NotAllowedError)
 
 
 def _parsed(key: str, parse: Callable[[object], Any], value: object) -> Any:
     try:
         return parse(value)
     except NotAllowedError as error:
-        raise NotAllowedError(f"{key}: {error}") from None
+        raise error.within(f"{key}: ", NotAllowedError) from None

@@ -46,7 +46,7 @@ def parse(name: str, content: bytes) -> ReplayFile:
                 operations.append(operation(line, record))
                 layout.follow(operations[-1])
         except NotAllowedError as error:
-            raise WorkbenchError(f"{name}:{line}: {error}") from None
+            raise error.within(f"{name}:{line}: ", WorkbenchError) from None
     return ReplayFile(name, operations)
 
 
@@ -57,7 +57,7 @@ def check_layout(operations: Iterable[Operation]) -> None:
         try:
             layout.follow(step)
         except NotAllowedError as error:
-            raise WorkbenchError(str(error)) from None
+            raise error.within("", WorkbenchError) from None
 
 
 def _record(line: bytes) -> dict[str, Any] | None:
@@ -91,7 +91,7 @@ class _Layout:
         try:
             self._follow(step)
         except (NotAllowedError, GuestMemoryError) as error:
-            raise NotAllowedError(f"{step.op}: {error}") from None
+            raise error.within(f"{step.op}: ", NotAllowedError) from None
 
     def _follow(self, step: Operation) -> None:
         arguments = step.arguments

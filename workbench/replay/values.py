@@ -11,6 +11,7 @@ from typing import Any
 
 from workbench.core.machine import MAX_VCPUS
 from workbench.core.outcome import Outcome
+from workbench.errors import WorkbenchError, not_known
 
 U64_MAX = (1 << 64) - 1
 U32_MAX = (1 << 32) - 1
@@ -25,7 +26,7 @@ _LONGEST_QUOTE = 40
 _LONGEST_NUMBER = 40
 
 
-class NotAllowedError(Exception):
+class NotAllowedError(WorkbenchError):
     """A value that an operation cannot take; the message says what is allowed."""
 
 
@@ -117,7 +118,10 @@ def outcome(value: object) -> Outcome:
     """Parse the name of an outcome, in any case."""
     if isinstance(value, str) and value.upper() in Outcome.__members__:
         return Outcome[value.upper()]
-    raise NotAllowedError(f"{quote(value)} is not allowed; allowed: {', '.join(Outcome.__members__)}")
+    name = value if isinstance(value, str) else ""
+    raise not_known(f"{quote(value)} is not allowed", name, Outcome.__members__, lead="allowed").within(
+        "", NotAllowedError
+    )
 
 
 def one_or_more(parse: Callable[[object], Any]) -> Callable[[object], tuple[Any, ...]]:

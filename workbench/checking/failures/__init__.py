@@ -5,7 +5,7 @@ Every ``Failure`` defined in a file of this folder is in FAILURES; it need not b
 
 from workbench.checking.failures.failure import Claim, Failure, Violation, for_places
 from workbench.core.catalogue import by_key, modules_of, values_in
-from workbench.errors import WorkbenchError
+from workbench.errors import WorkbenchError, unknown
 
 #: All failures by code, in the order of the codes.
 FAILURES: dict[str, Failure] = by_key(
@@ -27,9 +27,8 @@ def choose(names: "list[str] | None" = None) -> tuple[Failure, ...]:
     known = {name: failure for failure in FAILURES.values() for name in (failure.code, failure.name, failure.title)}
     wrong = next((name for name in names if name not in known), None)
     if wrong is not None or not names:
-        said = f"unknown property {wrong!r}" if wrong is not None else "no property named"
-        listed = ", ".join(f"{f.name} ({f.code})" for f in FAILURES.values())
-        raise WorkbenchError(f"{said}; known: {listed}")
+        listed = [f"{failure.name} ({failure.code})" for failure in FAILURES.values()]
+        raise WorkbenchError("no property named", listed) if wrong is None else unknown("property", wrong, listed)
     wanted = {known[name].code for name in names}
     return tuple(failure for code, failure in FAILURES.items() if code in wanted)
 

@@ -11,7 +11,7 @@ from workbench.core.outcome import ACCEPTED, UNKNOWN
 from workbench.core.rules.returned import wrap_methods
 from workbench.core.steps import Get, Now, Program, Set
 from workbench.core.vcpu import Vcpu
-from workbench.errors import WorkbenchError
+from workbench.errors import not_known
 
 
 class StateEntry(NamedTuple):
@@ -99,8 +99,8 @@ class Protocol:
         self.by_name = {feature.name: feature for feature in self.features}
         self.mitigations = frozenset(mitigations)
         if unknown := sorted(self.mitigations - set(self.mitigations_known)):
-            known = ", ".join(self.mitigations_known) or "none"
-            raise WorkbenchError(f"protocol {self.name} has no mitigation {unknown[0]!r}; known: {known}")
+            said = f"protocol {self.name} has no mitigation {unknown[0]!r}"
+            raise not_known(said, unknown[0], self.mitigations_known)
 
     @property
     def answers_itself(self) -> bool:

@@ -170,7 +170,7 @@ class Bench:
     def _feature(self, name: str) -> Feature:
         known = self.protocol.by_name
         if name not in known:
-            raise WorkbenchError(unknown("feature", name, known))
+            raise unknown("feature", name, known)
         return known[name]
 
 

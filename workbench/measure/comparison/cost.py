@@ -64,7 +64,7 @@ def load(name: str) -> CostModel:
     """Return a model by its name or from a path ending in .json; raise WorkbenchError saying what is wrong."""
     path = Path(name) if name.endswith(".json") else MODELS / f"{name}.json"
     if not name.endswith(".json") and name not in known():
-        raise WorkbenchError(unknown("cost model", name, known(), more=", or path/to/model.json"))
+        raise unknown("cost model", name, known(), more=", or path/to/model.json")
     return _checked(name, read_json(path, "cost model"))
 
 

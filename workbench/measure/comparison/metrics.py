@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from workbench.core.contracts import StateEntry
 from workbench.core.outcome import Fate
-from workbench.errors import WorkbenchError, unknown
+from workbench.errors import unknown
 from workbench.measure.comparison.runs import Measured
 
 
@@ -129,5 +129,5 @@ def choose(names: Iterable[str] | None = None) -> tuple[Metric, ...]:
     wanted = list(names)
     for name in wanted:
         if name not in METRICS and name != COST:
-            raise WorkbenchError(unknown("metric", name, (*METRICS, COST)))
+            raise unknown("metric", name, (*METRICS, COST))
     return tuple(metric for name, metric in METRICS.items() if name in wanted)

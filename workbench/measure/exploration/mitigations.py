@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from workbench.errors import WorkbenchError
+from workbench.errors import unknown
 from workbench.features import FEATURES
 from workbench.lifecycle import EVENTS
 from workbench.measure.comparison.runs import measured
@@ -95,7 +95,7 @@ def mitigated(variants: Sequence[Variant], names: Sequence[str]) -> list[Variant
     known = {name for variant in variants for name in variant.kind.mitigations_known}
     wrong = [name for name in names if name != "all" and name not in known]
     if wrong:
-        raise WorkbenchError(f"unknown mitigation {wrong[0]!r}; known: all, {', '.join(sorted(known)) or 'none'}")
+        raise unknown("mitigation", wrong[0], ["all", *sorted(known)])
     found = []
     for variant in variants:
         own = tuple(name for name in variant.kind.mitigations_known if "all" in names or name in names)

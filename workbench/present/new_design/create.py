@@ -7,7 +7,7 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-from workbench.errors import WorkbenchError
+from workbench.errors import WorkbenchError, unknown
 from workbench.features import FEATURES
 from workbench.lifecycle import EVENTS
 from workbench.present.new_design import common
@@ -31,7 +31,7 @@ def create(name: str, style: str, folder: Path, *, feature: bool = False) -> lis
     """
     _check(name)
     if style not in _STYLES:
-        raise WorkbenchError(f"unknown style {style!r}; known: {', '.join(STYLES)}")
+        raise unknown("style", style, STYLES)
     if not folder.is_dir():
         raise WorkbenchError(f"folder {str(folder)!r} does not exist")
     shown = json.dumps(notebook(name, feature=feature), indent=1, ensure_ascii=False) + "\n"

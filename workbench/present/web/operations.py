@@ -12,7 +12,7 @@ from workbench.core.host_state import Key
 from workbench.core.relay import relayed
 from workbench.core.slots import vcpu_slot
 from workbench.core.steps import Program, Side
-from workbench.errors import WorkbenchError, unknown
+from workbench.errors import unknown
 from workbench.features import choose_one
 from workbench.measure.exploration.explore import TraceRow
 from workbench.measure.exploration.items import Item, Structure, changes_of, in_host, in_memory
@@ -55,7 +55,7 @@ def operation(
     ``what``: register, update, read, unregister. Raises WorkbenchError for an unknown name.
     """
     if what not in OPERATIONS:
-        raise WorkbenchError(unknown("operation", what, OPERATIONS))
+        raise unknown("operation", what, OPERATIONS)
     named = choose_one(feature)
     trial = _Recorded(protocol, [ALL, named])
     trial.shown = _structures(trial, named, gpa)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipywidgets as W  # noqa: N812
 
 from workbench.core.own_files import EXAMPLE
-from workbench.errors import WorkbenchError, unknown
+from workbench.errors import unknown
 from workbench.features import FEATURES, choose_one
 from workbench.present.web import View, operation
 from workbench.present.web.operations import OPERATIONS
@@ -20,7 +20,7 @@ class OperationPanel(Panel):
     def __init__(self, protocol: str = "generic", feature: str = "kvmclock", what: str = "register") -> None:
         choose_one(feature)
         if what not in OPERATIONS:
-            raise WorkbenchError(unknown("operation", what, OPERATIONS))
+            raise unknown("operation", what, OPERATIONS)
         self.controls = {
             "protocol": typed("Protocol", list(PROTOCOLS), protocol, f"a name, or {EXAMPLE}"),
             "feature": typed("Feature", list(FEATURES), feature, f"a name, or {EXAMPLE}"),

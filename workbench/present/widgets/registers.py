@@ -21,7 +21,7 @@ class RegisterPanel(Panel):
         enforce_cpuid: bool = False, cpuid_bits: str = "",
     ) -> None:  # fmt: skip
         if register not in REGISTERS:
-            raise WorkbenchError(unknown("register", register, REGISTERS))
+            raise unknown("register", register, REGISTERS)
         self.controls = {
             "register": W.Dropdown(options=list(REGISTERS), value=register, description="register", style=STYLE),
             "value": W.Text(value, description="value", continuous_update=False, style=STYLE),
