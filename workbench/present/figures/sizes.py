@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from workbench.errors import WorkbenchError, unknown
+from workbench.errors import unknown
 
 
 class Size(NamedTuple):
@@ -32,5 +32,5 @@ DEFAULT = "screen"
 def size_of(name: str) -> Size:
     """Return the size of a name; raise WorkbenchError for an unknown one."""
     if name not in SIZES:
-        raise WorkbenchError(unknown("size of figure", name, SIZES))
+        raise unknown("size of figure", name, SIZES)
     return SIZES[name]
