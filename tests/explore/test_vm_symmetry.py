@@ -51,20 +51,25 @@ def lengths(result):
 
 # -- the same verdicts --------------------------------------------------------------------------------------
 
+def slow(*case):
+    """A case that takes more than two seconds, like others that are run by default."""
+    return pytest.param(*case, marks=pytest.mark.slow)
+
+
 ALIKE = [
     ("null", "boot", 4),
     ("null", "kexec", 3),
     ("generic", "boot", 2),
     ("generic", "ignore-msrs", 3),
-    ("generic", "kexec-no-teardown", 2),
-    ("generic+copy-once", "kexec", 2),
+    slow("generic", "kexec-no-teardown", 2),
+    slow("generic+copy-once", "kexec", 2),
     ("generic+pending-result", "double-registration", 2),
     ("generic", "i386-guest", 2),
-    ("generic+refuse-overlap", "memslot-return", 2),
+    slow("generic+refuse-overlap", "memslot-return", 2),
     ("per_feature", "boot", 3),
     ("per_feature", "old-host", 4),
     ("per_feature", "kexec", 2),
-    ("per_feature", "kexec-no-teardown", 3),
+    slow("per_feature", "kexec-no-teardown", 3),
     ("per_feature", "memslot-unplug", 2),
     (THIRD, "boot", 3),
     (THIRD, "kexec-no-teardown", 2),
@@ -84,7 +89,7 @@ PAUSED = [
     ("generic", "migrate"),
     ("generic+carry-registry", "migrate"),
     ("generic+carry-registry", "migrate-damaged"),
-    ("per_feature", "migrate-no-state"),
+    slow("per_feature", "migrate-no-state"),
     ("per_feature", "migrate-reordered"),
     ("per_feature", "migrate-damaged"),
     (THIRD, "migrate"),
@@ -99,9 +104,9 @@ def test_vcpus_that_are_paused_and_restored_in_turn(name, event):
 
 
 OTHERS = [
-    ("per_feature", "crash", "steal_time", (1, 2)),
+    slow("per_feature", "crash", "steal_time", (1, 2)),
     ("generic", "encrypted", "steal_time", (1, 2)),
-    ("generic+revoke-all", "boot", "steal_time", (1, 2)),
+    slow("generic+revoke-all", "boot", "steal_time", (1, 2)),
     ("per_feature", "boot", "wall_clock,pv_eoi", (1, 2)),
     ("per_feature", "cpu-hotplug", "steal_time", (0, 1)),
     ("per_feature", "hostile-bad-base", "pv_eoi", (1, 2)),
@@ -124,13 +129,13 @@ def test_no_more_than_five_are_exchanged():
     assert merged.stands_for == every.states
 
 
-@pytest.mark.parametrize("event", ["boot", "migrate-damaged", "ignore-msrs"])
+@pytest.mark.parametrize("event", ["boot", slow("migrate-damaged"), "ignore-msrs"])
 def test_updates_and_readings_are_exchanged_too(event):
     _, _, merging = both_ways(PerFeature, EVENTS[event], 2, Bounds(1, 1))
     assert merging.cpus == (0, 1)
 
 
-@pytest.mark.parametrize(("event", "vcpus"), [("boot", 3), ("migrate-damaged", 2)])
+@pytest.mark.parametrize(("event", "vcpus"), [("boot", 2), slow("migrate-damaged", 2)])
 def test_the_engines_see_the_same_representatives(event, vcpus):
     def seen(tables):
         found = explore_machine(machine(PerFeature, EVENTS[event], vcpus), symmetry=True, tables=tables)
@@ -175,7 +180,7 @@ ASYMMETRIC = [
 
 
 @pytest.mark.parametrize("protocol", ASYMMETRIC)
-@pytest.mark.parametrize("vcpus", [2, 3])
+@pytest.mark.parametrize("vcpus", [2, slow(3)])
 def test_a_protocol_that_treats_one_vcpu_otherwise_is_not_merged(protocol, vcpus):
     every, merged, merging = both_ways(protocol, EVENTS["boot"], vcpus)
     assert merging.cpus == ()
