@@ -1,7 +1,10 @@
 """``workbench report`` writes everything into one directory or nothing, with the same bytes in each run."""
 
 import csv
+import html
 import io
+import re
+import time
 
 import nbformat
 import pytest
@@ -9,10 +12,15 @@ import pytest
 from workbench.cli import main
 from workbench.commands import report as command
 from workbench.errors import WorkbenchError
+from workbench.features import choose
+from workbench.lifecycle import choose as choose_events
+from workbench.measure import compare, variants
 from workbench.measure.comparison import growth
 from workbench.present import index, report
 from workbench.present.notebooks import notebooks
 from workbench.present.progress import Progress
+from workbench.present.text.found import what_was_found
+from workbench.present.text.report import Parameters
 
 
 @pytest.fixture(autouse=True)
@@ -42,18 +50,22 @@ def test_text_tables_and_figures(tmp_path, capsys):
     assert write(folder) == 0
     found = contents(folder)
     said = capsys.readouterr().out
-    assert f"{len(found)} files. Look at {folder}/index.html first;" in said
-    assert len(said.splitlines()) <= 14
-    assert "generic: boot takes" in said
+    assert said.endswith(f"Look at {folder}/index.html first: it explains all {len(found)} files.\n")
+    assert len(said.splitlines()) <= 10
+    assert "generic: boot takes 10 exits, 172 bytes of state, 0 carried.\n" in said
     assert "Areas end lost in migrate." in said
-    assert "double fetch (descriptor-race" in said
+    assert "Searches find double fetch (descriptor-race, " in said
     tables = {"comparison", "growth_vcpus", "growth_features", "state_entries", "hidden_state"}
     assert {name.removesuffix(".csv") for name in found if name.endswith(".csv")} == tables
     pictures = {name.removesuffix(".png") for name in found if name.endswith(".png")}
     assert pictures == {name.removesuffix(".svg") for name in found if name.endswith(".svg")}
     assert found["index.html"].startswith(b"<!doctype html>")
-    for name in found:
-        assert name.endswith(".svg") or name == "index.html" or f'href="{name}"' in found["index.html"].decode(), name
+    page = found["index.html"].decode()
+    for name in found.keys() - {"index.html"}:
+        assert re.search(rf'<li>.*href="{re.escape(name)}".*</a>: [A-Z].+\.</li>', page), f"{name} is not explained"
+    assert html.escape(said.splitlines()[1]) in page
+    for place in re.findall(r'href="#(\w+)"', page):
+        assert f'id="{place}"' in page
     assert {"exits_by_vcpus", "state_bytes_by_vcpus", "guest_memory", "fates", "exits_by_class"} <= pictures
     assert all(found[f"{name}.png"].startswith(b"\x89PNG") for name in pictures)
     text = found["report.txt"].decode("ascii")
@@ -95,12 +107,12 @@ def test_a_directory_that_cannot_be_written(tmp_path, capsys):
     assert (tmp_path / "file").read_text() == "mine"
 
 
-def notebook(folder, source):
-    folder.mkdir()
+def notebook(folder, source, name="00-start.ipynb"):
+    folder.mkdir(exist_ok=True)
     cells = [nbformat.v4.new_markdown_cell("# A page"), nbformat.v4.new_code_cell(source)]
     document = nbformat.v4.new_notebook(cells=cells)
     document.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    nbformat.write(document, folder / "00-start.ipynb")
+    nbformat.write(document, folder / name)
 
 
 def test_notebooks_are_executed(tmp_path, monkeypatch):
@@ -108,12 +120,32 @@ def test_notebooks_are_executed(tmp_path, monkeypatch):
     monkeypatch.setattr(command, "NOTEBOOKS", tmp_path / "notebooks")
     assert main(["report", str(tmp_path / "r"), "--vcpus", "2", "--events", "boot"]) == 0
     assert "executed: 42" in (tmp_path / "r" / "00-start.html").read_text()
+    assert '<li><a href="00-start.html">00-start.html</a>: A page</li>' in (tmp_path / "r" / "index.html").read_text()
 
 
 def test_a_notebook_that_fails_is_named(tmp_path):
     notebook(tmp_path / "notebooks", "raise ValueError('no such page')")
     with pytest.raises(WorkbenchError, match=r"^notebook 00-start.ipynb fails: ValueError: no such page$"):
         notebooks.as_html(tmp_path / "notebooks" / "00-start.ipynb")
+
+
+def test_one_that_fails_ends_the_others(tmp_path, monkeypatch):
+    monkeypatch.setattr("os.sched_getaffinity", lambda process: {0, 1})
+    notebook(tmp_path / "notebooks", "1 / 0", "00.ipynb")
+    notebook(tmp_path / "notebooks", "import time\ntime.sleep(300)", "01.ipynb")
+    started = time.monotonic()
+    with pytest.raises(WorkbenchError, match=r"^notebook 00.ipynb fails: ZeroDivisionError"):
+        notebooks.write_all(tmp_path / "notebooks", tmp_path, lambda done, of: None)
+    assert time.monotonic() - started < 120
+
+
+def test_two_designs_take_ten_lines_with_every_event_that_ships():
+    metrics = ["exits", "state_bytes", "state_carried_bytes", "fate"]
+    chosen = Parameters(variants(["generic", "per_feature"]), choose(), choose_events(), 2, 0, None, ())
+    table = compare(chosen.variants, chosen.events, chosen.features, 2, metrics=metrics)
+    found = what_was_found(table, lambda label: [], chosen).splitlines()
+    assert len(found) == 9  # and a line that says where to look
+    assert max(map(len, found)) <= 72
 
 
 def test_the_growth_curves_reach_4096():

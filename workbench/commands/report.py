@@ -41,13 +41,14 @@ def run(args: argparse.Namespace) -> int:
         found = report.measure(parameters, say, store=store)
         say("writing tables and figures")
         report.write(folder, found, parameters, say, args.size)
+        titles: dict[str, str] = {}
         if not args.no_notebooks:
-            notebooks.write_all(NOTEBOOKS, folder, say, store)
+            titles = notebooks.write_all(NOTEBOOKS, folder, say.counting("notebooks"), store)
         explored = index.explore(parameters.variants, say)
-        text = index.first_page(parameters, explored, folder, say)
-        (folder / index.NAME).write_text(text, encoding="utf-8", newline="\n")
+        text = what_was_found(found["comparison"], partial(index.failing, explored), parameters)
+        files_there = index.files_of((path.name for path in folder.iterdir()), titles)
+        page = index.first_page(parameters, explored, text, files_there, say)
+        (folder / index.NAME).write_text(page, encoding="utf-8", newline="\n")
         count = sum(1 for _ in folder.iterdir())
-    where = [f"{count} files. Look at {args.directory / index.NAME} first; report.txt beside it has every table."]
-    failing = partial(index.failing, explored)
-    sys.stdout.write(what_was_found(found["comparison"], failing, parameters, where))
+    sys.stdout.write(f"{text}Look at {args.directory / index.NAME} first: it explains all {count} files.\n")
     return 0

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from html import escape
+from urllib.parse import quote
 
 from workbench.checking.failures import FAILURES
 from workbench.core.contracts.event import Event
@@ -13,6 +14,7 @@ from workbench.lifecycle import EVENTS
 from workbench.measure.exploration.cells import Cell
 from workbench.measure.exploration.matrix import Size, matrix
 from workbench.measure.variants import Variant
+from workbench.present import report
 from workbench.present.progress import Progress
 from workbench.present.text.report import Parameters
 from workbench.present.web import View, comparison, failure_map, operation, page
@@ -44,8 +46,8 @@ def explore(variants: Sequence[Variant], say: Progress) -> Explored:
     return Explored(tuple(sorted(found, key=lambda cell: order.index(str(cell.label())))))
 
 
-def first_page(parameters: Parameters, explored: Explored, folder: Path, say: Progress) -> str:
-    """Return the page; ``folder`` has the files that it links to."""
+def first_page(parameters: Parameters, explored: Explored, found: str, files: Sequence[Group], say: Progress) -> str:
+    """Return the page. ``found``: what was found, as text; ``files``: those beside the page, explained."""
     variants = parameters.variants
     views: list[View] = [
         comparison(
@@ -57,15 +59,38 @@ def first_page(parameters: Parameters, explored: Explored, folder: Path, say: Pr
     shown = next((one for one in parameters.features if one.name in FEATURES and one.size), None)
     if shown is not None:
         views += [operation(one, shown) for one in variants if one.protocol(parameters.features).supports(shown)]
+    parts = [(f"#view{number}", view.data["title"]) for number, view in enumerate(views, start=1)]
+    parts += [(f"#files{number}", title) for number, (title, _) in enumerate(files, start=1)]
+    above = f"<pre>{escape(found)}</pre>\n<nav>On this page: {', '.join(_link(*part) for part in parts)}</nav>"
     title = f"Registration protocols compared: {', '.join(variant.label for variant in variants)}"
-    return page(title, views, links=_links(folder))
+    return page(title, views, above=above, below="\n".join(map(_listed, range(1, len(files) + 1), files)))
 
 
-def _links(folder: Path) -> list[tuple[str, str]]:
-    """Return (file, what it is) of every file of a report that a reader opens."""
-    kinds = {".txt": "every table as text", ".html": "notebook", ".png": "figure", ".csv": "numbers"}
-    found = [path for kind in kinds for path in sorted(folder.glob(f"*{kind}")) if path.name != NAME]
-    return [(path.name, f"{path.stem} ({kinds[path.suffix]})") for path in found]
+#: A heading, and for each line the files it is about and a sentence that says what is in them.
+Group = tuple[str, Sequence[tuple[Sequence[str], str]]]
+
+
+def files_of(names: Iterable[str], notebooks: Mapping[str, str]) -> list[Group]:
+    """Return the files of a report in groups; ``notebooks``: the title of each page."""
+    there = set(names)
+    about: dict[str, dict[Sequence[str], str]] = {
+        "Notebooks, executed": {(name,): title for name, title in notebooks.items()},
+        "Figures": {(f"{name}.png", f"{name}.svg"): sentence for name, sentence in report.FIGURES.items()},
+        "Tables": {(name,): sentence for name, sentence in report.TABLES.items()},
+    }
+    groups = [(heading, [one for one in lines.items() if there.issuperset(one[0])]) for heading, lines in about.items()]
+    return [group for group in groups if group[1]]
+
+
+def _listed(number: int, group: Group) -> str:
+    heading, lines = group
+    links = ((", ".join(_link(quote(name), name) for name in names), sentence) for names, sentence in lines)
+    items = "\n".join(f"<li>{names}: {escape(sentence)}</li>" for names, sentence in links)
+    return f'<h2 id="files{number}">{escape(heading)}</h2>\n<ul>\n{items}\n</ul>'
+
+
+def _link(to: str, text: str) -> str:
+    return f'<a href="{escape(to)}">{escape(text)}</a>'
 
 
 def failing(explored: Explored, label: str) -> list[Cell]:

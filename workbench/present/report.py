@@ -27,6 +27,27 @@ if TYPE_CHECKING:
 #: Curves of the report: metric, label of the axis.
 GROWTH = (("exits", "exits"), ("state_bytes", "migration state"), ("guest_memory_bytes", "guest memory"))
 
+#: What a reader finds in each file of a report, by its name; a figure is there as PNG and as SVG.
+TABLES = {
+    "report.txt": "Every table, as text of 72 columns, and what is needed to make the report again.",
+    "comparison.csv": "Every metric of every design in every event, one in a line.",
+    "growth_vcpus.csv": f"Exits, migration state and guest memory at boot, for {POINTS[0]} to {POINTS[-1]} vCPUs.",
+    "growth_features.csv": "The same for the first feature, the first two, and so on.",
+    "state_entries.csv": "What the host remembers after the first event, entry by entry, and what carries it.",
+    "hidden_state.csv": "What Linux keeps besides the registers, read in its source.",
+}
+FIGURES = {
+    "exits_by_vcpus": "Exits at boot, by the number of vCPUs.",
+    "exits_by_features": "Exits at boot, with one feature more at each point.",
+    "state_bytes_by_vcpus": "Bytes that a migration must carry, by the number of vCPUs.",
+    "state_bytes_by_features": "Bytes that a migration must carry, with one feature more at each point.",
+    "guest_memory_bytes_by_vcpus": "Guest memory that is used for sharing, by the number of vCPUs.",
+    "guest_memory_bytes_by_features": "Guest memory that is used for sharing, with one feature more at each point.",
+    "guest_memory": "What the guest's memory is used for: payloads, descriptors, padding.",
+    "fates": "The worst that became of any area, in every event, under every design.",
+    "exits_by_class": "Exits in every event: how many KVM handles, and how many go on to the VMM.",
+}
+
 
 def measure(
     parameters: Parameters, say: Progress, points: Iterable[int] = POINTS, store: Store = NONE

@@ -1,7 +1,9 @@
 """Notebooks, executed and written as HTML. Each runs in the folder of its file; the file is not changed."""
 
+import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -20,19 +22,34 @@ OFFLINE = """{%- extends 'lab/index.html.j2' -%}
 
 def as_html(path: Path) -> str:
     """Execute the notebook at ``path`` and return it as HTML; raise WorkbenchError with the cell that fails."""
+    (page,) = _pages([path], 1)
+    return page
+
+
+def _pages(paths: Sequence[Path], jobs: int) -> Generator[str, None, None]:
+    """Execute notebooks, ``jobs`` at a time, and yield each as HTML, in order."""
     import nbformat
-    from jinja2 import DictLoader
     from nbclient.exceptions import CellExecutionError
+
+    found = [nbformat.read(path, as_version=4) for path in paths]
+    folders = [path.parent for path in paths]
+    with closing(portable.execute_all(list(zip(found, folders, strict=True)), jobs)) as running:
+        for notebook, path, wait in zip(found, paths, running, strict=True):
+            try:
+                wait()
+            except CellExecutionError as error:
+                reason = f"{error.ename}: {' '.join(str(error.evalue).split())}"
+                raise WorkbenchError(f"notebook {path.name} fails: {reason}") from error
+            yield _html(notebook, path.stem)
+
+
+def _html(notebook: Any, name: str) -> str:
+    """Return an executed notebook as HTML, with links to the pages of the others."""
+    from jinja2 import DictLoader
     from nbconvert import HTMLExporter
 
-    notebook = nbformat.read(path, as_version=4)
-    try:
-        portable.execute(notebook, path.parent)
-    except CellExecutionError as error:
-        reason = f"{error.ename}: {' '.join(str(error.evalue).split())}"
-        raise WorkbenchError(f"notebook {path.name} fails: {reason}") from error
     notebook = portable.normalise(notebook)
-    notebook.metadata["title"] = _title(notebook, path.stem)
+    notebook.metadata["title"] = title_of(notebook, name)
     exporter = HTMLExporter(extra_loaders=[DictLoader({"offline.html.j2": OFFLINE})], template_file="offline.html.j2")
     exporter.embed_images = True
     body, _ = exporter.from_notebook_node(notebook)
@@ -42,7 +59,7 @@ def as_html(path: Path) -> str:
 _LINK = re.compile(r'href="([\w-]+)\.ipynb"')
 
 
-def _title(notebook: Any, otherwise: str) -> str:
+def title_of(notebook: Any, otherwise: str) -> str:
     """Return the notebook's first heading."""
     for cell in notebook.cells:
         if cell.cell_type == "markdown" and cell.source.startswith("# "):
@@ -50,20 +67,21 @@ def _title(notebook: Any, otherwise: str) -> str:
     return otherwise
 
 
-def write_all(folder: Path, target: Path, progress: Callable[[str], None], store: Store = NONE) -> list[Path]:
-    """Write every notebook of ``folder`` as HTML into ``target``; return the files, none if there is no folder.
+def write_all(folder: Path, target: Path, progress: Callable[[int, int], None], store: Store = NONE) -> dict[str, str]:
+    """Write every notebook of ``folder`` as HTML into ``target``; return the title of each file that was written.
 
-    ``store`` keeps the pages.
+    As many run at a time as there are CPUs. ``progress``: (done, of how many). ``store`` keeps the pages.
     """
-    paths, written = sorted(folder.glob("*.ipynb")), []
+    import nbformat
 
-    def work(number: int) -> str:
-        progress(f"notebook {paths[number].name}")
-        return as_html(paths[number])
-
+    paths, titles = sorted(folder.glob("*.ipynb")), {}
     keys = [[path.name, path.read_text(encoding="utf-8"), this_host().line] for path in paths]
-    for path, page in zip(paths, store.batch("notebooks", keys).each(work), strict=True):
-        file = target / f"{path.stem}.html"
-        file.write_text(page, encoding="utf-8")
-        written.append(file)
-    return written
+    batch = store.batch("notebooks", keys)
+    missing = [path for number, path in enumerate(paths) if number not in batch.kept]
+    with closing(_pages(missing, len(os.sched_getaffinity(0)))) as made:
+        for number, page in enumerate(batch.each(lambda _: next(made))):
+            name = f"{paths[number].stem}.html"
+            (target / name).write_text(page, encoding="utf-8")
+            titles[name] = title_of(nbformat.read(paths[number], as_version=4), paths[number].stem)
+            progress(number + 1, len(paths))
+    return titles

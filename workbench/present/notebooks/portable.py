@@ -5,8 +5,11 @@ execution times, widget states and kernel details are removed; cells are numbere
 """
 
 import asyncio
+import atexit
 import os
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -22,21 +25,46 @@ def execute(notebook: Any, folder: Path) -> None:
 
     The kernel and its files go when this returns, when the user stops it, and when this process is killed.
     """
+    with closing(execute_all([(notebook, folder)], 1)) as running:
+        next(running)()
+
+
+def execute_all(notebooks: Sequence[tuple[Any, Path]], jobs: int) -> Generator[Callable[[], None], None, None]:
+    """Run notebooks as :func:`execute` does, ``jobs`` at a time; yield for each, in order, what waits for its end.
+
+    That raises CellExecutionError where a cell fails. What still runs is ended when the generator is closed.
+    """
+    # In threads of their own nbclient leaves the handlers of signals alone. They end when their kernels are gone.
+    with ThreadPoolExecutor(jobs) as threads, guarded_folder() as private:
+        try:
+            running = [
+                threads.submit(_execute, notebook, folder, private / str(number))
+                for number, (notebook, folder) in enumerate(notebooks)
+            ]
+            for one in running:
+                yield one.result
+        finally:
+            threads.shutdown(wait=False, cancel_futures=True)
+
+
+def _execute(notebook: Any, folder: Path, private: Path) -> None:
     from nbclient import NotebookClient
     from traitlets.config import Config
 
-    # In a thread of its own nbclient leaves the handlers of signals alone. It ends when its kernel is gone.
-    with ThreadPoolExecutor(1) as thread, guarded_folder() as private:
-        # The kernel listens on 127.0.0.1 only; "auto" avoids ipykernel's warning at every start.
-        kernel = {"transport_encryption": "auto", "connection_file": str(private / "kernel.json")}
-        client = NotebookClient(
-            notebook,
-            timeout=TIMEOUT,
-            resources={"metadata": {"path": str(folder)}},
-            config=Config({"KernelManager": kernel}),
-            record_timing=False,
-        )
-        thread.submit(lambda: asyncio.run(client.async_execute(env=_environment(private)))).result()
+    private.mkdir()
+    # The kernel listens on 127.0.0.1 only; "auto" avoids ipykernel's warning at every start.
+    kernel = {"transport_encryption": "auto", "connection_file": str(private / "kernel.json")}
+    client = NotebookClient(
+        notebook,
+        timeout=TIMEOUT,
+        resources={"metadata": {"path": str(folder)}},
+        config=Config({"KernelManager": kernel}),
+        record_timing=False,
+    )
+    try:
+        asyncio.run(client.async_execute(env=_environment(private)))
+    finally:  # where the kernel was killed, nbclient would look for it when this process ends
+        atexit.unregister(client._cleanup_kernel)
 
 
 def _environment(private: Path) -> dict[str, str]:

@@ -1,8 +1,8 @@
-"""What a report found, in about ten lines of 72 columns, and where to look."""
+"""What a report found, in a few lines of 72 columns: four for a design."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from textwrap import wrap
 from typing import TYPE_CHECKING
 
@@ -18,14 +18,10 @@ if TYPE_CHECKING:
 
 #: Fates in which an area does harm.
 BAD = SEVERITY[SEVERITY.index(Fate.SILENT) :]
-#: The failures that a line names; others are counted.
-MOST = 2
 
 
-def what_was_found(
-    table: pandas.DataFrame, failing: Callable[[str], Sequence[Cell]], parameters: Parameters, where: Sequence[str]
-) -> str:
-    """Return the summary. ``failing``: the cells that fail, by a variant's label; ``where``: lines for the end."""
+def what_was_found(table: pandas.DataFrame, failing: Callable[[str], Sequence[Cell]], parameters: Parameters) -> str:
+    """Return the summary. ``failing``: the cells that fail, by a variant's label, the shortest trace first."""
     value = {(row.protocol, row.event, row.metric): row.value for row in table.itertuples()}
     first = parameters.events[0].name
     vcpus = f"{parameters.vcpus} vCPU{'s' if parameters.vcpus > 1 else ''}"
@@ -36,32 +32,32 @@ def what_was_found(
         told = [f"{value[label, first, name]} {unit}" for name, unit in _COUNTS if (label, first, name) in value]
         lines.append(f"{label}: {first} takes {', '.join(told)}.")
         ends = {event.name: value.get((label, event.name, "fate")) for event in parameters.events}
-        fates = (_of_events(fate, [e for e, end in ends.items() if end == fate.value]) for fate in reversed(BAD))
-        lines.append(f"  Areas end {', '.join(filter(None, fates)) or 'well in every event'}.")
-        lines.append(f"  Every interleaving of a few events: {_failures(failing(label))}.")
-    return "".join(f"{line}\n" for line in (*(line for text in lines for line in _wrapped(text)), *where))
+        events = {fate.value: [event for event, end in ends.items() if end == fate.value] for fate in reversed(BAD)}
+        lines.append(f"  Areas end {_of_events(events) or 'well in every event'}.")
+        lines.append(f"  Searches find {_failures(failing(label))}.")
+    return "".join(f"{line}\n" for text in lines for line in _wrapped(text))
 
 
-_COUNTS = (
-    ("exits", "exits"),
-    ("user_exits", "of them to the VMM"),
-    ("state_bytes", "bytes of state"),
-    ("state_carried_bytes", "of them carried by a migration"),
-)
+_COUNTS = (("exits", "exits"), ("state_bytes", "bytes of state"), ("state_carried_bytes", "carried"))
 
 
-def _of_events(fate: Fate, names: Sequence[str]) -> str:
-    if not names:
-        return ""
-    return f"{fate.value} in {names[0]}" + (f" and {len(names) - 1} more" if len(names) > 1 else "")
+def _of_events(found: Mapping[str, Sequence[str]]) -> str:
+    """Return how many events end with each fate, and the one with the shortest name, which is the plainest."""
+    told = []
+    for fate, names in found.items():
+        if len(names) == 1:
+            told.append(f"{fate} in {names[0]}")
+        elif names:
+            told.append(f"{fate} in {len(names)} events ({min(names, key=len)}, ...)")
+    return ", ".join(told)
 
 
 def _failures(cells: Sequence[Cell]) -> str:
     if not cells:
-        return "nothing fails"
-    told = [f"{FAILURES[one.property].failing} ({one.event}, {one.steps or '-'} steps)" for one in cells[:MOST]]
-    more = f" and {len(cells) - MOST} more" if len(cells) > MOST else ""
-    return f"{', '.join(told)}{more}"
+        return "no failure"
+    least, more = cells[0], len(cells) - 1
+    told = f"{FAILURES[least.property].failing} ({least.event}, {least.steps or '-'} steps)"
+    return f"{told} and {more} more" if more else told
 
 
 def _wrapped(text: str) -> list[str]:

@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import Any
-from urllib.parse import quote
 
 from workbench.present.web.style_sheet import asset, style
 
@@ -52,15 +51,18 @@ class View:
         return f'<div class="pvw" data-pvw="{escape(self.kind)}">{before}{data}{text}{after}</div>'
 
 
-def page(title: str, views: Sequence[View], links: Sequence[tuple[str, str]] = ()) -> str:
+def page(title: str, views: Sequence[View], *, above: str = "", below: str = "") -> str:
     """Return a file of its own for some views: it asks for nothing, and its policy lets nothing else in.
 
-    ``links``: (file beside the page, what it is) of what a reader may open next.
+    ``above``, ``below``: HTML around the views; they are at #view1, #view2 and so on.
     """
     css, code = style() + asset("page.css"), script(*(view.kind for view in views)) + MOUNT_ALL
     policy = f"default-src 'none'; style-src 'unsafe-inline'; script-src {_hash(code)}; img-src data: blob:"
     alone = len(views) == 1  # then the view's settings are part of the page's address
-    drawn = "\n".join(view.markup(data={**view.data, "page": alone}) for view in views)
+    drawn = "\n".join(
+        f'<section id="view{number}">{view.markup(data={**view.data, "page": alone})}</section>'
+        for number, view in enumerate(views, start=1)
+    )
     return f"""<!doctype html>
 <html lang="en">
 <head>
@@ -74,18 +76,14 @@ def page(title: str, views: Sequence[View], links: Sequence[tuple[str, str]] = (
 <body>
 <main>
 <h1>{escape(title)}</h1>
+{above}
 {drawn}
-{_list(links)}
+{below}
 </main>
 <script>{code}</script>
 </body>
 </html>
 """
-
-
-def _list(links: Sequence[tuple[str, str]]) -> str:
-    lines = "".join(f'<li><a href="{escape(quote(file))}">{escape(what)}</a></li>\n' for file, what in links)
-    return f"<h2>Files</h2>\n<ul>\n{lines}</ul>" if links else ""
 
 
 def as_json(data: Any) -> str:
