@@ -3,6 +3,7 @@
 
 PYTHON      ?= python3
 LAB_ARGS    ?=
+APP_ARGS    ?= --open
 REPORT      ?= report
 TEST_EXTRAS ?= test,dev
 # The versions that are tested; CONSTRAINTS= installs the newest that pyproject.toml allows.
@@ -26,7 +27,7 @@ PYTEST  = $(PY) -m pytest -n $(TEST_JOBS) --dist worksteal
 # JupyterLab refuses root unless told; in a container root is often all there is. It listens on localhost only.
 ROOT   := $(if $(filter 0,$(shell id -u)),--allow-root)
 
-.PHONY: help report lab test test-browser check crosscheck bench lock audit clean
+.PHONY: help report lab app test test-browser check crosscheck bench lock audit clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -37,6 +38,9 @@ report: $(STAMP) ## set up, write the report into report/, and say what it found
 
 lab: $(STAMP) ## open JupyterLab at notebooks/00-start.ipynb (LAB_ARGS="--no-browser --port 8899")
 	@exec $(PY) -m jupyterlab --LabApp.default_url=/lab/tree/notebooks/00-start.ipynb $(ROOT) $(LAB_ARGS)
+
+app: $(STAMP) ## serve the views, and forms that ask for them, to a browser (APP_ARGS="--port 8899")
+	@exec $(PY) -m workbench app $(APP_ARGS)
 
 test: $(TESTED) ## ruff, mypy and all quick tests, one process for each core (TEST_JOBS=N: N of them)
 	@lint=0; $(MAKE) --no-print-directory check || lint=$$?; \

@@ -3,7 +3,8 @@
 import pytest
 
 from workbench.measure.on_kvm import kvm_agreement, measured_file, validation
-from workbench.present.web import page, register_map, simulated_and_measured
+from workbench.present.text.register_writes import writes
+from workbench.present.web import page, register_map, register_writes, simulated_and_measured
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +44,15 @@ def test_only_the_registers_to_worry_about(open_page, registers):
     view.get_by_label("only registers").check()
     names = view.locator("tbody th").all_inner_texts()
     assert names == ["SYSTEM_TIME_NEW", "WALL_CLOCK_NEW", "STEAL_TIME", "ASYNC_PF_EN"]
+
+
+def test_writes_are_shown_as_the_table_of_writes_has_them(open_page):
+    done = [("STEAL_TIME", 0x1001), ("POLL_CONTROL", 2), ("STEAL_TIME", 0x1003)]
+    view = open_page(page("writes", [register_writes(done)]))
+    shown = [row.locator("th, td").all_inner_texts() for row in view.locator("tbody tr").all()]
+    assert shown == [[str(cell) for cell in row] for row in writes(done).rows]
+    assert [row[2] for row in shown] == ["handled", "fault", "fault"]
+    assert view.locator(".pvw-spoken").inner_text() == "Of 3 writes, 2 led to an area that the host updates."
 
 
 def test_simulated_and_measured_stand_side_by_side_under_their_own_labels(open_page, measured):

@@ -25,6 +25,9 @@ def said(capsys, *arguments):
          "--mitigations", "carry-registry,copy-once"),
         ("compare", "--events", "boot", "--features", "steal_time"),
         ("replay", "tests/replay/library/steal-time.jsonl"),
+        ("operation", "generic+copy-once", "--feature", "steal_time", "--what", "update"),
+        ("registers", "--no-irqchip"),
+        ("registers", "--write", "STEAL_TIME=0x1001,STEAL_TIME=0", "--enforce-cpuid", "--cpuid-bits", "3,5"),
     ],
 )  # fmt: skip
 def test_pages(tmp_path, capsys, arguments):
@@ -52,6 +55,12 @@ def test_pages(tmp_path, capsys, arguments):
         (("page", "compare", "--vcpus", "5000"), "out of range"),
         (("page", "replay", "nowhere.jsonl"), "nowhere.jsonl"),
         (("page", "replay", "README.md"), "README.md:3: not JSON"),
+        (("page", "operation", "generic", "--what", "write"), "unknown operation 'write'"),
+        (("page", "registers", "--write", "STEAL=1"), "did you mean STEAL_TIME?"),
+        (("page", "registers", "--write", "STEAL_TIME"), "is not REGISTER=VALUE"),
+        (("page", "registers", "--write", "STEAL_TIME=x"), "'x' is not a register's value"),
+        (("page", "registers", "--write", "STEAL_TIME=1", "--cpuid-bits", "32"), "32 is not a CPUID bit"),
+        (("page", "registers", "--enforce-cpuid"), "are for --write"),
         (("page",), "KIND"),
         (("page", "picture"), "trace"),
     ],

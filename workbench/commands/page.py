@@ -1,8 +1,9 @@
 """``workbench page``: write what the notebooks show as one HTML file that needs no network.
 
-``trace`` shows the steps of one design, or of two side by side; ``replay`` the operations of a replay file; ``matrix``
-what fails under which event, with the trace of each failure; ``compare`` exits, state and fates. Attach the file to a
-mail, or put it on a web page.
+``trace`` shows the steps of one design, or of two side by side; ``operation`` those of one registration, update, read
+or revocation; ``replay`` the operations of a replay file; ``matrix`` what fails under which event, with the trace of
+each failure; ``compare`` exits, state and fates; ``registers`` what KVM's registers do with values. Attach the file to
+a mail, or put it on a web page.
 """
 
 from __future__ import annotations
@@ -31,9 +32,11 @@ def add(subparsers: Any) -> None:
     )  # fmt: skip
     kinds = parser.add_subparsers(dest="kind", metavar="KIND", required=True)
     _add_trace(kinds)
+    _add_operation(kinds)
     _add_replay(kinds)
     _add_matrix(kinds)
     _add_compare(kinds)
+    _add_registers(kinds)
 
 
 def _kind(kinds: Any, name: str, view: Any, title: str, example: str) -> argparse.ArgumentParser:
@@ -53,6 +56,15 @@ def _add_trace(kinds: Any) -> None:
                         help="vCPUs of the guest, 1 to 8 (default: as the event needs; 2 for shared state)")
     parser.add_argument("--property", metavar="NAME",
                         help="the shortest way to this failure, by code or name (default: one simulated schedule)")
+
+
+def _add_operation(kinds: Any) -> None:
+    parser = _kind(kinds, "operation", _operation, "one operation of a design, step by step",
+                   "workbench page operation generic --what update -o update.html")  # fmt: skip
+    parser.add_argument("protocol", metavar="PROTOCOL", help="as in explore")
+    parser.add_argument("--feature", default="kvmclock", metavar="NAME", help="of the area (default %(default)s)")
+    parser.add_argument("--what", default="register", metavar="NAME",
+                        help="register, update, read or unregister (default %(default)s)")
 
 
 def _add_replay(kinds: Any) -> None:
@@ -83,6 +95,15 @@ def _add_compare(kinds: Any) -> None:
                         help="vCPUs shown first, 1 to 4096 (default 64)")
 
 
+def _add_registers(kinds: Any) -> None:
+    parser = _kind(kinds, "registers", _registers, "what KVM's registers do with each kind of value",
+                   "workbench page registers --write STEAL_TIME=0x1001 -o write.html")  # fmt: skip
+    _options.add_names(parser, "--write", "these writes, one after the other: REGISTER=VALUE (default: the whole map)")
+    parser.add_argument("--no-irqchip", action="store_true", help="the LAPIC is not in the kernel")
+    parser.add_argument("--enforce-cpuid", action="store_true", help="with --write: KVM_CAP_ENFORCE_PV_FEATURE_CPUID")
+    _options.add_names(parser, "--cpuid-bits", "with --write: the bits of CPUID 0x40000001 (default: all)")
+
+
 def run(args: argparse.Namespace) -> int:
     """Write the page."""
     from workbench.present.web import page
@@ -103,6 +124,27 @@ def _trace(args: argparse.Namespace) -> View:
     if len(args.protocols) == 1:
         return trace(args.protocols[0], events[0], features, **chosen)
     return side_by_side(args.protocols, events[0], features, **chosen)
+
+
+def _operation(args: argparse.Namespace) -> View:
+    from workbench.measure.variants import variant
+    from workbench.present.web import operation
+
+    return operation(variant(args.protocol), args.feature, args.what)
+
+
+def _registers(args: argparse.Namespace) -> View:
+    from workbench.core.vcpu import Host
+    from workbench.present.text.register_writes import circumstances, write_named
+    from workbench.present.web import register_map, register_writes
+
+    host = Host(irqchip=not args.no_irqchip)
+    if args.write:
+        wanted = [write_named(text) for text in args.write]
+        return register_writes(wanted, **circumstances(host, args.cpuid_bits, enforced=args.enforce_cpuid))
+    if args.cpuid_bits or args.enforce_cpuid:
+        raise WorkbenchError("--cpuid-bits and --enforce-cpuid are for --write: the map is of every register by itself")
+    return register_map(host)
 
 
 def _replay(args: argparse.Namespace) -> View:

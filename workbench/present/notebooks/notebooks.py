@@ -1,5 +1,6 @@
 """Notebooks, executed and written as HTML. Each runs in the folder of its file; the file is not changed."""
 
+import json
 import os
 import re
 from collections.abc import Callable, Generator, Sequence
@@ -40,31 +41,47 @@ def _pages(paths: Sequence[Path], jobs: int) -> Generator[str, None, None]:
             except CellExecutionError as error:
                 reason = f"{error.ename}: {' '.join(str(error.evalue).split())}"
                 raise WorkbenchError(f"notebook {path.name} fails: {reason}") from error
-            yield _html(notebook, path.stem)
+            yield _html(notebook, path)
 
 
-def _html(notebook: Any, name: str) -> str:
+def _html(notebook: Any, path: Path) -> str:
     """Return an executed notebook as HTML, with links to the pages of the others."""
     from jinja2 import DictLoader
     from nbconvert import HTMLExporter
 
     notebook = portable.normalise(notebook)
-    notebook.metadata["title"] = title_of(notebook, name)
+    notebook.metadata["title"] = title_of(path)
     exporter = HTMLExporter(extra_loaders=[DictLoader({"offline.html.j2": OFFLINE})], template_file="offline.html.j2")
     exporter.embed_images = True
     body, _ = exporter.from_notebook_node(notebook)
     return _LINK.sub(r'href="\1.html"', str(body))
 
 
+def without_code(path: Path) -> tuple[str, str]:
+    """Return the title of the notebook at ``path`` and, as the inside of a page, its texts and outputs as saved."""
+    import nbformat
+    from nbconvert import HTMLExporter
+
+    notebook = nbformat.read(path, as_version=4)
+    exporter = HTMLExporter(
+        template_name="basic", exclude_input=True, exclude_input_prompt=True, exclude_output_prompt=True,
+        exclude_anchor_links=True,
+    )  # fmt: skip
+    exporter.embed_images = True
+    body, _ = exporter.from_notebook_node(notebook)
+    return title_of(path), _LINK.sub(r'href="\1"', str(body))
+
+
 _LINK = re.compile(r'href="([\w-]+)\.ipynb"')
 
 
-def title_of(notebook: Any, otherwise: str) -> str:
-    """Return the notebook's first heading."""
-    for cell in notebook.cells:
-        if cell.cell_type == "markdown" and cell.source.startswith("# "):
-            return str(cell.source.splitlines()[0].removeprefix("# "))
-    return otherwise
+def title_of(path: Path) -> str:
+    """Return the first heading of the notebook at ``path``."""
+    for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
+        text = "".join(cell["source"])
+        if cell["cell_type"] == "markdown" and text.startswith("# "):
+            return text.splitlines()[0].removeprefix("# ")
+    return path.stem
 
 
 def write_all(folder: Path, target: Path, progress: Callable[[int, int], None], store: Store = NONE) -> dict[str, str]:
@@ -72,8 +89,6 @@ def write_all(folder: Path, target: Path, progress: Callable[[int, int], None], 
 
     As many run at a time as there are CPUs. ``progress``: (done, of how many). ``store`` keeps the pages.
     """
-    import nbformat
-
     paths, titles = sorted(folder.glob("*.ipynb")), {}
     keys = [[path.name, path.read_text(encoding="utf-8"), this_host().line] for path in paths]
     batch = store.batch("notebooks", keys)
@@ -82,6 +97,6 @@ def write_all(folder: Path, target: Path, progress: Callable[[int, int], None], 
         for number, page in enumerate(batch.each(lambda _: next(made))):
             name = f"{paths[number].stem}.html"
             (target / name).write_text(page, encoding="utf-8")
-            titles[name] = title_of(nbformat.read(paths[number], as_version=4), paths[number].stem)
+            titles[name] = title_of(paths[number])
             progress(number + 1, len(paths))
     return titles

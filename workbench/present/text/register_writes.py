@@ -6,14 +6,16 @@ value afterwards, the address that the host serves, and whether the host's next 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from workbench.core.contracts import Feature
 from workbench.core.memory import PAGE_SIZE
 from workbench.core.outcome import Outcome
 from workbench.core.steps import Now, Program
+from workbench.core.vcpu import Host
 from workbench.engines.simulate.by_hand import RAM_END
+from workbench.errors import WorkbenchError, unknown
 from workbench.features import FEATURES
 from workbench.present.text.table import Column, Table
 from workbench.present.trial import Trial
@@ -51,6 +53,35 @@ def writes(done: Iterable[tuple[str, int]], title: str = "", **circumstances: An
     rows = [write_row(trial, register, value) for register, value in done]
     notes = [f"RAM is 0 to {RAM_END:#x}. arrives: the host's next update changes memory."]
     return Table(title, [Column(name) for name in COLUMNS], rows, labels=2, notes=notes)
+
+
+def write_named(text: str) -> tuple[str, int]:
+    """Return the register and the value of ``REGISTER=VALUE``; raise WorkbenchError for another text."""
+    register, equals, value = text.partition("=")
+    if not equals:
+        raise WorkbenchError(f"{text!r} is not REGISTER=VALUE; for example STEAL_TIME=0x1001")
+    if register not in REGISTERS:
+        raise unknown("register", register, REGISTERS)
+    return register, number(value, "a register's value", 1 << 64)
+
+
+def circumstances(host: Host, bits: Sequence[str] | None, *, enforced: bool) -> dict[str, Any]:
+    """Return arguments of :class:`Trial` for a host and the CPUID bits that a user has typed (none: all of KVM's)."""
+    found: dict[str, Any] = {"host": host, "enforce_cpuid": enforced}
+    if bits:
+        found["cpuid"] = frozenset(number(bit, "a CPUID bit", 32) for bit in bits)
+    return found
+
+
+def number(text: str, what: str, limit: int) -> int:
+    """Return a number as C writes it, 0x1001 or 4097; raise WorkbenchError for anything else than 0 to limit - 1."""
+    try:
+        found = int(text.strip(), 0)
+    except ValueError:
+        raise WorkbenchError(f"{text!r} is not {what}; allowed: 0 to {limit - 1:#x}, decimal or 0x...") from None
+    if not 0 <= found < limit:
+        raise WorkbenchError(f"{text} is not {what}; allowed: 0 to {limit - 1:#x}")
+    return found
 
 
 def _arrives(trial: Trial, feature: Feature, where: int | None) -> bool:

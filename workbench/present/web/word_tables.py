@@ -11,7 +11,7 @@ from workbench.lifecycle import choose_one as choose_event
 from workbench.measure.on_kvm.kvm_agreement import Agreement
 from workbench.present.figures.style import FATE_TONES
 from workbench.present.text import on_kvm
-from workbench.present.text.register_writes import write_row
+from workbench.present.text.register_writes import COLUMNS, write_row, writes
 from workbench.present.text.table import Column, Table, as_text
 from workbench.present.trial import Trial
 from workbench.present.web.comparison import FATES
@@ -68,6 +68,34 @@ def register_map(host: Host | None = None) -> View:
         "tones": _TONES,
         "hint": HINT,
         "file": "registers",
+        "text": text,
+    }
+    return View("words", data, text)
+
+
+#: How the words of a write look; numbers have no look.
+_WRITE_TONES = {"handled": "good", "fault": "plain", "unknown": "warn", "nothing": "plain", "yes": "good", "no": "warn"}
+
+
+def register_writes(done: Sequence[tuple[str, int]], **circumstances: Any) -> View:
+    """Return what came of successive writes of (register, value) on one machine; ``circumstances`` are Trial's."""
+    table = writes(done, "Writes to KVM's registers, one after the other", **circumstances)
+    columns = COLUMNS[1:]
+    rows: list[dict[str, Any]] = [
+        {"name": str(register), "cells": [{"word": str(word)} for word in words]} for register, *words in table.rows
+    ]
+    arrived = sum(row[-1] == "yes" for row in table.rows)
+    text = as_text(table)
+    data = {
+        "title": table.title,
+        "answer": f"Of {len(rows)} writes, {arrived} led to an area that the host updates.",
+        "corner": COLUMNS[0],
+        "columns": columns,
+        "rows": rows,
+        "meanings": {},
+        "tones": {cell["word"]: _WRITE_TONES.get(cell["word"], "none") for row in rows for cell in row["cells"]},
+        "hint": "".join(table.notes),
+        "file": "writes",
         "text": text,
     }
     return View("words", data, text)
@@ -149,4 +177,4 @@ def _pair(line: Agreement | None) -> Iterable[dict[str, str] | None]:
     return {"word": line.simulated, "why": exits}, {"word": line.measured, "why": why}
 
 
-__all__ = ["register_map", "simulated_and_measured"]
+__all__ = ["register_map", "register_writes", "simulated_and_measured"]

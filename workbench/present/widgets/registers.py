@@ -5,8 +5,8 @@ from __future__ import annotations
 import ipywidgets as W  # noqa: N812
 
 from workbench.core.vcpu import Host
-from workbench.errors import WorkbenchError, unknown
-from workbench.present.text.register_writes import REGISTERS, writes
+from workbench.errors import unknown
+from workbench.present.text.register_writes import REGISTERS, circumstances, number, writes
 from workbench.present.text.table import as_text
 from workbench.present.widgets.panel import Panel
 
@@ -30,25 +30,13 @@ class RegisterPanel(Panel):
             "cpuid_bits": W.Text(cpuid_bits, description="CPUID bits", placeholder="all that KVM supports; or 3,4,5",
                                  continuous_update=False, style=STYLE),
         }  # fmt: skip
-        which, number, *switches, bits = self.controls.values()
-        self.start(W.HBox([which, number]), W.HBox([bits, *switches]))
+        which, written, *switches, bits = self.controls.values()
+        self.start(W.HBox([which, written]), W.HBox([bits, *switches]))
 
     def view(self) -> str:
         """Return the table row of the write that the controls describe."""
         asked = {name: control.value for name, control in self.controls.items()}
-        circumstances = {"host": Host(irqchip=asked["irqchip"]), "enforce_cpuid": asked["enforce_cpuid"]}
-        if asked["cpuid_bits"].strip():
-            bits = frozenset(_number(bit, "a CPUID bit", 32) for bit in asked["cpuid_bits"].split(","))
-            circumstances["cpuid"] = bits
-        value = _number(asked["value"], "a register's value", 1 << 64)
-        return as_text(writes([(asked["register"], value)], **circumstances))
-
-
-def _number(text: str, what: str, limit: int) -> int:
-    try:
-        number = int(text.strip(), 0)
-    except ValueError:
-        raise WorkbenchError(f"{text!r} is not {what}; allowed: 0 to {limit - 1:#x}, decimal or 0x...") from None
-    if not 0 <= number < limit:
-        raise WorkbenchError(f"{text} is not {what}; allowed: 0 to {limit - 1:#x}")
-    return number
+        bits = [bit for bit in asked["cpuid_bits"].split(",") if asked["cpuid_bits"].strip()]
+        value = number(asked["value"], "a register's value", 1 << 64)
+        around = circumstances(Host(irqchip=asked["irqchip"]), bits, enforced=asked["enforce_cpuid"])
+        return as_text(writes([(asked["register"], value)], **around))
