@@ -25,7 +25,7 @@ def add(subparsers: Any) -> None:
         subparsers, "app", run, "the views in a browser, with forms that ask for them",
         description=__doc__, example="workbench app --open",
     )  # fmt: skip
-    parser.add_argument("--host", default="127.0.0.1", metavar="ADDRESS", help="where to listen (default %(default)s)")
+    parser.add_argument("--host", default="127.0.0.1", metavar="HOST", help="where to listen (default %(default)s)")
     parser.add_argument("--port", type=_options.whole_number(0, 65535), default=PORT, metavar="N",
                         help="the port; 0 is any that is free (default %(default)s)")
     parser.add_argument("--open", action="store_true", help="open the page in a browser")
