@@ -27,6 +27,9 @@ PYTEST  = $(PY) -m pytest -n $(TEST_JOBS) --dist worksteal
 # JupyterLab refuses root unless told; in a container root is often all there is. It listens on localhost only.
 ROOT   := $(if $(filter 0,$(shell id -u)),--allow-root)
 
+# It asks the network for nothing.
+QUIET  := --LabApp.news_url=None --LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate
+
 .PHONY: help report lab app test test-browser check crosscheck bench lock audit clean
 .DEFAULT_GOAL := help
 
@@ -37,7 +40,8 @@ report: $(STAMP) ## set up, write the report into report/, and say what it found
 	@$(PY) -m workbench report "$(REPORT)/"
 
 lab: $(STAMP) ## open JupyterLab at notebooks/00-start.ipynb (LAB_ARGS="--no-browser --port 8899")
-	@exec $(PY) -m jupyterlab --LabApp.default_url=/lab/tree/notebooks/00-start.ipynb $(ROOT) $(LAB_ARGS)
+	@$(PY) -m nbformat.sign notebooks/*.ipynb >/dev/null 2>&1 || :  # not signed, their views are shown as text until run
+	@exec $(PY) -m jupyterlab --LabApp.default_url=/lab/tree/notebooks/00-start.ipynb $(QUIET) $(ROOT) $(LAB_ARGS)
 
 app: $(STAMP) ## serve the views, and forms that ask for them, to a browser (APP_ARGS="--port 8899")
 	@exec $(PY) -m workbench app $(APP_ARGS)
