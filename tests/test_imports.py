@@ -38,7 +38,8 @@ ALLOWED = {
     "replay": {"engines", "checking", "core", "clayout", "errors", "reading"} | MODELS,
     "fuzz": {"replay", "durable", "engines", "core", "clayout", "errors", "paths", "reading"} | MODELS,
     "history": {"measure", "engines", "checking", "core", "clayout", "errors"} | MODELS,
-    "present": {"measure", "replay", "durable", "engines", "checking", "core", "clayout", "errors", "printable"}
+    "present": {"measure", "replay", "durable", "engines", "checking", "core", "clayout"}
+    | {"errors", "printable", "reading"}  # reading: the mail that a post answers
     | MODELS,
     "commands": {"durable", "present", "measure", "replay", "fuzz", "history", "engines", "checking", "core", "clayout"}
     | {"errors", "paths", "printable", "reading"} | MODELS,

@@ -68,7 +68,7 @@ def names(text: str) -> list[str]:
     return found
 
 
-def add_names(parser: argparse.ArgumentParser, option: str, help_text: str) -> None:
+def add_names(parser: argparse._ActionsContainer, option: str, help_text: str) -> None:
     """Add an option whose values are separated by commas, or repeated, or both."""
     parser.add_argument(option, action="extend", type=names, metavar="NAME,...", help=help_text)
 
@@ -162,18 +162,19 @@ _RESULT_OPTIONS = (
     "vcpus", "protocols", "features", "events", "mitigations", "metrics", "cost_model", "seed", "format"
 )  # fmt: skip
 _DEFAULTS = {"vcpus": 64, "seed": 0, "format": "text"}
-_LONGEST_PIECE = 66  # 72 columns, less four spaces before the piece, and a space and a backslash after it
 
 
 def command_line(
     command: str, args: argparse.Namespace, positional: Iterable[object] = ()
 ) -> tuple[str, ...]:
     """Return the command line that reproduces this result, in pieces; options at their default are left out."""
+    from workbench.present.text.command_line import option_pieces
+
     pieces = [f"workbench {command}", *(shlex.quote(str(text)) for text in positional)]
     for option in _RESULT_OPTIONS:
         value = getattr(args, option, None)
         if value is not None and value != _DEFAULTS.get(option):
-            pieces += _pieces(
+            pieces += option_pieces(
                 f"--{option.replace('_', '-')}", value if isinstance(value, list) else [str(value)]
             )
     return tuple(pieces)
@@ -182,18 +183,6 @@ def command_line(
 def again(args: argparse.Namespace, command: str) -> str:
     """Return the command line, in one line, that asks for the same as ``args``."""
     return " ".join(command_line(command, args))
-
-
-def _pieces(option: str, values: list[str]) -> list[str]:
-    """Return ``option`` with its values, in several pieces where one would not fit into a line of 72 columns."""
-    pieces = [f"{option} {shlex.quote(values[0])}"]
-    for value in values[1:]:
-        longer = f"{pieces[-1]},{shlex.quote(value)}"
-        if len(longer) <= _LONGEST_PIECE:
-            pieces[-1] = longer
-        else:
-            pieces.append(f"{option} {shlex.quote(value)}")
-    return pieces
 
 
 def unique(values: Iterable[str] | None) -> list[str] | None:

@@ -197,7 +197,7 @@ def _block(exploration: Exploration, trace: str) -> str:
         lines.append(f"  {result.deadlocks} states in which something waits for ever")
     lines += _verdicts(exploration)
     parts = ["\n".join(lines)]
-    parts += [_finding(exploration, f, trace) for f in exploration.failures if result.verdicts[f.code] == FAILS]
+    parts += [finding_text(exploration, f, trace) for f in exploration.failures if result.verdicts[f.code] == FAILS]
     return "\n\n".join(parts)
 
 
@@ -209,7 +209,8 @@ def _merged_text(exploration: Exploration) -> str:
     return f"states up to exchange of vCPUs {', '.join(map(str, cpus))}{counted}"
 
 
-def _finding(exploration: Exploration, failure: Failure, trace: str) -> str:
+def finding_text(exploration: Exploration, failure: Failure, trace: str = "diagram") -> str:
+    """Return how a property fails: what violates it, the steps as ``diagram``, ``table`` or ``none``, and the end."""
     rows, end = exploration.trace(failure), ending(exploration, failure)
     if rows is None or end is None:
         return _wrapped(f"{failure.title} ({failure.code}): never happens. What must be possible: {failure.what}")

@@ -34,7 +34,7 @@ def matrix_text(cells: Sequence[Cell], sizes: Iterable[Size]) -> str:
     legend = [LEGEND, *([summary(cells)] if len(blocks) > 1 else [])]
     legend.append("sizes explored (where they have enough vCPUs for the event):")
     legend += [f"  {size}" for size in dict.fromkeys(sizes)]
-    parts = [*blocks, *_failing(cells), *_stopped(cells), *_meanings(cells)]
+    parts = [*blocks, *_failing(cells), *_stopped(cells), *meanings(cells)]
     return "\n\n".join([*parts, "\n".join(_fit(line) for line in legend)]) + "\n"
 
 
@@ -132,7 +132,7 @@ def _stopped(cells: Sequence[Cell]) -> list[str]:
     return ["\n".join(["Not all states were seen:", *lines])] if lines else []
 
 
-def _meanings(cells: Sequence[Cell]) -> list[str]:
+def meanings(cells: Sequence[Cell]) -> list[str]:
     """A sentence for each property that fails anywhere."""
     codes = sorted({cell.property for cell in cells if cell.verdict == "FAILS"})
     told = (FAILURES[code] for code in codes)

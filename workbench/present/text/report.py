@@ -22,6 +22,7 @@ from workbench.measure.comparison.cost import CostModel
 from workbench.measure.comparison.runs import measured
 from workbench.measure.variants import Variant
 from workbench.present.text import pairs, tables
+from workbench.present.text.command_line import command_lines
 from workbench.present.text.table import WIDTH, Table, as_markdown, as_text
 from workbench.printable import ascii_only, printable
 
@@ -123,16 +124,4 @@ def _parameters(parameters: Parameters) -> str:
     lines = ["Parameters", "----------"]
     for text in _parameter_lines(parameters):
         lines += wrap(ascii_only(text), WIDTH, subsequent_indent="  ")
-    return "\n".join([*lines, *_command_lines(parameters.command)]) + "\n"
-
-
-def _command_lines(command: Sequence[str]) -> list[str]:
-    """Return the command, broken between its pieces by backslashes, so that it can be pasted."""
-    lines = ["command: " + ascii_only(command[0])]
-    for piece in map(ascii_only, command[1:]):
-        if len(lines[-1]) + len(piece) + 3 <= WIDTH:
-            lines[-1] += " " + piece
-        else:
-            lines[-1] += " \\"
-            lines.append("    " + piece)
-    return lines
+    return "\n".join([*lines, *command_lines(parameters.command, "command: ")]) + "\n"

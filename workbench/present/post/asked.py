@@ -1,0 +1,80 @@
+"""What a post is about: designs, events, features, a machine; and what is measured of them, once for all parts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from workbench.core import own_files
+from workbench.core.contracts import Feature
+from workbench.core.contracts.event import Event
+from workbench.features import FEATURES
+from workbench.measure import compare
+from workbench.measure.comparison.runs import possible
+from workbench.measure.exploration.cells import Cell
+from workbench.measure.exploration.matrix import Size, Task, matrix
+from workbench.measure.variants import Variant
+from workbench.present.progress import Progress
+from workbench.present.text.command_line import option_pieces
+
+if TYPE_CHECKING:
+    import pandas
+
+#: Small enough for seconds; ``matrix`` explores more.
+SIZES = (Size(1, ("wall_clock", "steal_time")), Size(2, ("steal_time",)))
+#: Of these a post tells when no event is named.
+EVENTS = ("boot", "kexec", "kexec-no-teardown", "migrate", "ignore-msrs", "descriptor-race")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The subject of a post.
+
+    ``named``: the designs as a command line names them. ``known``: codes of properties that are known to fail.
+    """
+
+    variants: tuple[Variant, ...]
+    named: tuple[str, ...]
+    events: tuple[Event, ...]
+    features: tuple[Feature, ...]
+    sizes: tuple[Size, ...] | None  #: of the searches; None: those of ``matrix``
+    vcpus: int
+    seed: int
+    jobs: int
+    known: frozenset[str]
+    say: Progress
+
+    @cached_property
+    def table(self) -> pandas.DataFrame:
+        """The tidy comparison of all metrics, one simulated run for each design and event that fits the machine."""
+        events = [*possible(self.events, self.vcpus)]
+        return compare(self.variants, events, self.features, self.vcpus, seed=self.seed,
+                       progress=self.say.counting("runs"))  # fmt: skip
+
+    @cached_property
+    def cells(self) -> list[Cell]:
+        """The failure matrix of the events, with the shortest trace of each failure."""
+
+        def told(done: int, of: int, task: Task) -> None:
+            self.say(f"searches: {done} of {of}")
+
+        return matrix(self.variants, list(self.events), sizes=self.sizes, jobs=self.jobs, progress=told)
+
+    def compare_command(self) -> tuple[str, ...]:
+        """Return the pieces of the command that shows the simulated runs."""
+        machine = [f"--vcpus {self.vcpus}", *([f"--seed {self.seed}"] if self.seed else [])]
+        if self.features != tuple(FEATURES.values()):
+            machine += option_pieces("--features", [own_files.named(one) for one in self.features])
+        return ("workbench compare", *self._subject(), *machine)
+
+    def matrix_commands(self) -> list[tuple[str, ...]]:
+        """Return the pieces of the commands that show the searches, one for each size."""
+        found = ("workbench matrix", *self._subject())
+        sizes = self.sizes or ()
+        each = [(*found, f"--vcpus {size.vcpus}", *option_pieces("--features", size.features)) for size in sizes]
+        return each or [found]
+
+    def _subject(self) -> list[str]:
+        events = [own_files.named(one) for one in self.events]
+        return [*option_pieces("--protocols", self.named), *option_pieces("--events", events)]

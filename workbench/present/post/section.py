@@ -1,0 +1,52 @@
+"""What a part of a post returns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+PASS, FAIL, XFAIL, XPASS, SKIP = "PASS", "FAIL", "XFAIL", "XPASS", "SKIP"
+
+
+class Check(NamedTuple):
+    """One verdict line in the grammar of kvm-unit-tests (lib/report.c): a status, and what was checked."""
+
+    status: str  #: PASS, FAIL, XFAIL (fails as is known), XPASS (holds although it is known to fail), SKIP
+    what: str
+
+
+class Attachment(NamedTuple):
+    """A file to go with a mail."""
+
+    name: str
+    content: bytes
+    kind: str  #: its media type, one that lists accept: no HTML
+
+
+@dataclass(frozen=True)
+class Section:
+    """One part: its claim is a sentence with a number; blocks are lines of at most 72 columns of ASCII."""
+
+    title: str
+    claim: str
+    blocks: Sequence[str]
+    commands: Sequence[Sequence[str]]  #: that show the same, each in pieces between which its line may be broken
+    checks: Sequence[Check] = ()
+    sources: Sequence[str] = ()
+    attachments: Sequence[Attachment] = ()
+    short: str = ""  #: the claim in one line, for the head of the post, if the claim itself is longer
+    quote: str = ""  #: the sentence of a mail that it answers
+
+
+def check_lines(checks: Iterable[Check]) -> list[str]:
+    """Return the verdict lines."""
+    return [f"{check.status}: {check.what}" for check in checks]
+
+
+def summary_line(checks: Sequence[Check]) -> str:
+    """Return the line that kvm-unit-tests ends with: "SUMMARY: 12 tests, 2 unexpected failures, 1 skipped"."""
+    words = {FAIL: "unexpected failures", XPASS: "unexpected passes", XFAIL: "expected failures", SKIP: "skipped"}
+    count = {status: sum(check.status == status for check in checks) for status in words}
+    told = "".join(f", {number} {words[status]}" for status, number in count.items() if number)
+    return f"SUMMARY: {len(checks)} tests{told}"
