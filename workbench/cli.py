@@ -26,9 +26,12 @@ from typing import Any, NoReturn
 import workbench
 from workbench import commands
 from workbench.commands._ending import ending, fault_of_a_file, told
+from workbench.commands._room import room_for_numpy
 from workbench.errors import WorkbenchError, unknown
 from workbench.printable import printable
 
+#: What ended a command for lack of memory: what the interpreter does before it exits may then fail too, and print that.
+without_memory: list[BaseException] = []
 _OURS = "workbench: "  # begins every line that says why a command ends
 STOPPED = 128  # plus the number of the signal, as shells report it
 
@@ -81,7 +84,7 @@ def parser() -> Parser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line and return its exit status."""
-    with _ended_by_signals() as received:
+    with _ended_by_signals() as received, room_for_numpy():
         try:
             status = _run(argv, received)
             sys.stdout.flush()
@@ -95,6 +98,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             word = "interrupted" if number == signal.SIGINT else "terminated"
             return _ended(STOPPED + number, "; ".join([word, *getattr(stop, "__notes__", ["nothing is kept"])]))
         except BaseException as error:  # noqa: BLE001 - every way to end is one line
+            without_memory.extend([error] if isinstance(error, MemoryError | ImportError | SystemError) else [])
             if isinstance(error, OSError):
                 _drop_stdout()
             return _ended(*ending(error))
@@ -104,6 +108,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(argv: Sequence[str] | None, received: list[int]) -> int:
     # NumPy's linear algebra is not used; its threads would need memory and processes that may be limited.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    _open_what_is_closed()
     if sys.stdout is None:
         sys.stdout = _ClosedStdout()
     elif isinstance(sys.stdout, io.TextIOWrapper):
@@ -147,6 +152,15 @@ def _width() -> int:
         return os.get_terminal_size(sys.stderr.fileno()).columns or 80
     except (OSError, ValueError, AttributeError):
         return 80
+
+
+def _open_what_is_closed() -> None:
+    """Let descriptors 0 to 2 be something: a file opened in their place would be read or written as if it were them."""
+    while True:
+        found = os.open(os.devnull, os.O_RDWR)
+        if found > 2:
+            os.close(found)
+            return
 
 
 class _ClosedStdout:

@@ -99,35 +99,6 @@ def test_a_file_that_may_not_grow(folder, capsys):
     assert (folder / "old.txt").read_text() == "the old result\n"
 
 
-def limited(line, *limits):
-    """Run a command line in a process of its own under limits; return its status and the lines of stderr."""
-
-    def limit():
-        for which, most in limits:
-            resource.setrlimit(which, (most, most))
-
-    command = [sys.executable, "-m", "workbench", *shlex.split(line)]
-    found = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120, preexec_fn=limit)
-    assert "Traceback" not in found.stderr
-    return found.returncode, found.stderr.splitlines()
-
-
-def test_few_descriptors(folder):
-    status, said = limited("matrix --events boot --protocols null --jobs 2", (resource.RLIMIT_NOFILE, 8))
-    assert status == 1
-    see = "see the limits of this process (ulimit -a)"
-    assert said == [f"workbench: cannot go on: OSError: [Errno 24] Too many open files; {see}"]
-
-
-@pytest.mark.slow
-def test_memory_that_runs_out(folder):
-    line = "explore generic --vcpus 3 --events migrate --features steal_time,kvmclock --max-memory 9999 -o old.txt"
-    status, said = limited(line, (resource.RLIMIT_AS, 400 << 20))
-    assert status == 1
-    assert next(text for text in said if "states/s" not in text).startswith("workbench: out of memory")
-    assert (folder / "old.txt").read_text() == "the old result\n"
-
-
 @pytest.mark.parametrize(
     ("error", "says"),
     [(BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable"), "BlockingIOError: [Errno 11] Resource"),

@@ -15,6 +15,7 @@ _NO_MEMORY = "ask for fewer vCPUs, features or states, or raise the limit (ulimi
 _SEE = "see the limits of this process (ulimit -a)"
 #: What the system says of limits: descriptors, processes, memory.
 _LIMITS = frozenset({errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOMEM})
+_LOST = "error return without exception set"  # SystemError: Python had no memory for the MemoryError
 _NO_THREAD = "can't start new thread"  # RuntimeError: pthread_create failed (RLIMIT_NPROC, cgroup pids.max)
 
 
@@ -43,7 +44,9 @@ def ending(error: BaseException) -> tuple[int, str]:
         traceback.print_exception(error)
     if isinstance(error, BrokenPipeError) and error.filename is None and not of_own_file(error):
         return 0, ""  # the reader (head, a pager) wants no more
-    if isinstance(error, MemoryError):
+    while isinstance(error, ImportError) and error.__cause__ is not None and not of_own_file(error):
+        error = error.__cause__  # NumPy puts a page of advice around it
+    if isinstance(error, MemoryError) or str(error) == _LOST:
         return 1, f"out of memory{_place(error)}; {_NO_MEMORY}"
     fault = fault_of_a_file(error)
     if fault is not None:

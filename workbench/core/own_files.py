@@ -91,6 +91,11 @@ def named_anywhere(thing: Any) -> str:
     return _NAMES[id(thing)][2] if id(thing) in _NAMES else str(thing.name)
 
 
+def is_named(thing: Any) -> bool:
+    """Tell whether ``thing`` was found by the path of its file."""
+    return id(thing) in _NAMES
+
+
 def remember(thing: Any, text: str, anywhere: str) -> None:
     """Keep how ``thing`` was named, if it was not named before; ``thing`` is kept too."""
     _NAMES.setdefault(id(thing), (thing, text, anywhere))

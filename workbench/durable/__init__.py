@@ -4,5 +4,6 @@
 * ``content``: what the keys are made of, so that a piece is used only for the same sources and the same question;
 * ``guard``: temporary folders and child processes that are gone seconds after their process, however it ends;
 * ``replace``: files that are the old ones or the complete new ones;
-* ``workers``: worker processes that end with their parent.
+* ``pool`` and ``worker``: processes that share work, and end with their parent;
+* ``workers``: what keeps signals from them.
 """

@@ -4,28 +4,22 @@ The rules kept here: the sequences depend on the seed alone, not on the number o
 every process is ended before :func:`run` returns or raises.
 """
 
-import multiprocessing
 import os
 import time
 from collections.abc import Iterable, Iterator
 from itertools import chain, count
 from math import inf
-from multiprocessing.connection import Connection, wait
-from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from workbench.durable.content import described
-from workbench.durable.workers import deaf_to_signals
-from workbench.errors import EngineError
+from workbench.durable.pool import Pool
 from workbench.fuzz import findings
 from workbench.fuzz.generate import GENERATOR
 from workbench.fuzz.journal import Count, Entry, Journal
-from workbench.fuzz.worker import Done, Failed, Ready, Task, work
+from workbench.fuzz.worker import Done, Task, working
 from workbench.protocols import find
 
-#: Sequences queued at each worker, so that none idles while the journal is written.
-_AHEAD = 2
 #: Unexplained divergences after which the campaign stops, because more would add little.
 MOST_FINDINGS = 10
 #: The longest time, in seconds, without a message from a worker: it may shrink a divergence on a busy machine.
@@ -70,14 +64,14 @@ def run(
     Findings go to ``folder`` as replay files that begin with ``notes``. Raises EngineError if a worker fails.
     """
     record = _Recorder(task, plan, journal, folder, notes)
-    with _Workers(task, jobs) as workers:
+    with Pool(jobs, working, [task]) as workers:
         began, before = time.monotonic(), journal.operations
         end = max(journal.done, default=-1) + 1
         gaps = [number for number in range(end) if number not in journal.done]  # a killed campaign leaves some
         numbers = chain(gaps, count(end))
 
         def tally(counted: Count) -> Tally:
-            return Tally(*counted, time.monotonic() - began, journal.operations - before, workers.shown)
+            return Tally(*counted, time.monotonic() - began, journal.operations - before, workers.hello[0])
 
         def more() -> bool:
             if plan.seconds is not None and time.monotonic() - began >= plan.seconds:
@@ -91,7 +85,7 @@ def run(
                 workers.give(next(numbers))
             if not workers.in_flight:
                 break
-            record.add(workers.finished())
+            record.add(workers.finished(_SILENCE))
             yield tally(journal.so_far())
         yield tally(journal.first(inf if plan.operations is None else plan.operations, MOST_FINDINGS))
 
@@ -129,91 +123,3 @@ class _Recorder:
         name, said = f"divergence-{self._task.seed}-{number}", (*self._notes, origin, *used)
         path = findings.write(self._folder, name, done.small.operations, done.small.divergence, said)
         return done.entry._replace(finding=str(path))
-
-
-class _Workers:
-    """The worker processes, and the sequences given to each. A context manager."""
-
-    def __init__(self, task: Task, jobs: int) -> None:
-        self.shown: tuple[str, ...] = ()
-        context = multiprocessing.get_context("spawn")  # a fork would share VMs and threads of the caller
-        self._open: dict[Connection, BaseProcess] = {}
-        self._given: dict[Connection, int] = {}
-        try:
-            with deaf_to_signals():
-                for number in range(jobs):
-                    ours, theirs = context.Pipe()
-                    process = context.Process(target=work, args=(theirs, task), name=f"fuzz-{number}", daemon=True)
-                    process.start()
-                    theirs.close()
-                    self._open[ours], self._given[ours] = process, 0
-            for connection in self._open:
-                ready = self._receive(connection)
-                assert isinstance(ready, Ready)
-                self.shown = ready.known
-        except BaseException:
-            self.close(at_once=True)
-            raise
-
-    def __enter__(self) -> "_Workers":
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
-        self.close(at_once=kind is not None)
-
-    @property
-    def in_flight(self) -> int:
-        """Sequences given and not finished."""
-        return sum(self._given.values())
-
-    @property
-    def idle(self) -> bool:
-        """Whether a worker can take one more sequence."""
-        return min(self._given.values()) < _AHEAD
-
-    def give(self, number: int) -> None:
-        """Give a sequence to the worker that has the fewest."""
-        connection = min(self._given, key=lambda one: self._given[one])
-        connection.send(number)
-        self._given[connection] += 1
-
-    def finished(self) -> list[Done]:
-        """Wait until sequences are finished; return all that are."""
-        ready = wait([one for one, given in self._given.items() if given], _SILENCE)
-        if not ready:
-            raise EngineError(f"no worker has finished a sequence for {_SILENCE:g} s")
-        found = []
-        for connection in ready:
-            assert isinstance(connection, Connection)
-            while connection.poll():
-                done = self._receive(connection)
-                assert isinstance(done, Done)
-                self._given[connection] -= 1
-                found.append(done)
-        return found
-
-    def _receive(self, connection: Connection) -> Any:
-        try:
-            message = connection.recv()
-        except EOFError:
-            self._open[connection].join(1)
-            code = self._open[connection].exitcode
-            raise EngineError(f"a worker process ended by itself (exit code {code})") from None
-        if isinstance(message, Failed):
-            raise EngineError(message.reason)
-        return message
-
-    def close(self, *, at_once: bool) -> None:
-        """End all processes; unless ``at_once``, by request, so that they finish what they do and close their VMs."""
-        for connection in self._open:
-            try:
-                connection.send(None)
-            except OSError:
-                continue
-            finally:
-                connection.close()
-        for process in self._open.values():
-            process.join(0 if at_once else 2)
-            if process.is_alive():
-                process.kill()
-                process.join()

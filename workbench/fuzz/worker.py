@@ -1,16 +1,11 @@
-"""A worker process of a campaign: runs the sequences it is given on both sides, until it is told to stop.
+"""What a worker process of a campaign does: runs the sequences it is given on both sides."""
 
-The rules kept here: a worker ends, with its VMs and threads, when its campaign is gone, whatever it does then;
-workers do not notice Ctrl-C, because the campaign handles it and then ends them.
-"""
-
-from collections.abc import Sequence
-from multiprocessing.connection import Connection
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
 from typing import NamedTuple
 
 from workbench.core import contracts
-from workbench.durable.workers import end_with_parent
-from workbench.errors import WorkbenchError
 from workbench.features import choose
 from workbench.fuzz.generate import Options, sequence
 from workbench.fuzz.journal import Entry
@@ -27,12 +22,6 @@ class Task(NamedTuple):
     protocol: str = "per_feature"
 
 
-class Ready(NamedTuple):
-    """A worker's first message: the known divergences that this KVM shows."""
-
-    known: tuple[str, ...]
-
-
 class Done(NamedTuple):
     """A finished sequence, and its unexplained divergence made small, if there is one."""
 
@@ -40,24 +29,14 @@ class Done(NamedTuple):
     small: Small | None
 
 
-class Failed(NamedTuple):
-    """A worker's last message: why it cannot continue."""
+@contextmanager
+def working(task: Task) -> Iterator[tuple[tuple[str, ...], Callable[[int], Done]]]:
+    """Begin in a worker (``durable.pool``); yield the known divergences that this KVM shows, and what runs a sequence.
 
-    reason: str
-
-
-def work(connection: Connection, task: Task) -> None:
-    """Answer each sequence number received with a Done; end at None, or when the other end is closed."""
-    end_with_parent()
-    try:
-        with open_bench(task) as bench:
-            connection.send(Ready(tuple(entry.name for entry in bench.known.entries)))
-            while (number := connection.recv()) is not None:
-                connection.send(carry_out(bench, task, number))
-    except WorkbenchError as error:
-        connection.send(Failed(str(error)))
-    except (EOFError, BrokenPipeError):
-        return  # the campaign is gone: nothing to report to
+    Raises WorkbenchError if that is not possible here.
+    """
+    with open_bench(task) as bench:
+        yield tuple(entry.name for entry in bench.known.entries), partial(carry_out, bench, task)
 
 
 def open_bench(task: Task) -> Bench:

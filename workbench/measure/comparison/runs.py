@@ -101,7 +101,7 @@ def measured(
     try:
         scenario = Scenario(variant.protocol(features), features, vcpus=vcpus, seed=seed)
         return _digest(simulate(scenario, what_happens))
-    except WorkbenchError:
+    except (WorkbenchError, MemoryError):
         raise
     except BaseException as error:
         if not by_author(error):

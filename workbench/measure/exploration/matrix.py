@@ -7,11 +7,8 @@ the one with the shortest trace, otherwise the one with the most states. The ver
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
-from multiprocessing import active_children, get_context
 from pathlib import Path
 from typing import Any
 
@@ -19,17 +16,18 @@ from workbench.checking.failures import FAILURES, Failure
 from workbench.core import own_files
 from workbench.core.contracts.event import Event
 from workbench.durable.content import described
+from workbench.durable.pool import NotSharedError, Pool, script_of
 from workbench.durable.store import Batch, Store, opened
-from workbench.durable.workers import deaf_to_signals, end_with_parent
 from workbench.engines.explore.vm import Bounds
 from workbench.errors import WorkbenchError
 from workbench.features import FEATURES
 from workbench.features import choose as choose_features
-from workbench.lifecycle import Composed
+from workbench.lifecycle import EVENTS, Composed
 from workbench.lifecycle import choose as choose_events
 from workbench.lifecycle import choose_one as choose_event
 from workbench.measure.exploration.cells import Cell, as_piece, cells_of, is_final, lacking, merged, of_piece
 from workbench.measure.exploration.explore import Question, explored
+from workbench.measure.exploration.memory_limit import half_of_memory
 from workbench.measure.variants import Variant, variants
 
 #: A size that exceeds this is BOUNDED in the matrix; ``explore`` goes further.
@@ -101,19 +99,29 @@ class Task:
         return Question(self.variant, self.event, features, self.size.vcpus, Bounds(reads=self.size.reads))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Travel to another process: an event goes by its name or by the path of its file."""
-        event = own_files.named_anywhere(self.event)
+        """Travel to another process: an event that ships or is from a file goes by its name or path, others as such."""
+        event = own_files.named_anywhere(self.event) if _is_findable(self.event) else self.event
         return _arrived, (self.variant, event, self.size, self.codes, self.max_states)
 
 
-def _arrived(variant: Variant, event: str, *rest: Any) -> Task:
-    happening = choose_event(event)
+def _is_findable(event: Event) -> bool:
+    if isinstance(event, Composed):
+        return all(map(_is_findable, event.parts))
+    return own_files.is_named(event) or EVENTS.get(event.name) is event
+
+
+def _arrived(variant: Variant, event: str | Event, *rest: Any) -> Task:
+    happening = choose_event(event) if isinstance(event, str) else event
     return Task(variant, happening, *rest)
 
 
-def work(task: Task) -> list[Cell]:
-    """Explore one task and return its cells; raise KeyboardInterrupt if the user stops the search."""
-    return list(cells_of(explored(task.question(), _failures(task), max_states=task.max_states)))
+def work(task: Task, sharing: int = 1) -> list[Cell]:
+    """Explore one task and return its cells; raise KeyboardInterrupt if the user stops the search.
+
+    ``sharing``: how many processes that do the same share the memory of this machine.
+    """
+    most = half_of_memory(sharing)
+    return list(cells_of(explored(task.question(), _failures(task), max_states=task.max_states, max_bytes=most)))
 
 
 def tasks(
@@ -215,30 +223,42 @@ def _worked(todo: Sequence[Task], batch: Batch, jobs: int) -> Generator[tuple[in
     for number in sorted(batch.kept):
         yield number, [of_piece(piece) for piece in batch.get(number)]
     left = [number for number in range(len(todo)) if number not in batch.kept]
-    for number, cells in _in_processes(todo, left, jobs) if jobs > 1 else ((one, work(todo[one])) for one in left):
+    for number, cells in _in_processes(todo, left, min(jobs, len(left))) if jobs > 1 and left else _here(todo, left):
         if batch.keeps and all(is_final(cell.note, todo[number].max_states) for cell in cells):
             batch.keep(number, [as_piece(cell) for cell in cells])
         yield number, [cell._replace(trace=None) for cell in cells] if batch.keeps else cells
 
 
-def _in_processes(todo: Sequence[Task], left: Iterable[int], jobs: int) -> Iterator[tuple[int, list[Cell]]]:
-    # Not forkserver: its socket is a file, which a killed process would leave.
-    others = set(active_children())
-    pool = ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=end_with_parent)
-    finished = False
+def _here(todo: Sequence[Task], left: Iterable[int]) -> Iterator[tuple[int, list[Cell]]]:
+    return ((number, work(todo[number])) for number in left)
+
+
+def _in_processes(todo: Sequence[Task], left: Sequence[int], jobs: int) -> Iterator[tuple[int, list[Cell]]]:
+    """Share the work out; do it all here if it needs a class that no other process can find."""
     try:
-        with deaf_to_signals():
-            futures = {pool.submit(work, todo[number]): number for number in left}
-        for future in as_completed(futures):
-            yield futures[future], future.result()
-        finished = True
-    except BrokenProcessPool as error:
-        raise WorkbenchError("a worker process was killed, perhaps for lack of memory; try --jobs 1") from error
-    finally:
-        if not finished:
-            for worker in set(active_children()) - others:
-                worker.kill()
-        pool.shutdown(cancel_futures=True)
+        script = script_of([todo[number] for number in left])
+    except NotSharedError:
+        yield from _here(todo, left)
+        return
+    with Pool(jobs, _searching, [jobs], script) as workers:
+        waiting = iter(left)
+        while True:
+            while workers.idle and (number := next(waiting, None)) is not None:
+                workers.give((number, todo[number]))
+            if not workers.in_flight:
+                break
+            yield from workers.finished()
+
+
+@contextmanager
+def _searching(jobs: int) -> Iterator[tuple[None, Callable[[tuple[int, Task]], tuple[int, list[Cell]]]]]:
+    """Begin in a worker (``durable.pool``), one of ``jobs`` that share this machine's memory."""
+
+    def search(piece: tuple[int, Task]) -> tuple[int, list[Cell]]:
+        number, task = piece
+        return number, work(task, sharing=jobs)
+
+    yield None, search
 
 
 __all__ = ["MAX_STATES", "Cell", "Size", "Task", "cells_of", "matrix", "merged", "sizes_for", "tasks", "work"]

@@ -17,9 +17,13 @@ _LIMIT = {2: "memory.max", 1: "memory.limit_in_bytes"}
 _USED = {resource.RLIMIT_AS: 0, resource.RLIMIT_DATA: 5}
 
 
-def half_of_memory() -> int | None:
-    """Return half of the memory, in bytes, that this process may use; None if nothing says how much that is."""
-    known = [*machines_memory(), *limits_of_groups(), *limits_of_process()]
+def half_of_memory(sharing: int = 1) -> int | None:
+    """Return half of the memory, in bytes, that this process may use; None if nothing says how much that is.
+
+    ``sharing``: how many processes that do the same share the machine and the groups; limits of a process are its own.
+    """
+    shared = (most // sharing for most in (*machines_memory(), *limits_of_groups()))
+    known = [*shared, *limits_of_process()]
     return max(min(known) // 2, 1) if known else None
 
 

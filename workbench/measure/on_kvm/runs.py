@@ -118,7 +118,7 @@ def naming(variant: Variant, event: Event) -> Iterator[None]:
     """Turn an exception of a protocol's own code into one line that names protocol, event, file and line."""
     try:
         yield
-    except WorkbenchError:
+    except (WorkbenchError, MemoryError):
         raise
     except BaseException as error:
         if not by_author(error):

@@ -172,8 +172,9 @@ class Watchdog:
         """Watch ``thread`` from now on."""
         self._watched += (thread,)
         if self._thread is None:
-            self._thread = threading.Thread(target=self._work, name="vcpu-watchdog", daemon=True)
-            self._thread.start()
+            watching = threading.Thread(target=self._work, name="vcpu-watchdog", daemon=True)
+            watching.start()
+            self._thread = watching  # not before: one that could not be started cannot be joined
 
     def close(self) -> None:
         """End the watchdog's thread."""
