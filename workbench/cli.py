@@ -142,7 +142,8 @@ def _ended(status: int, said: str, *below: str) -> int:
     ``below``: further lines, of names that are allowed.
     """
     if said and sys.stderr is not None:
-        print("\n".join([f"{_OURS}{printable(' '.join(said.split()))}", *below]), file=sys.stderr)
+        with suppress(OSError):  # then the status alone tells it
+            print("\n".join([f"{_OURS}{printable(' '.join(said.split()))}", *below]), file=sys.stderr)
     return status
 
 

@@ -55,6 +55,17 @@ def test_a_closed_standard_output(line, folder, monkeypatch, capsys):
     one_line(capsys, main(shlex.split(line)), "standard output: it is closed")
 
 
+@pytest.mark.parametrize("line", WRITERS)
+@pytest.mark.parametrize("stream", [None, Full()])
+def test_messages_that_cannot_be_printed_stop_nothing(stream, line, folder, monkeypatch, capsys):
+    """Standard error closed or full: progress and notes are lost, the result is not; an error is its status."""
+    monkeypatch.setattr(sys, "stderr", stream)
+    monkeypatch.setattr("workbench.present.progress.PATIENCE", 0.0)
+    assert main([*shlex.split(line), "-o", "old.txt"]) == 0
+    assert (folder / "old.txt").read_text() != "the old result\n"
+    assert main([*shlex.split(line), "--no-such-option"]) == 2
+
+
 @pytest.fixture
 def full_disk(folder):
     """Mount a small disk, put an old result on it, and fill it."""

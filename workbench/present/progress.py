@@ -3,6 +3,7 @@
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TextIO
 
 from workbench.engines import explore
@@ -15,7 +16,7 @@ class Progress:
     """Prints a message if none was printed in the last ``patience`` seconds (PATIENCE if None)."""
 
     def __init__(self, stream: TextIO | None = None, patience: float | None = None) -> None:
-        self.stream = sys.stderr if stream is None else stream
+        self.stream: TextIO | None = sys.stderr if stream is None else stream  # None if stderr is closed
         self.patience = PATIENCE if patience is None else patience
         self._spoke = time.monotonic()
 
@@ -37,6 +38,8 @@ class Progress:
             self._spoke = now
 
     def note(self, text: str) -> None:
-        """Print ``text`` unconditionally, for messages that are not progress."""
-        self.stream.write(f"workbench: {printable(' '.join(text.split()))}\n")
-        self.stream.flush()
+        """Print ``text`` unconditionally, for messages that are not progress; work goes on if it cannot be printed."""
+        if self.stream is not None:
+            with suppress(OSError):
+                self.stream.write(f"workbench: {printable(' '.join(text.split()))}\n")
+                self.stream.flush()
