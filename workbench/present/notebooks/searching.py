@@ -15,15 +15,14 @@ from workbench.measure.variants import Variant
 
 
 def search(
-    protocol: str, event: str, features: Sequence[str], *, vcpus: int = 1, failure: str | None = None,
-    symmetry: bool = False,
-) -> Exploration:  # fmt: skip
+    protocol: str, event: str, features: Sequence[str], *, vcpus: int = 1, failure: str | None = None
+) -> Exploration:
     """Visit every interleaving of an event, and check every failure, or only ``failure`` (its name, title or code).
 
-    ``symmetry``: states that differ only by exchanging equal vCPUs are one. Raises WorkbenchError for an unknown name.
+    Raises WorkbenchError for an unknown name.
     """
     wanted = choose(None if failure is None else [failure])
-    return explore_question(Question.of(protocol, event, features, vcpus), wanted, symmetry=symmetry)
+    return explore_question(Question.of(protocol, event, features, vcpus), wanted)
 
 
 def verdict(found: Exploration) -> str:
