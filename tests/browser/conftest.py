@@ -9,12 +9,15 @@ import pytest
 from workbench.lifecycle import EVENTS
 from workbench.measure.exploration.matrix import Size, matrix
 from workbench.measure.variants import variants
-from workbench.present.web import comparison, failure_map
+from workbench.present.web import comparison, failure_map, recorded, register_map, side_by_side, trace
 
 DESIGNS = ("generic", "generic+carry-registry", "per_feature")
 COMPARED = ("boot", "migrate", "cpu-hotplug")
 EXPLORED = ("kexec-no-teardown", "migrate", "ignore-msrs", "hostile-bad-base")
 SIZES = [Size(1, ("steal_time",)), Size(1, ("async_pf",))]
+
+#: The kinds of views, by the name under which ``views`` has one of each.
+KINDS = ("trace", "pair", "matrix", "compare", "registers", "measured")
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 OWN = ("file:", "data:", "blob:")  # what a page may ask for
@@ -85,3 +88,16 @@ def map_view(explored):
 @pytest.fixture(scope="session")
 def comparison_view():
     return comparison(DESIGNS, COMPARED, ["kvmclock", "steal_time", "watchdog"])
+
+
+@pytest.fixture(scope="session")
+def views(map_view, comparison_view):
+    """A view of each kind."""
+    return {
+        "trace": trace("generic", "migrate", ["steal_time"], failure="lost-registration"),
+        "pair": side_by_side(["generic", "per_feature"], "migrate", ["steal_time"]),
+        "matrix": map_view,
+        "compare": comparison_view,
+        "registers": register_map(),
+        "measured": recorded(),
+    }

@@ -95,7 +95,7 @@ def test_copies_are_the_text_and_the_command(open_page, race):
         view.get_by_text(f"copied {label}").wait_for()
         assert view.evaluate("navigator.clipboard.readText()") == said
     with view.expect_download() as saved:
-        view.get_by_role("button", name="save steps as CSV").click()
+        view.get_by_role("button", name="save CSV").click()
     assert saved.value.suggested_filename == "generic-descriptor-race-double-fetch.csv"
     assert saved.value.path().read_text().count("\n") == len(race.data["steps"]) + 1
 

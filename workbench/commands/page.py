@@ -2,8 +2,8 @@
 
 ``trace`` shows the steps of one design, or of two side by side; ``operation`` those of one registration, update, read
 or revocation; ``replay`` the operations of a replay file; ``matrix`` what fails under which event, with the trace of
-each failure; ``compare`` exits, state and fates; ``registers`` what KVM's registers do with values. Attach the file to
-a mail, or put it on a web page.
+each failure; ``compare`` exits, state and fates; ``registers`` what KVM's registers do with values; ``measured`` what a
+real KVM did, as recorded. Attach the file to a mail, or put it on a web page.
 """
 
 from __future__ import annotations
@@ -37,6 +37,8 @@ def add(subparsers: Any) -> None:
     _add_matrix(kinds)
     _add_compare(kinds)
     _add_registers(kinds)
+    _kind(kinds, "measured", _measured, "what a real KVM did, as recorded, beside the simulator",
+          "workbench page measured -o measured.html")  # fmt: skip
 
 
 def _kind(kinds: Any, name: str, view: Any, title: str, example: str) -> argparse.ArgumentParser:
@@ -207,3 +209,9 @@ def _compare(args: argparse.Namespace) -> View:
         vcpus=args.vcpus,
         progress=Progress().counting("runs"),
     )
+
+
+def _measured(args: argparse.Namespace) -> View:
+    from workbench.present.web import recorded
+
+    return recorded()

@@ -10,7 +10,7 @@ from workbench.present.web.operations import operation
 from workbench.present.web.replays import replayed
 from workbench.present.web.traces import finding, findings, side_by_side, trace
 from workbench.present.web.view import View, page
-from workbench.present.web.word_tables import register_map, register_writes, simulated_and_measured
+from workbench.present.web.word_tables import recorded, register_map, register_writes, simulated_and_measured
 
 __all__ = [
     "View",
@@ -20,6 +20,7 @@ __all__ = [
     "findings",
     "operation",
     "page",
+    "recorded",
     "register_map",
     "register_writes",
     "replayed",

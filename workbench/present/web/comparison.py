@@ -16,6 +16,7 @@ from workbench.measure.comparison.runs import Measured, check_vcpus, measured
 from workbench.measure.variants import DEFAULT, Variant, variants
 from workbench.present.figures.style import LOOKS, looks
 from workbench.present.text.table import Column, Table, as_text
+from workbench.present.web.again import name_of
 from workbench.present.web.failure_map import in_groups, what_happens
 from workbench.present.web.view import View
 
@@ -75,7 +76,12 @@ def comparison(
         "colours": [number[variant.label] for variant in chosen],
         "events": [{"name": one.name, "group": one.group, "what": what_happens(one)} for one in happening],
         "features": [name for name, _ in sets],
-        "all_features": ",".join(named(one) for one in wanted),
+        "asked": {
+            "designs": [name_of(variant) for variant in chosen],
+            "events": {one.name: named(one) for one in happening},
+            "features": [named(own[0]) for _, own in sets],
+            "all": [named(one) for one in wanted],
+        },
         "points": POINTS,
         "columns": COLUMNS,
         "runs": runs,

@@ -21,15 +21,18 @@ from workbench.measure.exploration.mitigations import Price, changes
 from workbench.measure.exploration.recording import Recording, recorded
 from workbench.measure.variants import Variant
 from workbench.present.text.matrix import matrix_text, summary
-from workbench.present.web.stepper import ENDS, NO_STEPS, how_again, trace_data
-from workbench.present.web.view import View
+from workbench.present.web.again import map_again, trace_again
+from workbench.present.web.stepper import ENDS, NO_STEPS, trace_data
+from workbench.present.web.view import View, as_json
 
 
 def failure_map(
     cells: Sequence[Cell], variants: Sequence[Variant], sizes: Iterable[Size], *,
-    command: str = "workbench page matrix", python: str = "", prices: Mapping[str, Price] | None = None,
+    command: str = "", prices: Mapping[str, Price] | None = None,
 ) -> View:  # fmt: skip
     """Return the view of a matrix. ``variants``: those of the cells; ``prices``: by a variant's label.
+
+    ``command``: the command line that gives it again, if whoever calls knows one.
 
     Every trace is replayed on bytes, some milliseconds each. Raises WorkbenchError if one cannot be replayed.
     """
@@ -43,7 +46,8 @@ def failure_map(
         designs.append(_design(label, found, events, codes, bare, traces))
         if prices and label in prices:
             designs[-1]["price"] = _price(prices[label])
-    text = matrix_text(cells, sizes)
+    sizes = list(sizes)
+    text, again = matrix_text(cells, sizes), map_again(variants, events, sizes)
     data = {
         "title": "What fails, and where",
         "designs": designs,
@@ -53,8 +57,8 @@ def failure_map(
         "traces": [packed(*one, words, codes) for one in zip(traces.found, traces.again, strict=True)],
         "frame": {"ends": ENDS, "empty": NO_STEPS, "text": ""},
         "words": words.known,
-        "command": command,
-        "python": python,
+        **again,
+        **({"command": command} if command else {}),
         "text": text,
     }
     return View("map", data, text)
@@ -81,7 +85,7 @@ class Traces:
     def __init__(self, variants: Sequence[Variant]) -> None:
         self._variants = {variant.label: variant for variant in variants}
         self.found: list[Recording] = []
-        self.again: list[str] = []  #: the command line of each
+        self.again: list[dict[str, Any]] = []  #: how each is asked for again
 
     def number(self, cell: Cell) -> int | None:
         """Record the trace of a cell and return its number; None if it has none."""
@@ -91,7 +95,7 @@ class Traces:
         question = self._question(cell)
         end = ending_of(question, cell.trace, failure)
         self.found.append(recorded(question, cell.trace, failure, end))
-        self.again.append(how_again(question, failure)["command"])
+        self.again.append(trace_again(question, failure))
         return len(self.found) - 1
 
     def _question(self, cell: Cell) -> Question:
@@ -102,7 +106,7 @@ class Traces:
         return Question(variant, choose_event(cell.event), features, cell.vcpus, Bounds(reads=reads))
 
 
-def packed(recording: Recording, command: str, words: Words, codes: Sequence[str]) -> dict[str, Any]:
+def packed(recording: Recording, again: Mapping[str, Any], words: Words, codes: Sequence[str]) -> dict[str, Any]:
     """Return what the script draws of a recording, with numbers in place of texts."""
     data = trace_data(recording, text=False)
     assert recording.failure is not None
@@ -110,7 +114,9 @@ def packed(recording: Recording, command: str, words: Words, codes: Sequence[str
         "title": words(data["title"]),
         "about": words(data["about"]),
         "file": words(data["file"]),
-        "command": words(command),
+        "command": words(again["command"]),
+        "python": words(again["python"]),
+        "asked": words(as_json(again["asked"])),
         "lanes": [words(lane) for lane in data["lanes"]],
         "items": [[words(item[name]) for name in ("group", "of", "name", "start")] for item in data["items"]],
         "steps": [_packed_step(step, words) for step in data["steps"]],

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from workbench.checking.failures import Failure
-from workbench.core.own_files import named
-from workbench.measure.exploration.explore import Question, TraceRow
+from workbench.measure.exploration.explore import TraceRow
 from workbench.measure.exploration.recording import Recording, occurrences
 from workbench.present.text.trace import diagram, ending_text, goal_of, lane_of, lanes_of, where, whose_step
 from workbench.present.web.view import View
@@ -18,12 +16,12 @@ ENDS = "This is one schedule of many; the explorer takes all of them."
 NO_STEPS = "no step is taken: the event does nothing here"
 
 
-def stepper(recording: Recording, **again: str) -> View:
-    """Return the view of one recording; ``again``: the ``command`` line and the ``python`` that give it again."""
+def stepper(recording: Recording, **again: Any) -> View:
+    """Return the view of one recording; ``again``: what gives it again (``again.trace_again``)."""
     return View("stepper", trace_data(recording) | again, trace_text(recording))
 
 
-def pair(title: str, recordings: Sequence[Recording], again: Sequence[dict[str, str]]) -> View:
+def pair(title: str, recordings: Sequence[Recording], again: Sequence[dict[str, Any]]) -> View:
     """Return two recordings side by side: generic against per_feature, or a design before and after a repair."""
     text = "\n".join(trace_text(one) for one in recordings)
     traces = [trace_data(one) | said for one, said in zip(recordings, again, strict=True)]
@@ -88,16 +86,3 @@ def _step(row: TraceRow, lanes: Sequence[str], text: str) -> dict[str, Any]:
 def _file_name(recording: Recording) -> str:
     parts = [*recording.subject.split(" under "), *([recording.failure.name] if recording.failure else [])]
     return "-".join("".join(c if c.isalnum() or c in "-_+" else "-" for c in part) for part in parts)
-
-
-def how_again(question: Question, failure: Failure | None) -> dict[str, str]:
-    """Return the command line and the Python that give a trace again."""
-    label, event = question.variant.label, named(question.event)
-    features = [named(feature) for feature in question.features]
-    option, argument = ("", "") if failure is None else (f" --property {failure.name}", f", failure={failure.name!r}")
-    asked = f"--events {event} --features {','.join(features)} --vcpus {question.vcpus}"
-    call = f"trace({label!r}, {event!r}, {features!r}, vcpus={question.vcpus}{argument})"
-    return {
-        "command": f"workbench page trace {label} {asked}{option} -o trace.html",
-        "python": f"from workbench.present.web import trace\n\n{call}\n",
-    }

@@ -12,7 +12,8 @@ from workbench.errors import WorkbenchError
 from workbench.measure.exploration.explore import Exploration, Question, explored
 from workbench.measure.exploration.recording import Recording, of_finding, of_run
 from workbench.measure.variants import Variant
-from workbench.present.web.stepper import how_again, pair, stepper
+from workbench.present.web.again import trace_again
+from workbench.present.web.stepper import pair, stepper
 from workbench.present.web.view import View
 
 
@@ -27,19 +28,19 @@ def trace(
     """
     question = Question.of(protocol, event, features, vcpus)
     found = recording_of(question, failure)
-    return stepper(found, **how_again(question, found.failure))
+    return stepper(found, **trace_again(question, found.failure))
 
 
 def finding(exploration: Exploration) -> View:
     """Return the shortest trace to the failure that was searched for; raise WorkbenchError if there is none."""
     failure, found = _asked(exploration)
-    return stepper(found, **how_again(exploration.question, failure))
+    return stepper(found, **trace_again(exploration.question, failure))
 
 
 def findings(*explorations: Exploration) -> View:
     """Return two findings side by side; raise WorkbenchError where a failure has no trace."""
     failures, shown = zip(*map(_asked, explorations), strict=True)
-    again = [how_again(one.question, failure) for one, failure in zip(explorations, failures, strict=True)]
+    again = [trace_again(one.question, failure) for one, failure in zip(explorations, failures, strict=True)]
     return pair(" | ".join(failure.title for failure in failures), shown, again)
 
 
@@ -64,7 +65,7 @@ def side_by_side(
         raise WorkbenchError(f"side by side are two designs; here are {len(protocols)}")
     questions = [Question.of(one, event, features, vcpus) for one in protocols]
     found = [recording_of(question, failure, or_run=True) for question in questions]
-    again = [how_again(question, one.failure) for question, one in zip(questions, found, strict=True)]
+    again = [trace_again(question, one.failure) for question, one in zip(questions, found, strict=True)]
     return pair(" | ".join(question.variant.label for question in questions), found, again)
 
 

@@ -97,7 +97,7 @@ def script(*kinds: str) -> str:
     chosen = sorted(set(kinds))
     names = dict.fromkeys(name for kind in chosen for name in KINDS[kind][1])
     views = ", ".join(f"{kind}: {KINDS[kind][0]}" for kind in chosen)
-    return "\n".join(['"use strict";', *map(asset, ("dom.js", *names)), f"const VIEWS = {{ {views} }};"])
+    return "\n".join(['"use strict";', *map(asset, ("dom.js", "picture.js", *names)), f"const VIEWS = {{ {views} }};"])
 
 
 def _hash(code: str) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from workbench.core.vcpu import Host
 from workbench.engines.kvm.survey import Case, cases
 from workbench.lifecycle import choose_one as choose_event
+from workbench.measure.on_kvm import kvm_agreement, measured_file
 from workbench.measure.on_kvm.kvm_agreement import Agreement
 from workbench.present.figures.style import FATE_TONES
 from workbench.present.text import on_kvm
@@ -63,14 +64,27 @@ def register_map(host: Host | None = None) -> View:
         "corner": "register",
         "columns": kinds,
         "rows": rows,
-        "only": "only registers that are silent, or keep what they refuse",
+        "only": "only registers that are silent, or keep what they refuse (marked at the left)",
         "meanings": _MEANINGS,
         "tones": _TONES,
         "hint": HINT,
         "file": "registers",
+        **_map_again(host or Host()),
         "text": text,
     }
     return View("words", data, text)
+
+
+def _map_again(host: Host) -> dict[str, str]:
+    """Return what gives the map again, for the hosts that a command line can name."""
+    option, argument = ("", "") if host.irqchip else (" --no-irqchip", "Host(irqchip=False)")
+    if host != Host(irqchip=host.irqchip):
+        return {}
+    more = "from workbench.core.vcpu import Host\n" if argument else ""
+    return {
+        "command": f"workbench page registers{option} -o registers.html",
+        "python": f"{more}from workbench.present.web import register_map\n\nregister_map({argument})\n",
+    }
 
 
 #: How the words of a write look; numbers have no look.
@@ -127,8 +141,11 @@ def _tried(case: Case, host: Host) -> dict[str, str]:
     return {"word": word, "why": f"{why}."}
 
 
-def simulated_and_measured(lines: Sequence[Agreement], host: str) -> View:
-    """Return what became of the areas by the simulator and by a real KVM, side by side."""
+def simulated_and_measured(lines: Sequence[Agreement], host: str, again: Mapping[str, str] | None = None) -> View:
+    """Return what became of the areas by the simulator and by a real KVM, side by side.
+
+    ``again``: the ``command`` line and the ``python`` that give it again, if there are some.
+    """
     protocols = list(dict.fromkeys(line.protocol for line in lines))
     by_key = {(line.event, line.protocol): line for line in lines}
     events = in_groups(choose_event(name) for name in dict.fromkeys(line.event for line in lines))
@@ -147,20 +164,33 @@ def simulated_and_measured(lines: Sequence[Agreement], host: str) -> View:
     run = [line for line in lines if not line.not_run]
     same = sum(not line.difference for line in run)
     text = as_text(on_kvm.words(lines, host))
-    data = {
+    data: dict[str, Any] = {
         "title": host,
         "answer": f"The words of every area are the same in {same} of {len(run)} runs.",
         "corner": "event",
         "columns": [f"{protocol}: {side}" for protocol in protocols for side in ("simulated", "measured")],
         "rows": rows,
-        "only": "only where they differ",
+        "only": "only where they differ (marked at the left)",
         "meanings": {**FATES, "not run": "this engine cannot run it"},
         "tones": {**FATE_TONES, "not run": "none"},
         "hint": HINT,
         "file": "simulated-and-measured",
+        **(again or {}),
         "text": text,
     }
     return View("words", data, text)
+
+
+def recorded() -> View:
+    """Return the same of the newest measured file that the project keeps."""
+    found = measured_file.all_measured_files()[-1]
+    lines = kvm_agreement.beside(found.events, found.host["kernel"])
+    again = {
+        "command": "workbench page measured -o measured.html",
+        "python": "from workbench.present.web import recorded\n\nrecorded()\n",
+    }
+    where = f"Linux {found.host['kernel']}, {found.host['module']}"
+    return simulated_and_measured(lines, f"Simulated, and measured on a real KVM ({where})", again)
 
 
 def _pair(line: Agreement | None) -> Iterable[dict[str, str] | None]:
@@ -177,4 +207,4 @@ def _pair(line: Agreement | None) -> Iterable[dict[str, str] | None]:
     return {"word": line.simulated, "why": exits}, {"word": line.measured, "why": why}
 
 
-__all__ = ["register_map", "register_writes", "simulated_and_measured"]
+__all__ = ["recorded", "register_map", "register_writes", "simulated_and_measured"]

@@ -41,17 +41,18 @@ function comparison(body, data) {
     const event = data.events.find((one) => one.name === settings.event);
     say(headline, `${settings.event}, ${settings.vcpus} vCPU${settings.vcpus > 1 ? "s" : ""}, ${data.features[settings.features]}: ${data.designs.map((design, at) => `${design} ${found[at] ? `${found[at].exits} exits, ${found[at].fate}` : "cannot happen"}`).join("; ")}`);
     machine.replaceChildren(machineTable(data, settings, found, before));
+    const inside = heat.contains(document.activeElement);
     heat.replaceChildren(heatTable(data, settings, (name) => set("event", name)));
+    if (inside) heat.querySelector("[aria-pressed=true]").focus();
     const said = [event.what, ...new Set(found.filter(Boolean).map((one) => one.source))];
     const model = data.models.find((one) => one.name === settings.model);
     if (model) said.push(`Cycles: ${model.source}; ${model.stands_for}.`);
     say(note, said.join(" "));
-    if (data.page) history.replaceState(null, "", fragmentOf());
+    toAddress(data, fragmentOf());
   }
 
   function readFragment() {
-    if (!data.page) return;
-    const said = new URLSearchParams(location.hash.slice(1));
+    const said = fromAddress(data);
     if (data.events.some((event) => event.name === said.get("event"))) settings.event = said.get("event");
     if (/^\d{1,4}$/.test(said.get("vcpus") || "")) settings.vcpus = Math.min(Math.max(Number(said.get("vcpus")), 1), 4096);
     if (data.features.includes(said.get("features"))) settings.features = data.features.indexOf(said.get("features"));
@@ -63,15 +64,17 @@ function comparison(body, data) {
     return `#${new URLSearchParams({ ...settings, features: data.features[settings.features] })}`;
   }
 
-  const features = () => (settings.features ? data.features[settings.features] : data.all_features);
-  const command = () => `workbench compare --protocols ${data.designs.join(",")} --events ${settings.event} --features ${features()} --vcpus ${settings.vcpus} --cost-model ${settings.model}`;
-  const python = () => `from workbench.measure import compare, pivot\npivot(compare(${JSON.stringify(data.designs)}, [${JSON.stringify(settings.event)}], ${JSON.stringify(features().split(","))}, vcpus=${settings.vcpus}))\n`;
+  heat.addEventListener("keydown", (event) => moveInGrid(event, heat, ".pvw-link"));
+  const asked = () => ({ protocols: data.asked.designs, events: [data.asked.events[settings.event]], features: settings.features || data.features.length === 1 ? [data.asked.features[settings.features]] : data.asked.all, vcpus: settings.vcpus, cost_model: settings.model });
+  const option = (name, values) => `--${name} ${values.map(quoted).join(",")}`;
+  const command = () => ["workbench compare", option("protocols", asked().protocols), option("events", asked().events), option("features", asked().features), `--vcpus ${settings.vcpus}`, ...(settings.model ? [option("cost-model", [settings.model])] : [])].join(" ");
+  const python = () => `from workbench.measure import compare\n\ncompare(${JSON.stringify(asked().protocols)}, ${JSON.stringify(asked().events)}, ${JSON.stringify(asked().features)}, vcpus=${settings.vcpus})\n`;
+  const name = () => fileName("comparison", settings.event, `${settings.vcpus}-vcpus`);
   body.append(el("h3", {}, data.title),
     el("div", { class: "pvw-bar", role: "group", "aria-label": "the machine" }, controls.event.label, el("label", {}, "vCPUs ", number), slider, controls.features.label, controls.model.label,
       el("button", { type: "button", onclick: () => { ghost = { ...settings }; Object.assign(settings, start); draw(); } }, "Reset")),
     headline, machine, note, el("div", { class: "pvw-bar" }, controls.metric.label), heat,
-    takeAway({ "mail text": () => mailTable(data, settings), "command line": command, Python: python, JSON: () => JSON.stringify(settings), "link to this": () => (data.page ? location.href.split("#")[0] : "page.html") + fragmentOf() },
-      { "numbers as CSV": () => ["comparison.csv", comparisonCsv(data, settings), "text/csv"] }));
+    takeAway(body, "these numbers", name, { "mail text": () => mailTable(data, settings), "command line": command, Python: python, JSON: () => JSON.stringify({ ...asked(), metric: settings.metric }), "link to this": () => linkTo(data, fragmentOf()) }, () => comparisonCsv(data, settings)));
   draw();
 }
 
@@ -149,7 +152,7 @@ function heatTable(data, settings, choose) {
       const shade = typeof value === "number" ? Math.round((70 * Math.log1p(value)) / Math.log1p(most)) : 0;
       return el("td", { class: typeof value === "string" ? `pvw-fate-${value}` : "pvw-heat", style: typeof value === "number" ? `--shade:${shade}%` : undefined }, value === null ? "-" : shownNumber(value));
     });
-    lines.push(el("tr", { class: event.name === settings.event ? "pvw-now" : undefined }, el("th", { scope: "row" }, el("button", { type: "button", class: "pvw-link", title: event.what, "aria-pressed": String(event.name === settings.event), onclick: () => choose(event.name) }, event.name)), cells));
+    lines.push(el("tr", { class: event.name === settings.event ? "pvw-now" : undefined }, el("th", { scope: "row" }, el("button", { type: "button", class: "pvw-link", tabindex: event.name === settings.event ? "0" : "-1", title: event.what, "aria-pressed": String(event.name === settings.event), onclick: () => choose(event.name) }, event.name)), cells));
   });
   return el("table", { class: "pvw-map pvw-heats" }, el("caption", {}, `${metric.title}${metric.unit === metric.title ? "" : `, ${metric.unit}`}; ${settings.vcpus} vCPUs, ${data.features[settings.features]}${metric.word ? "" : "; shades are logarithmic"}`),
     el("thead", {}, el("tr", {}, el("th", { scope: "col" }, "event"), data.designs.map((design) => el("th", { scope: "col" }, design)))), el("tbody", {}, lines));
@@ -161,8 +164,8 @@ function rowsOf(data, settings) {
 
 function comparisonCsv(data, settings) {
   const columns = ["kernel_exits", "user_exits", "carried", "uncarried", "lost_entries", "guest_bytes", "cycles", "fate"];
-  const lines = rowsOf(data, settings).map(([event, design, one]) => [event, design, settings.vcpus, one.source.startsWith("Extrapolated") ? "extrapolated" : "run", ...columns.map((column) => (one[column] === null ? "" : one[column]))].join(","));
-  return [["event", "protocol", "vcpus", "source", ...columns].join(","), ...lines].join("\n") + "\n";
+  const lines = rowsOf(data, settings).map(([event, design, one]) => [event, design, settings.vcpus, one.source.startsWith("Extrapolated") ? "extrapolated" : "run", ...columns.map((column) => one[column])]);
+  return csvOf([["event", "protocol", "vcpus", "source", ...columns], ...lines]);
 }
 
 /** The chosen machine as a table for a mail: plain ASCII, 72 columns. */

@@ -48,24 +48,58 @@ async function copied(text) {
   }
 }
 
-/** Offer a text or a blob as a file. */
-function save(name, content, type) {
-  const blob = content instanceof Blob ? content : new Blob([content], { type });
+/** Offer a blob as a file. */
+function save(name, blob) {
   const link = el("a", { href: URL.createObjectURL(blob), download: name });
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 1000);
 }
 
-/** Return a closed list of buttons that copy or save what a view shows: {label: () => text} and {label: [name, ...]}. */
-function takeAway(copies, files) {
+/** Return a name that every system takes for a file: letters, digits and a few signs, not too many. */
+function fileName(...parts) {
+  return parts.filter(Boolean).join("-").replace(/[^\p{L}\p{N}+_.-]+/gu, "-").slice(0, 100);
+}
+
+/** Return a closed list of buttons for ``what``: copy each of {label: () => text}; save the view ``body`` as PNG and SVG, its table as CSV. */
+function takeAway(body, what, name, copies, csv) {
   const told = el("span", { role: "status", class: "pvw-told" });
-  const buttons = Object.entries(copies).map(([label, text]) =>
-    el("button", { type: "button", onclick: async () => say(told, (await copied(text())) ? `copied ${label}` : "the browser refused to copy") }, `copy ${label}`),
-  );
-  const saves = Object.entries(files || {}).map(([label, make]) =>
-    el("button", { type: "button", onclick: () => { save(...make()); say(told, `saved ${label}`); } }, `save ${label}`),
-  );
-  return el("details", { class: "pvw-take" }, el("summary", {}, "Copy or save"), el("div", {}, buttons, saves, told));
+  const button = (text, act) => el("button", { type: "button", onclick: async () => say(told, await act()) }, text);
+  const copy = Object.entries(copies).filter(([, text]) => text).map(([label, text]) => button(`copy ${label}`, async () => ((await copied(text())) ? `copied ${label}` : "the browser refused to copy")));
+  const forms = { PNG: () => pngOf(body, name()), SVG: () => new Blob([svgOf(body, name()).text], { type: "image/svg+xml" }), CSV: () => new Blob([csv()], { type: "text/csv" }) };
+  const keep = Object.entries(forms).map(([form, make]) => button(`save ${form}`, async () => {
+    const file = `${name()}.${form.toLowerCase()}`;
+    save(file, await make());
+    return `saved ${file}`;
+  }));
+  return el("details", { class: "pvw-take" }, el("summary", {}, `Copy or save ${what}`), el("div", {}, copy, keep, told));
+}
+
+/** Return lines of values as CSV (RFC 4180, with the line ends of Unix): every text is quoted. */
+function csvOf(lines) {
+  return `${lines.map((line) => line.map((value) => (typeof value === "number" ? value : `"${String(value ?? "").replaceAll('"', '""')}"`)).join(",")).join("\n")}\n`;
+}
+
+/** Return what gives a text, if there is one. */
+function fixed(text) {
+  return text ? () => text : undefined;
+}
+
+/** Return a word of a command line as a shell reads it. */
+function quoted(word) {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'"'"'`)}'`;
+}
+
+/** Settings travel in the address of a page of its own; a notebook's address is not ours. */
+function fromAddress(data) {
+  return new URLSearchParams(data.page ? location.hash.slice(1) : "");
+}
+
+function toAddress(data, fragment) {
+  if (data.page) history.replaceState(null, "", fragment);
+}
+
+function linkTo(data, fragment) {
+  return (data.page ? location.href.split("#")[0] : "page.html") + fragment;
 }
 
 /** Notebook programs take plain keys for themselves, even from a slider: keep them, but let shortcuts and Tab through. */
@@ -84,9 +118,10 @@ function moveInGrid(event, grid, cells = ".pvw-cell") {
   const lines = [...grid.querySelectorAll("tbody tr:not(.pvw-group)")];
   const row = lines.indexOf(button.closest("tr")) + by[0];
   const line = lines[Math.min(Math.max(row, 0), lines.length - 1)];
-  const column = Math.min(Math.max(button.closest("td").cellIndex + by[1], 1), line.cells.length - 1);
+  const place = button.closest("td, th");
+  const column = Math.min(Math.max(place.cellIndex + by[1], place.tagName === "TH" ? 0 : 1), line.cells.length - 1);
   const next = line.cells[column].querySelector(cells);
-  if (!next) return;
+  if (!next) return; // the name of a row, or a place without a cell
   button.tabIndex = -1;
   next.tabIndex = 0;
   next.focus();

@@ -31,7 +31,7 @@ function failureMap(body, data) {
     say(counts, designs.map((one) => `${one.about}${one.price ? ` Price at 64 vCPUs, all features (simulated): ${one.price}.` : ""}`).join(" "));
     const first = cells.get(`${chosen.event} ${chosen.property}`) || cells.values().next().value;
     if (first) first.tabIndex = 0;
-    toFragment(data, chosen);
+    toAddress(data, fragment(data, chosen));
   }
 
   function explain(event, property, cell, one) {
@@ -40,23 +40,24 @@ function failureMap(body, data) {
 
   function open(event, property, cell, one) {
     Object.assign(chosen, { event: event.name, property: property.name });
-    toFragment(data, chosen);
+    toAddress(data, fragment(data, chosen));
     explain(event, property, cell, one);
     opened.replaceChildren();
     if (cell.trace === undefined) return;
     const box = el("div", { class: "pvw-body" });
     opened.append(box);
-    stepper(box, unpacked(data, data.traces[cell.trace]));
+    stepper(box, unpacked(data, data.traces[cell.trace]), () => linkTo(data, fragment(data, chosen)));
     box.scrollIntoView({ block: "nearest" });
   }
 
   grid.addEventListener("keydown", (event) => moveInGrid(event, grid));
+  const copies = { "mail text": () => data.text, "command line": fixed(data.command), Python: fixed(data.python),
+    JSON: () => JSON.stringify({ ...data.asked, shown: chosen }), "link to this": () => linkTo(data, fragment(data, chosen)) };
   body.append(el("h3", {}, data.title),
     el("div", { class: "pvw-bar", role: "group", "aria-label": "what is shown" }, el("label", {}, "design ", design), el("label", {}, failing, " only what fails"), reset),
     el("details", { class: "pvw-take" }, el("summary", {}, "Groups of events"), el("div", {}, groups)),
-    counts, legend(), grid, told, opened,
-    takeAway({ "mail text": () => data.text, "command line": () => data.command, Python: () => data.python, "link to this": () => linkTo(data, chosen), "table as CSV": () => mapCsv(data) },
-      { "table as CSV": () => ["failures.csv", mapCsv(data), "text/csv"] }));
+    counts, legend(data), grid, told, opened,
+    takeAway(body, "this map", () => fileName("failures", chosen.design), copies, () => mapCsv(data)));
   draw();
   const wanted = cells.get(`${chosen.event} ${chosen.property}`);
   if (wanted) wanted.click();
@@ -70,11 +71,9 @@ function fresh(data) {
   return { design: data.designs[0].label, failing: false, without: [], event: "", property: "" };
 }
 
-/** Settings travel in the address of a page of its own; a notebook's address is not ours. */
 function fromFragment(data) {
   const chosen = fresh(data);
-  if (!data.page) return chosen;
-  for (const [name, value] of new URLSearchParams(location.hash.slice(1))) {
+  for (const [name, value] of fromAddress(data)) {
     if (name === "without") chosen.without = value.split("|").filter((group) => data.groups.includes(group));
     else if (name === "failing") chosen.failing = value === "yes";
     else if (name === "design" && (value === ALL || data.designs.some((one) => one.label === value))) chosen.design = value;
@@ -89,14 +88,6 @@ function fragment(data, chosen) {
     if (value && String(value) !== String(fresh(data)[name])) said.set(name, value === true ? "yes" : Array.isArray(value) ? value.join("|") : value);
   }
   return `#${said}`;
-}
-
-function toFragment(data, chosen) {
-  if (data.page) history.replaceState(null, "", fragment(data, chosen));
-}
-
-function linkTo(data, chosen) {
-  return (data.page ? location.href.split("#")[0] : "page.html") + fragment(data, chosen);
 }
 
 function mapTable(designs, rows, columns, cells, explain, open) {
@@ -143,8 +134,9 @@ function explanation(event, property, cell, one) {
   return found;
 }
 
-function legend() {
-  const marks = Object.keys(MARKS).map((verdict) => el("span", {}, el("i", { class: `pvw-cell pvw-${verdict.toLowerCase().replace(" ", "-")}` }, verdict === "FAILS" ? "7" : MARKS[verdict]),
+function legend(data) {
+  const used = new Set(data.designs.flatMap((one) => one.cells.flat().filter(Boolean).map((cell) => cell.verdict)));
+  const marks = Object.keys(MARKS).filter((verdict) => used.has(verdict)).map((verdict) => el("span", {}, el("i", { class: `pvw-cell pvw-${verdict.toLowerCase().replace(" ", "-")}` }, verdict === "FAILS" ? "7" : MARKS[verdict]),
     ` ${{ HOLDS: "holds", FAILS: "fails, in how many steps", BOUNDED: "search was stopped", "BROKE OFF": "a program failed", "NOT EXERCISED": "not exercised" }[verdict]}`));
   return el("p", { class: "pvw-legend" }, marks);
 }
@@ -152,7 +144,7 @@ function legend() {
 /** A trace as it is embedded: texts that several traces share are in one list. */
 function unpacked(data, trace) {
   const said = (at) => data.words[at];
-  return { ...data.frame, ...trace, title: said(trace.title), about: said(trace.about), file: said(trace.file), lanes: trace.lanes.map(said), sentences: trace.sentences.map(said), command: said(trace.command),
+  return { ...data.frame, ...trace, title: said(trace.title), about: said(trace.about), file: said(trace.file), lanes: trace.lanes.map(said), sentences: trace.sentences.map(said), command: said(trace.command), python: said(trace.python), asked: JSON.parse(said(trace.asked)),
     failure: data.properties[trace.failure],
     items: trace.items.map(([group, of, name, start]) => ({ group: said(group), of: said(of), name: said(name), start: said(start) })),
     steps: trace.steps.map(([lane, side, text, goal, whose, seen, changes]) => ({ lane, side: said(side), text: said(text), goal: goal < 0 ? undefined : goal, whose: whose < 0 ? undefined : said(whose), seen: seen.length ? seen.map(said) : undefined, changes: changes.map(([item, value]) => [item, said(value)]) })),
@@ -160,12 +152,12 @@ function unpacked(data, trace) {
 }
 
 function mapCsv(data) {
-  const lines = ["protocol,event,property,verdict,steps,size"];
+  const lines = [["protocol", "event", "property", "verdict", "steps", "size"]];
   for (const one of data.designs) {
     data.events.forEach((event, row) => data.properties.forEach((property, column) => {
       const cell = one.cells[row][column];
-      if (cell) lines.push([one.label, event.name, property.name, cell.verdict, cell.steps || "", cell.size || ""].map((text) => `"${String(text).replaceAll('"', '""')}"`).join(","));
+      if (cell) lines.push([one.label, event.name, property.name, cell.verdict, cell.steps || "", cell.size || ""]);
     }));
   }
-  return lines.join("\n") + "\n";
+  return csvOf(lines);
 }

@@ -1,6 +1,6 @@
 // A trace, step by step: who acts, what the step says, and what it changes in memory, host and guest.
 
-function stepper(body, data) {
+function stepper(body, data, link) {
   const last = data.steps.length;
   const states = statesOf(data);
   const changing = data.steps.map((step, at) => (step.changes.length || step.seen ? at + 1 : 0)).filter(Boolean);
@@ -13,6 +13,13 @@ function stepper(body, data) {
   const spoken = el("p", { class: "pvw-spoken", role: "status" });
   let now = -1;
   let clock = null;
+  let written = null;
+
+  function fragmentOf(step) {
+    const said = fromAddress(data);
+    said.set(data.key || "step", String(step));
+    return `#${said}`;
+  }
 
   function show(step) {
     const at = Math.min(Math.max(step, 0), last);
@@ -34,6 +41,8 @@ function stepper(body, data) {
     say(count, `${at} of ${last}`);
     say(spoken, spokenStep(data, at));
     panel.show(states[at], at ? states[at - 1] : states[at]);
+    clearTimeout(written); // while a key is held the address waits: browsers limit how often it may change
+    written = setTimeout(() => toAddress(data, fragmentOf(now)), 150);
     body.dispatchEvent(new CustomEvent("pvw-step", { detail: at }));
   }
 
@@ -55,15 +64,16 @@ function stepper(body, data) {
     clock = setInterval(() => (now < last && play.isConnected ? show(now + 1) : stop()), 700);
   }
 
-  const button = (label, hint, action) => el("button", { type: "button", title: hint, onclick: action }, label);
+  const button = (label, hint, action, name) => el("button", { type: "button", title: `key: ${hint}`, "aria-label": name, onclick: action }, label);
   const play = button("Play", "space", playOrStop);
   const bar = el("div", { class: "pvw-bar", role: "group", "aria-label": "which step" },
-    button("|<", "Home", () => show(0)), button("<", "left", () => show(now - 1)), play,
-    button(">", "right", () => show(now + 1)), button("Next change", "n", () => show(nextChange(now, 1))),
-    data.since ? button("Where it breaks", "b", () => show(data.since)) : undefined, slider, count);
+    button("|<", "Home", () => show(0), "first step"), button("<", "left", () => show(now - 1), "step back"), play,
+    button(">", "right", () => show(now + 1), "step forward"), button("Next change", "n", () => show(nextChange(now, 1))),
+    data.since ? button("Where it breaks", "b", () => show(data.since)) : undefined, slider, count,
+    button("Reset", "Home", () => { stop(); show(0); }));
   body.append(el("h3", {}, data.title), el("p", { class: "pvw-about" }, data.about), bar, spoken,
     el("div", { class: "pvw-two" }, list, panel.node), conclusion(data, () => show(data.since)),
-    takeAway(copiesOf(data), { "steps as CSV": () => [`${data.file}.csv`, stepsCsv(data, states), "text/csv"] }));
+    takeAway(body, "this trace", () => fileName(data.file), copiesOf(data, () => now, link || (() => linkTo(data, fragmentOf(now)))), () => stepsCsv(data)));
 
   const keys = { ArrowRight: () => show(now + 1), ArrowDown: () => show(now + 1), ArrowLeft: () => show(now - 1), ArrowUp: () => show(now - 1),
     Home: () => show(0), End: () => show(last), n: () => show(nextChange(now, 1)), p: () => show(nextChange(now, -1)), b: () => data.since && show(data.since), " ": playOrStop };
@@ -74,7 +84,7 @@ function stepper(body, data) {
     event.preventDefault();
     action();
   });
-  show(data.begin || 0);
+  show(Number(fromAddress(data).get(data.key || "step")) || 0);
   return { show };
 }
 
@@ -83,7 +93,7 @@ function pair(body, data) {
   const together = el("input", { type: "checkbox" });
   const boxes = data.traces.map(() => el("div", { class: "pvw-body" }));
   body.append(el("h3", {}, data.title), el("label", { class: "pvw-about" }, together, " step both together"), el("div", { class: "pvw-pair" }, boxes));
-  const views = data.traces.map((trace, at) => stepper(boxes[at], trace));
+  const views = data.traces.map((trace, at) => stepper(boxes[at], { ...trace, page: data.page, key: at ? "other" : "step" }));
   boxes.forEach((box, at) => box.addEventListener("pvw-step", (event) => together.checked && views[1 - at].show(event.detail)));
 }
 
@@ -108,7 +118,7 @@ function laneWidth(data) {
 }
 
 function stepRow(data, step, number, choose) {
-  const lanes = data.lanes.map((name, at) => el("span", { class: at === step.lane ? `pvw-dot pvw-${step.side}` : undefined }));
+  const lanes = data.lanes.map((name, at) => el("span", {}, at === step.lane ? markOf(step.side) : undefined));
   const breaks = number === data.since;
   const arrow = step.goal === undefined || step.goal === null ? undefined : arrowOf(step);
   return el("tr", { class: breaks ? "pvw-breaks" : undefined, onclick: choose },
@@ -117,9 +127,18 @@ function stepRow(data, step, number, choose) {
     el("td", {}, step.text, step.whose ? el("small", {}, ` [${step.whose}]`) : undefined, (step.seen || []).map((seen) => el("div", { class: "pvw-bad" }, seen))));
 }
 
+/** Who acts is told by a shape: the guest an open circle, KVM a full one, the VMM a full diamond, the event an open square. */
+function markOf(side) {
+  const shapes = { guest: "M7 2a5 5 0 1 1 0 10a5 5 0 1 1 0-10z", kernel: "M7 2a5 5 0 1 1 0 10a5 5 0 1 1 0-10z", user: "M7 1.5L12.5 7L7 12.5L1.5 7z", event: "M2.5 2.5h9v9h-9z" };
+  const full = side === "kernel" || side === "user";
+  return drawn("svg", { width: "14", height: "14", viewBox: "0 0 14 14", "aria-hidden": "true", class: "pvw-mark" }, drawn("path", { d: shapes[side] || shapes.event, "stroke-width": "2", class: full ? "pvw-full" : "pvw-open" }));
+}
+
 function arrowOf(step) {
   const [from, to] = [Math.min(step.lane, step.goal), Math.max(step.lane, step.goal)];
-  return el("i", { class: step.goal > step.lane ? "pvw-arrow pvw-right" : "pvw-arrow pvw-left", style: `--from:${from};--to:${to}` });
+  const right = step.goal > step.lane;
+  const head = drawn("svg", { width: "6", height: "10", viewBox: "0 0 6 10", "aria-hidden": "true" }, drawn("path", { d: right ? "M0 0L6 5L0 10z" : "M6 0L0 5L6 10z", class: "pvw-full" }));
+  return el("i", { class: right ? "pvw-arrow pvw-right" : "pvw-arrow pvw-left", style: `--from:${from};--to:${to}` }, head);
 }
 
 function spokenStep(data, at) {
@@ -170,15 +189,33 @@ function conclusion(data, jump) {
   return el("div", { class: "pvw-end pvw-violated" }, el("strong", {}, `${data.failure.title}: `), data.sentences.join("; "), ". ", where, el("p", {}, data.failure.what));
 }
 
-function copiesOf(data) {
-  const copies = { "mail text": () => data.text, JSON: () => JSON.stringify(data, null, 1) };
-  if (data.command) copies["command line"] = () => data.command;
-  if (data.python) copies.Python = () => data.python;
-  return copies;
+function copiesOf(data, now, link) {
+  return { "mail text": () => data.text || traceText(data), "command line": fixed(data.command), Python: fixed(data.python), JSON: () => JSON.stringify({ ...data.asked, step: now() }), "link to this": link };
+}
+
+/** A trace of a map as text for a mail: 72 columns; the page has no drawing of it as text. */
+function traceText(data) {
+  const wide = Math.max(...data.lanes.map((lane) => lane.length));
+  const steps = data.steps.map((step, at) => folded(`${String(at + 1).padStart(3)}${at + 1 === data.since ? "!" : " "} ${data.lanes[step.lane].padEnd(wide)}  `, step.text));
+  const end = data.sentences.length ? folded("", `${data.failure.title}: ${data.sentences.join("; ")}${data.since ? `, since step ${data.since}` : ""}.`) : data.ends;
+  return `${[folded("", data.title), folded("", data.about), "", ...steps, "", end].join("\n")}\n`;
+}
+
+/** A text behind a beginning, in lines of 72 columns; a word that is longer is broken. */
+function folded(start, text) {
+  const lines = [start];
+  let empty = true;
+  for (const word of text.split(" ").flatMap((one) => one.match(/.{1,50}/g) || [])) {
+    const last = lines[lines.length - 1];
+    const longer = empty ? last + word : `${last} ${word}`;
+    if (empty || longer.length <= 72) lines[lines.length - 1] = longer;
+    else lines.push(" ".repeat(start.length) + word);
+    empty = false;
+  }
+  return lines.join("\n");
 }
 
 function stepsCsv(data) {
-  const quoted = (text) => `"${String(text).replaceAll('"', '""')}"`;
   const lines = data.steps.map((step, at) => [at + 1, data.lanes[step.lane], step.text, step.changes.map(([item, text]) => `${data.items[item].name} = ${text}`).join("; ")]);
-  return [["step", "who", "what", "changes"], ...lines].map((line) => line.map(quoted).join(",")).join("\n") + "\n";
+  return csvOf([["step", "who", "what", "changes"], ...lines]);
 }

@@ -3,10 +3,13 @@
 function words(body, data) {
   const told = el("div", { class: "pvw-explained pvw-low", role: "status" }, data.hint);
   const differing = el("input", { type: "checkbox", onchange: draw });
+  differing.checked = fromAddress(data).get("only") === "yes";
+  const fragment = () => (differing.checked ? "#only=yes" : "#");
   const grid = el("div", { class: "pvw-grid", role: "region", "aria-label": data.title });
   const used = new Set(data.rows.flatMap((row) => row.cells.filter(Boolean).map((cell) => cell.word)));
 
   function draw() {
+    toAddress(data, fragment());
     const shown = data.rows.filter((row) => !differing.checked || row.differs);
     const lines = [];
     let group = null;
@@ -23,9 +26,9 @@ function words(body, data) {
 
   grid.addEventListener("keydown", (event) => moveInGrid(event, grid, ".pvw-word"));
   body.append(el("h3", {}, data.title), el("p", { class: "pvw-spoken" }, data.answer),
-    data.only ? el("div", { class: "pvw-bar" }, el("label", {}, differing, ` ${data.only}`)) : "",
+    data.only ? el("div", { class: "pvw-bar" }, el("label", {}, differing, ` ${data.only}`), el("button", { type: "button", onclick: () => { differing.checked = false; draw(); } }, "Reset")) : "",
     el("p", { class: "pvw-legend" }, Object.entries(data.meanings).filter(([word]) => used.has(word)).map(([word, meaning]) => el("span", {}, el("i", { class: `pvw-word pvw-tone-${data.tones[word]}` }, word), ` ${meaning}`))),
-    grid, told, takeAway({ "mail text": () => data.text }, { "table as CSV": () => [`${data.file}.csv`, wordsCsv(data), "text/csv"] }));
+    grid, told, takeAway(body, "this table", () => fileName(data.file), { "mail text": () => data.text, "command line": fixed(data.command), Python: fixed(data.python), JSON: () => JSON.stringify({ view: data.file, only: differing.checked }), "link to this": () => linkTo(data, fragment()) }, () => wordsCsv(data)));
   draw();
 }
 
@@ -36,6 +39,5 @@ function wordCell(data, row, cell, at, told) {
 }
 
 function wordsCsv(data) {
-  const lines = data.rows.map((row) => [row.name, ...row.cells.map((cell) => (cell ? cell.word : ""))]);
-  return [[data.corner, ...data.columns], ...lines].map((line) => line.map((text) => `"${String(text).replaceAll('"', '""')}"`).join(",")).join("\n") + "\n";
+  return csvOf([[data.corner, ...data.columns], ...data.rows.map((row) => [row.name, ...row.cells.map((cell) => (cell ? cell.word : ""))])]);
 }
