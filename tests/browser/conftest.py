@@ -9,7 +9,7 @@ import pytest
 from workbench.lifecycle import EVENTS
 from workbench.measure.exploration.matrix import Size, matrix
 from workbench.measure.variants import variants
-from workbench.present.web import comparison, failure_map, recorded, register_map, side_by_side, trace
+from workbench.present.web import comparison, failure_map, operation, recorded, register_map, side_by_side, trace
 
 DESIGNS = ("generic", "generic+carry-registry", "per_feature")
 COMPARED = ("boot", "migrate", "cpu-hotplug")
@@ -17,7 +17,7 @@ EXPLORED = ("kexec-no-teardown", "migrate", "ignore-msrs", "hostile-bad-base")
 SIZES = [Size(1, ("steal_time",)), Size(1, ("async_pf",))]
 
 #: The kinds of views, by the name under which ``views`` has one of each.
-KINDS = ("trace", "pair", "matrix", "compare", "registers", "measured")
+KINDS = ("trace", "operation", "pair", "matrix", "compare", "registers", "measured")
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 OWN = ("file:", "data:", "blob:")  # what a page may ask for
@@ -95,6 +95,7 @@ def views(map_view, comparison_view):
     """A view of each kind."""
     return {
         "trace": trace("generic", "migrate", ["steal_time"], failure="lost-registration"),
+        "operation": operation("generic", "steal_time", "update"),
         "pair": side_by_side(["generic", "per_feature"], "migrate", ["steal_time"]),
         "matrix": map_view,
         "compare": comparison_view,

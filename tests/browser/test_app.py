@@ -148,7 +148,7 @@ def test_contrast_names_and_800_pixels(visit, scheme):
         if place in ("operation", "registers"):
             answer(page).locator(".pvw-body").wait_for()
             assert answer(page).locator("html").evaluate("page => page.scrollWidth") <= 800
-        found = page.evaluate(MEASURE)
+        found = page.evaluate(MEASURE)["texts"]
         assert len(found) > 10
         assert [(place, text, ratio) for text, ratio in found if ratio < CONTRAST] == []
         assert page.evaluate("document.documentElement.scrollWidth") <= 800, place

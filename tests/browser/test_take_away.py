@@ -144,7 +144,7 @@ def test_the_csv_of_a_trace_has_every_step(opened, views):
     assert [row["what"] for row in rows_of(opened("trace"))] == [step["text"] for step in views["trace"].data["steps"]]
 
 
-@pytest.mark.parametrize("kind", ["trace", "compare", "registers", "measured"])
+@pytest.mark.parametrize("kind", ["trace", "operation", "compare", "registers", "measured"])
 def test_the_copied_command_and_the_copied_python_run(opened, kind, tmp_path, monkeypatch, capsys):
     view = opened(kind, permissions=CLIPBOARD)
     monkeypatch.chdir(tmp_path)

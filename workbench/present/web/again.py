@@ -7,6 +7,7 @@ from shlex import quote
 from typing import Any
 
 from workbench.checking.failures import Failure
+from workbench.core.contracts import Feature
 from workbench.core.contracts.event import Event
 from workbench.core.own_files import named
 from workbench.measure.exploration.explore import Question
@@ -34,6 +35,21 @@ def trace_again(question: Question, failure: Failure | None) -> dict[str, Any]:
         "python": f"from workbench.present.web import trace\n\n{call}\n",
         "asked": asked | ({"property": failure.name} if failure else {}),
     }
+
+
+def operation_again(protocol: Variant, feature: Feature, what: str, gpa: int, usual: int) -> dict[str, Any]:
+    """Return the same of one operation; a command line only where the area is at its ``usual`` address."""
+    name, area = name_of(protocol), named(feature)
+    where = "" if gpa == usual else f", gpa={gpa:#x}"
+    found: dict[str, Any] = {
+        "python": f"from workbench.present.web import operation\n\noperation({name!r}, {area!r}, {what!r}{where})\n",
+        "asked": {"protocols": [name], "features": [area], "operation": what, "gpa": gpa},
+    }
+    if not where:
+        found["command"] = (
+            f"workbench page operation {quote(name)} --feature {quote(area)} --what {what} -o {what}.html"
+        )
+    return found
 
 
 def map_again(variants: Sequence[Variant], events: Sequence[Event], sizes: Iterable[Size]) -> dict[str, Any]:
@@ -69,4 +85,4 @@ def _list(names: Iterable[str]) -> str:
     return ",".join(map(quote, names))
 
 
-__all__ = ["map_again", "name_of", "trace_again"]
+__all__ = ["map_again", "name_of", "operation_again", "trace_again"]

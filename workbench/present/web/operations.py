@@ -17,8 +17,9 @@ from workbench.features import choose_one
 from workbench.measure.exploration.explore import TraceRow
 from workbench.measure.exploration.items import Item, Structure, changes_of, in_host, in_memory
 from workbench.measure.exploration.recording import Recording
-from workbench.measure.variants import Variant
+from workbench.measure.variants import Variant, variant
 from workbench.present.trial import Account, Trial, answer_text
+from workbench.present.web.again import operation_again
 from workbench.present.web.stepper import stepper
 from workbench.present.web.view import View
 
@@ -57,13 +58,18 @@ def operation(
     if what not in OPERATIONS:
         raise unknown("operation", what, OPERATIONS)
     named = choose_one(feature)
+    if isinstance(protocol, str):
+        protocol = variant(protocol)
+    elif not isinstance(protocol, Variant):
+        protocol = Variant.of(protocol)
     trial = _Recorded(protocol, [ALL, named])
     trial.shown = _structures(trial, named, gpa)
     trial.prepare(named.name, gpa)
     if what != "register":
         trial.register(named.name, gpa)
     account: Account = getattr(trial, what)(named.name, gpa)
-    return stepper(_recording(trial, account, f"{trial.protocol.name}: {what} {named.name}"))
+    again = operation_again(protocol, named, what, gpa, AREA)
+    return stepper(_recording(trial, account, f"{trial.protocol.name}: {what} {named.name}"), **again)
 
 
 def _structures(trial: Trial, feature: Feature, gpa: int) -> list[Structure]:
