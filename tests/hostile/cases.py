@@ -107,6 +107,12 @@ CASES += [
     ("new mine --folder no/such", "does not exist"), ("new mine --folder old.txt", "does not exist"),
     ("report", "required: DIR"), ("report old.txt --no-notebooks --vcpus 1 --events boot", "File exists"),
     ("report /dev/null/x --no-notebooks --vcpus 1 --events boot", "Not a directory"),
+    ("post --about exist", "did you mean exits?"), ("post --about ','", "no name"), ("post --reply-to good.h", "is no mail"),
+    ("post --reply-to none.eml", "No such file"), ("post --reply-to /dev/zero", "a device"), ("post --quote 1", "--reply-to"),
+    ("post --reply-to .", "a directory"), ("post --vcpus 4097", "allowed: 1 to 4096"), ("post --attach x", "--subject"),
+    ("post --subject x --attach y", "unknown attachment"), ("post --known F99", "unknown property"),
+    ("post --about 'trace F99:boot'", "unknown property"), ("post --about 'trace F01'", "expected FAILURE:EVENT"),
+    ("app --port 70000", "allowed: 0 to 65535"), ("app --port x", "not a whole number"),
     ("page", "required"), ("page poster", "poster"), ("", "required: COMMAND"), ("kvn", "did you mean kvm?"),
     ("--frob", ""), ("list extra words", "unrecognized arguments"), ("calibrate --relase x", "did you mean --release?"),
 ]  # fmt: skip
@@ -120,6 +126,7 @@ WITH_OUTPUT = [
     "compare --vcpus 1 --events boot", "explore null", "matrix --events boot", "history --bug B1", "list", "check null",
     "layout good.h", "replay good.jsonl", "crosscheck null", "export dot null", "kvm --probe", "calibrate",
     "fuzz --yes-this-fuzzes-the-kernel --ops 1", "page compare",
+    "post --about exits --vcpus 1 --events boot",
 ]  # fmt: skip
 CASES += [(f"{line} -o {place}", words) for line in WITH_OUTPUT for place, words in _OUTPUTS.items()]
 

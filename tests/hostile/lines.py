@@ -27,11 +27,15 @@ LINES = {
         "matrix --events boot,migrate --protocols null --mitigations all --jobs {jobs}",
         "page compare --vcpus 1 --events boot", "page matrix --events boot --protocols null --jobs {jobs}",
         "page trace generic --events descriptor-race --property double-fetch", f"page replay {_LIBRARY} --engine sim",
+        "post --about exits,state,failures,verdict,trace --vcpus 2 --events boot,migrate --jobs {jobs}",
+        "page operation generic --feature kvmclock", "page registers",
         "check {root}/tests/protocols/data/third.py:RegisterArray",
         *(f"new {style} --folder {{out}} --style {style}"
           for style in ("msr", "descriptor", "hypercall", "indexed", "device")),
     ],
-    "time": ["report {out}/report --vcpus 2 --events boot,kexec --protocols null,generic --no-notebooks"],
+    "time": ["report {out}/report --vcpus 2 --events boot,kexec --protocols null,generic --no-notebooks",
+             "report {out}/print --vcpus 1 --events boot --protocols null --no-notebooks --size print",
+             "report {out}/wall --vcpus 1 --events boot --protocols null --no-notebooks --size projector"],
     "kvm": [
         "kvm --probe", "kvm --vcpus 1 --protocols generic --events boot",
         *(f"kvm --vcpus 2 --events boot,kexec --format {form}" for form in ("text", "json", "csv", "markdown")),
@@ -47,6 +51,7 @@ LINES = {
 
 #: Options whose result is of this moment; all others must not change with the surroundings.
 NOT_COMPARED = {
+    "app": "it serves until it is stopped; its answers are those of page, post and others",
     "explore --timing": "seconds, the memory of this process and the state of this machine are what it is asked for",
     "fuzz --seconds": "how many sequences run in so many seconds",
     "explore --partial": "what is known when Ctrl-C comes", "matrix --partial": "what is known when Ctrl-C comes",

@@ -55,7 +55,7 @@ def test_the_table_is_large_and_has_every_command():
     assert len(CASES) >= 150
     commands = next(action for action in parser()._actions if action.dest == "command").choices
     assert {shlex.split(line)[0] for line, _ in CASES if line} >= set(commands)
-    assert {shlex.split(line)[0] for line in WITH_OUTPUT} | {"report", "new"} == set(commands)
+    assert {shlex.split(line)[0] for line in WITH_OUTPUT} | {"report", "new", "app"} == set(commands)
 
 
 @pytest.mark.parametrize("command", ["replay bom.jsonl", "layout bom.h", "compare --vcpus 1 --cost-model good.json"])
