@@ -23,7 +23,7 @@ ALLOWED = {
     "printable": set(),
     # Every file that a user names is read through it.
     "reading": {"errors"},
-    "clayout": {"errors"},
+    "clayout": {"errors", "reading"},  # reading: the headers that a header includes
     "core": {"clayout", "errors", "reading"},
     "features": {"core", "clayout", "errors"},
     "protocols": {"core", "clayout", "errors"},

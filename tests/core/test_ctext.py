@@ -82,7 +82,7 @@ def test_names_choose_and_the_last_definition_is_the_default():
     text = "struct a { u8 x; };\nstruct b { struct c { u32 z; } y; };\ntypedef struct { u64 w; } d_t;\n"
     assert struct(text).name == "d_t"
     assert [sizes(text, name) for name in ("a", "b", "c", "d_t")] == [(1, 1), (4, 4), (4, 4), (8, 8)]
-    with pytest.raises(LayoutError, match=r"no struct e in the text \(it defines: c, a, b, d_t\)"):
+    with pytest.raises(LayoutError, match="no struct e in the text; it defines: c, a, b, d_t"):
         struct(text, "e")
 
 
@@ -154,27 +154,24 @@ def test_packed_and_aligned_are_honoured_wherever_they_stand(form, expected):
         ("", "no struct definition in the text"),
         ("struct a {\n\tu32 x[FOO];\n};", "line 2: unknown constant 'FOO' (allowed: numbers, #defines"),
         ("struct a {\n\n\tfoo_t x;\n};", "line 3: unknown type or attribute foo_t (allowed: __u8"),
-        ("struct a { double x; };", "unknown type or attribute double"),
         ("struct a { u32 x ____cacheline_aligned; };", "unknown attribute ____cacheline_aligned (allowed: packed"),
         ("struct a { u32 x; } ____cacheline_aligned;", "found '____cacheline_aligned'"),
         ("struct a { u32 x; } __attribute__((ms_struct));", "unknown attribute ms_struct"),
         ("struct a { u32 x; } __randomize_layout;", "found '__randomize_layout'"),
-        ("struct a { u32 n; __DECLARE_FLEX_ARRAY(u8, x); };", "unknown type or attribute __DECLARE_FLEX_ARRAY"),
         ("struct a { u8 x __attribute__((aligned(3))); };", "aligned(3) (allowed: powers of two"),
         ("struct a { u8 x __aligned(4) __aligned(8); };", "both aligned(4) and aligned(8)"),
         ("struct a { u8 x : 4 __aligned(4); };", "aligned on a bit-field"),
         ("struct b; struct a { struct b x; };", "struct b is not in the text (allowed: a pointer to it)"),
         ("struct b {u8 y;}; struct a { struct __packed b x; };", "attribute on a mention of struct b"),
         ("struct a { void x; };", "void has no size"),
-        ("struct a { u32 (*call)(void); };", "function or array pointer"),
-        ("#pragma pack(1)\n" + PLAIN, "line 1: #pragma may change a layout"),
+        ("#pragma scalar_storage_order big-endian\n" + PLAIN, "line 1: #pragma scalar_storage_order may"),
+        ("struct a {\n#pragma pack(1)\n\tu32 x; };", "line 2: #pragma pack(1) inside struct a"),
         ("struct a {\n#ifdef X\n\tu32 x;\n#endif\n};", "line 2: #ifdef inside struct a"),
         ("@@ -1 +1 @@\n struct a {\n+\tu8 x;\n@@ -9 +9 @@\n };", "line 4: @@ inside struct a: members may be"),
         ("+struct a {\n+\tu8 x;\n", "line 2: struct a of line 1 is not closed"),
         ("@@ -1 +1 @@ struct a {\n \tu8 x;\n };", "line 2: 'u8' stands outside of a struct"),
         ("#define N 3\n#define N 4\nstruct a { u8 x[N]; };", "line 3: N is not certain: two different #defines"),
         ("#define N 3\n#undef N\nstruct a { u8 x[N]; };", "N is not certain: #undef"),
-        ("#define T(x) x\nstruct a { T(u8) x; };", "T is not certain: #define of T in line 1 takes parameters"),
         ("struct a { u8 x[]; u8 y; };", "x[] must be the last member"),
         ("struct a { u8 x[]; };", "x[] is the only member"),
         ("union a { u8 y; u8 x[]; };", "array without a size in union a"),
@@ -183,11 +180,14 @@ def test_packed_and_aligned_are_honoured_wherever_they_stand(form, expected):
         ("struct a { u8 x[1 / 0]; };", "division by zero"),
         ("struct a { u8 x[1 << 64]; };", "shift by 64"),
         ("struct a { u8 x[-1U % 8]; };", "'%' with a negative number depends on its C type"),
-        ("struct a { u8 x[~0 + 2]; };", "expected a constant, found '~'"),
         ("struct a { u8 x[99999999999999999999]; };", "does not fit 64 bits"),
         ("struct a { u8 x[08]; };", "08 is not an integer constant"),
         ("struct a { u8 x[2000000]; };", "struct a is too large (allowed: up to 1048576 bytes)"),
-        ("struct a { u8 x[sizeof(long)]; };", "unknown constant 'sizeof'"),
+        ("struct a { u8 x[sizeof(struct b)]; };", "struct b is not in the text"),
+        ("struct a { u8 x[sizeof(b_t)]; };", "unknown type 'b_t' in sizeof"),
+        ("struct a { u32 n; u32 call(void); };", "u32 (void) has no size (allowed: a pointer to it)"),
+        ("#define T(x) x\nstruct a { T(u8, u16) x; };", "T takes 1 arguments, not 2"),
+        ("#define T(x) x\nstruct a { T(u8 x; };", "the arguments of T are not closed"),
         ("struct a { u32 x : 33; };", "bit-field width 33 of u32 x (allowed: up to 32)"),
         ("struct a { long x : 33; };", "bit-field width 33 of long x (allowed: up to 32)"),
         ("typedef bool flag_t; struct a { flag_t x : 2; };", "bit-field width 2 of flag_t x (allowed: up to 1)"),

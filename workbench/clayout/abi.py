@@ -1,12 +1,14 @@
 """Where gcc puts the members of a struct or union: the layout rules of the x86-64 and i386 ABIs.
 
 P1 A scalar is aligned to its size, on i386 to at most 4 (so u64 is 4-aligned there). A typedef's own
-   alignment (__aligned_u64) is exact.
+   alignment (__aligned_u64) is exact. long double and __int128 are aligned to 16 on x86-64.
 P2 packed on a member, or on its struct, takes the alignment down to 1; an explicit aligned(N) raises it.
 P3 A struct has the alignment of its most strictly aligned member, and its size is rounded up to that.
 P4 A bit-field starts at the next bit, unless it would then touch more alignment units than its type has;
    then it starts at the next unit. A packed bit-field always starts at the next bit.
 P5 A bit-field of width 0 closes the current unit. Unnamed bit-fields do not raise the struct's alignment.
+P6 #pragma pack(N) takes the alignment of each member down to N, also an explicit one.
+P7 A typedef with aligned(N) gives a struct exactly that alignment; its size stays.
 
 Source: System V ABI AMD64 3.1.2 and i386 supplement; gcc/stor-layout.c (place_field, excess_unit_span) and
 x86_field_alignment in gcc/config/i386/i386.c. Checked against gcc: tests/golden/layouts/make.py.
@@ -23,6 +25,7 @@ from workbench.clayout.text import refuse
 from workbench.clayout.tree import CArray, CMember, CScalar, CStruct, CType
 
 MAX_BYTES = 1 << 20
+_NO_BOUND = 1 << 30
 
 
 class Abi(Enum):
@@ -67,7 +70,8 @@ def align_of(kind: CType, abi: Abi) -> int:
         return align_of(kind.element, abi)
     if isinstance(kind, CStruct):
         return place(kind, abi).align
-    return kind.align or min(kind.sizes[abi.column], 8 if abi is Abi.X86_64 else 4)
+    most = 4 if abi is Abi.I386 else 16 if kind.kind == "raw" else 8
+    return kind.align or min(kind.sizes[abi.column], most)
 
 
 @cache
@@ -82,7 +86,7 @@ def place(tree: CStruct, abi: Abi) -> Placement:
         if end > 8 * MAX_BYTES:
             refuse(member.line, f"{tree.kind} {tree.tag} is too large (allowed: up to {MAX_BYTES} bytes)")
     size = _up(_up(end, 8) // 8, align)
-    return Placement(size, align, tuple(bits))
+    return Placement(size, tree.typedef_align or align, tuple(bits))
 
 
 def _put_bit_field_or_member(tree: CStruct, abi: Abi) -> Callable[[CMember, int], tuple[int, int, int]]:
@@ -90,9 +94,10 @@ def _put_bit_field_or_member(tree: CStruct, abi: Abi) -> Callable[[CMember, int]
 
     def put(member: CMember, position: int) -> tuple[int, int, int]:
         packed = member.packed or tree.packed
-        unit = align_of(member.type, abi)
+        most = tree.pack or _NO_BOUND
+        unit = min(align_of(member.type, abi), most)
         if member.width is None:
-            align = max(1 if packed else unit, member.align)
+            align = min(max(1 if packed else unit, member.align), most)
             start = _up(position, 8 * align)
             return start, start + 8 * size_of(member.type, abi), align
         if member.width == 0:

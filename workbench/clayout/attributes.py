@@ -8,19 +8,31 @@ include/linux/compiler_attributes.h (__packed, __aligned) and compiler_types.h (
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from workbench.clayout import tree
-from workbench.clayout.reader import Cursor, constant
+from workbench.clayout.constants import Names, constant
+from workbench.clayout.reader import Cursor
+from workbench.clayout.text import Line
 
-_QUALIFIERS = frozenset({"const", "volatile", "__const", "__volatile__"})
-_SPARSE = frozenset({"__user", "__kernel", "__iomem", "__rcu", "__percpu", "__force", "__bitwise"})
+_QUALIFIERS = frozenset({
+    "const", "volatile", "__const", "__volatile__", "__const__", "__extension__", "restrict", "__restrict",
+    "__restrict__",
+})  # fmt: skip
+_SPARSE = frozenset({
+    "__user", "__kernel", "__iomem", "__rcu", "__percpu", "__force", "__bitwise", "__bitwise__", "__nonstring",
+    "__private",
+})  # fmt: skip
+#: gcc's attributes that change no layout.
+_INERT_ATTRIBUTES = frozenset({
+    "deprecated", "unused", "may_alias", "transparent_union", "designated_init", "nonstring", "counted_by",
+    "preserve_access_index", "unavailable", "visibility", "nothrow", "noreturn", "warn_if_not_aligned", "gnu_inline",
+})  # fmt: skip
 INERT = _QUALIFIERS | _SPARSE
 ALLOWED = "packed, aligned, aligned(N), __packed, __aligned(N)"
 
 _INERT_CALLS = frozenset({"__counted_by", "__counted_by_le", "__counted_by_be"})
-_WORDS = frozenset({"__packed", "__aligned", "__attribute__", "__attribute"})
+_WORDS = frozenset({"__packed", "__aligned", "__attribute__", "__attribute", "_Alignas", "alignas"})
 _MAX_ALIGN = 1 << 12
 
 
@@ -30,18 +42,18 @@ class Attributes:
 
     packed: bool = False
     align: int = 0
-    line: int = 0
+    line: Line = 0
 
     def __bool__(self) -> bool:
         return self.packed or bool(self.align)
 
 
 class AttributeReader:
-    """Reads attributes at a cursor; ``constants`` are the enumerators that may stand for N in aligned(N)."""
+    """Reads attributes at a cursor; ``names`` are those that may stand in the N of aligned(N)."""
 
-    def __init__(self, cursor: Cursor, constants: Mapping[str, int]) -> None:
+    def __init__(self, cursor: Cursor, names: Names) -> None:
         self._cursor = cursor
-        self._constants = constants
+        self._names = names
 
     def ahead(self) -> bool:
         return self._cursor.token.text in _WORDS
@@ -74,7 +86,7 @@ class AttributeReader:
         word = cursor.take().text
         if word == "__packed":
             attributes.packed = True
-        elif word == "__aligned":
+        elif word in ("__aligned", "_Alignas", "alignas"):
             self._aligned(attributes)
         else:
             cursor.expect("(", "after __attribute__")
@@ -93,12 +105,15 @@ class AttributeReader:
             self._aligned(attributes)
         elif name == "aligned":
             self._set_align(attributes, tree.BARE_ALIGNED)
+        elif name in _INERT_ATTRIBUTES:
+            if self._cursor.token.text == "(":
+                self._cursor.skip_group()
         else:
             self._cursor.refuse(f"unknown attribute {name} (allowed: {ALLOWED})")
 
     def _aligned(self, attributes: Attributes) -> None:
         self._cursor.expect("(", "after aligned")
-        self._set_align(attributes, constant(self._cursor, self._constants))
+        self._set_align(attributes, constant(self._cursor, self._names))
         self._cursor.expect(")", "after aligned(N")
 
     def _set_align(self, attributes: Attributes, align: int) -> None:

@@ -54,6 +54,8 @@ def _map_member(member: CMember, first: int, abi: Abi, layout_of: LayoutOf) -> M
 
 
 def _element(kind: CType, abi: Abi, layout_of: LayoutOf) -> Element:
+    if isinstance(kind, CScalar) and kind.kind == "raw":
+        return Array(scalar(1), size_of(kind, abi), as_bytes=True)
     if isinstance(kind, CScalar):
         return scalar(kind.sizes[abi.column], kind.signed, kind.big_endian)
     if isinstance(kind, CStruct):
@@ -73,9 +75,7 @@ def _field(member: CMember, name: str, first: int, element: Element) -> Field:
 
 def moved(field: Field, by: int, name: str) -> Field:
     """The field with ``by`` bytes added to its offset, under ``name``: as seen from an enclosing struct."""
-    return Field(
-        name, field.offset + by, field.size, field.type, field.ctype, field.bit_offset, field.bit_width
-    )
+    return Field(name, field.offset + by, field.size, field.type, field.ctype, field.bit_offset, field.bit_width)
 
 
 def holes_of(declared: bytes) -> tuple[Hole, ...]:

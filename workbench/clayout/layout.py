@@ -17,15 +17,17 @@ import zlib
 from functools import cache
 from typing import Any
 
-from workbench.clayout import parser, render
+from workbench.clayout import render
 from workbench.clayout.abi import Abi
+from workbench.clayout.definitions import define
 from workbench.clayout.fields import codec_of
+from workbench.clayout.rows import WIDTH
 from workbench.clayout.shape import Shape
 from workbench.clayout.symbolic import SymbolicBytes, SymbolicNumber
 from workbench.clayout.tree import CStruct
 from workbench.clayout.types import S8, S16, S32, S64, U8, U16, U32, U64, Array, Field, Hole, Scalar, is_plain
 from workbench.clayout.value import Value, value_class, value_of
-from workbench.errors import LayoutError, not_known
+from workbench.errors import LayoutError
 
 __all__ = [
     "S8", "S16", "S32", "S64", "U8", "U16", "U32", "U64",
@@ -107,35 +109,49 @@ class Layout(Shape):
 
 
 class Struct:
-    """A C struct on every ABI. Two are equal if they have the same text, apart from comments and line numbers."""
+    """A C struct on every ABI. Two are equal if they have the same text, apart from comments and line numbers.
 
-    __slots__ = ("_layouts", "_native", "name", "tree")
+    ``trees`` has the ABIs that define it: a header may define a struct for one of them only.
+    """
 
-    def __init__(self, tree: CStruct) -> None:
-        self.name = tree.tag
-        self.tree = tree
-        self._layouts = {abi: layout_of(tree, abi) for abi in Abi}
-        self._native = self._layouts[Abi.X86_64]
+    __slots__ = ("_layouts", "_native", "name", "trees")
+
+    def __init__(self, trees: dict[Abi, CStruct]) -> None:
+        self.trees = trees
+        self._layouts = {abi: layout_of(tree, abi) for abi, tree in trees.items()}
+        self._native = next(iter(self._layouts.values()))
+        self.name = self._native.tree.tag
+
+    @property
+    def abis(self) -> tuple[Abi, ...]:
+        """The ABIs that define it."""
+        return tuple(self._layouts)
 
     def on(self, abi: Abi) -> Layout:
-        """Its layout on one ABI; every call returns the same object."""
-        return self._layouts[abi]
+        """Its layout on one ABI; every call returns the same object.
+
+        Raises LayoutError if that ABI does not define it.
+        """
+        found = self._layouts.get(abi)
+        if found is None:
+            raise LayoutError(f"{self._native.title} is not defined on {abi.label}")
+        return found
 
     def __call__(self, /, **fields: Any) -> Value:
         """A Value on x86-64; see `Layout.__call__`."""
         return self._native(**fields)
 
     def __eq__(self, other: object) -> bool:
-        return self.tree == other.tree if isinstance(other, Struct) else NotImplemented
+        return self.trees == other.trees if isinstance(other, Struct) else NotImplemented
 
     def __hash__(self) -> int:
         return zlib.crc32(self.name.encode())
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Struct, (self.tree,)
+        return Struct, (self.trees,)
 
     def __repr__(self) -> str:
-        return f"<{self.tree.kind} {self.name}>"
+        return f"<{self._native.tree.kind} {self.name}>"
 
 
 def struct(text: str, name: str | None = None) -> Struct:
@@ -144,17 +160,19 @@ def struct(text: str, name: str | None = None) -> Struct:
     The text may be part of a header, of a patch or of a mail. Raises LayoutError, with the number of the line,
     if the layout is not certain, and LayoutError if the text defines no struct ``name``.
     """
-    found = parser.parse(text)
-    if not found:
-        raise LayoutError("no struct definition in the text")
-    if name is not None and name not in found:
-        raise not_known(f"no struct {name} in the text", name, found, lead="it defines").within("", LayoutError)
-    return Struct(found[name if name is not None else list(found)[-1]])
+    return Struct(define(text).find(name))
 
 
-def compare_abis(s: Struct) -> str:
-    """Both layouts of a struct side by side, the differences in words, and the kernel's rule about them."""
-    return render.compare(s.on(Abi.X86_64), s.on(Abi.I386))
+def compare_abis(s: Struct, width: int = WIDTH) -> str:
+    """Both layouts of a struct side by side, the differences in words, and the kernel's rule about them.
+
+    A struct that only one ABI defines is shown as that one lays it out.
+    """
+    if len(s.abis) == 1:
+        (here,) = s.abis
+        missing = ", ".join(abi.label for abi in Abi if abi is not here)
+        return f"{render.describe(s.on(here), [s.on(here)], width)}\nNot defined on {missing}."
+    return render.compare(s.on(Abi.X86_64), s.on(Abi.I386), width)
 
 
 @cache

@@ -1,31 +1,15 @@
-"""A reader over C tokens, and the constant expressions (array sizes, widths, alignments) read with it.
-
-Rule: a constant is computed only from numbers, #defines and enumerators of the text; sizeof and casts
-depend on an ABI and are refused, and so are expressions whose value depends on the signedness of a number.
-
-Source: C11 6.6 (constant expressions) and 6.5.3 to 6.5.12 (operators and their precedence).
-"""
+"""A reader over C tokens: take, accept or expect them, mark a place and come back to it."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NoReturn
 
-from workbench.clayout.text import MAX_DEPTH, Token, refuse
+from workbench.clayout.text import HUNK, MAX_DEPTH, Line, Token, refuse
 
-_NUMBER = re.compile(r"(0[xX][0-9a-fA-F]+|[0-9]+)(?:[uU]?(?:ll|LL|[lL])?|(?:ll|LL|[lL])[uU])$")
-
-
-_OPERATORS: tuple[dict[str, Callable[[int, int], int]], ...] = (
-    {"|": lambda a, b: a | b},
-    {"^": lambda a, b: a ^ b},
-    {"&": lambda a, b: a & b},
-    {"<<": lambda a, b: a << b, ">>": lambda a, b: a >> b},
-    {"+": lambda a, b: a + b, "-": lambda a, b: a - b},
-    {"*": lambda a, b: a * b, "/": lambda a, b: a // b, "%": lambda a, b: a % b},
-)
+_OPENS, _CLOSES = ("(", "[", "{"), (")", "]", "}")
+_STARTS = frozenset({"struct", "union", "enum", "typedef"})
 
 
 class Cursor:
@@ -41,7 +25,7 @@ class Cursor:
         return self._tokens[self._position]
 
     @property
-    def line(self) -> int:
+    def line(self) -> Line:
         return self.token.line
 
     def take(self) -> Token:
@@ -66,7 +50,8 @@ class Cursor:
         return self.token.text if self.token.kind == "end" else f"'{self.token.text}'"
 
     def refuse(self, message: str) -> NoReturn:
-        refuse(self.line, message)
+        """Raise a LayoutError about this token; if it is a bad one, the message is why it is bad."""
+        refuse(self.line, self.token.text if self.token.kind == "bad" else message)
 
     @contextmanager
     def nested(self, what: str) -> Iterator[None]:
@@ -77,61 +62,69 @@ class Cursor:
         yield
         self._depth -= 1
 
+    # ---- places
 
-def constant(cursor: Cursor, known: Mapping[str, int], level: int = 0) -> int:
-    """Read an integer constant expression; ``known`` holds the enumerators."""
-    if level == len(_OPERATORS):
-        return _unary(cursor, known)
-    value = constant(cursor, known, level + 1)
-    while operator := cursor.accept(*_OPERATORS[level]):
-        right = constant(cursor, known, level + 1)
-        if operator.text in "/%" and right == 0:
-            refuse(operator.line, "division by zero")
-        if operator.text in ("<<", ">>") and not 0 <= right < 64:
-            refuse(operator.line, f"shift by {right} (allowed: 0 to 63)")
-        if operator.text not in ("+", "-", "*") and min(value, right) < 0:
-            refuse(operator.line, f"'{operator.text}' with a negative number depends on its C type")
-        value = _bounded(_OPERATORS[level][operator.text](value, right), operator.line)
-    return value
+    @property
+    def position(self) -> int:
+        """The number of tokens before this one; `back` takes it."""
+        return self._position
 
+    def back(self, position: int) -> None:
+        """Go to a position, with no nesting counted."""
+        self._position = position
+        self._depth = 0
 
-_LONGEST_NUMBER = len("0b") + 64  # digits
+    def step_back(self, position: int) -> None:
+        """Go back to a position within the same nesting."""
+        self._position = position
 
+    def peek(self, ahead: int = 1) -> Token:
+        return self._tokens[min(self._position + ahead, len(self._tokens) - 1)]
 
-def _bounded(value: int, line: int) -> int:
-    if not -(1 << 63) <= value < 1 << 64:
-        refuse(line, "constant does not fit 64 bits")
-    return value
+    def between(self, start: int, end: int) -> list[Token]:
+        """The tokens from position ``start`` up to ``end``."""
+        return self._tokens[start:end]
 
+    def skip_group(self) -> None:
+        """Skip from an opening bracket behind the closing one of its kind, or to the end."""
+        depth = 0
+        while self.token.kind != "end":
+            text = self.take().text
+            depth += (text in _OPENS) - (text in _CLOSES)
+            if depth <= 0:
+                return
 
-def _unary(cursor: Cursor, known: Mapping[str, int]) -> int:
-    with cursor.nested("expressions"):
-        if cursor.accept("("):
-            value = constant(cursor, known)
-            cursor.expect(")", "in an expression")
-            return value
-        if sign := cursor.accept("+", "-"):
-            value = _unary(cursor, known)
-            return -value if sign.text == "-" else value
-        return _atom(cursor, known)
+    def skip_declaration(self, start: int) -> None:
+        """Go behind the declaration that starts at a position: its semicolon, its function body, or a hunk's end.
 
+        One that is not closed ends before the next line that begins with struct, union, enum or typedef.
+        """
+        self.back(start)
+        depth, function = 0, False
+        while self.token.kind != "end":
+            token, begins = self.token, self._begins_anew(start)
+            if self._position > start and (token.text == HUNK or (begins and depth <= 0)):
+                return
+            self.take()
+            if token.kind != "mark":
+                continue
+            function = function or (token.text == "{" and depth == 0 and self.peek(-2).text == ")")
+            depth += (token.text in _OPENS) - (token.text in _CLOSES)
+            if depth <= 0 and (token.text == ";" or (token.text == "}" and function)):
+                return
+        self._resume(start)
 
-def _atom(cursor: Cursor, known: Mapping[str, int]) -> int:
-    token = cursor.token
-    if token.kind == "number":
-        return _number(cursor.take())
-    if token.kind != "name" or token.text not in known:
-        what = "unknown constant" if token.kind == "name" else "expected a constant, found"
-        cursor.refuse(f"{what} {cursor.found()} (allowed: numbers, #defines and enumerators of the text)")
-    return known[cursor.take().text]
+    def _begins_anew(self, start: int) -> bool:
+        """Is this token the first one of its line, and the start of a definition?"""
+        new = self._position > start and self.peek(-1).line != self.token.line
+        return new and self.token.text in _STARTS
 
-
-def _number(token: Token) -> int:
-    match = _NUMBER.match(token.text)
-    digits = match[1] if match else ""
-    octal = len(digits) > 1 and digits.isdigit() and digits[0] == "0"
-    if not match or (octal and set(digits) & set("89")):
-        refuse(token.line, f"{token.text} is not an integer constant")
-    if len(digits) > _LONGEST_NUMBER:
-        refuse(token.line, f"constant of {len(digits)} digits does not fit 64 bits")
-    return _bounded(int(digits, 8) if octal else int(digits, 0), token.line)
+    def _resume(self, start: int) -> None:
+        """Go to the next definition at the left margin behind ``start``; to the end if there is none."""
+        end = self._position
+        self.back(start + 1)
+        while self.token.kind != "end":
+            if self._begins_anew(start) and self.token.column == 0:
+                return
+            self.take()
+        self.back(end)

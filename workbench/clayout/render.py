@@ -1,4 +1,4 @@
-"""Layouts as text: ASCII, 72 columns, so that they can go into a mail.
+"""Layouts as text: ASCII, 72 columns unless another width is asked for, so that they can go into a mail.
 
 Rule: padding that the compiler adds has a line of its own and is stated in words; differences between ABIs
 are stated in words too, so that the reader need not compare columns.
@@ -11,14 +11,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from textwrap import wrap
-from typing import NamedTuple
 
+from workbench.clayout.rows import WIDTH, Row, lines_of, rows_of
 from workbench.clayout.shape import Shape
 from workbench.clayout.tree import CArray, CScalar, CStruct, CType
-from workbench.clayout.types import Array, Field
+from workbench.clayout.types import Field
 
-WIDTH = 72
-_TYPE_WIDTH = 24
 _RULE = (
     "Rule (Linux, Documentation/process/botching-up-ioctls.rst): use integers of fixed size; pad explicitly, "
     "each member to its natural size and a struct with 64-bit members to a multiple of 64 bits; "
@@ -29,25 +27,11 @@ _RULE = (
 # ---- one layout
 
 
-class _Row(NamedTuple):
-    """A line of a table: a member, or padding (then ``ctype`` is "-")."""
-
-    offset: int
-    size: str
-    ctype: str
-    name: str
-    key: str
-
-    @property
-    def numbers(self) -> str:
-        return f"{self.offset:6}  {self.size:>6}"
-
-
-def describe(layout: Shape, all_abis: Iterable[Shape]) -> str:
+def describe(layout: Shape, all_abis: Iterable[Shape], width: int = WIDTH) -> str:
     """The table of one layout, with the totals of every ABI below it."""
-    rows = [(row.numbers, row.ctype, row.name) for row in _rows(layout)]
+    rows = [(row.numbers, row.ctype, row.name) for row in rows_of(layout)]
     totals = [_total(other, here=other is layout) for other in all_abis]
-    return "\n".join([f"{layout.title} on {layout.abi.label}", *_table("offset    size", rows), *totals])
+    return "\n".join([f"{layout.title} on {layout.abi.label}", *lines_of("offset    size", rows, width), *totals])
 
 
 def _total(layout: Shape, here: bool) -> str:
@@ -61,74 +45,31 @@ def _padding(layout: Shape) -> int:
     return sum(hole.size for hole in layout.holes)
 
 
-def _table(head: str, rows: list[tuple[str, str, str]]) -> list[str]:
-    """Lines of (numbers, type, name), cut to the width of a mail."""
-    width = min(_TYPE_WIDTH, max([len(ctype) for _, ctype, _ in rows] + [4]))
-    lines = []
-    for numbers, ctype, name in [(head, "type", "name"), *rows]:
-        room = WIDTH - len(numbers) - width - 4
-        lines.append(f"{numbers}  {_cut(ctype, width):{width}}  {_cut(name, room)}".rstrip())
-    return lines
-
-
-def _cut(text: str, width: int) -> str:
-    return text if len(text) <= width else text[: width - 2] + ".."
-
-
-def _rows(layout: Shape) -> list[_Row]:
-    """Members in declared order, each piece of padding after the last member that starts before it."""
-    rows = list(_members(layout.fields, 0, ""))
-    arrays = [field for field in layout.fields if isinstance(field.type, Array)]
-    for hole in layout.holes:
-        if not any(_inside(hole.offset, field) for field in arrays):
-            before = max((i for i, row in enumerate(rows) if row.offset < hole.offset), default=-1)
-            after = rows[before].key if before >= 0 else ""
-            kind = "tail padding" if hole.kind == "tail" else "hole"
-            rows.insert(before + 1, _Row(hole.offset, str(hole.size), "-", f"({kind})", f"after {after}"))
-    return rows
-
-
-def _members(fields: tuple[Field, ...], start: int, prefix: str) -> Iterator[_Row]:
-    """One row per field; the fields of a nested struct follow it under dotted names."""
-    end = 0
-    for field in fields:
-        name, notes = prefix + field.name, ""
-        size = str(field.size) if field.bit_width is None else f"{field.bit_width} bit"
-        if field.bit_width is not None:
-            notes += f", from bit {field.bit_offset}"
-        if len(field.bits) and field.bits.start < end:
-            notes += " (shares bytes)"
-        if isinstance(field.type, Array) and (padding := field.type.declared.count(0)):
-            notes += f" ({padding} bytes of padding)"
-        yield _Row(start + field.offset, size, field.ctype, name + notes, name)
-        end = max(end, field.bits.stop)
-        inner: tuple[Field, ...] = getattr(field.type, "fields", ())
-        yield from _members(inner, start + field.offset, f"{name}.")
-
-
-def _inside(offset: int, field: Field) -> bool:
-    return field.offset <= offset < field.offset + field.size
-
-
 # ---- two ABIs
 
 
-def compare(x86_64: Shape, i386: Shape) -> str:
+def compare(x86_64: Shape, i386: Shape, width: int = WIDTH) -> str:
     """Two layouts of one struct side by side, the differences in words, the kernel's rule and its verdict."""
     empty = " " * len("offset    size")
     head = f"{x86_64.abi.label:14}  {i386.abi.label:14}"
     rows = [("offset    size  offset    size", "", "")]
-    for wide, narrow in _paired(_rows(x86_64), _rows(i386)):
+    for wide, narrow in _paired(rows_of(x86_64), rows_of(i386)):
         shown = wide or narrow
         assert shown is not None
         numbers = f"{wide.numbers if wide else empty}  {narrow.numbers if narrow else empty}"
-        rows.append((numbers, shown.ctype, shown.name))
+        rows.append((numbers, _both(wide, narrow), shown.name))
     words = [*_difference(x86_64, i386), *_RULE, *_verdict(x86_64, i386)]
-    wrapped = [line for text in words for line in wrap(text, WIDTH, subsequent_indent="  ")]
-    return "\n".join([x86_64.title, *_table(head, rows), *wrapped])
+    wrapped = [line for text in words for line in wrap(text, width, subsequent_indent="  ")]
+    return "\n".join([x86_64.title, *lines_of(head, rows, width), *wrapped])
 
 
-def _paired(wide: list[_Row], narrow: list[_Row]) -> Iterator[tuple[_Row | None, _Row | None]]:
+def _both(wide: Row | None, narrow: Row | None) -> str:
+    """The type of a member; both types where they are not the same text."""
+    types = dict.fromkeys(row.ctype for row in (wide, narrow) if row)
+    return " (x86-64), ".join(types) + (" (i386)" if len(types) > 1 else "")
+
+
+def _paired(wide: list[Row], narrow: list[Row]) -> Iterator[tuple[Row | None, Row | None]]:
     """Pairs of the same member or padding in both layouts, in the order of the members."""
     others = {row.key: row for row in narrow}
     both = {row.key for row in wide}
@@ -147,7 +88,9 @@ def _difference(x86_64: Shape, i386: Shape) -> list[str]:
         sentences = [f"{x86_64.size} bytes on both."]
     if x86_64.align != i386.align:
         sentences.append(f"Aligned to {x86_64.align} on x86-64, to {i386.align} on i386.")
-    pairs = list(zip(x86_64.fields, i386.fields, strict=True))
+    narrow = {field.name: field for field in i386.fields}
+    pairs = [(field, narrow[field.name]) for field in x86_64.fields if field.name in narrow]
+    sentences += list(_alone(x86_64, i386))
     sentences += [
         f"{one.name}: {one.size} bytes on x86-64, {other.size} on i386."
         for one, other in pairs
@@ -159,6 +102,14 @@ def _difference(x86_64: Shape, i386: Shape) -> list[str]:
         if one.bits.start != other.bits.start
     ]
     return sentences + (moved or ["Every member has the same offset on both."])
+
+
+def _alone(x86_64: Shape, i386: Shape) -> Iterator[str]:
+    """Which members a condition of the text leaves to one ABI."""
+    for here, there in ((x86_64, i386), (i386, x86_64)):
+        names = {field.name for field in there.fields}
+        if alone := [field.name for field in here.fields if field.name not in names]:
+            yield f"On {here.abi.label} only: {', '.join(alone)}."
 
 
 def _place(field: Field) -> str:

@@ -196,7 +196,7 @@ def gcc_answers(asked: list[Case], abi: str) -> list[Answer]:
     """What gcc says of each case; one compilation for all of them."""
     source = _PRELUDE + HEADER + "".join(_questions(i, case) for i, case in enumerate(asked))
     with tempfile.TemporaryDirectory() as folder:
-        found = _compile(source, FLAGS[abi], Path(folder))
+        found = compiled(source, FLAGS[abi], Path(folder), ["-ffreestanding", "-nostdinc"])
     return [_answer(i, case, found) for i, case in enumerate(asked)]
 
 
@@ -210,11 +210,11 @@ def _questions(i: int, case: Case) -> str:
     return f"{case.text}const unsigned n{i}[] = {{ {', '.join(numbers)} }};\n{''.join(ones)}"
 
 
-def _compile(source: str, flag: str, folder: Path) -> dict[str, bytes]:
+def compiled(source: str, flag: str, folder: Path, more: list[str]) -> dict[str, bytes]:
     """The constants of a C text by name, read from the object file's .rodata."""
     (folder / "x.c").write_text(source)
-    flags = [flag, "-w", "-Wno-packed-bitfield-compat", "-c", "-ffreestanding", "-nostdinc", "-fno-pic"]
-    subprocess.run(["gcc", *flags, "x.c", "-o", "x.o"], cwd=folder, check=True)
+    flags = [flag, "-w", "-Wno-packed-bitfield-compat", "-c", "-fno-pic", *more]
+    subprocess.run(["gcc", *flags, "x.c", "-o", "x.o"], cwd=folder, check=True, stderr=subprocess.DEVNULL)
     subprocess.run(["objcopy", "-O", "binary", "-j", ".rodata", "x.o", "x.bin"], cwd=folder, check=True)
     listing = subprocess.check_output(["nm", "-S", "x.o"], cwd=folder, text=True)
     data = (folder / "x.bin").read_bytes()

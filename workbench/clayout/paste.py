@@ -1,0 +1,123 @@
+"""Pasted text as plain C lines: without mail quotes, patch marks and comments, with continued lines joined.
+
+Rule: a line is dropped only if it cannot change a layout. The boundary of a hunk becomes a line of its own, ``@@``,
+because members may be missing there.
+
+Source: diff's unified format (GNU diffutils manual, "Detailed Unified"); RFC 3676, section 4.5, for quotes in mails;
+C11 5.1.1.2 for comments and continued lines.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from itertools import pairwise
+
+from workbench.clayout.text import HUNK, refuse
+
+_COMMENT_OR_STRING = re.compile(r'"(?:[^"\\\n]|\\.)*"|/\*.*?\*/|//[^\n]*', re.DOTALL)
+_QUOTED = re.compile(r"^[> ]*>")
+_SIDE = {"new": "-", "old": "+"}  # the marks of the lines that are not on a side
+
+
+def plain_lines(text: str, side: str = "new") -> list[tuple[int, str]]:
+    """The lines of C that pasted text contains, numbered from 1; ``side``, new or old, is which of a patch counts.
+
+    Raises LayoutError if a comment is not closed.
+    """
+    return list(_logical_lines(_without_comments(_without_patch_marks(_without_quotes(text.splitlines()), side))))
+
+
+def _without_quotes(lines: list[str]) -> list[str]:
+    """Remove the marks of mail quoting: those that all lines share, or of each line where an answer stands between.
+
+    Where all code is quoted, the lines that are not are an answer in words, and are dropped.
+    """
+    while any(lines) and all(line.startswith(">") for line in lines if line.strip()):
+        lines = [re.sub(r"^> ?", "", line) for line in lines]
+    quoted = [bool(_QUOTED.match(line)) for line in lines]
+    code = [("{" in line or "}" in line) for line in lines]
+    if not any(q and c for q, c in zip(quoted, code, strict=True)):
+        return lines
+    answers = any(c for q, c in zip(quoted, code, strict=True) if not q)
+    bare = [re.sub(r"^(> ?)+", "", line) for line in lines]
+    return [line if q or answers else "" for line, q in zip(bare, quoted, strict=True)]
+
+
+def is_patch(text: str) -> bool:
+    """Does the text have patch marks, so that it has two sides?"""
+    return any(line.startswith(("+", "@@")) for line in _without_quotes(text.splitlines()))
+
+
+def _without_patch_marks(lines: list[str], side: str) -> list[str]:
+    """One side of a patch, line for line; dropped lines become empty, hunk headers become ``@@``."""
+    if not any(line.startswith(("+", "@@")) for line in lines):
+        return lines
+    hunks = any(line.startswith("@@") for line in lines)
+    inside = not hunks or _starts_inside_hunk(lines)
+    kept = []
+    for line in lines:
+        if line.startswith("@@"):
+            inside = True
+            kept.append(HUNK)
+        elif line.startswith(("diff ", "+++ ", "--- ")) or line.rstrip() == "--":
+            inside = inside and not (hunks and not line.startswith("+++ "))
+            kept.append("")
+        elif not inside or line.startswith(_SIDE[side]):
+            kept.append("")
+        else:
+            kept.append(line[1:] if line[:1] in ("+", "-", " ") else line)
+    return kept
+
+
+def _starts_inside_hunk(lines: list[str]) -> bool:
+    """Is there a '+' line before the first hunk header? Then the paste began within a hunk."""
+    for line in lines:
+        if line.startswith("@@"):
+            return False
+        if line.startswith("+") and not line.startswith("+++ "):
+            return True
+    return False
+
+
+def _without_comments(lines: list[str]) -> list[str]:
+    """Blank out comments. A comment cut off by the start or end of a hunk counts up to that edge."""
+    starts = [0, *(i for i, line in enumerate(lines) if line == HUNK), len(lines)]
+    patch = HUNK in lines
+    clean: list[str] = []
+    for first, last in pairwise(starts):
+        if first < last:
+            clean.extend(_uncomment("\n".join(lines[first:last]), patch, first + 1).split("\n"))
+    return clean
+
+
+def _uncomment(part: str, patch: bool, first_line: int) -> str:
+    head, end, tail = part.partition("*/")
+    if patch and end and "/*" not in head:
+        part = (HUNK if head.startswith(HUNK) else "") + "\n" * head.count("\n") + tail
+    part = _COMMENT_OR_STRING.sub(_blank, part)
+    opened = part.find("/*")
+    if opened < 0 or '"' in part[part.rfind("\n", 0, opened) + 1 : opened]:
+        return part
+    if not patch:
+        refuse(first_line + part.count("\n", 0, opened), "comment is not closed (expected */)")
+    return part[:opened] + "\n" * part.count("\n", opened)
+
+
+def _blank(found: re.Match[str]) -> str:
+    """A comment as white space with the same number of lines; a string as it is."""
+    return found[0] if found[0].startswith('"') else " " + "\n" * found[0].count("\n")
+
+
+def _logical_lines(lines: list[str]) -> Iterator[tuple[int, str]]:
+    """(line number, text) with backslash-continued lines joined."""
+    pending, start = "", 0
+    for number, line in enumerate(lines, 1):
+        start = start or number
+        if line.rstrip().endswith("\\"):
+            pending += line.rstrip()[:-1] + " "
+            continue
+        yield start, pending + line
+        pending, start = "", 0
+    if pending:
+        yield start, pending
