@@ -22,8 +22,12 @@ OLD = re.compile(
 
 #: Which modules may use regular expressions, and where the text that they read comes from.
 READS_TEXT = {
-    "workbench/clayout/reader.py": "C text of a header or a patch",
-    "workbench/clayout/text.py": "C text of a header or a patch",
+    "workbench/clayout/constants.py": "C text",
+    "workbench/clayout/macros.py": "C text",
+    "workbench/clayout/parser.py": "C text",
+    "workbench/clayout/paste.py": "C text",
+    "workbench/clayout/preprocess.py": "C text",
+    "workbench/clayout/text.py": "C text",
     "workbench/commands/list.py": "the numbered clauses of a protocol file",
     "workbench/core/contracts/complete.py": "the name that an author gave a feature or an event",
     "workbench/core/own_files.py": "the path of an author's file as typed by the user",

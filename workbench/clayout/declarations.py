@@ -128,7 +128,7 @@ class Declarations:
 
     def _completed(self, kind: Incomplete) -> Known:
         """A struct that a typedef mentioned before its definition."""
-        return self.tags.get(kind.spelling.partition(" ")[2], kind) if kind.spelling.startswith(AGGREGATES) else kind
+        return self.tags.get(kind.tag, kind)
 
     def _aggregate(self, kind: str) -> tuple[Known, bool, str]:
         cursor, line = self._cursor, self._cursor.line
@@ -153,7 +153,7 @@ class Declarations:
         known = self.tags.get(tag)
         if known and known.kind != kind:
             refuse(line, f"{tag} is a {known.kind}, not a {kind}")
-        return known or Incomplete(f"{kind} {tag}")
+        return known or Incomplete(f"{kind} {tag}", tag=tag)
 
     def _enum(self) -> tuple[CScalar, bool]:
         cursor = self._cursor
@@ -231,7 +231,7 @@ class Declarations:
         own = Attributes(found.attributes.packed, found.attributes.align)
         name, kind = self._declarators.read(found.type)
         if isinstance(kind, Incomplete):
-            tag = kind.spelling.partition(" ")[2]
+            tag = kind.tag
             why = f"{kind.why} (allowed: a pointer to it)"
             refuse(line, f"{kind.spelling} {f'is left out: {self.left_out[tag]}' if tag in self.left_out else why}")
         width = self._width(kind, name) if cursor.accept(":") else None

@@ -24,10 +24,11 @@ class Incomplete:
 
     spelling: str
     pointer: str = ""  # how a pointer to it is spelled, if not with a star behind it
+    tag: str = ""  # of a struct or union
 
     @property
     def why(self) -> str:
-        return "is not in the text" if self.spelling.startswith(AGGREGATES) and not self.pointer else "has no size"
+        return "is not in the text" if self.tag else "has no size"
 
 
 Known: TypeAlias = CType | Incomplete

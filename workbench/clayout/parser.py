@@ -90,7 +90,7 @@ class _Parser:
         aliases = {name: kind for name, kind in self._names.typedefs.items() if isinstance(kind, CStruct)}
         others = {**aliases, **self._names.tags, **self._included}
         for name, kind in self._names.typedefs.items():  # typedef struct a a_t; before struct a
-            if isinstance(kind, Incomplete) and (tag := kind.spelling.partition(" ")[2]) in self._names.tags:
+            if isinstance(kind, Incomplete) and (tag := kind.tag) in self._names.tags:
                 others.setdefault(name, self._names.tags[tag])
         return {name: found for name, found in others.items() if name not in self._parsed.structs}
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -16,8 +15,6 @@ from workbench.clayout.record import record
 from workbench.commands import _options
 from workbench.errors import WorkbenchError
 from workbench.reading import read_stdin, read_text
-
-_NAME = re.compile(r"[A-Za-z_]\w*(=.*)?$")
 
 
 def add(subparsers: Any) -> None:
@@ -55,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _read(args: argparse.Namespace, name: str) -> Definitions:
     for one in args.define:
-        if not _NAME.match(one):
+        if not one.partition("=")[0].isidentifier():
             raise WorkbenchError(f"--define {one!r} is no macro (allowed: NAME or NAME=VALUE)")
     path = Path(name)
     text = read_stdin("C text") if name == "-" else read_text(path, "C text")
