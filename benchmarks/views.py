@@ -22,12 +22,13 @@ from workbench.measure.variants import variants
 from workbench.present.web import View, comparison, failure_map, page, trace
 
 SAMPLES = 60
-#: Takes one sample: act, wait until the next frame has been painted.
+#: Takes one sample: act, wait for what comes of it if that comes later, wait until the next frame has been painted.
 TIMED = """
-async (selector, act) => {
-  const node = document.querySelector(selector);
+async (node, act, coming) => {
   const begun = performance.now();
+  const come = coming && coming(node);
   act(node);
+  await come;
   await new Promise((done) => requestAnimationFrame(() => {
     const { port1, port2 } = new MessageChannel();
     port1.onmessage = done;
@@ -64,10 +65,22 @@ def cases() -> list[tuple[str, View, str, str]]:
     ]
 
 
-def samples(view: Any, selector: str, action: str, count: int) -> list[float]:
-    """Return ``count`` samples in milliseconds, in order of size; the first ones, which compile, are not counted."""
-    taken = [view.evaluate(f"() => ({TIMED})({json.dumps(selector)}, {action})") for _ in range(count + 5)]
+def samples(place: Any, selector: str, action: str, count: int, coming: str = "null", pause: float = 0) -> list[float]:
+    """Return ``count`` samples in milliseconds, in order of size; the first ones, which compile, are not counted.
+
+    ``place``: a page or a part of one. ``coming``: a function of the node that returns a promise of what the action
+    brings about. ``pause``: milliseconds between two samples.
+    """
+    node, taken = place.locator(selector).first, []
+    for _ in range(count + 5):
+        taken.append(node.evaluate(f"(node) => ({TIMED})(node, {action}, {coming})"))
+        node.page.wait_for_timeout(pause)
     return sorted(taken[5:])
+
+
+def summary(found: list[float]) -> tuple[float, float]:
+    """Return the median and the 95th percentile of sorted samples."""
+    return statistics.median(found), found[int(0.95 * len(found))]
 
 
 def main() -> None:
@@ -88,7 +101,7 @@ def main() -> None:
             opened = browser.new_page(viewport={"width": 1300, "height": 900})
             opened.goto(file.as_uri())
             found = samples(opened, selector, action, chosen.samples)
-            rows.append((what, statistics.median(found), found[int(0.95 * len(found))], file.stat().st_size // 1024))
+            rows.append((what, *summary(found), file.stat().st_size // 1024))
             opened.close()
         version = browser.version
         browser.close()

@@ -52,7 +52,7 @@ def test_writes_are_shown_as_the_table_of_writes_has_them(open_page):
     shown = [row.locator("th, td").all_inner_texts() for row in view.locator("tbody tr").all()]
     assert shown == [[str(cell) for cell in row] for row in writes(done).rows]
     assert [row[2] for row in shown] == ["handled", "fault", "fault"]
-    assert view.locator(".pvw-spoken").inner_text() == "Of 3 writes, 2 led to an area that the host updates."
+    assert view.locator(".pvw-spoken").inner_text() == "2 of 3 writes led to an area that the host updates."
 
 
 def test_simulated_and_measured_stand_side_by_side_under_their_own_labels(open_page, measured):

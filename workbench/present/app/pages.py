@@ -69,7 +69,7 @@ def asking(question: Question) -> str:
 def reading(path: Path) -> str:
     """Return a notebook as a page: its texts and saved outputs, without the code."""
     named, body = without_code(path)
-    return _page(named, f'<div class="app-read">{body}</div>', above="../", heading="")
+    return _page(named, f'<div class="app-read">{body}</div>', here="read", above="../", heading="")
 
 
 @cache

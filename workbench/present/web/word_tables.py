@@ -102,7 +102,7 @@ def register_writes(done: Sequence[tuple[str, int]], **circumstances: Any) -> Vi
     text = as_text(table)
     data = {
         "title": table.title,
-        "answer": f"Of {len(rows)} writes, {arrived} led to an area that the host updates.",
+        "answer": f"{arrived} of {len(rows)} writes led to an area that the host updates.",
         "corner": COLUMNS[0],
         "columns": columns,
         "rows": rows,
