@@ -74,3 +74,8 @@ def test_run_step_save_and_open_again_without_a_kernel(notebook, lab):
     notebook.locator(".jp-Notebook").wait_for()
     assert stepped(notebook) == "20 of 21"
     assert "model not found" not in notebook.locator(".jp-Notebook").inner_text()
+    notebook.get_by_text("Copy or save this trace").first.click()
+    with notebook.expect_download() as saved:
+        notebook.get_by_role("button", name="save PNG").first.click()
+    assert saved.value.suggested_filename == "generic-migrate-lost-registration.png"
+    assert saved.value.path().read_bytes().startswith(b"\x89PNG")

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from workbench.present.figures.sheet import SMALL, SOURCE, Sheet
 from workbench.present.figures.sizes import DEFAULT
-from workbench.present.figures.style import PALE_INK, PARTS, looks
+from workbench.present.figures.style import EDGE, PALE_INK, PARTS, looks
 from workbench.present.figures.words import compared, features_of, number, vcpus_of
 
 if TYPE_CHECKING:
@@ -28,13 +28,13 @@ class Bar(NamedTuple):
     """One bar: its name, and for each part its length and its look; ``says`` stands behind it."""
 
     name: str
-    parts: tuple[tuple[float, str, str], ...]  #: (length, colour, hatch)
+    parts: tuple[tuple[float, str, str, str], ...]  #: (length, colour, hatch, edge)
     says: str
 
     @property
     def length(self) -> float:
         """The length of all parts."""
-        return sum(length for length, _, _ in self.parts)
+        return sum(length for length, *_ in self.parts)
 
 
 class Rows(NamedTuple):
@@ -59,7 +59,8 @@ def guest_memory(table: pandas.DataFrame, event: str = "boot", *, size: str = DE
     fills = dict(zip(parts, PARTS, strict=True))
     sheet.key([(name, {"colour": grey, "hatch": hatch}) for name, (grey, hatch) in fills.items()])
     bars = [
-        Bar(one, tuple((values[name][one], *fills[name]) for name in parts), number(totals[one])) for one in protocols
+        Bar(one, tuple((values[name][one], *fills[name], EDGE) for name in parts), number(totals[one]))
+        for one in protocols
     ]
     _draw(sheet, [Rows("", bars)], thick=1.5)
     return sheet.done(SOURCE)
@@ -110,7 +111,7 @@ def _bars(exits: Mapping[str, int], user: Mapping[str, int]) -> list[Bar]:
     look = looks(exits)
     return [
         Bar(
-            one, ((total - user[one], look[one].colour, ""), (user[one], "#ffffff", STRIPED)),
+            one, ((total - user[one], look[one].colour, "", EDGE), (user[one], "#ffffff", STRIPED, look[one].colour)),
             number(total) + (f" ({number(user[one])} by the VMM)" if user[one] else ""),
         )
         for one, total in exits.items()
@@ -140,9 +141,9 @@ def _draw(sheet: Sheet, rows: Sequence[Rows], thick: float = 0.95) -> None:
 def _bar(sheet: Sheet, bar: Bar, name: str, at: tuple[float, float], scale: float, thick: float) -> None:
     x, y = at
     sheet.text(x - 0.6 * sheet.em, y, name, SMALL, ha="right")
-    for length, colour, hatch in bar.parts:
+    for length, *look in bar.parts:
         if length:
-            sheet.box(x, y - thick / 2, length * scale, thick, colour, hatch)
+            sheet.box(x, y - thick / 2, length * scale, thick, *look)
             x += length * scale
     sheet.text(x + 0.4 * sheet.em, y, bar.says, SMALL)
 
