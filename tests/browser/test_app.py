@@ -153,3 +153,21 @@ def test_contrast_names_and_800_pixels(visit, scheme):
         assert [(place, text, ratio) for text, ratio in found if ratio < CONTRAST] == []
         assert page.evaluate("document.documentElement.scrollWidth") <= 800, place
         assert page.evaluate(UNNAMED) == []
+
+
+def test_without_scripts_a_question_says_what_to_type(visit):
+    page = visit("compare", java_script_enabled=False)
+    assert "workbench page compare --help" in page.locator("main").inner_text()
+
+
+def test_an_answer_is_saved_and_its_command_line_copied(visit, tmp_path):
+    page = visit("operation", permissions=["clipboard-read", "clipboard-write"])
+    answer(page).get_by_role("heading", name="generic: register kvmclock").wait_for()
+    page.get_by_role("button", name="copy command line").click()
+    page.locator("#told").filter(has_text="copied").wait_for()
+    assert page.evaluate("navigator.clipboard.readText()") == page.locator("#command").inner_text()
+    with page.expect_download() as saved:
+        page.get_by_role("link", name="save as a file").click()
+    saved.value.save_as(tmp_path / "operation.html")
+    assert saved.value.suggested_filename == "operation.html"
+    assert "generic: register kvmclock" in (tmp_path / "operation.html").read_text(encoding="utf-8")

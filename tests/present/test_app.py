@@ -135,6 +135,22 @@ def test_no_more_than_a_few_at_a_time_and_old_answers_go(works, monkeypatch):
     assert works.page(number) is None
 
 
+def test_without_its_launcher_nothing_is_worked_on(tmp_path):
+    works = Works(tmp_path)
+    number = works.begin(LONG)
+    while not (tmp_path / "1.log").exists():  # the process is there
+        time.sleep(0.01)
+    works._launcher.kill()
+    assert ended(works, number)["said"] == "the process ended with status -9 and said nothing"
+    with pytest.raises(WorkbenchError, match="start the app again"):
+        works.begin(QUICK)
+    works.close()
+    until = time.monotonic() + 20
+    while _processes_with(str(tmp_path).encode()):
+        assert time.monotonic() < until
+        time.sleep(0.05)
+
+
 def test_a_command_line_can_be_typed():
     odd = command_line(["page", "compare", "--protocols=a b.py:C"])
     assert odd == "workbench page compare '--protocols=a b.py:C' -o compare.html"
@@ -238,7 +254,7 @@ def _processes_with(mark):
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         try:
-            if mark in (process / "environ").read_bytes().split(b"\0"):
+            if mark in (process / "environ").read_bytes():
                 found.append(process.name)
         except OSError:
             continue

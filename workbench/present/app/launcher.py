@@ -15,6 +15,7 @@ import runpy
 import select
 import signal
 import sys
+import threading
 from collections.abc import Sequence
 from contextlib import redirect_stdout
 
@@ -28,6 +29,7 @@ def main() -> None:
     with redirect_stdout(io.StringIO()):
         _run(WARMING)
     children: dict[int, int] = {}  # number -> process
+    alive = os.pipe()  # a pipe that ends with this process, however it ends
     left = b""
     while True:
         if select.select([0], [], [], _LOOK if children else None)[0]:
@@ -36,7 +38,7 @@ def main() -> None:
                 break
             *lines, left = (left + read).split(b"\n")
             for line in lines:
-                _obey(json.loads(line), children)
+                _obey(json.loads(line), children, alive)
         for number, process in list(children.items()):
             ended, status = os.waitpid(process, os.WNOHANG)
             if ended:
@@ -46,21 +48,23 @@ def main() -> None:
         os.kill(process, signal.SIGKILL)
 
 
-def _obey(order: Sequence, children: dict[int, int]) -> None:
+def _obey(order: Sequence, children: dict[int, int], alive: tuple[int, int]) -> None:
     match order:
         case ["begin", number, words, log]:
             process = os.fork()
             if process == 0:
-                _carry_out(words, log)
+                _carry_out(words, log, alive)
             children[number] = process
         case ["signal", number, which] if number in children:
             os.kill(children[number], which)
 
 
-def _carry_out(words: Sequence[str], log: str) -> None:
-    """Be ``workbench WORDS``; do not return."""
+def _carry_out(words: Sequence[str], log: str, alive: tuple[int, int]) -> None:
+    """Be ``workbench WORDS``, and end with the launcher; do not return."""
     status = 1
     try:
+        os.close(alive[1])
+        threading.Thread(target=_end_with, args=(alive[0],), daemon=True).start()
         told = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         os.dup2(told, 1)
         os.dup2(told, 2)
@@ -68,6 +72,11 @@ def _carry_out(words: Sequence[str], log: str) -> None:
         status = _run(words)
     finally:
         os._exit(status)
+
+
+def _end_with(pipe: int) -> None:
+    os.read(pipe, 1)
+    os._exit(1)
 
 
 def _run(words: Sequence[str]) -> int:

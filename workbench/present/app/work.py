@@ -64,15 +64,16 @@ class Works:
     def begin(self, words: Sequence[str]) -> int:
         """Begin to carry out ``workbench WORDS``, whose result is a page; return its number.
 
-        Raises WorkbenchError if too much is being worked on.
+        Raises WorkbenchError if too much is being worked on, and if nothing can be.
         """
         with self._lock:
             if sum(work.status is None for work in self._works.values()) >= MOST:
                 raise WorkbenchError(f"{MOST} questions are being worked on: wait, or cancel one")
             self._last += 1
             page, log = (self._folder / f"{self._last}.{end}" for end in ("html", "log"))
+            if not self._order("begin", self._last, [*words, "--output", str(page)], str(log)):
+                raise WorkbenchError("the process that begins the work has ended; start the app again")
             self._works[self._last] = _Work(words, page, log)
-            self._order("begin", self._last, [*words, "--output", str(page)], str(log))
             for number in [one for one in self._works if one <= self._last - KEPT]:
                 self._forget(number)
             return self._last
@@ -137,14 +138,14 @@ class Works:
         self._launcher.wait()
         self._launcher.stdout.close()
 
-    def _order(self, *words: Any) -> None:
-        """Tell the launcher something. Raises WorkbenchError if it is no longer there."""
+    def _order(self, *words: Any) -> bool:
+        """Tell the launcher something; return whether it is still there."""
         assert self._launcher.stdin is not None
-        try:
+        with suppress(BrokenPipeError):
             self._launcher.stdin.write(json.dumps(words).encode() + b"\n")
             self._launcher.stdin.flush()
-        except (BrokenPipeError, ValueError) as error:
-            raise WorkbenchError("the process that begins the work has ended; start the app again") from error
+            return True
+        return False
 
     def _listen(self) -> None:
         """Note which commands have ended; run by a thread of its own."""
@@ -154,6 +155,10 @@ class Works:
             with self._lock:
                 if number in self._works:
                     self._works[number].status = status
+        with self._lock:  # the launcher has ended: nothing more is heard of what it had begun
+            for work in self._works.values():
+                if work.status is None:
+                    work.status = -signal.SIGKILL
 
     def _forget(self, number: int) -> None:
         work = self._works[number]
