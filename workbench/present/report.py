@@ -37,11 +37,11 @@ TABLES = {
     "hidden_state.csv": "What Linux keeps besides the registers, read in its source.",
 }
 FIGURES = {
-    "exits_by_vcpus": "Exits at boot, by the number of vCPUs.",
+    "exits_by_vcpus": "Exits at boot for each vCPU, by the number of vCPUs.",
     "exits_by_features": "Exits at boot, with one feature more at each point.",
-    "state_bytes_by_vcpus": "Bytes that a migration must carry, by the number of vCPUs.",
+    "state_bytes_by_vcpus": "Bytes that a migration must carry for each vCPU, by the number of vCPUs.",
     "state_bytes_by_features": "Bytes that a migration must carry, with one feature more at each point.",
-    "guest_memory_bytes_by_vcpus": "Guest memory that is used for sharing, by the number of vCPUs.",
+    "guest_memory_bytes_by_vcpus": "Guest memory that is used for sharing for each vCPU, by the number of vCPUs.",
     "guest_memory_bytes_by_features": "Guest memory that is used for sharing, with one feature more at each point.",
     "guest_memory": "What the guest's memory is used for: payloads, descriptors, padding.",
     "fates": "The worst that became of any area, in every event, under every design.",
