@@ -141,6 +141,13 @@ def test_layouts_are_those_of_the_gcc_that_is_here(abi):
         assert not make.differences(case.text, case.name, abi, truth), case.text
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+@pytest.mark.skipif(bool(_why_no_gcc()), reason=_why_no_gcc())
+def test_five_thousand_layouts_are_those_of_gcc(capsys):
+    assert make.check(5000, seed=5000) == 0, capsys.readouterr().out
+
+
 def test_holes_are_only_what_the_compiler_adds():
     layout = struct("struct a { u8 x; u32 y; u8 pad[4]; u16 : 4; u64 z; u8 w; };").on(Abi.X86_64)
     assert layout.holes == (Hole(1, 3, "hole"), Hole(13, 3, "hole"), Hole(25, 7, "tail"))

@@ -7,7 +7,8 @@ P3 A struct has the alignment of its most strictly aligned member, and its size 
 P4 A bit-field starts at the next bit, unless it would then touch more alignment units than its type has;
    then it starts at the next unit. A packed bit-field always starts at the next bit.
 P5 A bit-field of width 0 closes the current unit. Unnamed bit-fields do not raise the struct's alignment.
-P6 #pragma pack(N) takes the alignment of each member down to N, also an explicit one.
+P6 #pragma pack(N) takes the alignment of each member down to N, also an explicit one; a bit-field then always starts
+   at the next bit, and packed does not take down what it asks of its struct. One of width 0 is aligned as without.
 P7 A typedef with aligned(N) gives a struct exactly that alignment; its size stays.
 
 Source: System V ABI AMD64 3.1.2 and i386 supplement; gcc/stor-layout.c (place_field, excess_unit_span) and
@@ -101,11 +102,12 @@ def _put_bit_field_or_member(tree: CStruct, abi: Abi) -> Callable[[CMember, int]
             start = _up(position, 8 * align)
             return start, start + 8 * size_of(member.type, abi), align
         if member.width == 0:
-            start = _up(position, 8 * unit)
+            start = _up(position, 8 * align_of(member.type, abi))
             return start, start, 1
-        asks = 1 if packed or member.name is None else unit
+        asks = 1 if (packed and not tree.pack) or member.name is None else unit
         start = position
-        if not packed and _spans_too_much(position, member.width, 8 * unit, 8 * size_of(member.type, abi)):
+        held = 8 * size_of(member.type, abi)
+        if not packed and not tree.pack and _spans_too_much(position, member.width, 8 * unit, held):
             start = _up(position, 8 * unit)
         return start, start + member.width, asks
 

@@ -215,7 +215,7 @@ class Declarations:
         found = self.specifiers()
         if cursor.token.text == ";" and isinstance(found.type, CStruct):
             if found.type.tag or not found.defines:
-                cursor.refuse(f"{found.type.kind} {found.type.tag} without a member name")
+                cursor.refuse(f"{found.type.kind} {found.type.tag} without a member name, or a '}}' is missing above")
         elif cursor.token.text == ";":
             cursor.refuse("declaration without a member name")
         yield self.declarator(found)

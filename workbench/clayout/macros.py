@@ -17,7 +17,7 @@ from typing import NamedTuple, TypeAlias
 
 from workbench.clayout.text import MAX_DEPTH, Line, Token, refuse, scan
 
-MOST_TOKENS = 2_000_000  #: that one text may expand to
+MOST_TOKENS = 300_000  #: that one text may expand to
 _DEFINE = re.compile(r"\s*([A-Za-z_]\w*)(\(([^)]*)\))?(.*)", re.DOTALL)
 
 KERNEL = """\

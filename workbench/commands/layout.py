@@ -8,13 +8,18 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from workbench.clayout.cache_lines import array_text
 from workbench.clayout.definitions import Definitions, define
 from workbench.clayout.headers import headers_of
 from workbench.clayout.layout import Struct, compare_abis
+from workbench.clayout.paste import is_patch
 from workbench.clayout.record import record
+from workbench.clayout.versions_text import diff_records, diff_text
 from workbench.commands import _options
 from workbench.errors import WorkbenchError
 from workbench.reading import read_stdin, read_text
+
+_LEAST_WIDTH = 60  # columns: those of the numbers, and 12 each for type and name
 
 
 def add(subparsers: Any) -> None:
@@ -24,8 +29,16 @@ def add(subparsers: Any) -> None:
         description=__doc__ + " A definition that cannot be laid out without guessing is left out, with the reason.",
         example="workbench layout abi.h --struct kvm_memory_area",
     )  # fmt: skip
-    parser.add_argument("file", metavar="FILE", help="C text, a header, a patch or a mail; - reads standard input")
+    parser.add_argument(
+        "file", metavar="FILE", nargs="?", help="C text, a header, a patch or a mail; - reads standard input"
+    )
     parser.add_argument("--struct", metavar="NAME", help="which struct (default: the last one)")
+    parser.add_argument(
+        "--diff", nargs=2, metavar=("OLD", "NEW"),
+        help="two versions of a struct: what moved, and what a reader of the other version sees; "
+        "the same patch twice: its two sides",
+    )  # fmt: skip
+    parser.add_argument("--array", type=int, metavar="N", help="N elements of the struct on the cache lines they use")
     parser.add_argument(
         "--include", metavar="DIR", type=Path, action="append", default=[],
         help="folder of the headers that FILE includes (default: the include folder that FILE is in)",
@@ -37,31 +50,58 @@ def add(subparsers: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print both layouts."""
-    definitions = _read(args, args.file)
-    found = Struct(definitions.find(args.struct))
-    left_out = [] if args.struct else [one.told for one in definitions.left_out]
-    if args.format == "json":
-        text = json.dumps([{**record(found.on(abi)), "left_out": left_out} for abi in found.abis], indent=2)
-    else:
-        width = _width()
-        text = "\n".join([compare_abis(found, width), *left_out_text(left_out, width)])
+    """Print both layouts, both versions, or the array."""
+    if (args.file is None) == (args.diff is None) or (args.diff and args.array is not None):
+        raise WorkbenchError("layout takes either FILE, also with --array N, or --diff OLD NEW")
+    if args.array is not None and args.format == "json":
+        raise WorkbenchError("--array is a picture (allowed: --format text)")
+    text = _versions(args) if args.diff else _one(args)
     _options.write(args, text.rstrip("\n") + "\n")
     return 0
 
 
-def _read(args: argparse.Namespace, name: str) -> Definitions:
+def _one(args: argparse.Namespace) -> str:
+    definitions = _define(args, args.file, _text(args.file))
+    found = Struct(definitions.find(args.struct))
+    left_out = [] if args.struct else [one.told for one in definitions.left_out]
+    if args.format == "json":
+        return json.dumps([{**record(found.on(abi)), "left_out": left_out} for abi in found.abis], indent=2)
+    width = _width()
+    text = compare_abis(found, width) if args.array is None else array_text(found, args.array, width)
+    return "\n".join([text, *left_out_text(left_out, width)])
+
+
+def _versions(args: argparse.Namespace) -> str:
+    old_file, new_file = args.diff
+    text = _text(new_file)
+    if old_file != new_file:
+        old = _define(args, old_file, _text(old_file))
+    elif is_patch(text):
+        old = _define(args, old_file, text, "old")
+    else:
+        raise WorkbenchError(f"{new_file!r} is no patch with two sides (allowed: two files, or a patch twice)")
+    new = _define(args, new_file, text)
+    newer = Struct(new.find(args.struct))
+    older = Struct(old.find(args.struct or newer.name))
+    if args.format == "json":
+        return json.dumps(diff_records(older, newer), indent=2)
+    return diff_text(older, newer, _width())
+
+
+def _define(args: argparse.Namespace, name: str, text: str, side: str = "new") -> Definitions:
     for one in args.define:
         if not one.partition("=")[0].isidentifier():
             raise WorkbenchError(f"--define {one!r} is no macro (allowed: NAME or NAME=VALUE)")
-    path = Path(name)
-    text = read_stdin("C text") if name == "-" else read_text(path, "C text")
-    return define(text, headers_of(path, args.include), args.define)
+    return define(text, headers_of(Path(name), args.include), args.define, side)
+
+
+def _text(name: str) -> str:
+    return read_stdin("C text") if name == "-" else read_text(Path(name), "C text")
 
 
 def _width() -> int:
     """Columns of the text: those of COLUMNS or the terminal, or of a mail if there is neither."""
-    return max(40, shutil.get_terminal_size((72, 24)).columns)
+    return max(_LEAST_WIDTH, shutil.get_terminal_size((72, 24)).columns)
 
 
 def left_out_text(reasons: list[str], width: int) -> list[str]:

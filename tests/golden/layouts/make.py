@@ -1,7 +1,7 @@
 """Random C structs and what gcc says of them: the golden data of the layout tests, and their oracle.
 
-    python tests/golden/layouts/make.py write               # writes random.jsonl next to this file
-    python tests/golden/layouts/make.py check 4000 [SEED]   # fresh structs, ours against gcc, both ABIs
+    python -m tests.golden.layouts.make write               # writes random.jsonl next to this file
+    python -m tests.golden.layouts.make check 4000 [SEED]   # fresh structs, ours against gcc, both ABIs
 
 gcc compiles to an object file only, so -m32 needs no 32-bit libraries. The answers stand in it as constants:
 sizes, alignments and offsets in one array per struct, and one object per bit-field whose bits are all ones.
@@ -10,14 +10,14 @@ sizes, alignments and offsets in one array per struct, and one object per bit-fi
 from __future__ import annotations
 
 import json
-import random
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from tests.golden.layouts.generate import HEADER, Case, cases
 
 ROOT = Path(__file__).resolve().parents[3]
 GOLDEN = Path(__file__).with_name("random.jsonl")
@@ -34,159 +34,10 @@ typedef unsigned short __u16, u16, uint16_t, __le16, __be16; typedef short __s16
 typedef unsigned int __u32, u32, uint32_t, __le32, __be32; typedef int __s32, s32, int32_t;
 typedef unsigned long long __u64, u64, uint64_t, __le64, __be64; typedef long long __s64, s64, int64_t;
 typedef __u64 __aligned_u64 __attribute__((aligned(8)));
+#define struct_group(NAME, ...) union { struct { __VA_ARGS__ }; struct { __VA_ARGS__ } NAME; }
+#define DECLARE_BITMAP(NAME, BITS) unsigned long NAME[((BITS) + 8 * sizeof(long) - 1) / (8 * sizeof(long))]
 typedef __SIZE_TYPE__ size_t; typedef __UINTPTR_TYPE__ uintptr_t;
 """
-_BIT_TYPES = {
-    "__u8": 8, "s8": 8, "char": 8, "unsigned char": 8, "__u16": 16, "short": 16, "__s16": 16, "__u32": 32,
-    "int": 32, "unsigned": 32, "s32": 32, "__u64": 64, "long long": 64, "uint64_t": 64, "unsigned long": 32,
-    "long": 32, "bool": 1, "enum kind": 32, "__le32": 32,
-}  # fmt: skip
-_TYPES = [
-    *_BIT_TYPES, "u8", "u16", "uint32_t", "u64", "__s64", "int64_t", "__le16", "__be16", "__be32", "__le64",
-    "__be64", "__aligned_u64", "unsigned int", "unsigned short int", "long unsigned int", "signed char",
-    "unsigned long long int", "size_t", "uintptr_t", "_Bool", "const __u32", "stamp_t", "loose_t",
-]  # fmt: skip
-
-
-HEADER = """\
-#define N 4
-enum { TWO = 2 };
-enum kind { FIRST, SECOND };
-typedef __u64 stamp_t __attribute__((aligned(8)));
-typedef __u64 __attribute__((aligned(4))) loose_t;
-"""
-
-
-@dataclass
-class Case:
-    """A text whose last struct or union is ``name``; ``paths`` are its members, ``bits`` its bit-fields."""
-
-    name: str
-    kind: str
-    text: str = ""
-    paths: list[str] = field(default_factory=list)
-    bits: list[str] = field(default_factory=list)
-    open_arrays: list[str] = field(default_factory=list)
-
-
-class Generator:
-    """Writes one random text; ``number`` makes its names unique among the others of one compilation."""
-
-    def __init__(self, rng: random.Random, number: int) -> None:
-        self._rng = rng
-        self._number = number
-        self._names = 0
-        self._earlier: list[Case] = []
-
-    def case(self) -> Case:
-        texts = []
-        names = ["part", "whole"] if self._chance(40) else ["whole"]
-        for name in names:
-            case = Case(f"{name}{self._number}", "union" if self._chance(8) else "struct")
-            before, after = self._struct_attributes()
-            body = "\n".join(f"\t{line}" for line in self._body(case, case, 0, ""))
-            texts.append(f"{case.kind}{before} {case.name} {{\n{body}\n}}{after};\n")
-            self._earlier.append(case)
-        last = self._earlier[-1]
-        last.text = "".join(texts)
-        return last
-
-    def _chance(self, percent: int) -> bool:
-        return self._rng.random() * 100 < percent
-
-    def _struct_attributes(self) -> tuple[str, str]:
-        """What stands before the tag, and what after the closing brace."""
-        packed = ["__packed", "__attribute__((packed))", "__attribute__((__packed__))"]
-        parts = [self._rng.choice(packed)] if self._chance(18) else []
-        parts += [self._align()] if self._chance(12) else []
-        text = "".join(f" {part}" for part in parts)
-        return (text, "") if self._chance(40) else ("", text)
-
-    def _align(self) -> str:
-        n = self._rng.choice([1, 2, 4, 8, 16, 32])
-        forms = [f"__aligned({n})", f"__attribute__((aligned({n})))"]
-        return self._rng.choice([*forms * 3, "__attribute__((aligned))"])
-
-    def _body(self, case: Case, known: Case, depth: int, prefix: str) -> list[str]:
-        """Member lines of a struct; ``known`` takes the paths to them that gcc can be asked about."""
-        lines: list[str] = []
-        for _ in range(self._rng.randint(1, 4 if depth else 7)):
-            lines += self._member(known, depth, prefix)
-        if case.kind == "struct" and depth == 0 and self._names > 1 and known.paths and self._chance(10):
-            name = self._name()
-            known.open_arrays.append(prefix + name)
-            lines.append(f"{self._rng.choice(_TYPES)} {name}[];")
-        return lines
-
-    def _name(self) -> str:
-        self._names += 1
-        return f"m{self._names}"
-
-    def _new(self, paths: list[str], prefix: str) -> str:
-        paths.append(prefix + self._name())
-        return paths[-1].rpartition(".")[2]
-
-    def _member(self, known: Case, depth: int, prefix: str) -> list[str]:
-        pick = self._rng.random() * 100
-        if pick < 30:
-            return [self._bit_field(known, prefix) for _ in range(self._rng.randint(1, 4))]
-        if pick < 42 and depth < 2:
-            return self._nested(known, depth, prefix)
-        if pick < 47 and self._earlier:
-            earlier = self._rng.choice(self._earlier)
-            return [f"{earlier.kind} {earlier.name} {self._new(known.paths, prefix)}{self._dimensions(30)};"]
-        if pick < 53:
-            pointer = self._rng.choice(["void *", "struct elsewhere *", "const char **", "__u64 __user *"])
-            return [f"{pointer}{self._new(known.paths, prefix)}{self._dimensions(20)};"]
-        return [self._plain(known, prefix)]
-
-    def _plain(self, known: Case, prefix: str) -> str:
-        before, after = "", ""
-        if self._chance(10):
-            before = self._rng.choice(["__packed ", "__attribute__((aligned(4))) ", "__aligned(8) "])
-        elif self._chance(15):
-            after = f" {self._rng.choice(['__packed', self._align(), self._align()])}"
-        kind = self._rng.choice(_TYPES)
-        declarators = [f"{self._new(known.paths, prefix)}{self._dimensions(25)}{after}"]
-        if self._chance(12):
-            declarators.append(f"{self._new(known.paths, prefix)}{self._dimensions(20)}")
-        return f"{before}{kind} {', '.join(declarators)};"
-
-    def _dimensions(self, percent: int) -> str:
-        sizes = ["[3]", "[N]", "[2][3]", "[2 * N - 1]", "[0]", "[1 << 2]", "[5][1][2]", "[TWO]"]
-        return self._rng.choice(sizes) if self._chance(percent) else ""
-
-    def _bit_field(self, known: Case, prefix: str) -> str:
-        kind = self._rng.choice(list(_BIT_TYPES))
-        width = self._rng.randint(1, _BIT_TYPES[kind])
-        pick = self._rng.random() * 100
-        if pick < 7:
-            return f"{kind} : 0;"
-        if pick < 16:
-            return f"{kind} : {width};"
-        packed = " __packed" if self._chance(8) else ""
-        return f"{kind} {self._new(known.bits, prefix)} : {width}{packed};"
-
-    def _nested(self, known: Case, depth: int, prefix: str) -> list[str]:
-        before, after = self._struct_attributes()
-        kind = self._rng.choice(["struct", "union"])
-        name, dims, suffix, inside = "", "", "", prefix
-        if self._chance(60):
-            name = f" {self._new(known.paths, prefix)}"
-            dims = self._dimensions(30)
-            suffix = f" {self._align()}" if self._chance(8) else ""
-            inside = f"{prefix}{name.strip()}."
-        here = Case("", kind)
-        body = self._body(here, here if dims else known, depth + 1, inside)
-        return [f"{kind}{before} {{", *(f"\t{line}" for line in body), f"}}{after}{name}{dims}{suffix};"]
-
-
-def cases(count: int, seed: int) -> list[Case]:
-    """``count`` random texts, always the same ones for a seed."""
-    rng = random.Random(seed)
-    return [Generator(rng, number).case() for number in range(count)]
-
-
 # ---- gcc's answers
 
 Answer = dict[str, Any]  # {"size": bytes, "align": bytes, "members": {path: [first bit, bits]}}
@@ -297,7 +148,6 @@ def check(count: int, seed: int) -> int:
 
 
 if __name__ == "__main__":
-    sys.path.insert(0, str(ROOT))
     if sys.argv[1:] == ["write"]:
         write()
     elif len(sys.argv) in (3, 4) and sys.argv[1] == "check":
