@@ -98,7 +98,8 @@ def test_text_is_as_wide_as_the_terminal_and_loses_nothing(monkeypatch, capsys, 
 OLD, NEW = "struct a { __u64 x; __u32 pad[2]; };", "struct a { __u64 x; __u32 flags; __u32 pad; __u64 y; };"
 
 
-def test_two_versions_say_what_each_reader_sees(tmp_path, capsys):
+def test_two_versions_say_what_each_reader_sees(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "72")
     for name, text in (("old.h", OLD), ("new.h", NEW)):
         (tmp_path / name).write_text(text)
     assert main(["layout", "--diff", str(tmp_path / "old.h"), str(tmp_path / "new.h")]) == 0

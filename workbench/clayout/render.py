@@ -30,7 +30,8 @@ _RULE = (
 def describe(layout: Shape, all_abis: Iterable[Shape], width: int = WIDTH) -> str:
     """The table of one layout, with the totals of every ABI below it."""
     rows = [(row.numbers, row.ctype, row.name) for row in rows_of(layout)]
-    totals = [_total(other, here=other is layout) for other in all_abis]
+    said = [_total(other, here=other is layout) for other in all_abis]
+    totals = [line for one in said for line in wrap(one, width, subsequent_indent="    ")]
     return "\n".join([f"{layout.title} on {layout.abi.label}", *lines_of("offset    size", rows, width), *totals])
 
 
