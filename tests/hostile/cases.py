@@ -114,6 +114,7 @@ CASES += [
     ("post --reply-to .", "a directory"), ("post --vcpus 4097", "allowed: 1 to 4096"), ("post --attach x", "--subject"),
     ("post --subject x --attach y", "unknown attachment"), ("post --known F99", "unknown property"),
     ("post --about 'trace F99:boot'", "unknown property"), ("post --about 'trace F01'", "expected FAILURE:EVENT"),
+    ("hardware --protocols nul", "did you mean null?"), ("hardware --features x", "unknown feature"),
     ("app --port 70000", "allowed: 0 to 65535"), ("app --port x", "not a whole number"),
     ("page", "required"), ("page poster", "poster"), ("", "required: COMMAND"), ("kvn", "did you mean kvm?"),
     ("--frob", ""), ("list extra words", "unrecognized arguments"), ("calibrate --relase x", "did you mean --release?"),
@@ -128,7 +129,7 @@ WITH_OUTPUT = [
     "compare --vcpus 1 --events boot", "explore null", "matrix --events boot", "history --bug B1", "list", "check null",
     "layout good.h", "replay good.jsonl", "crosscheck null", "export dot null", "kvm --probe", "calibrate",
     "fuzz --yes-this-fuzzes-the-kernel --ops 1", "page compare",
-    "post --about exits --vcpus 1 --events boot",
+    "post --about exits --vcpus 1 --events boot", "hardware --protocols null",
 ]  # fmt: skip
 CASES += [(f"{line} -o {place}", words) for line in WITH_OUTPUT for place, words in _OUTPUTS.items()]
 

@@ -28,6 +28,7 @@ LINES = {
         "page compare --vcpus 1 --events boot", "page matrix --events boot --protocols null --jobs {jobs}",
         "page trace generic --events descriptor-race --property double-fetch", f"page replay {_LIBRARY} --engine sim",
         "post --about exits,state,failures,verdict,trace --vcpus 2 --events boot,migrate --jobs {jobs}",
+        "hardware", "hardware --protocols null --format json", "hardware --protocols null --format csv",
         "page operation generic --feature kvmclock", "page registers",
         "check {root}/tests/protocols/data/third.py:RegisterArray",
         *(f"new {style} --folder {{out}} --style {style}"

@@ -19,7 +19,7 @@ LINES = [
     "compare --vcpus 1 --events boot", "explore null --events boot", "matrix --events boot --protocols null --jobs 1",
     "history --bug B4", "list", "layout good.h", "replay good.jsonl", "export dot null",
     "page compare --vcpus 1 --events boot", "post --about exits --vcpus 1 --events boot",
-    "--help", "compare --help", "--version",
+    "hardware --protocols null", "--help", "compare --help", "--version",
 ]  # fmt: skip
 WRITERS = [line for line in LINES if line[0] != "-" and "--help" not in line]
 

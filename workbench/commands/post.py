@@ -17,7 +17,7 @@ from workbench.errors import WorkbenchError
 if TYPE_CHECKING:
     from workbench.present.post import Post
 
-PARTS = "exits, state, failures, verdict, trace, 'trace FAILURE:EVENT[:PROTOCOL]'"
+PARTS = "exits, state, failures, hardware, verdict, trace, 'trace FAILURE:EVENT[:PROTOCOL]'"
 ATTACHED = ("trace", "csv", "page")
 
 

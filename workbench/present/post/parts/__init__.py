@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from workbench.present.post.asked import Asked
-from workbench.present.post.parts import exits, failures, state, trace, verdict
+from workbench.present.post.parts import exits, failures, hardware, state, trace, verdict
 from workbench.present.post.section import Section
 
 #: By name: a function of the subject and of what follows the name ("trace F05:descriptor-race").
@@ -11,6 +11,7 @@ PARTS: Mapping[str, Callable[[Asked, str], Section]] = {
     "exits": exits.section,
     "state": state.section,
     "failures": failures.section,
+    "hardware": hardware.section,
     "trace": trace.section,
     "verdict": verdict.section,
 }

@@ -1,0 +1,24 @@
+"""How like normal hardware each design is, point by point."""
+
+from __future__ import annotations
+
+from workbench.measure.likeness.checklist import NOTHING, YES, likeness
+from workbench.present.post.asked import Asked
+from workbench.present.post.section import Section
+from workbench.present.text.command_line import option_pieces
+from workbench.present.text.likeness import likeness_table, reasons
+
+
+def section(asked: Asked, words: str) -> Section:
+    """Return the checklist, and for each "no" the reason."""
+    found = {one.label: likeness(one, asked.features) for one in asked.variants}
+    told = []
+    for label, answers in found.items():
+        asked_of = [one.word for one in answers.values() if one.word != NOTHING]
+        told.append(f"{label} {sum(word == YES for word in asked_of)} of {len(asked_of)}")
+    return Section(
+        "How normal hardware operates",
+        f"Of what the registers of real hardware do, do as well: {', '.join(told)}.",
+        [likeness_table(found), *reasons(found)],
+        [("workbench hardware", *option_pieces("--protocols", asked.named))],
+    )
