@@ -27,7 +27,7 @@ def likeness_table(found: Found) -> str:
 
 
 def reasons(found: Found, named: Mapping[str, str] | None = None) -> list[str]:
-    """Return for each design the points that are answered no, and why; with ``named``, also the commands that show it."""
+    """Return why points are answered no, a block for each design; with ``named``, also the commands that show it."""
     blocks = []
     for label, answers in found.items():
         lines = []
