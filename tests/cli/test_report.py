@@ -84,6 +84,15 @@ def test_the_same_command_gives_the_same_bytes(tmp_path):
     assert contents(folder) == first
 
 
+def test_figures_for_paper(tmp_path, capsys):
+    assert write(tmp_path / "r", "--size", "print") == 0
+    png = (tmp_path / "r" / "fates.png").read_bytes()
+    assert int.from_bytes(png[16:20], "big") == 1890  # the width: 6.3 inches of 300 dots
+    capsys.readouterr()
+    assert write(tmp_path / "no", "--size", "slide") == 2
+    assert "unknown value 'slide'; known: print, screen, projector" in capsys.readouterr().err
+
+
 def test_ctrl_c_leaves_earlier_results(tmp_path, monkeypatch, capsys):
     assert write(tmp_path / "r") == 0
     before = contents(tmp_path / "r")
