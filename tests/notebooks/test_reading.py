@@ -45,7 +45,11 @@ STEPS = {
         ("Compare what follows step 3", "old area live:", 3, "set register 0x4b564d01"),
         ("the second write, step 21", "old area live:", 21, "set register 0x4b564d01"),
     ],
-    "06b-repairs": [("the host loads it once more (step 17)", "stray write:", 17, "entry of vCPU 1")],
+    "06b-repairs": [
+        ("KVM serves an interrupt of vCPU 1 (step 17)", "stray write:", 17, "pv_eoi event on vCPU 1"),
+        ("looks up its area (step 19)", "stray write:", 19, "get area pv_eoi of vCPU 1"),
+        ("What it stores comes when the memory has been given away (step 31)", "stray write:", 31, "store 1 (u8)"),
+    ],
 }
 
 
