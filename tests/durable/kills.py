@@ -25,6 +25,7 @@ from workbench.durable.store import FILE
 ROOT = Path(__file__).resolve().parents[2]
 GONE_WITHIN = 5.0  #: seconds after the death of a command
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
+TRIES = 5  #: at killing a command while it runs
 OLD = "the old result\n"
 MARK = "WORKBENCH_TEST_OF_KILLS"
 
@@ -191,9 +192,13 @@ def campaign(
     for with_state in states:
         for number in [*signals] * count:
             how = f"{number.name} {'with' if with_state else 'without'} state"
-            place, after = Place.new(work, above), chosen.uniform(0.05, seconds)
             try:
-                killed = kill(work, place, with_state, number, after, whole)
+                for _ in range(TRIES):  # until one is killed before it ends by itself
+                    place, after = Place.new(work, above), chosen.uniform(0.05, seconds)
+                    killed = kill(work, place, with_state, number, after, whole)
+                    if killed.status != 0:
+                        break
+                    seconds = max(0.9 * seconds, 0.5)  # the machine is less busy than it was
                 if with_state:
                     run(work, place, with_state=True)
                     same(work, result(work, place), whole)
