@@ -33,6 +33,7 @@ from workbench.printable import printable
 #: What ended a command for lack of memory: what the interpreter does before it exits may then fail too, and print that.
 without_memory: list[BaseException] = []
 _OURS = "workbench: "  # begins every line that says why a command ends
+_LONGEST = 600  # characters of a word in a message; what was given may have thousands
 STOPPED = 128  # plus the number of the signal, as shells report it
 
 
@@ -141,9 +142,10 @@ def _ended(status: int, said: str, *below: str) -> int:
 
     ``below``: further lines, of names that are allowed.
     """
+    words = (word if len(word) <= _LONGEST else f"{word[: _LONGEST // 2]}..." for word in said.split())
     if said and sys.stderr is not None:
         with suppress(OSError):  # then the status alone tells it
-            print("\n".join([f"{_OURS}{printable(' '.join(said.split()))}", *below]), file=sys.stderr)
+            print("\n".join([f"{_OURS}{printable(' '.join(words))}", *below]), file=sys.stderr)
     return status
 
 

@@ -10,7 +10,7 @@ from workbench.checking.failures import FAILURES
 from workbench.cli import main
 from workbench.durable.store import FILE
 from workbench.measure import compare
-from workbench.measure.exploration import matrix as matrix_module
+from workbench.measure.exploration import tasks as tasks_module
 from workbench.measure.exploration.cells import is_unfinished
 from workbench.measure.exploration.explore import Question, explore_question
 from workbench.measure.exploration.matrix import Size, matrix
@@ -80,7 +80,7 @@ def test_a_limit_in_the_key_is_kept_and_one_of_the_machine_is_not(capsys, tmp_pa
     line = "matrix --protocols generic --events migrate --vcpus 1 --jobs 1"
     said(capsys, f"{line} --max-states 40", "--state", tmp_path / "state")
     assert "1 of 1" in said(capsys, f"{line} --max-states 40", "--state", tmp_path / "state")[2]
-    monkeypatch.setattr("workbench.measure.exploration.explore.half_of_memory", lambda: 100)
+    monkeypatch.setattr("workbench.measure.exploration.tasks.half_of_memory", lambda sharing: 100)
     assert "limit of 100 bytes" in said(capsys, line, "--state", tmp_path / "memory")[1]
     monkeypatch.undo()
     _, out, err = said(capsys, line, "--state", tmp_path / "memory")
@@ -120,14 +120,14 @@ def stopped_at(monkeypatch):
     """Return a function that lets the search of a number be stopped, as by Ctrl-C."""
 
     def stop(number):
-        real, count = matrix_module.work, iter(range(1000))
+        real, count = tasks_module.work, iter(range(1000))
 
         def work(task):
             if next(count) == number:
                 signal.raise_signal(signal.SIGINT)
             return real(task)
 
-        monkeypatch.setattr(matrix_module, "work", work)
+        monkeypatch.setattr(tasks_module, "work", work)
         return monkeypatch.undo
 
     return stop

@@ -117,6 +117,13 @@ CASES += [
     ("hardware --protocols nul", "did you mean null?"), ("hardware --features x", "unknown feature"),
     ("app --port 70000", "allowed: 0 to 65535"), ("app --port x", "not a whole number"),
     ("page", "required"), ("page poster", "poster"), ("", "required: COMMAND"), ("kvn", "did you mean kvm?"),
+    ("app --port -1", "allowed: 0 to 65535"), ("post --reply-to pipe.h", "a pipe"), ("post --jobs 0", "allowed: 1 to"),
+    ("post --about 'trace F01:x'", "unknown event 'x'"),
+    ("page operation null --what dance", "unknown operation"), ("page operation null --feature x", "unknown feature"),
+    ("page registers --write NOPE=1", "unknown register"), ("page registers --write STEAL_TIME", "REGISTER=VALUE"),
+    (f"page registers --write STEAL_TIME={_HUGE}", "not a register's value"),
+    ("page registers --write STEAL_TIME=1 --cpuid-bits 99", "not a CPUID bit"),
+    ("report new --size poster", "known: print, screen, projector"),
     ("--frob", ""), ("list extra words", "unrecognized arguments"), ("calibrate --relase x", "did you mean --release?"),
 ]  # fmt: skip
 

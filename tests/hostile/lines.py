@@ -26,10 +26,11 @@ LINES = {
         "matrix --events boot --protocols null --format csv --jobs {jobs} --state {out}/searches",
         "matrix --events boot,migrate --protocols null --mitigations all --jobs {jobs}",
         "page compare --vcpus 1 --events boot", "page matrix --events boot --protocols null --jobs {jobs}",
+        "page matrix --events boot --protocols generic --features steal_time --jobs {jobs} --state {out}/page",
         "page trace generic --events descriptor-race --property double-fetch", f"page replay {_LIBRARY} --engine sim",
         "post --about exits,state,failures,verdict,trace --vcpus 2 --events boot,migrate --jobs {jobs}",
         "hardware", "hardware --protocols null --format json", "hardware --protocols null --format csv",
-        "page operation generic --feature kvmclock", "page registers",
+        "page operation generic --feature kvmclock", "page registers", "page registers --write STEAL_TIME=0x1001",
         "check {root}/tests/protocols/data/third.py:RegisterArray",
         *(f"new {style} --folder {{out}} --style {style}"
           for style in ("msr", "descriptor", "hypercall", "indexed", "device")),

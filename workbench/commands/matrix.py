@@ -109,6 +109,7 @@ def _cells(
         progress=progress,
         state=store,
         partial=args.partial,
+        traces=False,
     )
 
 

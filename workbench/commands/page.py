@@ -86,6 +86,7 @@ def _add_matrix(kinds: Any) -> None:
     _options.add_names(parser, "--mitigations", "also each of these alone, and all together")
     parser.add_argument("--jobs", type=_options.whole_number(1, 64), metavar="N",
                         help="processes that share the work (default: one for each CPU, at most 4)")
+    _options.add_state(parser, "searches")
 
 
 def _add_compare(kinds: Any) -> None:
@@ -170,10 +171,11 @@ def _matrix(args: argparse.Namespace) -> View:
     if args.vcpus is not None or args.features is not None:
         chosen = features.choose(_options.unique(args.features) or ["steal_time"])
         sizes = [Size(args.vcpus or 1, tuple(own_files.named_anywhere(one) for one in chosen))]
-    cells = matrix(
-        variants, events, sizes=sizes, jobs=args.jobs or min(os.cpu_count() or 1, 4),
-        progress=lambda done, of, task: say(f"{done} of {of}: {task.variant.label} under {task.event.name}"),
-    )  # fmt: skip
+    with _options.opened_state(args) as store:
+        cells = matrix(
+            variants, events, sizes=sizes, jobs=args.jobs or min(os.cpu_count() or 1, 4), state=store,
+            progress=lambda done, of, task: say(f"{done} of {of}: {task.variant.label} under {task.event.name}"),
+        )  # fmt: skip
     say("traces")
     return failure_map(
         cells,

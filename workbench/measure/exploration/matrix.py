@@ -6,140 +6,33 @@ the one with the shortest trace, otherwise the one with the most states. The ver
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 from workbench.checking.failures import FAILURES, Failure
-from workbench.core import own_files
 from workbench.core.contracts.event import Event
 from workbench.durable.content import described
-from workbench.durable.pool import NotSharedError, Pool, script_of
 from workbench.durable.store import Batch, Store, opened
-from workbench.engines.explore.vm import Bounds
 from workbench.errors import WorkbenchError
-from workbench.features import FEATURES
 from workbench.features import choose as choose_features
-from workbench.lifecycle import EVENTS, Composed
 from workbench.lifecycle import choose as choose_events
-from workbench.lifecycle import choose_one as choose_event
 from workbench.measure.exploration.cells import Cell, as_piece, cells_of, is_final, lacking, merged, of_piece
-from workbench.measure.exploration.explore import Question, explored
-from workbench.measure.exploration.memory_limit import half_of_memory
+from workbench.measure.exploration.tasks import (
+    MAX_STATES,
+    Size,
+    Task,
+    failures_of,
+    searched,
+    sizes_for,
+    tasks,
+    work,
+)
 from workbench.measure.variants import Variant, variants
 
-#: A size that exceeds this is BOUNDED in the matrix; ``explore`` goes further.
-MAX_STATES = 1_000_000
-
-
-@dataclass(frozen=True)
-class Size:
-    """The size of a scenario; ``reads``: payloads that other vCPUs read during the run."""
-
-    vcpus: int
-    features: tuple[str, ...]  #: names, or path/to/file.py:Class
-    reads: int = 0
-
-    def __str__(self) -> str:
-        reads = f", {self.reads} read by others" if self.reads else ""
-        names = (feature.name for feature in choose_features(self.features))
-        return f"{self.vcpus} vCPU{'s' if self.vcpus > 1 else ''}: {' + '.join(names)}{reads}"
-
-
-#: One vCPU with two features shows how calls for different features interact.
-ALONE = (Size(1, ("wall_clock", "steal_time")), Size(1, ("kvmclock", "async_pf")), Size(1, ("pv_eoi", "watchdog")))
-#: Two vCPUs with one feature, each in turn, show the races between vCPUs, and whose state a handler touches.
-TOGETHER = tuple(Size(2, (name,)) for name in FEATURES)
-#: Two vCPUs, one of which reads a payload of the other during the run.
-READING = (Size(2, ("kvmclock",), reads=1),)
-READERS = frozenset({"boot", "migrate"})
-#: With two vCPUs, memory that goes and returns, and events in an area, take more than MAX_STATES, and two moves as long
-#: as five events; at the edge of memory the second vCPU, whose descriptor lies elsewhere, would register, and hide that
-#: the first one cannot. What CPUID hides, it hides from every vCPU in the same way.
-ONE_VCPU = frozenset(
-    {"memslot-return", "i386-edge", "page-ready", "migrate-clock-hidden", "hidden-ignored", "no-vmexit-delivery"}
-)
-
-
-def sizes_for(event: Event) -> tuple[Size, ...]:
-    """Return the sizes at which an event is explored by default; a joined one at those of its parts."""
-    if isinstance(event, Composed):
-        endless = [part for part in event.parts if hasattr(part, "registrations")]
-        wanted = (_for_joined(size) for part in endless or event.parts for size in sizes_for(part))
-        fitting = tuple(dict.fromkeys(size for size in wanted if size.vcpus >= event.min_vcpus))
-        return fitting or (Size(event.min_vcpus, TOGETHER[0].features),)
-    if hasattr(event, "registrations"):
-        return (Size(1, ("steal_time",)),)  # a long program: one vCPU and one feature are enough
-    together = (replace(size, vcpus=1) for size in TOGETHER) if event.name in ONE_VCPU else TOGETHER
-    chosen = (*ALONE, *together) if event.min_vcpus == 1 else TOGETHER
-    sizes = tuple(size for size in chosen if event.concerns(choose_features(size.features)))
-    return sizes + (READING if event.name in READERS else ())
-
-
-def _for_joined(size: Size) -> Size:
-    """Return the size at which a joined event, which is long, is explored in place of ``size``."""
-    return replace(size, vcpus=1) if size in TOGETHER and size.features != ("steal_time",) else size
-
-
-@dataclass(frozen=True)
-class Task:
-    """Everything a worker process needs to fill the cells of one event at one size."""
-
-    variant: Variant
-    event: Event
-    size: Size
-    codes: tuple[str, ...]
-    max_states: int
-
-    def question(self) -> Question:
-        """Return the question to explore."""
-        features = choose_features(self.size.features)
-        return Question(self.variant, self.event, features, self.size.vcpus, Bounds(reads=self.size.reads))
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        """Travel to another process: an event that ships or is from a file goes by its name or path, others as such."""
-        event = own_files.named_anywhere(self.event) if _is_findable(self.event) else self.event
-        return _arrived, (self.variant, event, self.size, self.codes, self.max_states)
-
-
-def _is_findable(event: Event) -> bool:
-    if isinstance(event, Composed):
-        return all(map(_is_findable, event.parts))
-    return own_files.is_named(event) or EVENTS.get(event.name) is event
-
-
-def _arrived(variant: Variant, event: str | Event, *rest: Any) -> Task:
-    happening = choose_event(event) if isinstance(event, str) else event
-    return Task(variant, happening, *rest)
-
-
-def work(task: Task, sharing: int = 1) -> list[Cell]:
-    """Explore one task and return its cells; raise KeyboardInterrupt if the user stops the search.
-
-    ``sharing``: how many processes that do the same share the memory of this machine.
-    """
-    most = half_of_memory(sharing)
-    return list(cells_of(explored(task.question(), _failures(task), max_states=task.max_states, max_bytes=most)))
-
-
-def tasks(
-    chosen: Iterable[Variant],
-    events: Iterable[Event],
-    failures: Sequence[Failure],
-    sizes: Sequence[Size] | None,
-    max_states: int,
-) -> list[Task]:
-    """Return what has to be explored, in the order of the matrix; a size that is too small for an event is left out."""
-    codes = tuple(failure.code for failure in failures)
-    return [
-        Task(variant, event, size, codes, max_states)
-        for variant in chosen
-        for event in events
-        for size in (sizes_for(event) if sizes is None else sizes)
-        if size.vcpus >= event.min_vcpus
-    ]
+#: Is called after each task, with how many are done, of how many, and the task.
+Reporter = Callable[[int, int, Task], None]
 
 
 def matrix(
@@ -151,17 +44,18 @@ def matrix(
     more: Iterable[Task] = (),
     max_states: int = MAX_STATES,
     jobs: int = 1,
-    progress: Callable[[int, int, Task], None] | None = None,
+    progress: Reporter | None = None,
     state: Store | Path | str | None = None,
     partial: bool = False,
+    traces: bool = True,
 ) -> list[Cell]:
     """Return a cell for each variant, event and property, in this order; ``events``: None means all.
 
     ``more``: further tasks of these variants; ``events`` may then be empty.
 
     ``jobs`` processes share the work; ``progress(done, total, task)`` is called after each task. A program that fails
-    breaks off its own cells. ``state``: a directory in which finished searches are kept, and used by a later call with
-    it; cells then have no traces.
+    breaks off its own cells. ``state``: a directory in which finished searches are kept, without traces, and used by a
+    later call with it, which makes those searches again whose traces are in the result. ``traces``: whether any are.
 
     Raises KeyboardInterrupt when the user stops it, because a cell that lacks a size has no verdict; with ``partial``,
     each such cell is BOUNDED instead, and its note begins with "interrupted". Raises WorkbenchError if nothing could be
@@ -187,15 +81,49 @@ def matrix(
         except KeyboardInterrupt:
             if not partial:
                 raise
+        found = _merged(todo, done)
+        if traces and len(done) == len(todo):
+            _trace_again(todo, done, _without_trace(found, todo, done), jobs, progress)
+            found = _merged(todo, done)
+    return found if traces else [cell._replace(trace=None) for cell in found]
+
+
+def _merged(todo: Sequence[Task], done: Mapping[int, list[Cell]]) -> list[Cell]:
     found: dict[tuple[str, str, str], list[Cell]] = {}
     for number, task in enumerate(todo):
-        for cell in done[number] if number in done else lacking(task.question(), _failures(task)):
+        for cell in done[number] if number in done else lacking(task.question(), failures_of(task)):
             found.setdefault((task.variant.label, cell.event, cell.property), []).append(cell)
     return [merged(cells) for cells in found.values()]
 
 
-def _failures(task: Task) -> list[Failure]:
-    return [FAILURES[code] for code in task.codes]
+def _without_trace(found: Iterable[Cell], todo: Sequence[Task], done: Mapping[int, list[Cell]]) -> list[int]:
+    """Return the tasks, by number, whose searches were kept and whose traces are in the result."""
+    decided = {_deciding(cell, str(cell.label())) for cell in found if cell.steps is not None and cell.trace is None}
+    wanted = []
+    for number, task in enumerate(todo):
+        own = {_deciding(cell, task.variant.label) for cell in done.get(number, ())}
+        if own & decided:  # another size may be as short; the first one decides
+            wanted.append(number)
+            decided -= own
+    return wanted
+
+
+def _deciding(cell: Cell, label: str) -> tuple[Any, ...]:
+    return label, cell.event, cell.property, cell.verdict, cell.steps, cell.vcpus, cell.features
+
+
+def _trace_again(
+    todo: Sequence[Task], done: dict[int, list[Cell]], again: Sequence[int], jobs: int, progress: Reporter | None
+) -> None:
+    """Search again what lacks its traces; raise WorkbenchError if a search does not end as the one that was kept."""
+    for count, (number, cells) in enumerate(searched(todo, again, jobs), 1):
+        if [as_piece(cell) for cell in cells] != [as_piece(cell) for cell in done[number]]:
+            task = todo[number]
+            what = f"{task.variant.label} under {task.event.name}, {task.size}"
+            raise WorkbenchError(f"{what}: the search does not end as the one that was kept; --fresh makes all again")
+        done[number] = cells
+        if progress is not None:
+            progress(count, len(again), todo[number])
 
 
 def _keys(todo: Sequence[Task], store: Store) -> list[Any]:
@@ -223,42 +151,10 @@ def _worked(todo: Sequence[Task], batch: Batch, jobs: int) -> Generator[tuple[in
     for number in sorted(batch.kept):
         yield number, [of_piece(piece) for piece in batch.get(number)]
     left = [number for number in range(len(todo)) if number not in batch.kept]
-    for number, cells in _in_processes(todo, left, min(jobs, len(left))) if jobs > 1 and left else _here(todo, left):
+    for number, cells in searched(todo, left, jobs):
         if batch.keeps and all(is_final(cell.note, todo[number].max_states) for cell in cells):
             batch.keep(number, [as_piece(cell) for cell in cells])
-        yield number, [cell._replace(trace=None) for cell in cells] if batch.keeps else cells
-
-
-def _here(todo: Sequence[Task], left: Iterable[int]) -> Iterator[tuple[int, list[Cell]]]:
-    return ((number, work(todo[number])) for number in left)
-
-
-def _in_processes(todo: Sequence[Task], left: Sequence[int], jobs: int) -> Iterator[tuple[int, list[Cell]]]:
-    """Share the work out; do it all here if it needs a class that no other process can find."""
-    try:
-        script = script_of([todo[number] for number in left])
-    except NotSharedError:
-        yield from _here(todo, left)
-        return
-    with Pool(jobs, _searching, [jobs], script) as workers:
-        waiting = iter(left)
-        while True:
-            while workers.idle and (number := next(waiting, None)) is not None:
-                workers.give((number, todo[number]))
-            if not workers.in_flight:
-                break
-            yield from workers.finished()
-
-
-@contextmanager
-def _searching(jobs: int) -> Iterator[tuple[None, Callable[[tuple[int, Task]], tuple[int, list[Cell]]]]]:
-    """Begin in a worker (``durable.pool``), one of ``jobs`` that share this machine's memory."""
-
-    def search(piece: tuple[int, Task]) -> tuple[int, list[Cell]]:
-        number, task = piece
-        return number, work(task, sharing=jobs)
-
-    yield None, search
+        yield number, cells
 
 
 __all__ = ["MAX_STATES", "Cell", "Size", "Task", "cells_of", "matrix", "merged", "sizes_for", "tasks", "work"]
