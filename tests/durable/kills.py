@@ -165,7 +165,7 @@ def kill(work: Work, place: Place, with_state: bool, number: int, after: float, 
     died = time.monotonic()
     _, said = process.communicate(timeout=60)
     allowed = {0, -number} if number == signal.SIGKILL else {0, -number, 128 + number}
-    if "Could not import runpy" not in said:  # Python itself was not yet there
+    if not any(words in said for words in ("Could not import runpy", "init_import_site")):  # Python was not yet there
         assert process.returncode in allowed, (process.returncode, said)
     if process.returncode == 128 + number:
         told = [line for line in said.splitlines() if "kept" in line]

@@ -11,7 +11,7 @@ _FUZZ = "fuzz --yes-this-fuzzes-the-kernel --length 60 --jobs {jobs} --out {out}
 LINES = {
     "": [
         "list", "list --format json", "list --format markdown", "list --format csv",
-        "layout {root}/docs/examples/kvm_memory_area.h", "layout {root}/docs/examples/kvm_memory_area.h --format json",
+        "layout {root}/docs/examples/kvm_memory_area.h --format json", "page measured",
         "compare --vcpus 3 --events boot,migrate", "compare --vcpus 2 --events boot,kexec --format json",
         "compare --vcpus 2 --events boot --format csv", "compare --vcpus 2 --events boot --cost-model nested-2019",
         "compare --vcpus 2 --events boot --format markdown", "compare --vcpus 2 --events migrate --state {out}/runs",
@@ -35,6 +35,7 @@ LINES = {
         *(f"new {style} --folder {{out}} --style {style}"
           for style in ("msr", "descriptor", "hypercall", "indexed", "device")),
     ],
+    "columns": ["layout {root}/docs/examples/kvm_memory_area.h"],  # as wide as COLUMNS says, which is then the same
     "time": ["report {out}/report --vcpus 2 --events boot,kexec --protocols null,generic --no-notebooks",
              "report {out}/print --vcpus 1 --events boot --protocols null --no-notebooks --size print",
              "report {out}/wall --vcpus 1 --events boot --protocols null --no-notebooks --size projector"],

@@ -111,6 +111,11 @@ def test_the_surroundings_do_not_matter(tmp_path):
             assert str(ROOT) not in text, line
 
 
+def test_a_text_as_wide_as_the_terminal_depends_on_that_alone(tmp_path):
+    jobs, others = OTHER
+    compared(LINES["columns"], tmp_path, PLAIN, (jobs, others | {"COLUMNS": PLAIN[1]["COLUMNS"]}))
+
+
 @pytest.mark.kvm
 def test_the_surroundings_do_not_matter_on_kvm(tmp_path):
     compared(LINES["kvm"], tmp_path, PLAIN, OTHER)
