@@ -86,6 +86,20 @@ def test_an_exception_is_told_with_its_place(told, command, where, raising):
     assert "bad.py:" in said
 
 
+OTHER_METHODS = {"__init__(self, *features)": "super().__init__(*features)", "prepare(self, cpu)": "yield from ()",
+                 "restore(self, cpus, saved)": "yield from ()"}  # fmt: skip
+
+
+@pytest.mark.parametrize("raising", [*EXCEPTIONS, "raise MemoryError", "raise ImportError('x')", "raise EOFError"])
+@pytest.mark.parametrize("method", OTHER_METHODS)
+def test_so_is_one_of_the_other_methods(told, method, raising):
+    step = f"Set(area(cpu.index, 'steal_time'), value)\n        return HANDLED\n\n    def {method}:\n"
+    status, said = told(COMMANDS[0], step=f"{step}        {OTHER_METHODS[method]}\n        {raising}")
+    assert status in (1, 2)
+    assert EXCEPTIONS.get(raising, "bad.py") in said
+    assert "bad.py:" in said
+
+
 @pytest.mark.parametrize("command", COMMANDS[3:])
 @pytest.mark.parametrize("raising", ["sys.exit(0)", "raise KeyboardInterrupt", "raise StopIteration"])
 def test_the_slower_commands_tell_it_too(told, command, raising):
