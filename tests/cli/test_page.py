@@ -1,5 +1,8 @@
 """``workbench page``: one file for each kind, the same bytes each time, and one line for what cannot be shown."""
 
+import re
+import shlex
+
 import pytest
 
 from workbench.cli import main
@@ -13,9 +16,7 @@ def said(capsys, *arguments):
     return status, captured.out, captured.err
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [
+PAGES = [
         ("trace", "generic", "--events", "migrate", "--property", "F02"),
         ("trace", "generic", "per_feature", "--events", "kexec"),
         ("trace", "per_feature+quiet-restore", "--events", "init+migrate", "--features", "wall_clock"),
@@ -29,8 +30,10 @@ def said(capsys, *arguments):
         ("registers", "--no-irqchip"),
         ("measured",),
         ("registers", "--write", "STEAL_TIME=0x1001,STEAL_TIME=0", "--enforce-cpuid", "--cpuid-bits", "3,5"),
-    ],
-)  # fmt: skip
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("arguments", PAGES)
 def test_pages(tmp_path, capsys, arguments):
     files = [tmp_path / name for name in ("one.html", "two.html")]
     for file in files:
@@ -40,6 +43,19 @@ def test_pages(tmp_path, capsys, arguments):
     assert one.startswith(b"<!doctype html>")
     for outside in (b"http://", b"https://", b"src=", b"@import", b"url("):
         assert outside not in one.replace(b"http://www.w3.org/2000/svg", b"").replace(b"url(#", b"")
+
+
+#: Two designs side by side are copied one by one; the comparison makes its command line of its present settings.
+KNOWS_ITS_LINE = [one for one in PAGES if "per_feature" not in one and one[0] != "compare"]
+
+
+@pytest.mark.parametrize("arguments", KNOWS_ITS_LINE)
+def test_the_command_line_in_a_page_writes_it_again(tmp_path, capsys, arguments):
+    first, second = tmp_path / "first.html", tmp_path / "second.html"
+    assert said(capsys, "page", *arguments, "-o", str(first))[0] == 0
+    (named, *_) = re.findall(r'"command": ?"workbench (page [^"]*) -o [a-z-]+\.html"', first.read_text())
+    assert said(capsys, *shlex.split(named), "-o", str(second))[0] == 0
+    assert second.read_bytes() == first.read_bytes()
 
 
 @pytest.mark.parametrize(

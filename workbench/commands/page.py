@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 from typing import TYPE_CHECKING, Any
 
 from workbench.commands import _options, replay
@@ -144,7 +145,9 @@ def _registers(args: argparse.Namespace) -> View:
     host = Host(irqchip=not args.no_irqchip)
     if args.write:
         wanted = [write_named(text) for text in args.write]
-        return register_writes(wanted, **circumstances(host, args.cpuid_bits, enforced=args.enforce_cpuid))
+        view = register_writes(wanted, **circumstances(host, args.cpuid_bits, enforced=args.enforce_cpuid))
+        return _again(view, args, write=",".join(args.write), no_irqchip=args.no_irqchip,
+                      enforce_cpuid=args.enforce_cpuid, cpuid_bits=",".join(args.cpuid_bits or ()))  # fmt: skip
     if args.cpuid_bits or args.enforce_cpuid:
         raise WorkbenchError("--cpuid-bits and --enforce-cpuid are for --write: the map is of every register by itself")
     return register_map(host)
@@ -154,7 +157,19 @@ def _replay(args: argparse.Namespace) -> View:
     from workbench.present.web import replayed
 
     (file,), engine, protocol_of = replay.asked([args.file], args)
-    return replayed(file, engine, protocol_of, "on a real KVM" if args.engine == "kvm" else "simulated")
+    view = replayed(file, engine, protocol_of, "on a real KVM" if args.engine == "kvm" else "simulated")
+    return _again(view, args, args.file, engine=args.engine, protocol=args.protocol,
+                  features=",".join(_options.unique(args.features) or ()))  # fmt: skip
+
+
+def _again(view: View, args: argparse.Namespace, *positional: str, **options: str | bool) -> View:
+    """Give a view that does not know all of its command line the one that was used."""
+    words = ["workbench", "page", args.kind, *positional]
+    for name, value in options.items():
+        if value:
+            words += [f"--{name.replace('_', '-')}", *([] if value is True else [str(value)])]
+    view.data["command"] = shlex.join([*words, "-o", f"{args.kind}.html"])
+    return view
 
 
 def _matrix(args: argparse.Namespace) -> View:
@@ -181,7 +196,7 @@ def _matrix(args: argparse.Namespace) -> View:
         cells,
         variants,
         sizes or [size for event in events for size in sizes_for(event)],
-        command=_options.again(args, "page matrix"),
+        command=f"{_options.again(args, 'page matrix')} -o failures.html",
         prices={variant.label: price(variant) for variant in variants},
     )
 

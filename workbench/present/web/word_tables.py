@@ -39,6 +39,7 @@ _NUMBERS = {
     ("ASYNC_PF_ACK", 0): "zero", ("ASYNC_PF_ACK", 1): "a valid number", ("ASYNC_PF_ACK", (1 << 64) - 1): "all ones",
 }  # fmt: skip
 
+
 def register_map(host: Host | None = None) -> View:
     """Return what each of KVM's registers does with each kind of value, each tried on a machine of its own."""
     tried = list(cases())
