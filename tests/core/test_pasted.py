@@ -90,6 +90,50 @@ def test_kinds_of_c(text, expected):
         assert sizes(text, "a") == expected
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "type = struct a {\n    int x;\n    long y;\n}\n",
+        "/* offset    |  size */  type = struct a {\n/*    0  |  4 */    int x;\n/* XXX 4-byte hole */\n"
+        "/*    8  |  8 */    long y;\n   /* total size (bytes):   16 */\n  }\n",
+        "struct a {\n\tint  x;   /*  0  4 */\n\n\t/* XXX 4 bytes hole, try to pack */\n\n\tlong  y;  /*  8  8 */\n};\n",
+        "4.29 KVM_GET\n------\n\n:Parameters: struct a (out)\n:Returns: 0, isn't it\n\n::\n\n  struct a {\n\tint x;\n"
+        "\tlong y;\n  };\n\nThe rest is text.\n",
+        "Hi,\n```c\nstruct a {\n  int x;\n  long y;\n};\n```\nthanks\n",
+        "    @@ -1,2 +1,3 @@\n     struct a {\n    +\tint x;\n    -\tint z;\n     \tlong y;\n     };\n",
+        "12:struct a {\n13-\tint x;\n14-\tlong y;\n15-};\n",
+        "    12\tstruct a {\n    13\t\tint x;\n    14\t\tlong y;\n    15\t};\n",
+        "| struct a {\n| \tint x;\n| \tlong y;\n| };\n",
+        "> diff --git a/x b/x\n> @@ -1,2 +1,3 @@\n>  struct a {\n> +\tint x;\nNak, doesn't fit\n>  \tlong y;\n>  };\n",
+        "EXPORT_SYMBOL(x)\nMODULE_LICENSE(\"GPL\")\nstruct a { int x; long y; };\nBUILD_BUG_ON(sizeof(struct a));\n",
+        "namespace n {\nstruct a { std::int32_t x; long y; };\n}\n",
+        "static const struct a t[] = {\n\t{ .x = 1 },\n};\nstruct a { int x; long y; };",
+    ],
+    ids=["gdb", "gdb-offsets", "pahole", "rst", "markdown", "indented-patch", "grep", "numbers", "pipes", "answer",
+         "module", "c++", "table"],
+)  # fmt: skip
+def test_a_struct_however_it_comes(text):
+    assert laid(text) == [("x", 0, 32), ("y", 64, 64)]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("struct a { struct list_head l; struct rcu_head r; };", (32, 16)),
+        ("struct list_head { u8 x; };\nstruct a { struct list_head l; };", (1, 1)),
+        ("struct a { u32 n; u8 x[PAGE_SIZE - 4]; };", (4096, 4096)),
+        ("#define PAGE_SIZE 16\nstruct a { u8 x[PAGE_SIZE]; };", (16, 16)),
+    ],
+)
+def test_what_the_kernel_defines_elsewhere(text, expected):
+    assert sizes(text, "a") == expected
+
+
+def test_text_without_end_is_refused_soon():
+    with pytest.raises(LayoutError, match="more than 1000 definitions cannot be read, the first one: line"):
+        struct("struct a {\n" * 1100)
+
+
 PARTLY = """\
 struct bad {
 \tfoo_t x;

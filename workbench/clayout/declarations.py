@@ -17,6 +17,7 @@ from workbench.clayout.attributes import INERT, AttributeReader, Attributes
 from workbench.clayout.constants import constant
 from workbench.clayout.declarators import AGGREGATES, DeclaratorReader, Incomplete, Known, spelled
 from workbench.clayout.enums import read_enumerators
+from workbench.clayout.kernel_types import STRUCTS
 from workbench.clayout.members import check_members
 from workbench.clayout.reader import Cursor
 from workbench.clayout.text import HUNK, Line, Token, refuse
@@ -150,7 +151,7 @@ class Declarations:
     def _mentioned(self, kind: str, tag: str, line: Line, attributes: Attributes) -> Known:
         if attributes:
             refuse(line, f"attribute on a mention of {kind} {tag} (allowed: where it is defined)")
-        known = self.tags.get(tag)
+        known = self.tags.get(tag) or (STRUCTS.get(tag) if tag not in self.left_out else None)
         if known and known.kind != kind:
             refuse(line, f"{tag} is a {known.kind}, not a {kind}")
         return known or Incomplete(f"{kind} {tag}", tag=tag)

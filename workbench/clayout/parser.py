@@ -22,6 +22,7 @@ from workbench.clayout.text import Line, Token, refuse, told
 from workbench.clayout.tree import CScalar, CStruct
 from workbench.errors import LayoutError
 
+MOST_LEFT_OUT = 1000
 _PACK = re.compile(r"pack\s*\(\s*(push|pop)?\s*,?\s*(\d+)?\s*\)$")
 _STORAGE = frozenset({"extern", "static", "inline", "__inline__", "__inline", "asm", "__asm__", "_Static_assert"})
 _OUTSIDE = "stands outside of a struct (allowed there: struct, union, enum and typedef definitions)"
@@ -200,6 +201,8 @@ class _Parser:
 
     def _leave_out(self, start: int, error: LayoutError) -> None:
         cursor = self._cursor
+        if len(self._parsed.left_out) >= MOST_LEFT_OUT:
+            refuse(cursor.line, f"more than {MOST_LEFT_OUT} definitions cannot be read, the first one: {error}")
         cursor.skip_declaration(start)
         skipped = cursor.between(start, cursor.position)
         names = _names_of(skipped)

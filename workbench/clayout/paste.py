@@ -12,10 +12,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from itertools import pairwise
+from textwrap import dedent
 
 from workbench.clayout.text import HUNK, refuse
 
 _COMMENT_OR_STRING = re.compile(r'"(?:[^"\\\n]|\\.)*"|/\*.*?\*/|//[^\n]*', re.DOTALL)
+_GDB = re.compile(r"^(/\*[^*]*\*/)?\s*type = ")  # what ptype prints before a type
+_NUMBERED = re.compile(r"^\s*\d+[:\t-]")
 _QUOTED = re.compile(r"^[> ]*>")
 _SIDE = {"new": "-", "old": "+"}  # the marks of the lines that are not on a side
 
@@ -25,7 +28,17 @@ def plain_lines(text: str, side: str = "new") -> list[tuple[int, str]]:
 
     Raises LayoutError if a comment is not closed.
     """
-    return list(_logical_lines(_without_comments(_without_patch_marks(_without_quotes(text.splitlines()), side))))
+    lines = _without_patch_marks(_bare(text.splitlines()), side)
+    return list(_logical_lines(_without_comments([_GDB.sub("", line) for line in lines])))
+
+
+def _bare(lines: list[str]) -> list[str]:
+    """Lines without what stands before all of them: numbers of grep -n, quotes, the indentation of a whole patch."""
+    if any(lines) and all(map(_NUMBERED.match, filter(str.strip, lines))):
+        lines = [_NUMBERED.sub("", line) for line in lines]
+    lines = _without_quotes(lines)
+    flush = dedent("\n".join(lines)).split("\n")
+    return flush if any(line.startswith("@@") for line in flush) else lines
 
 
 def _without_quotes(lines: list[str]) -> list[str]:
@@ -33,8 +46,8 @@ def _without_quotes(lines: list[str]) -> list[str]:
 
     Where all code is quoted, the lines that are not are an answer in words, and are dropped.
     """
-    while any(lines) and all(line.startswith(">") for line in lines if line.strip()):
-        lines = [re.sub(r"^> ?", "", line) for line in lines]
+    while any(lines) and all(line.startswith((">", "|")) for line in lines if line.strip()):
+        lines = [re.sub(r"^[>|] ?", "", line) for line in lines]
     quoted = [bool(_QUOTED.match(line)) for line in lines]
     code = [("{" in line or "}" in line) for line in lines]
     if not any(q and c for q, c in zip(quoted, code, strict=True)):
@@ -46,7 +59,7 @@ def _without_quotes(lines: list[str]) -> list[str]:
 
 def is_patch(text: str) -> bool:
     """Does the text have patch marks, so that it has two sides?"""
-    return any(line.startswith(("+", "@@")) for line in _without_quotes(text.splitlines()))
+    return any(line.startswith(("+", "@@")) for line in _bare(text.splitlines()))
 
 
 def _without_patch_marks(lines: list[str], side: str) -> list[str]:

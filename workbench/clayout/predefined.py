@@ -1,7 +1,8 @@
 """The macros that are defined before the first line of a text: those of gcc for each ABI, and the kernel's for x86.
 
 Source: gcc 12, ``gcc -dM -E`` with -m64 and -m32; include/uapi/asm-generic/bitsperlong.h, arch/x86/Kconfig and
-include/uapi/linux/byteorder/little_endian.h of Linux.
+include/uapi/linux/byteorder/little_endian.h of Linux; arch/x86/include/asm/page_types.h, include/uapi/linux/if_ether.h,
+include/uapi/linux/if.h and include/linux/sched.h for the sizes.
 """
 
 from __future__ import annotations
@@ -36,7 +37,10 @@ _KERNEL_OF_ABI = {
     Abi.X86_64: ("BITS_PER_LONG 64", "__BITS_PER_LONG 64", "CONFIG_64BIT 1", "CONFIG_X86 1", "CONFIG_X86_64 1"),
     Abi.I386: ("BITS_PER_LONG 32", "__BITS_PER_LONG 32", "CONFIG_X86 1", "CONFIG_X86_32 1"),
 }
-_KERNEL = ("__LITTLE_ENDIAN_BITFIELD 1", "CONFIG_CPU_LITTLE_ENDIAN 1")
+_KERNEL = (
+    "__LITTLE_ENDIAN_BITFIELD 1", "CONFIG_CPU_LITTLE_ENDIAN 1", "PAGE_SHIFT 12", "PAGE_SIZE 4096", "BITS_PER_BYTE 8",
+    "ETH_ALEN 6", "IFNAMSIZ 16", "TASK_COMM_LEN 16",
+)  # fmt: skip
 #: Names that are not defined for C on x86, unless one of the tables above defines them.
 NEVER = frozenset({
     "__cplusplus", "__ASSEMBLY__", "__ASSEMBLER__", "__BIG_ENDIAN_BITFIELD", "CONFIG_CPU_BIG_ENDIAN", "CONFIG_64BIT",

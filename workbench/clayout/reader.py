@@ -97,13 +97,14 @@ class Cursor:
     def skip_declaration(self, start: int) -> None:
         """Go behind the declaration that starts at a position: its semicolon, its function body, or a hunk's end.
 
-        One that is not closed ends before the next line that begins with struct, union, enum or typedef.
+        One that is not closed ends where struct, union, enum or typedef stands at the left margin.
         """
         self.back(start)
         depth, function = 0, False
         while self.token.kind != "end":
-            token, begins = self.token, self._begins_anew(start)
-            if self._position > start and (token.text == HUNK or (begins and depth <= 0)):
+            token = self.token
+            begins = self._begins_anew(start) and (depth <= 0 or token.column == 0)
+            if self._position > start and (token.text == HUNK or begins):
                 return
             self.take()
             if token.kind != "mark":
@@ -112,19 +113,8 @@ class Cursor:
             depth += (token.text in _OPENS) - (token.text in _CLOSES)
             if depth <= 0 and (token.text == ";" or (token.text == "}" and function)):
                 return
-        self._resume(start)
 
     def _begins_anew(self, start: int) -> bool:
         """Is this token the first one of its line, and the start of a definition?"""
         new = self._position > start and self.peek(-1).line != self.token.line
         return new and self.token.text in _STARTS
-
-    def _resume(self, start: int) -> None:
-        """Go to the next definition at the left margin behind ``start``; to the end if there is none."""
-        end = self._position
-        self.back(start + 1)
-        while self.token.kind != "end":
-            if self._begins_anew(start) and self.token.column == 0:
-                return
-            self.take()
-        self.back(end)

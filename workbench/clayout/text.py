@@ -20,7 +20,7 @@ HUNK = "@@"
 Line: TypeAlias = int | str  #: the number of a line of the text itself, or "NAME line NUMBER" in an included header
 
 _TOKEN = re.compile(
-    r"(?P<space>\s+)|(?P<name>[A-Za-z_]\w*)|(?P<number>[0-9][\w.]*)|(?P<string>\"(?:[^\"\\\n]|\\.)*\")"
+    r"(?P<space>\s+|\bstd::)|(?P<name>[A-Za-z_]\w*)|(?P<number>[0-9][\w.]*)|(?P<string>\"(?:[^\"\\\n]|\\.)*\")"
     r"|(?P<mark><<|>>|<=|>=|==|!=|&&|\|\||##|\.\.\.|->|[-{}()\[\];:,*/%+&|^~=.<>!?#])"
 )
 
