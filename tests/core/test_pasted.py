@@ -94,9 +94,9 @@ def test_kinds_of_c(text, expected):
     "text",
     [
         "type = struct a {\n    int x;\n    long y;\n}\n",
-        "/* offset    |  size */  type = struct a {\n/*    0  |  4 */    int x;\n/* XXX 4-byte hole */\n"
+        "/* offset    |  size */  type = struct a {\n/*    0  |  4 */    int x;\n/* 4-byte hole */\n"
         "/*    8  |  8 */    long y;\n   /* total size (bytes):   16 */\n  }\n",
-        "struct a {\n\tint  x;   /*  0  4 */\n\n\t/* XXX 4 bytes hole, try to pack */\n\n\tlong  y;  /*  8  8 */\n};\n",
+        "struct a {\n\tint  x;   /*  0  4 */\n\n\t/* 4 bytes hole, try to pack */\n\n\tlong  y;  /*  8  8 */\n};\n",
         "4.29 KVM_GET\n------\n\n:Parameters: struct a (out)\n:Returns: 0, isn't it\n\n::\n\n  struct a {\n\tint x;\n"
         "\tlong y;\n  };\n\nThe rest is text.\n",
         "Hi,\n```c\nstruct a {\n  int x;\n  long y;\n};\n```\nthanks\n",
