@@ -42,7 +42,9 @@ CASES += [(f"layout {name}", words) for name, words in {
     "empty.h": "", "latin1.h": "byte 30 of line 1 is not UTF-8", "second-line.h": "byte 7 of line 2 is not UTF-8",
     "utf16.h": "not UTF-8", "nul.h": "is NUL", "deep.h": "", "parentheses.h": "", "digits.h": "5000 digits",
     "shift.h": "", "divide.h": "", "minus.h": "", "endless.h": "", "binary.h": "", "good.h --struct none": "none",
-    "good.h --format csv": "known: text, json", "": "required: FILE",
+    "good.h --format csv": "known: text, json", "": "takes either FILE", "--diff good.h good.h": "is no patch",
+    "good.h --array 0": "0 elements", "good.h --array x": "--array", "--diff good.h": "--diff",
+    "good.h --define 1": "is no macro", "good.h --include nowhere": "is not there", "good.h --diff a b": "takes either",
 }.items()]  # fmt: skip
 
 _LOADED = {
