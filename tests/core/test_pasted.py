@@ -34,6 +34,13 @@ def test_a_mail_with_answers_between_the_quoted_lines():
     assert laid(QUOTED) == [("base", 0, 64), ("size", 64, 32)]
 
 
+def test_an_answer_that_may_be_a_member_is_not_decided():
+    text = "> struct a {\n>  u32 x;\nu64 y;\n> };\n> struct b {\n>  u8 z;\nhm\n> };\n"
+    with pytest.raises(LayoutError, match="line 3: a line between the quoted ones may be a member"):
+        struct(text, "a")
+    assert sizes(text, "b") == (1, 1)
+
+
 def test_a_reply_that_proposes_another_struct():
     text = "> struct a {\n>  u32 x;\n> };\nRather like this, isn't it:\n\nstruct a2 {\n\tu64 x;\n};\nRegards\n"
     assert (sizes(text, "a"), sizes(text, "a2"), struct(text).name) == ((4, 4), (8, 8), "a2")

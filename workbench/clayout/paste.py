@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 from textwrap import dedent
 
-from workbench.clayout.text import HUNK, refuse
+from workbench.clayout.text import ANSWER, HUNK, refuse
 
 _COMMENT_OR_STRING = re.compile(r'"(?:[^"\\\n]|\\.)*"|/\*.*?\*/|//[^\n]*', re.DOTALL)
 _GDB = re.compile(r"^(/\*[^*]*\*/)?\s*type = ")  # what ptype prints before a type
@@ -44,7 +44,8 @@ def _bare(lines: list[str]) -> list[str]:
 def _without_quotes(lines: list[str]) -> list[str]:
     """Remove the marks of mail quoting: those that all lines share, or of each line where an answer stands between.
 
-    Where all code is quoted, the lines that are not are an answer in words, and are dropped.
+    Where all code is quoted, the lines that are not are an answer in words, and are dropped; one that may be a member
+    becomes ANSWER.
     """
     while any(lines) and all(line.startswith((">", "|")) for line in lines if line.strip()):
         lines = [re.sub(r"^[>|] ?", "", line) for line in lines]
@@ -54,7 +55,9 @@ def _without_quotes(lines: list[str]) -> list[str]:
         return lines
     answers = any(c for q, c in zip(quoted, code, strict=True) if not q)
     bare = [re.sub(r"^(> ?)+", "", line) for line in lines]
-    return [line if q or answers else "" for line, q in zip(bare, quoted, strict=True)]
+    if answers:
+        return bare
+    return [line if q else ANSWER * line.rstrip().endswith(";") for line, q in zip(bare, quoted, strict=True)]
 
 
 def is_patch(text: str) -> bool:

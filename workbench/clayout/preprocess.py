@@ -20,7 +20,7 @@ from workbench.clayout.macros import Macros
 from workbench.clayout.paste import plain_lines
 from workbench.clayout.predefined import NEVER, predefined
 from workbench.clayout.reader import Cursor
-from workbench.clayout.text import HUNK, MAX_DEPTH, Line, Token, refuse, scan
+from workbench.clayout.text import ANSWER, HUNK, MAX_DEPTH, Line, Token, refuse, scan
 from workbench.errors import LayoutError
 
 #: Finds an included header by its name as written, and, if that stands in quotes, the name of the header that includes
@@ -68,6 +68,9 @@ class _Preprocessor:
             where: Line = f"{name} line {number}" if name else number
             if line == HUNK and not name:
                 self._raw.append(Token("boundary", HUNK, where))
+            elif line == ANSWER:
+                why = "a line between the quoted ones may be a member, take it out or quote it too"
+                self._raw.append(Token("bad", why, where))
             elif "#" in line and (found := _DIRECTIVE.match(line)):
                 self._directive(found[1], found[2].strip(), where)
             elif all(state in _ACTIVE for state in self._states):

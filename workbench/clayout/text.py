@@ -16,6 +16,7 @@ from workbench.errors import LayoutError
 
 MAX_DEPTH = 40
 HUNK = "@@"
+ANSWER = "@answer"  #: stands for a line between quoted ones that may be a member
 
 Line: TypeAlias = int | str  #: the number of a line of the text itself, or "NAME line NUMBER" in an included header
 
