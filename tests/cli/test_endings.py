@@ -96,11 +96,15 @@ def alive(pid):
         return False
 
 
-@pytest.mark.parametrize("line", LONG)
+STOPPED = [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated"), (signal.SIGKILL, -9, "")]
+
+
 @pytest.mark.parametrize(
-    ("number", "status", "said"),
-    [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated"), (signal.SIGKILL, -9, "")],
-)
+    ("line", "number", "status", "said"),
+    # Of the search in one process the default run takes one signal; test_kills.py stops it too.
+    [pytest.param(line, *how, marks=[pytest.mark.slow] if line == LONG[0] and how != STOPPED[0] else [])
+     for line in LONG for how in STOPPED],
+)  # fmt: skip
 def test_a_command_that_is_stopped_keeps_the_old_file_and_leaves_nobody(tmp_path, line, number, status, said):
     result = tmp_path / "result.txt"
     result.write_text("the old result\n")

@@ -133,4 +133,4 @@ def test_without_spin_one_line_says_what_is_missing(capsys, monkeypatch):
 
 def test_an_unknown_event_is_refused(capsys):
     assert main(["crosscheck", "--events", "noon"]) == 2
-    assert capsys.readouterr().err.startswith("workbench: unknown event 'noon'; known: boot, ")
+    assert capsys.readouterr().err.startswith("workbench: unknown event 'noon'\nknown:\n  boot ")

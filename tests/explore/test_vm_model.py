@@ -129,6 +129,7 @@ class Endless:
             count += 1
 
 
+@pytest.mark.slow
 def test_an_event_that_never_ends_is_named():
     features = choose(["steal_time"])
     model = MachineModel(Scenario(PROTOCOLS["null"](features), features), Endless())

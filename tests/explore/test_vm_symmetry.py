@@ -123,13 +123,14 @@ def test_some_vcpus_are_not_like_the_others(name, event, features, cpus):
     assert merged.states < every.states if cpus else merged.states == every.states
 
 
+@pytest.mark.slow
 def test_no_more_than_five_are_exchanged():
     every, merged, merging = both_ways(variant("null").protocol, EVENTS["old-host"], 6)
     assert merging == Merging((0, 1, 2, 3, 4), ["6 vCPUs are alike; 5 of them are exchanged"])
     assert merged.stands_for == every.states
 
 
-@pytest.mark.parametrize("event", ["boot", slow("migrate-damaged"), "ignore-msrs"])
+@pytest.mark.parametrize("event", [slow("boot"), slow("migrate-damaged"), "ignore-msrs"])
 def test_updates_and_readings_are_exchanged_too(event):
     _, _, merging = both_ways(PerFeature, EVENTS[event], 2, Bounds(1, 1))
     assert merging.cpus == (0, 1)

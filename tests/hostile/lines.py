@@ -28,7 +28,7 @@ LINES = {
         "page compare --vcpus 1 --events boot", "page matrix --events boot --protocols null --jobs {jobs}",
         "page matrix --events boot --protocols generic --features steal_time --jobs {jobs} --state {out}/page",
         "page trace generic --events descriptor-race --property double-fetch", f"page replay {_LIBRARY} --engine sim",
-        "post --about exits,state,failures,verdict,trace --vcpus 2 --events boot,migrate --jobs {jobs}",
+        "post --about exits,state,hardware --protocols null --vcpus 2 --events boot",
         "hardware", "hardware --protocols null --format json", "hardware --protocols null --format csv",
         "page operation generic --feature kvmclock", "page registers", "page registers --write STEAL_TIME=0x1001",
         "check {root}/tests/protocols/data/third.py:RegisterArray",
@@ -36,7 +36,8 @@ LINES = {
           for style in ("msr", "descriptor", "hypercall", "indexed", "device")),
     ],
     "columns": ["layout {root}/docs/examples/kvm_memory_area.h"],  # as wide as COLUMNS says, which is then the same
-    "time": ["report {out}/report --vcpus 2 --events boot,kexec --protocols null,generic --no-notebooks",
+    "time": ["post --about exits,state,failures,verdict,trace --vcpus 2 --events boot,migrate --jobs {jobs}",
+             "report {out}/report --vcpus 2 --events boot,kexec --protocols null,generic --no-notebooks",
              "report {out}/print --vcpus 1 --events boot --protocols null --no-notebooks --size print",
              "report {out}/wall --vcpus 1 --events boot --protocols null --no-notebooks --size projector"],
     "kvm": [

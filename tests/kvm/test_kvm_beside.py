@@ -45,7 +45,10 @@ def here(repo, monkeypatch):
 
 
 @pytest.mark.kvm
-@pytest.mark.parametrize(("vcpus", "names"), [(1, ("generic", "per_feature")), (4, (*VARIANTS, THIRD))])
+@pytest.mark.parametrize(
+    ("vcpus", "names"),
+    [(1, ("generic", "per_feature")), pytest.param(4, (*VARIANTS, THIRD), marks=pytest.mark.slow)],
+)
 def test_every_event_comes_to_the_same_words(here, vcpus, names):
     chosen = variants(names)
     lines = kvm_agreement.beside(on_kvm.measurements(chosen, vcpus=vcpus), this_host().kernel, chosen)

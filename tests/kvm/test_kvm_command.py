@@ -117,6 +117,7 @@ def test_mistakes_are_one_line(arguments, message, capsys):
     assert captured.err.startswith(f"workbench: {message}")
 
 
+@pytest.mark.slow
 @pytest.mark.kvm
 def test_calibrate_writes_a_file_that_reads_back(capsys, tmp_path):
     target = tmp_path / "here.json"

@@ -45,7 +45,7 @@ def bench(protocol_of):
     return Bench(replay.find_engine("sim"), replay.find_engine("kvm"), protocol_of, lambda: PerFeature(choose()))
 
 
-@pytest.mark.parametrize("seconds", ["8", pytest.param("60", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("seconds", ["4", pytest.param("60", marks=pytest.mark.slow)])
 def test_some_time_without_an_unexplained_divergence(command, tmp_path, seconds):
     running = command(YES, "--seconds", seconds, "--jobs", "1", "--seed", "2011", "--state", "state")
     out, err = running.communicate(timeout=180)

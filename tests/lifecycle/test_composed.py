@@ -211,6 +211,7 @@ def test_explored(event, protocol, vcpus, fails):
             assert recorded.happens(), f"{failure.code} is confirmed on the bytes of a machine"
 
 
+@pytest.mark.slow
 def test_endless_registrations_are_cut_in_a_part_too():
     question = Question.of("generic", "hostile-endless+init", STEAL)
     assert explore_question(question, max_states=50_000).result.limit is None

@@ -26,7 +26,7 @@ VIOLATIONS = GOLDEN / "violations.csv"
 TRACES = GOLDEN / "traces"
 
 #: Explored by every run of the tests; the whole matrix only by the slow tests.
-QUICK = ("migrate-no-state", "ignore-msrs", "descriptor-race")
+QUICK = ("ignore-msrs", "descriptor-race")
 
 #: protocol, event, features, vCPUs, failure
 MUST_HAVE = (

@@ -150,6 +150,7 @@ def test_revoking_on_crossing_makes_a_stale_area_a_silent_one():
     assert (before, after) == ({"F01", "F15", "F18"}, {"F04", "F18"})
 
 
+@pytest.mark.slow
 def test_the_limit_of_the_registry_bounds_what_an_endless_guest_leaves():
     codes = ["F08"]
     before = explored("generic", "hostile-endless", "pv_eoi", codes=codes)

@@ -52,6 +52,7 @@ def test_the_choice_is_small_and_always_the_same():
     assert all(one.event.min_vcpus <= one.size.vcpus <= VCPUS for one in once)
 
 
+@pytest.mark.slow
 def test_the_matrix_explores_them_and_says_so(capsys):
     asked = ["--protocols", "generic,null", "--events", "haltpoll+all,boot", "--jobs", "1", "--property", "F02,S01"]
     assert main(["matrix", *asked]) == 0

@@ -61,7 +61,9 @@ def test_ruff_has_nothing_to_say(tmp_path):
     assert run.returncode == 0, run.stdout
 
 
-@pytest.mark.parametrize(("style", "feature"), [("descriptor", False), ("msr", True)])
+@pytest.mark.parametrize(
+    ("style", "feature"), [("msr", True), pytest.param("descriptor", False, marks=pytest.mark.slow)]
+)
 def test_the_notebook_runs_and_shows_tables_matrix_and_trace(tmp_path, monkeypatch, style, feature):
     _, path = create("mine", style, tmp_path, feature=feature)
     notebook = nbformat.read(path, as_version=4)

@@ -47,14 +47,7 @@ def _key_said(key: Any) -> str:
 
 def check_value(step: Set | Note) -> None:
     """Raise WorkbenchError unless the value is immutable. One of a type in PLAIN need not be checked."""
-    value = step.value
-    if type(value) is tuple:  # most are: they get by without a look at what else may be immutable
-        for one in value:
-            if type(one) not in PLAIN:
-                break
-        else:
-            return
-    if not _is_immutable(value):
+    if not _is_immutable(step.value):
         raise WorkbenchError(_mutable(step))
 
 
