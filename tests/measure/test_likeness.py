@@ -41,6 +41,8 @@ CHANGES = [
      "no result in memory", YES, NO),
     ([("        gpa = value & ~63", "        gpa = (yield Load((value & ~63) + 64, U64)) or value & ~63")],
      "request in a register", YES, NO),
+    ([("yield Set(register(cpu.index, MSR), value or None)", "yield Set(register(0, MSR), value or None)"),
+      ('area(cpu.index, "steal_time")', 'area(0, "steal_time")')], "no effect elsewhere", YES, NO),
     ([("        return HANDLED", "        yield Store(gpa, 1, U64)\n        return HANDLED")], "idempotent", YES, NO),
 ]  # fmt: skip
 READS = (

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from workbench.checking.failures import FAILURES
 from workbench.core.contracts import Feature
@@ -17,7 +17,9 @@ from workbench.core.step_text import key_text
 from workbench.core.steps import Rdmsr
 from workbench.engines.explore import FAILS
 from workbench.measure.comparison.metrics import is_new
+from workbench.measure.design_check.line import FAIL
 from workbench.measure.design_check.operations import NOWHERE
+from workbench.measure.design_check.runs import save_and_restore
 from workbench.measure.design_check.tried import Tried, differing
 from workbench.measure.exploration.explore import Question, explored
 from workbench.measure.likeness.watched import Watched, kept_for
@@ -64,6 +66,8 @@ def in_registers(chosen: Variant, features: tuple[Feature, ...]) -> Answer:
     if not entries:
         return Answer(NOTHING, "the host keeps nothing")
     shown = sum(entry.architected for entry in entries)
+    if shown and reads_back(chosen, features).word == NO:  # the design says so of itself: it is tried too
+        return Answer(NO, f"of {shown} entries it is said that a register shows them; none shows where an area is")
     return Answer(YES if shown == len(entries) else NO, f"a register shows {shown} of {len(entries)} entries")
 
 
@@ -84,13 +88,18 @@ def _reads(tried: Tried, feature: Feature) -> bool:
 def reset_clears(chosen: Variant, features: tuple[Feature, ...]) -> Answer:
     """After INIT a vCPU's registration state is what it was when the vCPU was made."""
     tried = Tried(chosen, features, booted=True)
-    before = kept_for(tried.entries(derived=False), 1)
+    before = _registered_for(tried, 1)
     tried.host(tried.protocol.on_init(tried.machine.cpus[1]), 1)
     if not before:
         return Answer(NOTHING, "the host keeps nothing for a vCPU")
-    fresh = kept_for(Tried(chosen, features).entries(derived=False), 1)
-    left = differing(fresh, kept_for(tried.entries(derived=False), 1))
+    left = differing(_registered_for(Tried(chosen, features), 1), _registered_for(tried, 1))
     return Answer(NO, f"outlives INIT: {', '.join(map(key_text, left))}") if left else Answer(YES, "INIT clears all")
+
+
+def _registered_for(tried: Tried, cpu: int) -> dict[Any, Any]:
+    """Return what is registered for a vCPU: what a migration carries, and where the host serves areas."""
+    kept, all_entries = kept_for(tried.entries(derived=False), cpu), kept_for(tried.entries(), cpu)
+    return kept | {key: value for key, value in all_entries.items() if key.kind == "area"}
 
 
 def request_in_register(chosen: Variant, features: tuple[Feature, ...]) -> Answer:
@@ -135,19 +144,26 @@ def generic_save(chosen: Variant, features: tuple[Feature, ...]) -> Answer:
         return Answer(NO, f"needs {', '.join(made)}" if made else "no interface that exists carries it")
     if other:
         return Answer(NO, f"no interface that exists carries {len(other)} of {len(entries)} entries")
+    tried_too = save_and_restore(chosen, features)  # what carries it, the design says of itself
+    if tried_too.status == FAIL:
+        return Answer(NO, f"a restore gives something else: {tried_too.text}")
     return Answer(YES, ", ".join(sorted({entry.interface for entry in entries})))
 
 
 def own_effect(chosen: Variant, features: tuple[Feature, ...]) -> Answer:
-    """A registration has no effect on another feature's area."""
-    found = {}
+    """A registration has no effect on another feature's area, nor on that of another vCPU."""
+    found: dict[str, bool] = {}
     own = [feature for feature, _ in _accepted(chosen, features)]
     for feature in own:
-        tried = Tried(chosen, features, booted=True)
-        before = {one.name: tried.serves(one, 0, tried.gpa(one)) for one in own if one is not feature}
-        tried.register(feature, tried.gpa(feature))
-        after = {one.name: tried.serves(one, 0, tried.gpa(one)) for one in own if one is not feature}
-        found[feature.name] = before == after
+        for cpu in (0, 1) if feature.scope == "vcpu" else (0,):
+            tried = Tried(chosen, features)
+            for one in own:
+                tried.register(one, tried.gpa(one))
+            others = [one for one in own if one is not feature or cpu == 1]
+            before = [tried.serves(one, 0, tried.gpa(one)) for one in others]
+            tried.register(feature, tried.gpa(feature, cpu), cpu)
+            same = before == [tried.serves(one, 0, tried.gpa(one)) for one in others]
+            found[feature.name] = same and found.get(feature.name, True)
     return _of_all(found, "the others are served as before", "another area is served otherwise")
 
 
