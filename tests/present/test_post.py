@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.rules.designs import slip
 from workbench.cli import main
 from workbench.errors import WorkbenchError
 from workbench.measure.exploration.matrix import Size
@@ -94,8 +95,8 @@ def test_what_is_known_to_fail_is_expected():
 
 
 def test_the_summary_counts_as_kvm_unit_tests_does():
-    checks = [Check(status, "x") for status in ("PASS", "FAIL", "FAIL", "XFAIL", "SKIP")]
-    assert summary_line(checks) == "SUMMARY: 5 tests, 2 unexpected failures, 1 expected failures, 1 skipped"
+    checks = [Check(status, "x") for status in ("PASS", "FAIL", "FAIL", "XPASS", "XFAIL", "SKIP")]
+    assert summary_line(checks) == "SUMMARY: 6 tests, 3 unexpected failures, 1 expected failures, 1 skipped"
     assert summary_line(checks[:1]) == "SUMMARY: 1 tests"
 
 
@@ -274,6 +275,17 @@ def test_a_design_of_ones_own_is_named_by_its_path(tmp_path):
     third = Path(__file__).parents[1] / "protocols" / "data" / "third.py"
     made = post(["exits", "failures"], [f"{third}:RegisterArray"], ["boot"], ["steal_time"], 2, sizes=SIZES)
     assert f"--protocols {third}:RegisterArray" in made.text().replace(" \\\n    ", " ")
+
+
+def test_a_program_that_fails_is_no_pass(tmp_path, capsys):
+    """Nor is it skipped: the post says that its search broke off, and the status tells it."""
+    path = tmp_path / "mine.py"
+    path.write_text(slip(("        return HANDLED", "        raise KeyError(msr)")))
+    asked = ["post", "--about", "verdict", "--protocols", f"{path}:Mine", "--events", "boot"]
+    assert main([*asked, "--features", "steal_time", "--jobs", "1"]) == 1
+    told = capsys.readouterr().out
+    assert "broke off the search" in told
+    assert "PASS: mine: registers" not in told
 
 
 def test_the_docs_show_the_answer_to_the_review_in_full():

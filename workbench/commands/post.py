@@ -54,7 +54,7 @@ def add(subparsers: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Write the post."""
+    """Write the post; status 1 if a program of a design failed and broke off a search."""
     from workbench.present.post import mail
 
     _check(args)
@@ -67,7 +67,7 @@ def run(args: argparse.Namespace) -> int:
         files = mail.attached(made, _options.unique(args.attach) or ())
         text = mail.mbox(text, answered, args.subject or "", files)
     _options.write(args, text)
-    return 0
+    return _options.status_of(made.verdicts())
 
 
 def _check(args: argparse.Namespace) -> None:

@@ -28,7 +28,7 @@ from workbench.measure.variants import Variant
 YES, NO, NOTHING = "yes", "no", "-"
 
 
-class Answer(NamedTuple):
+class Decided(NamedTuple):
     """``yes``, ``no``, or ``-`` where there was nothing to ask; and what was seen."""
 
     word: str
@@ -41,17 +41,17 @@ class Point:
 
     name: str
     claim: str
-    ask: Callable[[Variant, tuple[Feature, ...]], Answer]
+    ask: Callable[[Variant, tuple[Feature, ...]], Decided]
     evidence: tuple[str, ...]  #: pieces of the command line that shows it; {protocol} is the design
     hardware: str  #: real hardware that does so, or otherwise, with its source
 
 
-def _of_all(found: dict[str, bool], good: str, bad: str) -> Answer:
-    """Answer for features: yes if it is so of all, and else which differ."""
+def _of_all(found: dict[str, bool], good: str, bad: str) -> Decided:
+    """Decided for features: yes if it is so of all, and else which differ."""
     wrong = [name for name, is_so in found.items() if not is_so]
     if not found:
-        return Answer(NOTHING, "no feature could be asked about")
-    return Answer(NO, f"{bad}: {', '.join(wrong)}") if wrong else Answer(YES, f"{good} ({len(found)} features)")
+        return Decided(NOTHING, "no feature could be asked about")
+    return Decided(NO, f"{bad}: {', '.join(wrong)}") if wrong else Decided(YES, f"{good} ({len(found)} features)")
 
 
 def _with_memory(chosen: Variant, features: tuple[Feature, ...]) -> list[Feature]:
@@ -59,19 +59,19 @@ def _with_memory(chosen: Variant, features: tuple[Feature, ...]) -> list[Feature
     return [feature for feature in features if protocol.supports(feature) and not feature.is_value]
 
 
-def in_registers(chosen: Variant, features: tuple[Feature, ...]) -> Answer:
+def in_registers(chosen: Variant, features: tuple[Feature, ...]) -> Decided:
     """All state that a host keeps is shown by a register."""
     tried = Tried(chosen, features, booted=True)
     entries = tried.protocol.state(tried.entries(), tuple(tried.machine.cpus.values()))
     if not entries:
-        return Answer(NOTHING, "the host keeps nothing")
+        return Decided(NOTHING, "the host keeps nothing")
     shown = sum(entry.architected for entry in entries)
     if shown and reads_back(chosen, features).word == NO:  # the design says so of itself: it is tried too
-        return Answer(NO, f"of {shown} entries it is said that a register shows them; none shows where an area is")
-    return Answer(YES if shown == len(entries) else NO, f"a register shows {shown} of {len(entries)} entries")
+        return Decided(NO, f"of {shown} entries it is said that a register shows them; none shows where an area is")
+    return Decided(YES if shown == len(entries) else NO, f"a register shows {shown} of {len(entries)} entries")
 
 
-def reads_back(chosen: Variant, features: tuple[Feature, ...]) -> Answer:
+def reads_back(chosen: Variant, features: tuple[Feature, ...]) -> Decided:
     """The guest can read where an area is registered: by the design's own way, or from a register that it claims."""
     found = {feature.name: _reads(tried, feature) for feature, tried in _accepted(chosen, features)}
     return _of_all(found, "what is registered can be read", "cannot be read back")
@@ -85,15 +85,15 @@ def _reads(tried: Tried, feature: Feature) -> bool:
     return any(isinstance(value, int) and gpa <= value < gpa + feature.align for value in shown)
 
 
-def reset_clears(chosen: Variant, features: tuple[Feature, ...]) -> Answer:
+def reset_clears(chosen: Variant, features: tuple[Feature, ...]) -> Decided:
     """After INIT a vCPU's registration state is what it was when the vCPU was made."""
     tried = Tried(chosen, features, booted=True)
     before = _registered_for(tried, 1)
     tried.host(tried.protocol.on_init(tried.machine.cpus[1]), 1)
     if not before:
-        return Answer(NOTHING, "the host keeps nothing for a vCPU")
+        return Decided(NOTHING, "the host keeps nothing for a vCPU")
     left = differing(_registered_for(Tried(chosen, features), 1), _registered_for(tried, 1))
-    return Answer(NO, f"outlives INIT: {', '.join(map(key_text, left))}") if left else Answer(YES, "INIT clears all")
+    return Decided(NO, f"outlives INIT: {', '.join(map(key_text, left))}") if left else Decided(YES, "INIT clears all")
 
 
 def _registered_for(tried: Tried, cpu: int) -> dict[Any, Any]:
@@ -102,55 +102,55 @@ def _registered_for(tried: Tried, cpu: int) -> dict[Any, Any]:
     return kept | {key: value for key, value in all_entries.items() if key.kind == "area"}
 
 
-def request_in_register(chosen: Variant, features: tuple[Feature, ...]) -> Answer:
+def request_in_register(chosen: Variant, features: tuple[Feature, ...]) -> Decided:
     """The request is in registers: the host reads no memory to learn what is asked."""
     found = {feature.name: not watched.host_read for feature, watched in _registered(chosen, features)}
     return _of_all(found, "the host reads no memory", "the host reads the request from memory")
 
 
-def result_in_register(chosen: Variant, features: tuple[Feature, ...]) -> Answer:
+def result_in_register(chosen: Variant, features: tuple[Feature, ...]) -> Decided:
     """The result comes by the access itself: the host writes none into memory."""
     found = {feature.name: not watched.host_wrote for feature, watched in _registered(chosen, features)}
     return _of_all(found, "the host writes no result", "the host writes a result into memory")
 
 
-def one_access(chosen: Variant, features: tuple[Feature, ...]) -> Answer:
+def one_access(chosen: Variant, features: tuple[Feature, ...]) -> Decided:
     """A registration is one access."""
     found = {feature.name: watched.exits == 1 for feature, watched in _registered(chosen, features)}
     return _of_all(found, "one exit each", "more than one exit")
 
 
-def atomic(chosen: Variant, features: tuple[Feature, ...]) -> Answer:
+def atomic(chosen: Variant, features: tuple[Feature, ...]) -> Decided:
     """One access has one effect, whatever another vCPU does at that time: explored, every interleaving."""
     named = next((one for one, _ in _accepted(chosen, features) if one.scope == "vcpu"), None)
     if named is None:
-        return Answer(NOTHING, "no feature has an area for each vCPU that the host serves")
+        return Decided(NOTHING, "no feature has an area for each vCPU that the host serves")
     codes = ("F05", "F15")
     question = Question.of(chosen, "descriptor-race", [named], 2)
     verdicts = explored(question, [FAILURES[code] for code in codes]).result.verdicts
     failing = [FAILURES[code].title for code in codes if verdicts[code] == FAILS]
-    return Answer(NO, f"{', '.join(failing)} ({named.name})") if failing else Answer(YES, f"explored, {named.name}")
+    return Decided(NO, f"{', '.join(failing)} ({named.name})") if failing else Decided(YES, f"explored, {named.name}")
 
 
-def generic_save(chosen: Variant, features: tuple[Feature, ...]) -> Answer:
+def generic_save(chosen: Variant, features: tuple[Feature, ...]) -> Decided:
     """The interface that saves and restores any register carries it."""
     tried = Tried(chosen, features, booted=True)
     entries = tried.protocol.state(tried.entries(), tuple(tried.machine.cpus.values()))
     other = [entry for entry in entries if not entry.carried]
     if not entries:
-        return Answer(NOTHING, "the host keeps nothing")
+        return Decided(NOTHING, "the host keeps nothing")
     if any(map(is_new, entries)):
         made = sorted({entry.interface for entry in entries if is_new(entry)} - {"none"})
-        return Answer(NO, f"needs {', '.join(made)}" if made else "no interface that exists carries it")
+        return Decided(NO, f"needs {', '.join(made)}" if made else "no interface that exists carries it")
     if other:
-        return Answer(NO, f"no interface that exists carries {len(other)} of {len(entries)} entries")
+        return Decided(NO, f"no interface that exists carries {len(other)} of {len(entries)} entries")
     tried_too = save_and_restore(chosen, features)  # what carries it, the design says of itself
     if tried_too.status == FAIL:
-        return Answer(NO, f"a restore gives something else: {tried_too.text}")
-    return Answer(YES, ", ".join(sorted({entry.interface for entry in entries})))
+        return Decided(NO, f"a restore gives something else: {tried_too.text}")
+    return Decided(YES, ", ".join(sorted({entry.interface for entry in entries})))
 
 
-def own_effect(chosen: Variant, features: tuple[Feature, ...]) -> Answer:
+def own_effect(chosen: Variant, features: tuple[Feature, ...]) -> Decided:
     """A registration has no effect on another feature's area, nor on that of another vCPU."""
     found: dict[str, bool] = {}
     own = [feature for feature, _ in _accepted(chosen, features)]
@@ -167,7 +167,7 @@ def own_effect(chosen: Variant, features: tuple[Feature, ...]) -> Answer:
     return _of_all(found, "the others are served as before", "another area is served otherwise")
 
 
-def idempotent(chosen: Variant, features: tuple[Feature, ...]) -> Answer:
+def idempotent(chosen: Variant, features: tuple[Feature, ...]) -> Decided:
     """The same registration again changes nothing and writes nothing."""
     found = {}
     for feature, tried in _accepted(chosen, features):
@@ -179,7 +179,7 @@ def idempotent(chosen: Variant, features: tuple[Feature, ...]) -> Answer:
     return _of_all(found, "no second effect", "a second effect")
 
 
-def refusal_is_told(chosen: Variant, features: tuple[Feature, ...]) -> Answer:
+def refusal_is_told(chosen: Variant, features: tuple[Feature, ...]) -> Decided:
     """A place that the host cannot serve is refused."""
     found = {
         feature.name: Tried(chosen, features).register(feature, NOWHERE) is REFUSED
@@ -243,9 +243,9 @@ POINTS = (
 )  # fmt: skip
 
 
-def likeness(chosen: Variant, features: tuple[Feature, ...]) -> dict[str, Answer]:
+def likeness(chosen: Variant, features: tuple[Feature, ...]) -> dict[str, Decided]:
     """Return the answer to each point, by name."""
     return {point.name: point.ask(chosen, features) for point in POINTS}
 
 
-__all__ = ["NO", "NOTHING", "POINTS", "YES", "Answer", "Point", "likeness"]
+__all__ = ["NO", "NOTHING", "POINTS", "YES", "Decided", "Point", "likeness"]

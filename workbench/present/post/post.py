@@ -94,6 +94,10 @@ class Post:
         ]
         return "".join([*notes, *(["\n"] if notes else []), *(wrapped(line, "  ") for line in made)])
 
+    def verdicts(self) -> set[str]:
+        """Return the verdicts of the searches that the parts asked for; none if they asked for none."""
+        return {cell.verdict for cell in vars(self.asked).get("cells", ())}
+
     def attachments(self) -> list[Attachment]:
         """Return what may go with the mail, in the order of the parts, each once."""
         return list(dict.fromkeys(one for section in self.sections for one in section.attachments))

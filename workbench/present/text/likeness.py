@@ -6,12 +6,12 @@ import shlex
 from collections.abc import Mapping
 from textwrap import wrap
 
-from workbench.measure.likeness.checklist import NO, POINTS, Answer
+from workbench.measure.likeness.checklist import NO, POINTS, Decided
 from workbench.present.text.command_line import command_lines
 from workbench.present.text.table import WIDTH, Column, Table, as_text
 from workbench.printable import ascii_only
 
-Found = Mapping[str, Mapping[str, Answer]]  #: by a design's label: the answer to each point
+Found = Mapping[str, Mapping[str, Decided]]  #: by a design's label: the answer to each point
 
 
 def likeness_text(found: Found, named: Mapping[str, str]) -> str:

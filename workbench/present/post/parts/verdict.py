@@ -38,7 +38,10 @@ def _check(label: str, cells: Sequence[Cell], known: frozenset[str]) -> Check:
         steps = f", {worst.steps} steps" if worst.steps else ""
         more = f"; {len(failing) - 1} more" if len(failing) > 1 else ""
         return Check(XFAIL if is_known else FAIL, f"{name} ({worst.event}{steps}{more})")
-    open_ended = [cell for cell in cells if cell.verdict in ("BOUNDED", "BROKE OFF")]
+    broken = [cell for cell in cells if cell.verdict == "BROKE OFF"]
+    if broken:
+        return Check(FAIL, f"{name} ({broken[0].event}: a program failed and broke off the search)")
+    open_ended = [cell for cell in cells if cell.verdict == "BOUNDED"]
     if open_ended:
         return Check(SKIP, f"{name} ({open_ended[0].event}: not all states were seen)")
     if all(cell.verdict == "NOT EXERCISED" for cell in cells):
