@@ -76,10 +76,12 @@ clean: ## remove the report, caches and build products; keep .venv
 	@find . -path ./$(VENV) -prune -o -type d \( -name __pycache__ -o -name .ipynb_checkpoints \) -prune -exec rm -rf {} +
 
 # $(call install,EXTRAS): the package, editable, with these extras. Whatever the extras, the package itself is there.
+# Left out is setuptools' page of advice on editable installations: it would be the first thing that a newcomer sees.
 define install
 @echo "installing into $(VENV): paravirt-workbench$(1) (about 100 MB the first time)"
 @$(PY) -m pip install --quiet --disable-pip-version-check --upgrade $(PINNED) pip
-@$(PY) -m pip install --quiet --disable-pip-version-check $(PINNED) $(PINNED:--%=--build-%) --editable ".$(1)"
+@PYTHONWARNINGS="ignore:Editable installation" $(PY) -m pip install --quiet --disable-pip-version-check \
+  $(PINNED) $(PINNED:--%=--build-%) --editable ".$(1)"
 @touch "$@" "$(STAMP)"
 endef
 
