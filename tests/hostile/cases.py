@@ -118,6 +118,7 @@ CASES += [
     ("post --about 'trace F99:boot'", "unknown property"), ("post --about 'trace F01'", "expected FAILURE:EVENT"),
     ("hardware --protocols nul", "did you mean null?"), ("hardware --features x", "unknown feature"),
     ("app --port 70000", "allowed: 0 to 65535"), ("app --port x", "not a whole number"),
+    ("app --host ''", "names no address"),
     ("page", "required"), ("page poster", "poster"), ("", "required: COMMAND"), ("kvn", "did you mean kvm?"),
     ("app --port -1", "allowed: 0 to 65535"), ("post --reply-to pipe.h", "a pipe"), ("post --jobs 0", "allowed: 1 to"),
     ("post --about 'trace F01:x'", "unknown event 'x'"),

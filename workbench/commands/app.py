@@ -14,6 +14,7 @@ import webbrowser
 from typing import Any
 
 from workbench.commands import _options
+from workbench.errors import WorkbenchError
 from workbench.paths import NOTEBOOKS
 
 PORT = 8850
@@ -37,6 +38,8 @@ def run(args: argparse.Namespace) -> int:
     from workbench.present.app.server import LOOPBACK
     from workbench.present.progress import Progress
 
+    if not args.host.strip():
+        raise WorkbenchError("--host names no address; 127.0.0.1 is this machine alone, 0.0.0.0 every network it is in")
     if args.host not in LOOPBACK:
         Progress().note(
             f"warning: {args.host} can be reached from outside this machine, without encryption; the file "
