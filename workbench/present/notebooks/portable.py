@@ -16,6 +16,8 @@ from typing import Any
 from workbench.durable.guard import environment, guarded_folder
 
 TIMEOUT = 600  # seconds for one cell: a guard against hanging
+#: Metadata of a cell that are written by hand: tags, and what exercises and nbgrader say of their cells.
+KEPT = ("tags", "workbench", "nbgrader")
 WIDGET = "application/vnd.jupyter.widget-"
 KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 
@@ -79,7 +81,7 @@ def normalise(notebook: Any) -> Any:
     notebook.metadata = type(notebook.metadata)(kernelspec=dict(KERNEL), language_info={"name": "python"})
     number = 0
     for cell in notebook.cells:
-        cell.metadata = type(cell.metadata)({key: cell.metadata[key] for key in ("tags",) if key in cell.metadata})
+        cell.metadata = type(cell.metadata)({key: cell.metadata[key] for key in KEPT if key in cell.metadata})
         if cell.cell_type == "code":
             number += 1
             cell.execution_count = number

@@ -1,0 +1,1 @@
+"""Designs with a fault, which exercises let students find and repair."""
