@@ -26,7 +26,7 @@ Init IoRange KVM_EINVAL KVM_ENOSYS KVM_EPERM KVM_SUPPORTED KernelGone Key LinuxK
 Moment MoveMemslot NewHost Note Now Null OnHost Outcome PAGE_SIZE Pause PerFeature PioRead PioWrite Program Protocol
 Quiesce REFUSED Rdmsr Reassign Register Resume Scenario Set Share Start StateEntry Stop Store Struct ToUser U16 U32
 U64 U8 UNKNOWN Uncover Unit VM Value Vcpu Wait WaitAll WorkbenchError Wrmsr area asked baseline believes boot_all
-each enter_all host_side of_its_own pending register registry seqlock share starting stop_news struct
+each enter_all host_side of_its_own pending register registry seqlock share staged starting stop_news struct
 """.split()
 
 

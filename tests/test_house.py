@@ -173,7 +173,8 @@ def test_the_two_protocols_of_the_question_are_here():
 
 
 def defines_a_protocol(path: Path) -> bool:
-    return any(function.name == "on_wrmsr" for function in functions(ast.parse(path.read_text())))
+    handlers = {"on_wrmsr", "on_rdmsr", "on_hypercall", "on_mmio_write", "on_pio_write"}
+    return any(function.name in handlers for function in functions(ast.parse(path.read_text())))
 
 
 @pytest.mark.parametrize("path", [pytest.param(p, id=p.stem) for p in PROTOCOLS if defines_a_protocol(p)])

@@ -57,6 +57,7 @@ register                the value of a model specific register
 registry                one entry of a table that the protocol defines
 pending                 an update to be delivered at the vCPU's next entry (derived)
 baseline                where a running count began on this host (derived)
+staged                  the next entry maps what is registered (derived)
 stop_news               the guest was stopped, and the next update tells it (derived)
 Key                     the type of a key: kind, vCPU or VM, name
 VM                      in place of a vCPU's index: state of the whole machine
@@ -147,7 +148,7 @@ from workbench.core.event_steps import (
     WaitAll,
     each,
 )
-from workbench.core.host_state import DERIVED, VM, Key, area, baseline, pending, register, registry, stop_news
+from workbench.core.host_state import DERIVED, VM, Key, area, baseline, pending, register, registry, staged, stop_news
 from workbench.core.hypercalls import KVM_EINVAL, KVM_ENOSYS, KVM_EPERM, share
 from workbench.core.kvm_registers import Register
 from workbench.core.memory import PAGE_SIZE
@@ -196,5 +197,5 @@ __all__ = [
     "Resume", "Scenario", "Set", "Share", "Start", "StateEntry", "Stop", "Store", "Struct", "ToUser", "Uncover", "Unit",
     "Value", "Vcpu", "Wait", "WaitAll", "WorkbenchError", "Wrmsr", "area", "asked", "baseline", "believes",
     "boot_all", "each", "enter_all", "host_side", "of_its_own", "pending", "register", "registry", "seqlock",
-    "share", "starting", "stop_news", "struct",
+    "share", "staged", "starting", "stop_news", "struct",
 ]  # fmt: skip

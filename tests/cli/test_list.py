@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from workbench.cli import main
-from workbench.features import FEATURES
+from workbench.features import SHIPPED
 from workbench.lifecycle import EVENTS
 from workbench.measure import METRICS
 from workbench.measure.comparison import cost
@@ -17,7 +17,7 @@ from workbench.protocols import PROTOCOLS
 ROOT = Path(__file__).resolve().parents[2]
 NAMES = {
     "protocol": list(PROTOCOLS),
-    "feature": list(FEATURES),
+    "feature": list(SHIPPED),
     "event": list(EVENTS),
     "metric": [*METRICS, "cost_cycles"],
     "cost model": list(cost.known()),

@@ -24,7 +24,7 @@ from workbench.engines.simulate.lanes.values import Batch, Diverged, Lane
 from workbench.errors import AuthorError, WorkbenchError
 from workbench.features import choose
 from workbench.lifecycle import EVENTS
-from workbench.protocols import PROTOCOLS, Generic
+from workbench.protocols import FIRST, PROTOCOLS, Generic
 
 FEATURES = choose()
 
@@ -272,7 +272,7 @@ def both(make, event, vcpus, **circumstances):
 
 @pytest.mark.parametrize("vcpus", [1, 17, FEWEST_LANES + 2, 40])
 @pytest.mark.parametrize("event", EVENTS)
-@pytest.mark.parametrize("protocol", PROTOCOLS)
+@pytest.mark.parametrize("protocol", FIRST)
 def test_lanes_leave_the_machine_as_one_vcpu_after_the_other_does(protocol, event, vcpus):
     if vcpus < EVENTS[event].min_vcpus:
         vcpus = 16
@@ -289,7 +289,7 @@ def test_mitigations_too(mitigation, event):
 
 
 @pytest.mark.parametrize("event", ["boot", "migrate", "encrypted", "memslot-unplug", "double-registration"])
-@pytest.mark.parametrize("protocol", PROTOCOLS)
+@pytest.mark.parametrize("protocol", FIRST)
 def test_shipped_protocols_do_run_at_once(protocol, event, batches):
     both(PROTOCOLS[protocol], event, 40)
     assert batches.turns

@@ -14,7 +14,7 @@ from workbench.measure.exploration.crosscheck import SETTINGS, Setting, compared
 from workbench.measure.exploration.export import promela_of
 from workbench.measure.variants import variant
 from workbench.present.text.crosscheck import crosscheck_text
-from workbench.protocols import PROTOCOLS
+from workbench.protocols import FIRST
 
 THIRD = f"{Path(__file__).parents[1] / 'protocols' / 'data' / 'third.py'}:RegisterArray"
 REPAIRED = "generic+carry-registry+quiet-restore+revoke-vm+quiesce"
@@ -25,7 +25,7 @@ BOOT = Setting("boot", 1, ("steal_time",))
 LARGE = ("cpu-unplug-no-teardown", "kexec-no-teardown", "memslot-unplug")
 CHECKED = [
     pytest.param(name, setting, marks=[pytest.mark.slow] if setting.event in LARGE and name != "per_feature" else [])
-    for name in (*PROTOCOLS, THIRD)
+    for name in (*FIRST, THIRD)
     for setting in SETTINGS
 ]
 

@@ -12,7 +12,7 @@ from workbench.errors import WorkbenchError
 from workbench.present.figures import images
 from workbench.present.figures.sizes import SIZES
 from workbench.present.figures.style import FATE_TONES, INK, LOOKS, PALE_INK, TONES, looks
-from workbench.protocols import PROTOCOLS
+from workbench.protocols import FIRST
 
 PAPER, DARK = "#ffffff", "#161616"
 #: How colours look to colour-blind eyes: Machado, Oliveira and Fernandes (2009), table 1, severity 1.0.
@@ -141,8 +141,8 @@ def test_a_protocol_looks_the_same_in_whatever_company():
 
 @pytest.mark.parametrize("count", range(2, 9))
 def test_up_to_eight_protocols_have_eight_looks(count):
-    for known in range(len(PROTOCOLS) + 1):
-        names = list(dict.fromkeys([*list(PROTOCOLS)[:known], *NAMES, *"ab"]))[:count]
+    for known in range(len(FIRST) + 1):
+        names = list(dict.fromkeys([*FIRST[:known], *NAMES, *"ab"]))[:count]
         found = looks(names)
         assert len({found[name] for name in names}) == len(names)
 

@@ -175,11 +175,13 @@ class Watch:
         before = self._get(LEFT_BEHIND)
         if not before:
             return
-        after = {key: value for key, value in now_held if _is_registration(key, value)}
+        held = dict(now_held)
+        after = {key: value for key, value in held.items() if _is_registration(key, value)}
         if after:
             self._put(RESTORED, True)
         left = dict(before)
         differing = (key for key in sorted({*left, *after}, key=repr) if left.get(key) != after.get(key))
+        differing = (key for key in differing if key.kind != "area" or not held.get(key._replace(kind="staged")))
         if after and (named := tuple((key, left.get(key), after.get(key)) for key in differing)):
             self._put(RESTORED_OTHERWISE, named)
         self._put(LEFT_BEHIND, ())

@@ -192,10 +192,10 @@ def unique(values: Iterable[str] | None) -> list[str] | None:
 
 def parameters(command: str, args: argparse.Namespace, *positional: object) -> Parameters:
     """Return what ``args`` asks for, all names resolved; raise WorkbenchError for an unknown name."""
-    from workbench import features, lifecycle
+    from workbench import lifecycle
     from workbench.measure.comparison import cost, metrics
     from workbench.measure.comparison.runs import possible
-    from workbench.measure.variants import DEFAULT, variants
+    from workbench.measure.variants import DEFAULT, features_of, variants
     from workbench.present.text.report import Parameters
 
     chosen = variants(args.protocols or DEFAULT)
@@ -204,17 +204,20 @@ def parameters(command: str, args: argparse.Namespace, *positional: object) -> P
         raise WorkbenchError(f"the metric {metrics.COST} needs a cost model", cost.known())
     metrics.choose(wanted)
     events = lifecycle.choose(unique(args.events))
+    named = unique(args.features)
+    carried = {feature.name: feature for one in chosen for feature in features_of(one, named)}
     several = args.events is None or any(map(lifecycle.is_open, args.events))
     happening = possible(events, args.vcpus) if several else events
     return Parameters(
         chosen,
-        features.choose(unique(args.features)),
+        tuple(carried.values()),
         happening,
         args.vcpus,
         args.seed,
         cost.load(args.cost_model) if args.cost_model is not None else None,
         command_line(command, args, positional),
         tuple(event for event in events if event not in happening),
+        named=named is not None,
     )
 
 

@@ -38,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
         table = compare(
             parameters.variants,
             parameters.events,
-            parameters.features,
+            parameters.features if parameters.named else None,
             args.vcpus,
             _options.unique(args.metrics),
             parameters.cost_model,

@@ -24,7 +24,7 @@ def add(subparsers: Any) -> None:
         example="workbench crosscheck generic --events migrate,boot",
     )  # fmt: skip
     parser.add_argument("protocol", nargs="?", metavar="PROTOCOL", help="a name, or path/to/file.py:Class; +MITIGATION")
-    _options.add_names(parser, "--protocols", "more protocols, as in compare (default, without PROTOCOL: those known)")
+    _options.add_names(parser, "--protocols", "more protocols, as in compare (default: the first three of the list)")
     _options.add_happening(parser, "default: as suits the event", "default: a selection")
     parser.add_argument("--vcpus", type=_options.whole_number(1, MAX_VCPUS), metavar="N",
                         help=f"vCPUs of the guest, 1 to {MAX_VCPUS} (default: as suits the event)")
@@ -39,9 +39,9 @@ def run(args: argparse.Namespace) -> int:
     from workbench.measure.exploration.crosscheck import crosscheck
     from workbench.measure.variants import variants
     from workbench.present.progress import Progress
-    from workbench.protocols import PROTOCOLS
+    from workbench.protocols import FIRST
 
-    chosen = variants([*filter(None, [args.protocol]), *(args.protocols or ())] or PROTOCOLS)
+    chosen = variants([*filter(None, [args.protocol]), *(args.protocols or ())] or FIRST)
     settings, failures = _settings(args), choose_failures(_options.unique(args.property))
     with _options.opened_state(args) as store:
         found = crosscheck(chosen, settings, failures, Progress().counting("models"), store)
@@ -66,7 +66,7 @@ def _settings(args: argparse.Namespace) -> list[Setting]:
         if args.vcpus is not None:
             setting = setting._replace(vcpus=args.vcpus)
         if wanted is not None:
-            setting = setting._replace(features=tuple(own_files.named(feature) for feature in wanted))
+            setting = setting._replace(features=tuple(own_files.named(feature) for feature in wanted), asked=True)
         found.append(setting)
     return sorted(found, key=lambda setting: list(known).index(setting.event) if setting.event in known else len(known))
 

@@ -174,10 +174,10 @@ def questions(args: argparse.Namespace) -> list[Question]:
     from workbench import features, lifecycle
     from workbench.engines.explore.vm import Bounds
     from workbench.measure.exploration.explore import Question, default_vcpus
-    from workbench.measure.variants import variant
+    from workbench.measure.variants import first_feature, variant
 
     chosen = variant(subject_text(args))
-    wanted = features.choose(_options.unique(args.features) or list(FEATURES))
+    wanted = features.choose(_options.unique(args.features) or first_feature(chosen))
     names = _options.unique(args.events) or list(EVENTS)
     events = lifecycle.choose(names)
     if args.vcpus is not None and (args.events is None or any(map(lifecycle.is_open, names))):

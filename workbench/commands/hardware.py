@@ -25,20 +25,19 @@ def add(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Ask each design every point, and write the answers."""
-    from workbench.features import choose
     from workbench.measure.likeness.checklist import likeness
-    from workbench.measure.variants import DEFAULT, variants
+    from workbench.measure.variants import DEFAULT, features_of, variants
     from workbench.present import records
     from workbench.present.progress import Progress
     from workbench.present.text.likeness import likeness_text
     from workbench.present.text.likeness import records as flat
 
     say, texts = Progress(), _options.unique(args.protocols) or list(DEFAULT)
-    chosen, features = variants(texts), choose(_options.unique(args.features))
+    chosen, asked = variants(texts), _options.unique(args.features)
     found = {}
     for one in chosen:
         say(f"asking {one.label}")
-        found[one.label] = likeness(one, features)
+        found[one.label] = likeness(one, features_of(one, asked))
     named = {one.label: text for one, text in zip(chosen, texts, strict=True)}
     text = likeness_text(found, named)
     if args.format != "text":

@@ -60,10 +60,11 @@ def run(args: argparse.Namespace) -> int:
     if not host.available:
         raise EngineError(host.line)
     chosen = variants(_options.unique(args.protocols) or DEFAULT)
-    features = choose_features(_options.unique(args.features))
+    named = _options.unique(args.features)
+    features = choose_features(named) if named else ()
     events = choose_events(_options.unique(args.events)) if args.events else None
     with _options.opened_state(args) as store:
-        found = on_kvm.measurements(chosen, events, features, args.vcpus, Progress(), store)
+        found = on_kvm.measurements(chosen, events, features or None, args.vcpus, Progress(), store)
         lines = kvm_agreement.beside(found, host.kernel, chosen, features=features, events=events or ())
         _options.write(args, _render(args.format, lines, host.line))
     return 1 if kvm_agreement.unexplained(lines) else 0

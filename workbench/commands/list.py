@@ -5,9 +5,12 @@ from __future__ import annotations
 import argparse
 import inspect
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from workbench.commands import _options
+
+if TYPE_CHECKING:
+    from workbench.measure.variants import Variant
 
 Lists = dict[str, list[dict[str, Any]]]
 
@@ -46,7 +49,7 @@ def _lists(args: argparse.Namespace) -> Lists:
         "protocol": _protocols(args.protocols),
         "feature": [
             {"name": f.name, "title": f.title, "bytes": f.size, "scope": f.scope, "served by": f.served_by}
-            for f in features.choose(_options.unique(args.features))
+            for f in (features.choose(_options.unique(args.features)) if args.features else features.SHIPPED.values())
         ],
         "event": [{"name": e.name, "vcpus": e.min_vcpus, "title": e.title} for e in chosen],
         "metric": [
@@ -74,11 +77,22 @@ def _protocols(chosen: list[str] | None) -> list[dict[str, Any]]:
         {
             "name": one.label,
             "title": one.kind.title,
+            "source": one.kind.source or "none",
+            "features": _carried(one),
             "clauses": len(_CLAUSE.findall(_opening(one.kind))),
             "mitigations": " ".join(one.kind.mitigations_known) or "none",
         }
         for one in variants(chosen or PROTOCOLS)
     ]
+
+
+def _carried(one: Variant) -> str:
+    """Return the features that a design can express: those of its own ABI, or of KVM's."""
+    from workbench.measure.variants import features_of
+
+    features = features_of(one)
+    protocol = one.protocol(features)
+    return " ".join(feature.name for feature in features if protocol.supports(feature)) or "none"
 
 
 def _opening(kind: type) -> str:
@@ -106,16 +120,21 @@ _NOTES = {
 }
 
 
+#: What is too long for a column is said in a note, behind the name and this.
+_IN_NOTES = {"source": "", "features": " carries", "mitigations": "+..."}
+
+
 def _as_tables(lists: Lists, *, markdown: bool) -> str:
     from workbench.present.text.table import Column, Table, as_markdown, as_text
 
     parts = []
     for kind, found in lists.items():
-        details = [{key: value for key, value in one.items() if key != "mitigations"} for one in found]
+        details = [{key: value for key, value in one.items() if key not in _IN_NOTES} for one in found]
         notes = [
-            f"{one['name']}+...: {one['mitigations']}"
+            f"{one['name']}{prefix}: {one[key]}"
             for one in found
-            if one.get("mitigations", "none") != "none"
+            for key, prefix in _IN_NOTES.items()
+            if one.get(key, "none") != "none"
         ]
         notes += _NOTES.get(kind, ())
         columns = [Column(key) for key in details[0]]

@@ -52,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
     with _options.opened_state(args) as store:
         cells = _cells(args, [*bare, *added], pairs, store)
         if args.format == "text":
-            _options.write(args, _text(args, cells, added, pairs))
+            _options.write(args, _text(args, cells, bare, added, pairs))
         else:
             found = (cell.record() for cell in cells)
             _options.write(args, records.as_json(found) if args.format == "json" else records.as_csv(found))
@@ -62,15 +62,17 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _text(
-    args: argparse.Namespace, cells: Sequence[Cell], added: Sequence[Variant], pairs: Mapping[str, Sequence[Chosen]]
-) -> str:
+    args: argparse.Namespace, cells: Sequence[Cell], bare: Sequence[Variant], added: Sequence[Variant],
+    pairs: Mapping[str, Sequence[Chosen]],
+) -> str:  # fmt: skip
     from workbench.measure.exploration.matrix import sizes_for
     from workbench.measure.exploration.mitigations import effect
     from workbench.measure.variants import Variant
     from workbench.present.text.matrix import effects_text, matrix_text
     from workbench.present.text.pairs import chosen_text
 
-    sizes = list(_sizes(args) or [size for event in _events(args) for size in sizes_for(event)])
+    owns = dict.fromkeys(one.kind.own_features for one in bare)
+    sizes = list(_sizes(args) or [size for own in owns for event in _events(args) for size in sizes_for(event, own)])
     sizes += [one.size for chosen in pairs.values() for one in chosen]
     text = matrix_text(cells, sizes)
     if added:
@@ -126,19 +128,23 @@ def _events(args: argparse.Namespace) -> tuple[Event, ...]:
 
 def _pairs(args: argparse.Namespace, bare: Sequence[Variant]) -> dict[str, list[Chosen]]:
     """Return, for each protocol, the pairs to explore of those that ``all+all`` and the like stand for."""
-    from workbench import features, lifecycle
+    from workbench import lifecycle
     from workbench.core.catalogue import ALL
     from workbench.measure.exploration.pairs import Pairs
+    from workbench.measure.variants import features_of
     from workbench.present.progress import Progress
 
     named = [name for name in args.events or () if name != ALL and lifecycle.is_open(name)]
     if not named:
         return {}
-    pairs, offered = lifecycle.choose(named), features.choose(_options.unique(args.features))
+    pairs, offered = lifecycle.choose(named), _options.unique(args.features)
     if args.vcpus is not None:
         pairs = tuple(pair for pair in pairs if pair.min_vcpus <= args.vcpus)
     say = Progress()
-    return {one.kind.name: Pairs(one, offered).chosen(pairs, say.counting(f"{one.label}, pairs")) for one in bare}
+    return {
+        one.kind.name: Pairs(one, features_of(one, offered)).chosen(pairs, say.counting(f"{one.label}, pairs"))
+        for one in bare
+    }
 
 
 def _from_files(args: argparse.Namespace) -> str:

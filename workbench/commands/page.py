@@ -118,12 +118,13 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _trace(args: argparse.Namespace) -> View:
+    from workbench.measure.variants import first_feature, variant
     from workbench.present.web import side_by_side, trace
 
     events = _options.unique(args.events) or [EVENT]
     if len(events) > 1 or events == ["all"]:
         raise WorkbenchError(f"a trace is of one event; here are {', '.join(events)} (A+B is one event: A, then B)")
-    features = _options.unique(args.features) or ["steal_time"]
+    features = _options.unique(args.features) or first_feature(variant(args.protocols[0]))
     chosen = {"vcpus": args.vcpus, "failure": args.property}
     if len(args.protocols) == 1:
         return trace(args.protocols[0], events[0], features, **chosen)
@@ -195,7 +196,7 @@ def _matrix(args: argparse.Namespace) -> View:
     return failure_map(
         cells,
         variants,
-        sizes or [size for event in events for size in sizes_for(event)],
+        sizes or [size for one in variants for event in events for size in sizes_for(event, one.kind.own_features)],
         command=f"{_options.again(args, 'page matrix')} -o failures.html",
         prices={variant.label: price(variant) for variant in variants},
     )

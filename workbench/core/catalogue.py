@@ -5,8 +5,8 @@ A :class:`Catalogue` holds those of a folder by name, and finds others by the pa
 
 import importlib
 import pkgutil
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any, Generic, TypeVar
 
@@ -56,11 +56,15 @@ ALL = "all"
 
 @dataclass(frozen=True)
 class Catalogue(Generic[T]):
-    """What ships of one sort, by name; ``check`` raises WorkbenchError for one from a file that is not complete."""
+    """What ships of one sort, by name; ``check`` raises WorkbenchError for one from a file that is not complete.
+
+    ``beside``: what ships too, but is not meant by "all".
+    """
 
     sort: own_files.Sort
     known: dict[str, T]
     check: Callable[[T], None] = lambda one: None
+    beside: Mapping[str, T] = field(default_factory=dict)
 
     def find(self, name: str) -> T:
         """Return what has this name, or what ``path/to/file.py:Name`` names.
@@ -69,9 +73,10 @@ class Catalogue(Generic[T]):
         """
         word = self.sort.word
         if not own_files.names_file(name):
-            if name not in self.known:
-                raise unknown(word, name, self.known, more=f", or {own_files.EXAMPLE}")
-            return self.known[name]
+            ships = {**self.known, **self.beside}
+            if name not in ships:
+                raise unknown(word, name, ships, more=f", or {own_files.EXAMPLE}")
+            return ships[name]
         found: Any = own_files.find(name, self.sort)
         try:
             self.check(found)
@@ -80,7 +85,7 @@ class Catalogue(Generic[T]):
         except WorkbenchError as error:
             raise WorkbenchError(f"{word} {name}: {error}") from None
         called = getattr(found, "name", None)
-        if isinstance(called, str) and called in self.known:
+        if isinstance(called, str) and (called in self.known or called in self.beside):
             raise WorkbenchError(f"{word} {name} is called {called!r}, as one that ships; give it another name")
         return found  # type: ignore[no-any-return]
 

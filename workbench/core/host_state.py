@@ -8,6 +8,7 @@ carry) from mappings that the host derives from it, and engines can read both.
 * ``registry(cpu, type)``: one entry of a generic registry.
 * ``pending(cpu, feature)``: an update to be delivered when the vCPU next enters the guest.
 * ``baseline(cpu, feature)``: the start of a running count on this host; another host starts a new count.
+* ``staged(cpu, feature)``: an area that the vCPU's next entry maps; a restore stages it again.
 * ``stop_news(cpu, feature)``: the VMM said that the guest was stopped; the next update of the payload tells it. Another
   host must be told again.
 
@@ -19,7 +20,7 @@ from typing import NamedTuple
 #: Used in place of a vCPU index for VM-wide state.
 VM = -1
 
-DERIVED = frozenset({"area", "pending", "baseline", "stop news"})
+DERIVED = frozenset({"area", "pending", "baseline", "staged", "stop news"})
 
 
 class Key(NamedTuple):
@@ -53,6 +54,11 @@ def pending(cpu: int, feature: str) -> Key:
 def baseline(cpu: int, feature: str) -> Key:
     """The value of a running count when it was last added to the payload (value: int)."""
     return Key("baseline", cpu, feature)
+
+
+def staged(cpu: int, feature: str) -> Key:
+    """A registration that the vCPU's next entry applies (value: True)."""
+    return Key("staged", cpu, feature)
 
 
 def stop_news(cpu: int, feature: str) -> Key:

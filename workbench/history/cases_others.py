@@ -1,10 +1,10 @@
 """The cases from other hypervisors and architectures."""
 
-from workbench.features import FEATURES
+from workbench.features import FEATURES, OTHERS
 from workbench.history.broken.arm_pvtime import PvTime, StolenTime
 from workbench.history.broken.hyperv import EventFlagsPage, MessagePage, ReferenceTsc, Synic
 from workbench.history.broken.loongarch import Notify
-from workbench.history.broken.papr import DispatchTraceLog, Lppaca, RegisterVpa
+from workbench.history.broken.papr import EarlyVpa
 from workbench.history.broken.riscv import CounterSnapshot, PmuSnapshot, RustSbi, SbiStealTime
 from workbench.history.broken.tdx_quote import GetQuote, Quote
 from workbench.history.broken.xen import EventChannels, RunstatePhysical, RunstateVirtual, VcpuInfo
@@ -17,7 +17,7 @@ from workbench.history.events.migration import ChangedStream
 from workbench.lifecycle import EVENTS
 
 STEAL = (FEATURES["steal_time"],)
-VPA, VPA_AND_LOG = (Lppaca(),), (Lppaca(), DispatchTraceLog())
+VPA, VPA_AND_LOG = (OTHERS["vpa"],), (OTHERS["vpa"], OTHERS["dtl"])
 PAGES = (MessagePage(), EventFlagsPage())
 SNAPSHOT, INFO, STOLEN, TSC = (CounterSnapshot(),), (EventChannels(),), (StolenTime(),), (ReferenceTsc(),)
 
@@ -83,9 +83,9 @@ OTHER_CASES = (
         "POWER: nothing could read the VPA registrations",
         "55b665b0263a (2012)",
         READ,
-        Design(RegisterVpa, EVENTS["migrate"], VPA, fixes=("at-least-640",)),
+        Design(EarlyVpa, EVENTS["migrate"], VPA, fixes=("at-least-640",)),
         ("F02",),
-        Design(RegisterVpa, EVENTS["migrate"], VPA, fixes=("at-least-640", "one-reg")),
+        Design(EarlyVpa, EVENTS["migrate"], VPA, fixes=("at-least-640", "one-reg")),
         "55b665b0263a: a pseudo-register for each kind of area",
     ),
     Case(
@@ -105,9 +105,9 @@ OTHER_CASES = (
         "POWER: the log is restored before the VPA and is refused",
         "Linux arch/powerpc/kvm/book3s_hv.c; QEMU target/ppc/kvm.c",
         READ,
-        Design(RegisterVpa, EVENTS["migrate"], VPA_AND_LOG, fixes=("at-least-640", "one-reg")),
+        Design(EarlyVpa, EVENTS["migrate"], VPA_AND_LOG, fixes=("at-least-640", "one-reg")),
         ("F02", "F09"),
-        Design(RegisterVpa, EVENTS["migrate"], VPA_AND_LOG, fixes=("at-least-640", "one-reg", "vpa-first")),
+        Design(EarlyVpa, EVENTS["migrate"], VPA_AND_LOG, fixes=("at-least-640", "one-reg", "vpa-first")),
         "QEMU sets the VPA first",
     ),
     Case(
@@ -138,9 +138,9 @@ OTHER_CASES = (
         "POWER: 640 bytes are legal, the host demands 1024; nothing registers",
         "Linux arch/powerpc/include/asm/lppaca.h (KVM before 4.14)",
         READ,
-        Design(RegisterVpa, EVENTS["boot"], VPA),
+        Design(EarlyVpa, EVENTS["boot"], VPA),
         ("S01",),
-        Design(RegisterVpa, EVENTS["boot"], VPA, fixes=("at-least-640",)),
+        Design(EarlyVpa, EVENTS["boot"], VPA, fixes=("at-least-640",)),
         "4.14: compared with PAPR's minimum",
     ),
     Case(

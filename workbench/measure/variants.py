@@ -8,14 +8,17 @@ with the path.
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from workbench import protocols
 from workbench.core import own_files
+from workbench.core.catalogue import ALL
 from workbench.core.contracts import Feature, Protocol
 from workbench.core.rules.author import check_class
 from workbench.errors import WorkbenchError, not_known
 from workbench.features import FEATURES
+from workbench.features import choose as choose_features
 from workbench.measure.label import Label
 
 _VARIANT = re.compile(r"(?P<name>.*?\.py(?::\w*)?|[^+]*)(?P<mitigations>(?:\+[^+/]*)*)")
@@ -72,15 +75,28 @@ def variant(text: str) -> Variant:
 
 
 def variants(named: Iterable[str | Variant]) -> tuple[Variant, ...]:
-    """Return the variants in the order named, each once; raise WorkbenchError if two share a label."""
+    """Return the variants in the order named, each once; "all" stands for every design that ships.
+
+    Raises WorkbenchError if two share a label.
+    """
     found: dict[str, Variant] = {}
-    for name in named:
+    for name in chain.from_iterable(protocols.PROTOCOLS if one == ALL else (one,) for one in named):
         one = variant(name) if isinstance(name, str) else name
         if found.setdefault(one.label, one).kind is not one.kind:
             raise WorkbenchError(f"two different protocols are called {one.label!r}; rename one of them")
     if not found:
         raise WorkbenchError("no protocol named", protocols.PROTOCOLS, more=f", or {own_files.EXAMPLE}")
     return tuple(found.values())
+
+
+def features_of(one: Variant, named: Iterable[str | Feature] | None = None) -> tuple[Feature, ...]:
+    """Return the features named; None: those of the design's own ABI if it has one, otherwise all of KVM's."""
+    return choose_features(one.kind.own_features or None if named is None else named)
+
+
+def first_feature(one: Variant) -> tuple[str, ...]:
+    """Return the name of the feature with which a design is explored if none is named."""
+    return one.kind.own_features[:1] or ("steal_time",)
 
 
 def features_text(features: tuple[Feature, ...]) -> str:

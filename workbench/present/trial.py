@@ -23,8 +23,7 @@ from workbench.core.relay import relayed
 from workbench.core.step_text import step_text, value_text
 from workbench.core.steps import AllVcpus, Backed, Get, Load, Program, Share, Side, Store
 from workbench.engines.simulate.by_hand import Bench
-from workbench.features import choose
-from workbench.measure.variants import Variant, variant
+from workbench.measure.variants import Variant, features_of, variant
 
 WIDTH = 72
 #: Steps whose answer is shown.
@@ -95,12 +94,11 @@ class Trial(Bench):
         self, protocol: str | type[Protocol] | Variant, features: Sequence[str | Feature] | None = None, *,
         watch: tuple[int, int] = (0, 0), **machine: Any,
     ) -> None:  # fmt: skip
-        chosen = choose(features)
-        if isinstance(protocol, str):
-            protocol = variant(protocol)
-        super().__init__(
-            protocol.protocol(chosen) if isinstance(protocol, Variant) else protocol(chosen), **machine
-        )
+        if not isinstance(protocol, type):
+            protocol = variant(protocol) if isinstance(protocol, str) else protocol
+            super().__init__(protocol.protocol(features_of(protocol, features)), **machine)
+        else:
+            super().__init__(protocol(features_of(Variant.of(protocol), features)), **machine)
         self.watch = watch
 
     def run(self, what: str, cpu: int, stream: Program) -> Account:

@@ -1,6 +1,7 @@
 """The registration protocols, in one small file each, with numbered clauses R1.. at the top.
 
-Every named ``Protocol`` class in a file of this folder is in PROTOCOLS; a file elsewhere is given by its path.
+Every named ``Protocol`` class in a file of this folder is in PROTOCOLS; a file elsewhere is given by its path. The
+first three are those of the question, and what is offered where nothing is named; all others are asked for by name.
 """
 
 from workbench.core.catalogue import Catalogue, by_key, classes_in, modules_of
@@ -11,17 +12,18 @@ from workbench.protocols.generic import Generic
 from workbench.protocols.null import Null
 from workbench.protocols.per_feature import PerFeature
 
-#: The files whose protocols come first in tables, in this order; all others follow in order of file names.
-_FIRST = ("generic", "per_feature", "null")
+#: The two designs of the question and the one that does nothing: offered first, and the first in tables, in this order.
+#: All others follow in order of file names.
+FIRST = ("generic", "per_feature", "null")
 
 PROTOCOLS: dict[str, type[Protocol]] = by_key(
-    (kind for module in modules_of(__name__, __path__, _FIRST) for kind in classes_in(module, Protocol)),
+    (kind for module in modules_of(__name__, __path__, FIRST) for kind in classes_in(module, Protocol)),
     lambda kind: kind.name,
 )
 
 CATALOGUE = Catalogue(Sort("protocol", Protocol, made=False), PROTOCOLS, check_protocol)
 
-__all__ = ["CATALOGUE", "PROTOCOLS", "Generic", "Null", "PerFeature", "find", "is_from_file"]
+__all__ = ["CATALOGUE", "FIRST", "PROTOCOLS", "Generic", "Null", "PerFeature", "find", "is_from_file"]
 
 
 def find(name: str) -> type[Protocol]:

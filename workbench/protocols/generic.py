@@ -89,6 +89,7 @@ class Generic(Protocol):
 
     name = "generic"
     title = "generic registration (2011)"
+    source = "the patch of January 2011"
     descriptor = KVM_MEMORY_AREA
     msrs = frozenset({MSR_KVM_REGISTER_MEM_AREA})  # R7: a register, so that only CPL 0 can ask
     deflected = msrs

@@ -83,6 +83,7 @@ class PerFeature(Protocol):
 
     name = "per_feature"
     title = "one MSR per feature (KVM)"
+    source = "Linux 6.12 arch/x86/kvm/x86.c"
     msrs = frozenset(KVMS_OWN)
     native = MappingProxyType({name: several[0].msr for name, several in KVM_REGISTERS.items()})  # R14: not claimed
     mitigations_known = {

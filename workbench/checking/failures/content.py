@@ -17,7 +17,7 @@ from workbench.checking.failures.host_state import a_call_was_refused
 from workbench.checking.failures.premises import at_rest, in_some_place
 from workbench.checking.frozen_clock import can_be_read, prepared
 from workbench.core.contracts import Feature, Protocol
-from workbench.core.host_state import VM, pending
+from workbench.core.host_state import VM, pending, staged
 
 
 def _never(ghost: Hashable, sentence: str) -> Claim:
@@ -56,6 +56,8 @@ def _differ(facts: Facts, place: Place) -> str | None:
 
 def _keeps_state(facts: Facts, place: Place) -> bool:
     told = type(facts.scenario.protocol).named is not Protocol.named
+    if facts.value(staged(place.owner, place.feature.name)):
+        return False  # the next entry applies it
     return told and not place.feature.is_value and _named_and_served(facts, place) != (None, None)
 
 

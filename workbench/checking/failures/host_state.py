@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from workbench.checking.content import changed
 from workbench.checking.facts import Facts
 from workbench.checking.failures.failure import Claim, Failure, Violation
 from workbench.checking.ghosts import REPLAYED, RESTORED, RESTORED_OTHERWISE, refused
@@ -75,7 +76,9 @@ def _holder(facts: Facts, value: int, own: Key | None) -> Key | None:
         return own
     if any(is_near(facts.believed(place), value) for place in facts.places()):
         return None  # the same address, registered by another call
-    return next((key for key, held in facts.held() if _is_registry(key) and holds(held, value)), None)
+    under_way = {key for cpu in range(facts.scenario.vcpus) for key, _ in facts.value(changed(cpu)) or ()}
+    kept = (key for key, held in facts.held() if _is_registry(key) and holds(held, value))
+    return next((key for key in kept if key not in under_way), None)
 
 
 def _is_registry(key: Key) -> bool:

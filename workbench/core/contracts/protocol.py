@@ -63,6 +63,8 @@ class Protocol:
 
     name: ClassVar[str]
     title: ClassVar[str] = ""
+    source: ClassVar[str] = ""  #: for lists: where the design comes from
+    own_features: ClassVar[tuple[str, ...]] = ()  #: the features of its own ABI, which it carries if none is named
     descriptor: ClassVar[Struct | None] = None  #: the struct that the guest passes in memory, at ``cpu.descriptor``
     address_field: ClassVar[str] = ""  #: the field of ``descriptor`` that holds the area's address; "": the first one
     msrs: ClassVar[frozenset[int]] = frozenset()  #: the registers that this protocol claims

@@ -51,6 +51,10 @@ def _boolean(value: Any) -> bool:
 ATTRIBUTES: Mapping[str, Kind] = {
     "name": Kind(_text, 'a text without blanks, for tables and the command line; write name = "my_design"'),
     "title": Kind(_text, 'a few words for tables; write title = "one register for each area"'),
+    "source": Kind(lambda value: isinstance(value, str) and "\n" not in value, "one line"),
+    "own_features": Kind(
+        lambda value: isinstance(value, tuple) and all(map(_text, value)), 'a tuple of names; write ("vpa", "dtl")'
+    ),
     "descriptor": Kind(lambda value: value is None or isinstance(value, Struct), "what struct(...) returns"),
     "address_field": Kind(lambda value: isinstance(value, str), "the name of a field of descriptor"),
     "msrs": Kind(_numbers, "a frozenset of register numbers; write msrs = frozenset({MSR})"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,14 +11,13 @@ from workbench.core.contracts.event import Event
 from workbench.durable.content import described
 from workbench.durable.store import Store, opened
 from workbench.errors import WorkbenchError
-from workbench.features import choose as choose_features
 from workbench.lifecycle import choose as choose_events
 from workbench.measure.comparison.cost import CostModel
 from workbench.measure.comparison.metrics import COST, Metric
 from workbench.measure.comparison.metrics import choose as choose_metrics
 from workbench.measure.comparison.runs import check_event, check_vcpus, measured, possible
 from workbench.measure.rows import ENGINE, Progress, Row, frame
-from workbench.measure.variants import DEFAULT, Variant, features_text, variants
+from workbench.measure.variants import DEFAULT, Variant, features_of, features_text, variants
 
 if TYPE_CHECKING:
     import pandas
@@ -78,6 +77,8 @@ def compare(
 ) -> pandas.DataFrame:
     """Return the tidy comparison (columns of ``tidy.Row``); None means all; a name may be a path.
 
+    No features named: each design with those of its own ABI, if it has one.
+
     Events that need more vCPUs are left out unless named. Raises WorkbenchError for an unknown name, for an impossible
     number of vCPUs, and for a program that fails; with ``broken``, such a run has BROKE_OFF in place of its values, and
     the reason is appended to ``broken``. ``state``: a directory in which finished runs are kept, and used by a later
@@ -85,13 +86,13 @@ def compare(
     """
     check_vcpus(vcpus)
     chosen = variants(protocols)
-    chosen_features = choose_features(features)
     chosen_events = choose_events(events)
     if events is None:
         chosen_events = possible(chosen_events, vcpus)
     for event in chosen_events:
         check_event(event, vcpus)
     chosen_metrics = choose_metrics(metrics)
+    carried = {one.label: features_of(one, features) for one in chosen}
     runs = [(one, event) for one in chosen for event in chosen_events]
     names = [metric.name for metric in chosen_metrics]
     rows: list[Row] = []
@@ -99,15 +100,15 @@ def compare(
     def work(number: int) -> list[Row]:
         one, event = runs[number]
         try:
-            return rows_of(one, chosen_features, vcpus, event, chosen_metrics, seed, cost_model)
+            return rows_of(one, carried[one.label], vcpus, event, chosen_metrics, seed, cost_model)
         except WorkbenchError as error:
             if broken is None:
                 raise
             broken.append(f"{one.label} under {event.name} broke off: {error}")
-            return _broken_rows(one, chosen_features, vcpus, event, chosen_metrics, cost_model)
+            return _broken_rows(one, carried[one.label], vcpus, event, chosen_metrics, cost_model)
 
     with opened(state) as store:
-        batch = store.batch("runs", run_keys(store, runs, chosen_features, vcpus, [names, seed, described(cost_model)]))
+        batch = store.batch("runs", run_keys(store, runs, carried, vcpus, [names, seed, described(cost_model)]))
         for done, piece in enumerate(batch.each(work, complete=_is_complete)):
             rows += [Row(*row) for row in piece]
             if progress is not None:
@@ -120,12 +121,14 @@ def _is_complete(rows: list[Row]) -> bool:
 
 
 def run_keys(
-    store: Store, runs: Sequence[tuple[Variant, Event]], features: Iterable[Feature], vcpus: int, options: Any
-) -> list[Any]:
-    """Return the keys of runs for ``store``; ``options`` are further data on which the results depend."""
+    store: Store, runs: Sequence[tuple[Variant, Event]], features: Mapping[str, Iterable[Feature]], vcpus: int,
+    options: Any,
+) -> list[Any]:  # fmt: skip
+    """Return the keys of runs for ``store``; ``features``: by a label; ``options``: further data that count."""
     if store.folder is None:
         return [None] * len(runs)
-    told = [described(feature) for feature in features]
+    told = {label: [described(feature) for feature in carried] for label, carried in features.items()}
     return [
-        [described(one.kind), one.mitigations, described(event), told, vcpus, options] for one, event in runs
+        [described(one.kind), one.mitigations, described(event), told[one.label], vcpus, options]
+        for one, event in runs
     ]

@@ -52,7 +52,7 @@ def over_vcpus(
 
     with opened(state) as store:
         options = [list(metrics), seed]
-        keys = [run_keys(store, [(one, event)], features, vcpus, options)[0] for one, vcpus in runs]
+        keys = [run_keys(store, [(one, event)], {one.label: features}, vcpus, options)[0] for one, vcpus in runs]
         for done, piece in enumerate(store.batch("points of growth", keys).each(work)):
             rows += [Row(*row) for row in piece]
             if progress is not None:

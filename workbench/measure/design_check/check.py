@@ -18,7 +18,7 @@ from workbench.lifecycle import EVENTS
 from workbench.measure.design_check import operations, runs
 from workbench.measure.design_check.line import FAIL, PASS, RUNS, SKIP, Line, error_text, number_of
 from workbench.measure.exploration.matrix import Size, matrix
-from workbench.measure.variants import Variant, variant
+from workbench.measure.variants import Variant, features_of, variant
 from workbench.protocols import CATALOGUE
 
 Say = Callable[[str], None]
@@ -59,7 +59,7 @@ def check(name: str, say: Say = lambda what: None, features: Sequence[str] | Non
             return report
     chosen = variant(name)
     report = Report(name, [Line(PASS, "text and declarations", "names, types, signatures, yields")])
-    chosen_features = choose(features) if features else (*choose(), *_of_the_file(chosen.kind))
+    chosen_features = choose(features) if features else (*features_of(chosen), *_of_the_file(chosen.kind))
     report.lines += (_with_what_is_known(chosen, line) for line in lines_of(chosen, chosen_features, say))
     if not any(line.what == RUNS for line in report.lines if line.status == FAIL):
         say("check: which properties are about something")

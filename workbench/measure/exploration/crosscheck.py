@@ -21,16 +21,22 @@ from workbench.measure.variants import Variant
 
 
 class Setting(NamedTuple):
-    """An event, and the size of the machine to which it happens; events and features by name or path."""
+    """An event, and the size of the machine to which it happens; events and features by name or path.
+
+    A design with an ABI of its own takes as many of its own features instead, unless the features are ``asked`` for.
+    """
 
     event: str
     vcpus: int
     features: tuple[str, ...]
     reads: int = 0
+    asked: bool = False
 
     def question(self, variant: Variant) -> Question:
         """Return the question for a protocol."""
-        return Question.of(variant, self.event, self.features, self.vcpus, Bounds(reads=self.reads))
+        own = () if self.asked else variant.kind.own_features
+        features = own[: len(self.features)] or self.features
+        return Question.of(variant, self.event, features, self.vcpus, Bounds(reads=self.reads))
 
 
 #: From a few hundred to a million states, each with different kinds of steps: registers and descriptors,

@@ -27,12 +27,11 @@ from workbench.engines.explore import FAILS, Finding, Progress, Property, Result
 from workbench.engines.explore.vm import Bounds, MachineModel, Merging, asking, explore_machine
 from workbench.engines.simulate.schedule import Schedule, Turn
 from workbench.errors import EngineError, WorkbenchError
-from workbench.features import choose as choose_features
 from workbench.lifecycle import Composed, composed
 from workbench.lifecycle import choose_one as choose_event
 from workbench.measure.exploration.memory_limit import half_of_memory
 from workbench.measure.exploration.shared_state import touches_others_state
-from workbench.measure.variants import Variant, variants
+from workbench.measure.variants import Variant, features_of, variants
 
 #: The default; a state takes some two hundred bytes.
 MAX_STATES = 1_000_000
@@ -102,7 +101,7 @@ class Question:
         happening = choose_event(event)
         (chosen,) = variants([protocol])
         within = bounds or Bounds()
-        wanted = choose_features(features)
+        wanted = features_of(chosen, features)
         if vcpus is None:
             vcpus = default_vcpus(chosen, happening, wanted, within)
         asked = cls(chosen, happening, wanted, vcpus, within)

@@ -11,11 +11,10 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from workbench.errors import unknown
-from workbench.features import FEATURES
 from workbench.lifecycle import EVENTS
 from workbench.measure.comparison.runs import measured
 from workbench.measure.exploration.cells import Cell, is_unfinished
-from workbench.measure.variants import Variant
+from workbench.measure.variants import Variant, features_of
 
 VCPUS = 64
 
@@ -51,7 +50,7 @@ class Effect:
 
 def price(variant: Variant, vcpus: int = VCPUS) -> Price:
     """Return the price of a variant, measured with the simulator."""
-    features = tuple(FEATURES.values())
+    features = features_of(variant)
     boot, kexec = (measured(variant, features, vcpus, EVENTS[name]) for name in ("boot", "kexec"))
     use = boot.guest_memory
     return Price(

@@ -54,8 +54,13 @@ ONE_VCPU = frozenset(
 )
 
 
-def sizes_for(event: Event) -> tuple[Size, ...]:
-    """Return the sizes at which an event is explored by default; a joined one at those of its parts."""
+def sizes_for(event: Event, own: tuple[str, ...] = ()) -> tuple[Size, ...]:
+    """Return the sizes at which an event is explored by default; a joined one at those of its parts.
+
+    ``own``: the features of a design's own ABI (``Protocol.own_features``), the first of which the others may need.
+    """
+    if own:
+        return _sizes_of_own(event, own)
     if isinstance(event, Composed):
         endless = [part for part in event.parts if hasattr(part, "registrations")]
         wanted = (_for_joined(size) for part in endless or event.parts for size in sizes_for(part))
@@ -67,6 +72,17 @@ def sizes_for(event: Event) -> tuple[Size, ...]:
     chosen = (*ALONE, *together) if event.min_vcpus == 1 else TOGETHER
     sizes = tuple(size for size in chosen if event.concerns(choose_features(size.features)))
     return sizes + (READING if event.name in READERS else ())
+
+
+def _sizes_of_own(event: Event, own: tuple[str, ...]) -> tuple[Size, ...]:
+    """One vCPU with the first feature and each of the others; two vCPUs with the first; one if the event is long."""
+    if hasattr(event, "registrations") or isinstance(event, Composed):
+        sizes: tuple[Size, ...] = (Size(event.min_vcpus, own[:1]),)
+    else:
+        alone = tuple(Size(1, (own[0], other)) for other in own[1:]) or (Size(1, own[:1]),)
+        alone = alone if event.min_vcpus == 1 else ()
+        sizes = (*alone, *(() if event.name in ONE_VCPU else (Size(2, own[:1]),)))
+    return tuple(size for size in sizes if event.concerns(choose_features(size.features)))
 
 
 def _for_joined(size: Size) -> Size:
@@ -128,7 +144,7 @@ def tasks(
         Task(variant, event, size, codes, max_states)
         for variant in chosen
         for event in events
-        for size in (sizes_for(event) if sizes is None else sizes)
+        for size in (sizes_for(event, variant.kind.own_features) if sizes is None else sizes)
         if size.vcpus >= event.min_vcpus
     ]
 

@@ -17,7 +17,7 @@ from workbench.core.contracts import Feature
 from workbench.core.contracts.event import Event
 from workbench.core.outcome import Fate, worst
 from workbench.errors import WorkbenchError
-from workbench.features import FEATURES
+from workbench.features import FEATURES, OTHERS
 from workbench.features import choose as choose_features
 from workbench.lifecycle import EVENTS
 from workbench.measure.on_kvm.runs import Measurement, Words, simulated_words
@@ -108,7 +108,7 @@ def beside(
     """
     by_label = {one.label: one for one in chosen}
     happening = EVENTS | {event.name: event for event in events}
-    offered = FEATURES | {feature.name: feature for feature in features}
+    offered = FEATURES | OTHERS | {feature.name: feature for feature in features}
     table = known_differences() if known is None else tuple(known)
     return [
         _one(each, by_label.get(each.protocol) or variant(each.protocol), happening[each.event], offered, kernel, table)

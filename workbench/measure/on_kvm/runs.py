@@ -25,12 +25,11 @@ from workbench.engines.kvm.guest.longmode import MAX_CPUS
 from workbench.engines.kvm.machine import NotRunError
 from workbench.engines.simulate import simulate
 from workbench.errors import EngineError, WorkbenchError
-from workbench.features import choose as choose_features
 from workbench.lifecycle import choose as choose_events
 from workbench.measure.comparison.compare import run_keys
 from workbench.measure.comparison.runs import possible
 from workbench.measure.rows import Row, frame
-from workbench.measure.variants import DEFAULT, Variant, features_text, variants
+from workbench.measure.variants import DEFAULT, Variant, features_of, features_text, variants
 
 if TYPE_CHECKING:
     import pandas
@@ -174,7 +173,6 @@ def measurements(
     """
     host = require_kvm()
     check_vcpus(vcpus)
-    chosen_features = choose_features(features)
     chosen = choose_events(events)
     happening = possible(chosen, vcpus) if events is None else chosen
     short = [event for event in happening if event.min_vcpus > vcpus]
@@ -182,15 +180,17 @@ def measurements(
         raise WorkbenchError(
             f"event {short[0].name!r} needs at least {short[0].min_vcpus} vCPUs; here are {vcpus}"
         )
-    runs = [(one, event) for one in variants(protocols) for event in happening]
+    designs = variants(protocols)
+    carried = {one.label: features_of(one, features) for one in designs}
+    runs = [(one, event) for one in designs for event in happening]
 
     def work(number: int) -> dict[str, Any]:
         one, event = runs[number]
         say(f"kvm: {one.label}, {event.name}")
-        return measure_on_kvm(one, chosen_features, vcpus, event).as_record()
+        return measure_on_kvm(one, carried[one.label], vcpus, event).as_record()
 
     with opened(state) as store:
-        batch = store.batch("runs on KVM", run_keys(store, runs, chosen_features, vcpus, host))
+        batch = store.batch("runs on KVM", run_keys(store, runs, carried, vcpus, host))
         return tuple(Measurement.from_record(piece) for piece in batch.each(work))
 
 

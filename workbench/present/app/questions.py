@@ -19,7 +19,7 @@ from workbench.measure.variants import DEFAULT
 from workbench.present.index import EXPLORED
 from workbench.present.text.register_writes import REGISTERS
 from workbench.present.web.operations import OPERATIONS
-from workbench.protocols import PROTOCOLS
+from workbench.protocols import FIRST, PROTOCOLS
 
 #: How a field is filled in: names that are ticked or typed, one name, one of a few, a number, a switch, a text.
 TICKED, NAMED, CHOSEN, NUMBER, SWITCH, TYPED = "ticked", "named", "chosen", "number", "switch", "typed"
@@ -91,7 +91,7 @@ _EVENTS = Field("events", "Events", NAMED, "--events", ("all", *EVENTS), hint=f"
 
 
 def _protocols(hint: str = "others: generic+carry-registry, path/to/file.py:Class") -> Field:
-    return Field("protocols", "Protocols", TICKED, "--protocols", tuple(PROTOCOLS), DEFAULT, hint, _TICK)
+    return Field("protocols", "Protocols", TICKED, "--protocols", FIRST, DEFAULT, hint, _TICK)
 
 
 def _happening(*begins: str) -> Field:

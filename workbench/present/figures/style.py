@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from workbench.core.outcome import Fate
-from workbench.protocols import PROTOCOLS
+from workbench.protocols import FIRST
 
 INK, PALE_INK, EDGE = "#1a1a1a", "#555555", "#444444"
 
@@ -37,9 +37,9 @@ LOOKS = (
 
 
 def looks(protocols: Iterable[str]) -> dict[str, Look]:
-    """Return the look of each protocol: built-in ones have fixed looks; others take those that are free, in order."""
+    """Return the look of each protocol: the first ones have fixed looks; others take those that are free, in order."""
     names = list(dict.fromkeys(protocols))
-    fixed = {name: LOOKS[at] for at, name in enumerate(PROTOCOLS)}
+    fixed = {name: LOOKS[at] for at, name in enumerate(FIRST)}
     free = [*LOOKS[len(fixed) :], *(look for name, look in fixed.items() if name not in names)] or list(LOOKS)
     others = [name for name in names if name not in fixed]
     return {**fixed, **{name: free[at % len(free)] for at, name in enumerate(others)}}

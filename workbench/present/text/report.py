@@ -20,7 +20,7 @@ from workbench.core.own_files import described
 from workbench.measure.comparison.compare import BROKE_OFF
 from workbench.measure.comparison.cost import CostModel
 from workbench.measure.comparison.runs import measured
-from workbench.measure.variants import Variant
+from workbench.measure.variants import Variant, features_of
 from workbench.present.text import pairs, tables
 from workbench.present.text.command_line import command_lines
 from workbench.present.text.table import WIDTH, Table, as_markdown, as_text
@@ -45,6 +45,11 @@ class Parameters:
     command: tuple[str, ...]
     left_out: tuple[Event, ...] = ()
     broken: tuple[str, ...] = ()  #: the runs in which a program failed, and why
+    named: bool = True  #: the features were named; if not, each design has those of its own ABI
+
+    def features_of(self, one: Variant) -> tuple[Feature, ...]:
+        """Return the features with which a variant is measured."""
+        return features_of(one, self.features if self.named else None)
 
 
 def comparison(table: pandas.DataFrame, parameters: Parameters) -> list[Table]:
@@ -62,7 +67,7 @@ def comparison(table: pandas.DataFrame, parameters: Parameters) -> list[Table]:
     if table["metric"].str.startswith("state_").any():
         ended = set(table[(table["event"] == first.name) & (table["value"] == BROKE_OFF)]["protocol"])
         found += [
-            tables.state_table(one, parameters.features, parameters.vcpus, first, parameters.seed)
+            tables.state_table(one, parameters.features_of(one), parameters.vcpus, first, parameters.seed)
             for one in parameters.variants
             if one.label not in ended
         ]
@@ -72,7 +77,7 @@ def comparison(table: pandas.DataFrame, parameters: Parameters) -> list[Table]:
 
 
 def _fate(parameters: Parameters, variant: Variant, event: Event) -> Fate:
-    return measured(variant, parameters.features, parameters.vcpus, event, parameters.seed).fate
+    return measured(variant, parameters.features_of(variant), parameters.vcpus, event, parameters.seed).fate
 
 
 def as_plain_text(found: Sequence[Table], parameters: Parameters) -> str:

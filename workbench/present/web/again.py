@@ -55,11 +55,12 @@ def operation_again(protocol: Variant, feature: Feature, what: str, gpa: int, us
 def map_again(variants: Sequence[Variant], events: Sequence[Event], sizes: Iterable[Size]) -> dict[str, Any]:
     """Return the same of a failure map; a command line only where one can ask for these sizes."""
     designs, chosen = [name_of(one) for one in variants], list(dict.fromkeys(sizes))
-    usual = list(dict.fromkeys(size for event in events for size in sizes_for(event)))
+    owns = dict.fromkeys(one.kind.own_features for one in variants)
+    usual = list(dict.fromkeys(size for own in owns for event in events for size in sizes_for(event, own)))
     names = [named(event) for event in events]
     line = f"workbench page matrix --protocols {_list(designs)} --events {_list(names)}"
     wanted = ", ".join(f"Size({size.vcpus}, {size.features!r}, {size.reads})" for size in chosen)
-    given = "one for event in events for one in sizes_for(event)" if chosen == usual else wanted
+    given = "one for event in events for one in sizes_for(event)" if chosen == usual and not any(owns) else wanted
     asked: dict[str, Any] = {"protocols": designs, "events": names}
     if chosen == usual:
         command = f"{line} -o failures.html"

@@ -14,7 +14,7 @@ import traitlets
 from workbench.core import own_files
 from workbench.core.own_files import EXAMPLE
 from workbench.features import FEATURES
-from workbench.protocols import PROTOCOLS
+from workbench.protocols import FIRST
 
 NARROW = {"description_width": "70px"}
 
@@ -58,7 +58,7 @@ class Checks(W.VBox):
 
 def protocols(chosen: Sequence[str]) -> Checks:
     """Return a chooser of protocols; others, also from a file, can be typed."""
-    return Checks("Protocols", list(PROTOCOLS), chosen, "others: generic+carry-registry, path/to/file.py:Class")
+    return Checks("Protocols", list(FIRST), chosen, "others: generic+carry-registry, path/to/file.py:Class")
 
 
 def features(chosen: Sequence[str] | None) -> Checks:
