@@ -6,6 +6,7 @@ import shutil
 import pytest
 
 from tests.additions.house import ROOT, House
+from workbench.protocols import FIRST, PROTOCOLS
 
 ONE = ("--vcpus", "1", "--features", "steal_time")
 
@@ -43,12 +44,14 @@ def test_a_protocol_is_one_file_anywhere(house, tmp_path):
     }  # fmt: skip
     assert house.records("explore", named, "--events", "boot", *ONE)["verdict"] == "HOLDS"
     assert house.verdicts("--protocols", named, "--events", "boot", *ONE)["packed", "F04"] == "HOLDS"
-    assert house.names("protocol") == ["generic", "per_feature", "null"]
+    assert house.names("protocol") == list(PROTOCOLS)
 
 
 def test_a_protocol_that_ships_is_the_same_file_in_its_folder(house):
     house.add(ROOT / "tests/cli/third_protocol.py", "protocols")
-    assert house.names("protocol") == ["generic", "per_feature", "null", "packed"]
+    names = house.names("protocol")
+    assert [name for name in names if name != "packed"] == list(PROTOCOLS)
+    assert names.index("packed") >= len(FIRST)
     assert house.values("fate", "--protocols", "packed", "--events", "boot", *ONE) == {"packed": "registered"}
     assert house.records("explore", "packed+nothing", "--events", "boot", *ONE)["verdict"] == "HOLDS"
     assert house.verdicts("--protocols", "packed", "--events", "boot", *ONE)["packed", "S01"] == "HOLDS"
@@ -82,7 +85,7 @@ def test_a_failure(house):
 def test_a_subcommand(house):
     house.add("hello.py", "commands")
     assert re.search(r"^ +hello +greet the protocols$", house.workbench("--help"), re.MULTILINE)
-    assert house.workbench("hello") == "hello, generic, per_feature, null\n"
+    assert house.workbench("hello") == f"hello, {', '.join(PROTOCOLS)}\n"
 
 
 @pytest.mark.parametrize(

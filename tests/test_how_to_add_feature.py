@@ -5,6 +5,7 @@ import json
 import pytest
 
 from tests.additions.house import FILES, House
+from workbench.features import FEATURES, OTHERS
 
 REGISTER = 0x4B56_4D30
 ONLY = ("--features", "pv_sched")
@@ -18,10 +19,7 @@ def house(tmp_path_factory):
 
 
 def test_it_is_listed_behind_the_others(house):
-    assert house.names("feature") == [
-        "kvmclock", "wall_clock", "async_pf", "pv_eoi", "steal_time", "poll_control", "migration_control", "watchdog",
-        "pv_sched",
-    ]  # fmt: skip
+    assert house.names("feature") == [*FEATURES, "pv_sched", *OTHERS]
     (record,) = [record for record in house.records("list") if record["name"] == "pv_sched"]
     assert (record["bytes"], record["scope"], record["served by"]) == (16, "vcpu", "kernel")
 

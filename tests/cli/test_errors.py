@@ -8,7 +8,7 @@ from tests.hostile.told import told
 from workbench.checking.failures import FAILURES
 from workbench.cli import main
 from workbench.errors import WorkbenchError
-from workbench.features import FEATURES
+from workbench.features import SHIPPED
 from workbench.history import BUGS
 from workbench.lifecycle import EVENTS, choose
 from workbench.measure import METRICS
@@ -101,7 +101,7 @@ def test_an_unknown_command_names_those_that_are_known(capsys):
 @pytest.mark.parametrize(
     ("arguments", "names"),
     [
-        ("compare --events kexek", EVENTS), ("compare --features steel-time", FEATURES),
+        ("compare --events kexek", EVENTS), ("compare --features steel-time", SHIPPED),
         ("compare --metrics x", [*METRICS, "cost_cycles"]), ("compare --protocols generic+x", MITIGATIONS),
         ("explore null --property x", [f"{one.name} ({one.code})" for one in FAILURES.values()]),
         ("history --bug x", BUGS),

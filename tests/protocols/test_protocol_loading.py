@@ -50,7 +50,7 @@ def test_a_protocol_of_the_package_is_found_by_its_name(name, kind):
 @pytest.mark.parametrize("name", ["generik", "", "Generic", "mine:Mine"])
 def test_an_unknown_name_is_told_what_is_known(name):
     meant = " did you mean generic?" if name.casefold().startswith("generi") else ""
-    known = "generic, per_feature, null, or path/to/file.py:Class"
+    known = f"{', '.join(PROTOCOLS)}, or path/to/file.py:Class"
     assert why_not(name) == f"unknown protocol {name!r};{meant} known: {known}"
 
 
