@@ -117,6 +117,10 @@ CASES += [
     ("post --subject x --attach y", "unknown attachment"), ("post --known F99", "unknown property"),
     ("post --about 'trace F99:boot'", "unknown property"), ("post --about 'trace F01'", "expected FAILURE:EVENT"),
     ("hardware --protocols nul", "did you mean null?"), ("hardware --features x", "unknown feature"),
+    ("skew --protocols nul", "did you mean null?"), ("skew --features x", "unknown feature"),
+    ("skew --about bot", "did you mean boot?"), ("skew --trace new/new", "names no combination"),
+    ("skew --trace new/new/new --format csv", "no table"), ("skew --trace new/new/new --about boot", "--about"),
+    ("skew --vcpus 9", "allowed: 1 to 8"), (f"skew --trace {'a/' * 300}", "names no combination"),
     ("app --port 70000", "allowed: 0 to 65535"), ("app --port x", "not a whole number"),
     ("app --host ''", "names no address"),
     ("page", "required"), ("page poster", "poster"), ("", "required: COMMAND"), ("kvn", "did you mean kvm?"),
@@ -140,6 +144,7 @@ WITH_OUTPUT = [
     "layout good.h", "replay good.jsonl", "crosscheck null", "export dot null", "kvm --probe", "calibrate",
     "fuzz --yes-this-fuzzes-the-kernel --ops 1", "page compare",
     "post --about exits --vcpus 1 --events boot", "hardware --protocols null",
+    "skew --protocols null --about boot",
 ]  # fmt: skip
 CASES += [(f"{line} -o {place}", words) for line in WITH_OUTPUT for place, words in _OUTPUTS.items()]
 

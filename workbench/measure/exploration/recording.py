@@ -162,6 +162,14 @@ def one_after_the_other(question: Question) -> Iterator[TraceRow]:
     """Yield the steps of the schedule in which whatever has begun runs to its end before the event goes on."""
     question.check()
     schedule = Schedule(question.scenario, as_explored(question.event))
+    yield from steps_taken(schedule, f"{question.variant.label} under {question.event.name}")
+
+
+def steps_taken(schedule: Schedule, subject: str) -> Iterator[TraceRow]:
+    """Take one step after the other, and yield each when it is taken; whoever stops asking finds the machine there.
+
+    Raises WorkbenchError, which names the ``subject``, after MOST_STEPS steps.
+    """
     cpus = range(schedule.scenario.vcpus)
     slots = (*map(entry_slot, cpus), *map(vcpu_slot, cpus), EVENT)
     for _ in range(MOST_STEPS):
@@ -169,9 +177,7 @@ def one_after_the_other(question: Question) -> Iterator[TraceRow]:
         if row is None:
             return
         yield row
-    raise WorkbenchError(
-        f"{question.variant.label} under {question.event.name}: more than {MOST_STEPS} steps; ask for fewer vCPUs"
-    )
+    raise WorkbenchError(f"{subject}: more than {MOST_STEPS} steps; ask for fewer vCPUs")
 
 
 def _next(schedule: Schedule, slots: Sequence[Any]) -> TraceRow | None:
@@ -190,4 +196,4 @@ def _next(schedule: Schedule, slots: Sequence[Any]) -> TraceRow | None:
     return None
 
 
-__all__ = ["MOST_STEPS", "Recording", "of_finding", "of_run", "one_after_the_other", "recorded"]
+__all__ = ["MOST_STEPS", "Recording", "of_finding", "of_run", "one_after_the_other", "recorded", "steps_taken"]
