@@ -21,7 +21,7 @@ MANY = (
     "memslot-unplug", "double-registration-crossing", "hostile-endless", "hostile-bad-base", "encrypted", "page-ready",
 )  # fmt: skip
 #: The figures of a tidy table, and what each draws.
-KINDS = ("growth", "features", "guest_memory", "fates", "exits", "failures")
+KINDS = ("growth", "features", "guest_memory", "state", "fates", "exits", "failures")
 
 
 @cache
@@ -59,5 +59,6 @@ def drawn(kind, names, size="screen"):
     if kind == "features":
         features = [feature.name for feature in choose()]
         return figures.feature_growth(renamed(found["count"], names), "exits", "exits", features, size=size)
-    draw = {"guest_memory": figures.guest_memory, "fates": figures.fates, "exits": figures.exits_by_class}[kind]
+    draw = {"guest_memory": figures.guest_memory, "state": figures.migration_state, "fates": figures.fates,
+            "exits": figures.exits_by_class}[kind]  # fmt: skip
     return draw(renamed(found["events"], names), size=size)

@@ -3,7 +3,7 @@
 ``trace`` shows the steps of one design, or of two side by side; ``operation`` those of one registration, update, read
 or revocation; ``replay`` the operations of a replay file; ``matrix`` what fails under which event, with the trace of
 each failure; ``compare`` exits, state and fates; ``registers`` what KVM's registers do with values; ``measured`` what a
-real KVM did, as recorded. Attach the file to a mail, or put it on a web page.
+real KVM did, as recorded; ``slides`` a lecture of ten ideas. Attach the file to a mail, or put it on a web page.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ def add(subparsers: Any) -> None:
     _add_matrix(kinds)
     _add_compare(kinds)
     _add_registers(kinds)
+    _add_slides(kinds)
     _kind(kinds, "measured", _measured, "what a real KVM did, as recorded, beside the simulator",
           "workbench page measured -o measured.html")  # fmt: skip
 
@@ -108,12 +109,29 @@ def _add_registers(kinds: Any) -> None:
     _options.add_names(parser, "--cpuid-bits", "with --write: the bits of CPUID 0x40000001 (default: all)")
 
 
+def _add_slides(kinds: Any) -> None:
+    parser = _options.add_command(
+        kinds, "slides", _slides, "slides for a lecture: one idea per screen, each with a picture of a run",
+        description="Slides for a lecture: one idea per screen. Arrow keys turn them; printed, each is a sheet.",
+        example="workbench page slides -o slides.html",
+    )  # fmt: skip
+    _options.add_result_file(parser)
+
+
 def run(args: argparse.Namespace) -> int:
     """Write the page."""
     from workbench.present.web import page
 
     view: View = args.view(args)
     _options.write(args, page(f"Paravirtual registration: {args.kind}", [view]))
+    return 0
+
+
+def _slides(args: argparse.Namespace) -> int:
+    from workbench.present.progress import Progress
+    from workbench.present.slides import slides
+
+    _options.write(args, slides(Progress().counting("slides")))
     return 0
 
 

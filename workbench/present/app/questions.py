@@ -151,6 +151,7 @@ QUESTIONS = {
                 Field("protocol", "Protocol", NAMED, "--protocol", tuple(PROTOCOLS), ("per_feature",), EXAMPLE),
             ),
         ),
+        Question("slides", "Slides", "Ten ideas for a lecture, one per screen, each with a picture of a run.", ()),
     )
 }  # fmt: skip
 

@@ -66,6 +66,28 @@ def guest_memory(table: pandas.DataFrame, event: str = "boot", *, size: str = DE
     return sheet.done(SOURCE)
 
 
+def migration_state(table: pandas.DataFrame, event: str = "boot", *, size: str = DEFAULT) -> Figure:
+    """Return a bar chart of what a migration after ``event`` must carry; what no interface carries is striped."""
+    chosen = table[table["event"] == event]
+    whole, carried = (_values(chosen, metric) for metric in ("state_bytes", "state_carried_bytes"))
+    lost = {one: whole[one] - carried[one] for one in whole}
+    sheet = Sheet(
+        size, f"Bytes of state that a migration loses: {compared(lost, '')}".rstrip(),
+        f"state of the host after {event} (bytes); {vcpus_of(chosen)}, {features_of(chosen)}",
+    )  # fmt: skip
+    sheet.key([("carried", {"colour": "#bbbbbb"}), ("lost", {"colour": "#ffffff", "hatch": STRIPED})])
+    look = looks(whole)
+    bars = [
+        Bar(
+            one, ((carried[one], look[one].colour, "", EDGE), (lost[one], "#ffffff", STRIPED, look[one].colour)),
+            number(whole[one]) + (f" ({number(lost[one])} lost)" if lost[one] else ""),
+        )
+        for one in whole
+    ]  # fmt: skip
+    _draw(sheet, [Rows("", bars)], thick=1.5)
+    return sheet.done(SOURCE)
+
+
 def exits_by_class(table: pandas.DataFrame, *, size: str = DEFAULT) -> Figure:
     """Return a bar chart of the exits in each event that has any, a bar for each protocol; those to the VMM striped.
 

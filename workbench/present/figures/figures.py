@@ -6,9 +6,13 @@ the simulator and the figure says so. ``size``: print, screen or projector (``si
 bytes (``images``).
 """
 
-from workbench.present.figures.bars import exits_by_class, guest_memory
+from workbench.present.figures.agreement import agreement
+from workbench.present.figures.bars import exits_by_class, guest_memory, migration_state
 from workbench.present.figures.curves import carried, feature_growth, growth
 from workbench.present.figures.fates import fates
 from workbench.present.figures.matrix import failures
 
-__all__ = ["carried", "exits_by_class", "failures", "fates", "feature_growth", "growth", "guest_memory"]
+__all__ = [
+    "agreement", "carried", "exits_by_class", "failures", "fates", "feature_growth", "growth", "guest_memory",
+    "migration_state",
+]  # fmt: skip

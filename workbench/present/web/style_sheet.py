@@ -9,9 +9,9 @@ from workbench.present.figures.style import FATE_TONES, LOOKS, TONES
 
 
 @cache
-def asset(name: str) -> str:
-    """Return a script or a style sheet of this package."""
-    return (files(__package__) / "assets" / name).read_text(encoding="utf-8")
+def asset(name: str, package: str = __package__) -> str:
+    """Return a script or a style sheet of a package that keeps some in ``assets``; of this one by default."""
+    return (files(package) / "assets" / name).read_text(encoding="utf-8")
 
 
 @cache

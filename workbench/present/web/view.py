@@ -56,13 +56,18 @@ def page(title: str, views: Sequence[View], *, above: str = "", below: str = "")
 
     ``above``, ``below``: HTML around the views; they are at #view1, #view2 and so on.
     """
-    css, code = style() + asset("page.css"), script(*(view.kind for view in views)) + MOUNT_ALL
-    policy = f"default-src 'none'; style-src 'unsafe-inline'; script-src {_hash(code)}; img-src data: blob:"
     alone = len(views) == 1  # then the view's settings are part of the page's address
     drawn = "\n".join(
         f'<section id="view{number}">{view.markup(data={**view.data, "page": alone})}</section>'
         for number, view in enumerate(views, start=1)
     )
+    body = f"<main>\n<h1>{escape(title)}</h1>\n{above}\n{drawn}\n{below}\n</main>"
+    return document(title, style() + asset("page.css"), body, script(*(view.kind for view in views)) + MOUNT_ALL)
+
+
+def document(title: str, css: str, body: str, code: str) -> str:
+    """Return a file of its own with a style sheet and a script inside, and a policy that lets nothing else in."""
+    policy = f"default-src 'none'; style-src 'unsafe-inline'; script-src {_hash(code)}; img-src data: blob:"
     return f"""<!doctype html>
 <html lang="en">
 <head>
@@ -74,12 +79,7 @@ def page(title: str, views: Sequence[View], *, above: str = "", below: str = "")
 <style>{css}</style>
 </head>
 <body>
-<main>
-<h1>{escape(title)}</h1>
-{above}
-{drawn}
-{below}
-</main>
+{body}
 <script>{code}</script>
 </body>
 </html>
@@ -105,4 +105,4 @@ def _hash(code: str) -> str:
     return f"'sha256-{base64.b64encode(digest).decode()}'"
 
 
-__all__ = ["View", "as_json", "page"]
+__all__ = ["View", "as_json", "document", "page"]

@@ -1,0 +1,24 @@
+"""Exits of both designs, event by event."""
+
+from __future__ import annotations
+
+from workbench.measure import compare, pivot
+from workbench.present.figures import figures
+from workbench.present.figures.themed import inline
+from workbench.present.slides.slide import Slide
+
+EVENTS = ("boot", "cpu-hotplug", "kexec", "suspend-resume")
+VCPUS = 64
+
+
+def slide() -> Slide:
+    """Run a guest of many vCPUs through some events."""
+    table = compare(events=EVENTS, vcpus=VCPUS)
+    boot = pivot(table, "exits").loc["boot"]
+    return Slide(
+        "Which design takes more exits?",
+        inline(figures.exits_by_class(table, size="projector"), "exits of generic and per_feature in each event"),
+        f"At the boot of {VCPUS} vCPUs {boot['generic']} against {boot['per_feature']}: one register for each feature "
+        "takes more, because an asynchronous page fault needs two of them.",
+        f"workbench compare --events {','.join(EVENTS)} --metrics exits,user_exits",
+    )
