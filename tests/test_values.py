@@ -35,6 +35,7 @@ READS_TEXT = {
     "workbench/engines/explore/export/spin.py": "what the SPIN checker prints",
     "workbench/measure/on_kvm/kvm_agreement.py": "the release of the running kernel",
     "workbench/measure/variants.py": "a protocol with mitigations as typed by the user",
+    "workbench/present/figures/themed.py": "what matplotlib writes as SVG",
     "workbench/present/notebooks/notebooks.py": "notebooks as HTML",
     "workbench/present/new_design/create.py": "a design's name as typed by the user",
     "workbench/replay/values.py": "replay files",

@@ -46,8 +46,9 @@ def sequence(name: str, parts: Iterable[Part], keep: Callable[[TraceRow], bool] 
     """
     parts = list(parts)
     every = [row for part in parts for row in part.rows if keep(row)]
-    cpus, others = _split(lanes_of(every))
-    lanes = [*cpus, *([MEMORY] if any(isinstance(row.own_step, (Load, Store)) for row in every) else []), *others]
+    lanes = lanes_of(every)
+    if any(isinstance(row.own_step, (Load, Store)) for row in every):
+        lanes.insert(len({row.cpu for row in every if row.cpu is not None}), MEMORY)  # behind the vCPUs
     heads = "".join(f"<span>{escape(lane)}</span>" for lane in lanes)
     body = "".join(_part(part, lanes, keep) for part in parts)
     return (
@@ -55,10 +56,6 @@ def sequence(name: str, parts: Iterable[Part], keep: Callable[[TraceRow], bool] 
         f'<thead><tr><td></td><th scope="col"><div class="heads">{heads}</div></th><th scope="col">step</th></tr>'
         f"</thead><tbody>{body}</tbody></table>"
     )
-
-
-def _split(lanes: Sequence[str]) -> tuple[list[str], list[str]]:
-    return [one for one in lanes if one.startswith("vCPU")], [one for one in lanes if not one.startswith("vCPU")]
 
 
 def _part(part: Part, lanes: Sequence[str], keep: Callable[[TraceRow], bool]) -> str:

@@ -26,8 +26,8 @@ def slide() -> Slide:
 
 def _registration(protocol: str) -> list[TraceRow]:
     rows = of_run(Question.of(protocol, "boot", [FEATURE])).rows
-    entered = next(at for at, row in enumerate(rows) if "enters" in row.text)
-    return list(rows[:entered])
+    started, entered, *_ = (at for at, row in enumerate(rows) if row.side == "event")
+    return list(rows[started:entered])
 
 
 def _counts(rows: list[TraceRow]) -> str:
