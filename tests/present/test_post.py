@@ -1,10 +1,8 @@
 """Posts: what a maintainer reads in a terminal mail program, and the mail that git sends."""
 
-import gzip
-import shutil
+import re
 import subprocess
 import sys
-from email import message_from_string, policy
 from pathlib import Path
 
 import pytest
@@ -13,31 +11,12 @@ from tests.rules.designs import slip
 from workbench.cli import main
 from workbench.errors import WorkbenchError
 from workbench.measure.exploration.matrix import Size
+from workbench.measure.on_kvm.measured_file import all_measured_files
 from workbench.paths import DATA
-from workbench.present.post import mail, post
+from workbench.present.post import post
 from workbench.present.post.chart import bars
 from workbench.present.post.section import Check, summary_line
 
-REVIEW = """\
-From: "Ann \u00c9mile" <ann@example.org>
-To: Glauber <glauber@example.org>, kvm@example.org
-Cc: bob@example.org
-Date: Wed, 26 Jan 2011 13:06:54 +0200
-Subject: Re: [PATCH 01/16] register
-Message-ID: <1@example.org>
-References: <0@example.org>
-Content-Type: text/plain; charset=utf-8
-Content-Transfer-Encoding: 8bit
-
-On 24 January, Glauber wrote:
-> The idea is that the guest tells the hypervisor.
->
-> This is generic.
-
-From what I see, it doesn't lend itself to live migration, because the state is nowhere but in the hypervisor itself.
-
-What's wrong with one MSR per feature?
-"""
 SIZES = (Size(1, ("steal_time",)),)
 
 
@@ -50,7 +29,7 @@ def made():
 @pytest.fixture
 def review(tmp_path):
     path = tmp_path / "review.eml"
-    path.write_text(REVIEW)
+    path.write_text("From: a <a@example.org>\nMessage-ID: <1@example.org>\nSubject: x\n\nhello\n")
     return path
 
 
@@ -100,6 +79,35 @@ def test_the_summary_counts_as_kvm_unit_tests_does():
     assert summary_line(checks[:1]) == "SUMMARY: 1 tests"
 
 
+def test_repairs_stand_beside_the_designs_as_they_are():
+    made = post(["repairs"], ["generic", "null"], ["migrate"], ["steal_time"], 1, sizes=SIZES)
+    repaired = post(["state"], ["generic+carry-registry"], ["migrate"], ["steal_time"], 1, sizes=SIZES)
+    failing = {cell.property for cell in made.asked.cells if (cell.verdict, str(cell.label())) == ("FAILS", "generic")}
+    rows = [line.split() for line in made.text().splitlines() if re.match(r"generic( with \d+ repairs)?  +\d", line)]
+    assert (len(failing), len(rows)) == (int(rows[0][1]), 2)
+    assert failing
+    (carried,) = {row.value for row in repaired.asked.table.itertuples() if row.metric == "state_carried_bytes"}
+    assert (rows[0][-2], rows[1][-2]) == ("0", str(carried))
+    assert made.claim() == f"{' '.join(rows[1][:4])}: {rows[1][8]} exits, 1 new interface, 0 properties fail.\n"
+    with pytest.raises(WorkbenchError, match="these designs have no mitigations"):
+        post(["repairs"], ["null"], ["boot"], ["steal_time"], 1, sizes=SIZES)
+
+
+def test_what_was_measured_stands_beside_what_was_simulated():
+    made = post(["measured"], ["generic", "per_feature"], ["boot", "migrate"], ["steal_time"], 1)
+    recorded = {(one.protocol, one.event): one.fate for found in all_measured_files() for one in found.events}
+    text = made.text()
+    for event in ("boot", "migrate"):
+        (line,) = re.findall(rf"^{event} .*", text, re.MULTILINE)
+        assert line.split()[2::2] == [recorded[name, event] for name in ("generic", "per_feature")]
+    for found in all_measured_files():
+        assert found.host["kernel"] in text
+        assert found.made["date"] in text
+    third = Path(__file__).parents[1] / "protocols" / "data" / "third.py"
+    with pytest.raises(WorkbenchError, match="no real KVM was measured with these designs"):
+        post(["measured"], [f"{third}:RegisterArray"], ["boot"], ["steal_time"], 1)
+
+
 def test_a_bar_is_as_long_as_its_number():
     lines = bars([("a", 100), ("b" * 40, 50), ("none", 0), ("few", 1)], "exits").splitlines()
     marks = [line.count("#") for line in lines]
@@ -108,96 +116,11 @@ def test_a_bar_is_as_long_as_its_number():
     assert max(map(len, lines)) <= 72
 
 
-# -- mail ---------------------------------------------------------------------------------------------------
-
-
-def test_an_answer_quotes_each_paragraph_above_the_part_that_answers_it(made, review):
-    answered = mail.read_mail(review)
-    text = mail.reply(made, answered, ["one MSR per feature", "3"])
-    assert is_plain(text)
-    first, second = text.index("> What's wrong with one MSR per feature?"), text.index("> From what I see")
-    assert first < text.index("1. Exits") < second < text.index("2. State")
-    assert "On Wed, 26 Jan 2011 13:06:54 +0200, Ann \\xc9mile wrote:" in text
-
-
-def test_an_mbox_is_read_by_git_and_by_python(made, review, tmp_path):
-    answered = mail.read_mail(review)
-    text = mail.mbox(mail.reply(made, answered, ["1"]), answered)
-    sent = message_from_string(text.partition("\n")[2], policy=policy.default)
-    assert sent["Subject"] == "Re: [PATCH 01/16] register"
-    assert (sent["In-Reply-To"], sent["References"]) == ("<1@example.org>", "<0@example.org> <1@example.org>")
-    assert "ann@example.org" in sent["To"]
-    assert [one.addr_spec for one in sent["Cc"].addresses] == [
-        "glauber@example.org", "kvm@example.org", "bob@example.org"
-    ]  # fmt: skip
-    assert sent["Content-Type"] == 'text/plain; charset="us-ascii"'
-    assert sent.get_content() == mail.reply(made, answered, ["1"])
-    if shutil.which("git"):
-        said = subprocess.run(["git", "mailinfo", "msg", "patch"], input=text, text=True, capture_output=True,
-                              cwd=tmp_path, check=True).stdout  # fmt: skip
-        assert "Subject: register" in said
-        assert "1. Exits" in (tmp_path / "msg").read_text()
-
-
-def test_attachments_are_of_kinds_that_lists_accept(made):
-    files = mail.attached(made, ["trace", "csv", "page"])
-    text = mail.mbox(made.text(), None, "Numbers", files)
-    parts = list(message_from_string(text.partition("\n")[2], policy=policy.default).iter_attachments())
-    kinds = [(part.get_filename(), part.get_content_type()) for part in parts]
-    assert kinds == [
-        ("generic-migrate-lost-registration.py", "text/plain"),
-        ("comparison.csv", "text/plain"),
-        ("failures.html.gz", "application/gzip"),
-    ]
-    assert parts[1].get_content().startswith("protocol,")
-    assert gzip.decompress(parts[2].get_content()).startswith(b"<!doctype html>")
-    assert text.isascii()
-
-
 def test_a_trace_that_goes_with_the_mail_replays(made, tmp_path):
     (first, *_) = made.attachments()
     (tmp_path / first.name).write_bytes(first.content)
     run = subprocess.run([sys.executable, first.name], check=False, capture_output=True, text=True, cwd=tmp_path)
     assert run.returncode == 0, run.stderr
-
-
-def test_a_reply_keeps_its_subject_and_a_patch_gets_re(review):
-    answered = mail.read_mail(review)
-    assert "Subject: Re: [PATCH 01/16] register\n" in mail.mbox("x\n", answered)
-    review.write_text(REVIEW.replace("Subject: Re: ", "Subject: "))
-    assert "Subject: Re: [PATCH 01/16] register\n" in mail.mbox("x\n", mail.read_mail(review))
-
-
-def test_one_mail_of_an_mbox_is_named(tmp_path):
-    other = REVIEW.replace("<1@example.org>", "<2@example.org>").replace("register", "other")
-    path = tmp_path / "thread.mbox"
-    path.write_text(f"From a Mon Jan 1\n{REVIEW}\nFrom b Mon Jan 1\n{other}")
-    with pytest.raises(WorkbenchError, match=r"holds 2 mails; name one .* <1@example\.org>, <2@example\.org>"):
-        mail.read_mail(path)
-    assert mail.read_mail(path, "2@example.org").subject.endswith("other")
-    with pytest.raises(WorkbenchError, match="no mail with the Message-ID '3'"):
-        mail.read_mail(path, "3")
-
-
-def test_the_answer_to_the_review_needs_the_review(review):
-    answer = post(["review-2011"], vcpus=1, features=["steal_time", "watchdog"], sizes=SIZES)
-    assert [section.title for section in answer.sections] == [
-        "Live migration", "Normal hardware", "One register for each feature"
-    ]  # fmt: skip
-    assert is_plain(answer.text())
-    assert len(answer.claim().splitlines()) == 3
-    with pytest.raises(WorkbenchError, match="the mail does not say"):
-        mail.reply(answer, mail.read_mail(review))
-    said = "\n\n".join(section.quote for section in answer.sections)
-    review.write_text(REVIEW + "\n" + said)
-    assert mail.reply(answer, mail.read_mail(review)).count("\n> ") >= 3
-
-
-@pytest.mark.slow
-def test_the_answer_to_the_review_is_that_of_the_data(capsys):
-    """After a change on purpose: workbench post --about review-2011 -o data/posts/review-2011.txt."""
-    assert main(["post", "--about", "review-2011"]) == 0
-    assert capsys.readouterr().out == (DATA / "posts" / "review-2011.txt").read_text()
 
 
 # -- the command, and what is refused -----------------------------------------------------------------------
@@ -242,33 +165,6 @@ def test_bad_requests_are_one_line(arguments, said, capsys, tmp_path):
     assert said in told.err
     assert "Traceback" not in told.err
     assert path.read_text() == "before"
-
-
-@pytest.mark.parametrize(
-    ("content", "said"),
-    [
-        (b"", "is no mail: it has no header From"),
-        (b"once upon a time\n\nFrom here", "is no mail: it has no header From"),
-        (b"\x89PNG\r\n\x1a\n\0\0", "is no mail: it has no header From"),
-        (b"From: a@b\nSubject: x\n\nhello\n", "has no header Message-ID"),
-        (b"From: a@b\nMessage-ID: <1>\nContent-Type: text/html\n\n<p>\n", "has no text/plain part"),
-        (b"From: a@b\nMessage-ID: <1>\nContent-Type: text/plain; charset=klingon\n\nx\n", "cannot be decoded"),
-        (REVIEW.encode(), "--quote 99 names none of them"),
-    ],
-    ids=["empty", "prose", "png", "no id", "html", "charset", "paragraph"],
-)
-def test_what_is_no_mail_is_refused(content, said, tmp_path, capsys):
-    path = tmp_path / "mail"
-    path.write_bytes(content)
-    assert main(["post", *SMALL, "--about", "exits", "--reply-to", str(path), "--quote", "99"]) == 2
-    told = capsys.readouterr()
-    assert (said in told.err, told.out) == (True, ""), told.err
-
-
-def test_hostile_headers_stay_in_their_headers(made, review):
-    review.write_text(REVIEW.replace("Subject: Re: [PATCH 01/16] register", "Subject: =?utf-8?q?a=0ABcc:_x=40y?="))
-    sent = message_from_string(mail.mbox("x\n", mail.read_mail(review)).partition("\n")[2], policy=policy.default)
-    assert sent["Bcc"] is None
 
 
 def test_a_design_of_ones_own_is_named_by_its_path(tmp_path):

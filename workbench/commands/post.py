@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workbench.commands import _options
 from workbench.errors import WorkbenchError
+from workbench.printable import ascii_only
 
 if TYPE_CHECKING:
     from workbench.present.post import Post
 
-PARTS = "exits, state, failures, hardware, verdict, trace, 'trace FAILURE:EVENT[:PROTOCOL]'"
+PARTS = "exits, state, failures, hardware, repairs, measured, verdict, trace, 'trace FAILURE:EVENT[:PROTOCOL]'"
 ATTACHED = ("trace", "csv", "page")
 
 
@@ -56,11 +58,14 @@ def add(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Write the post; status 1 if a program of a design failed and broke off a search."""
     from workbench.present.post import mail
+    from workbench.present.post.received import chosen, read_mail
 
     _check(args)
-    answered = None if args.reply_to is None else mail.read_mail(args.reply_to, args.message_id)
+    answered = None if args.reply_to is None else read_mail(args.reply_to, args.message_id)
     if answered is not None:
-        mail.chosen(answered, args.quote)
+        chosen(answered, args.quote)  # before minutes of searching: is there such a paragraph?
+        for one in answered.left_out:
+            sys.stderr.write(f"workbench: {ascii_only(one)!r} is no address; it is left out of the answer\n")
     made = _made(args)
     text = made.text() if answered is None else mail.reply(made, answered, args.quote)
     if answered is not None or args.subject is not None:
@@ -78,6 +83,8 @@ def _check(args: argparse.Namespace) -> None:
                 raise WorkbenchError(f"{option} is about the mail that --reply-to FILE names")
         if args.attach and args.subject is None:
             raise WorkbenchError("--attach makes a mail: name its --subject, or the mail answered with --reply-to")
+    if args.subject is not None and not args.subject.strip():
+        raise WorkbenchError("--subject is empty")
     for name in args.attach or ():
         if name not in ATTACHED:
             raise WorkbenchError(f"unknown attachment {name!r}", ATTACHED)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -66,15 +67,17 @@ class Asked:
         machine = [f"--vcpus {self.vcpus}", *([f"--seed {self.seed}"] if self.seed else [])]
         if self.features != tuple(FEATURES.values()):
             machine += option_pieces("--features", [own_files.named(one) for one in self.features])
-        return ("workbench compare", *self._subject(), *machine)
+        return ("workbench compare", *self.subject(), *machine)
 
     def matrix_commands(self) -> list[tuple[str, ...]]:
         """Return the pieces of the commands that show the searches, one for each size."""
-        found = ("workbench matrix", *self._subject())
+        found = ("workbench matrix", *self.subject())
         sizes = self.sizes or ()
         each = [(*found, f"--vcpus {size.vcpus}", *option_pieces("--features", size.features)) for size in sizes]
         return each or [found]
 
-    def _subject(self) -> list[str]:
+    def subject(self, chosen: Sequence[Variant] | None = None) -> list[str]:
+        """Return the options of a command that name the designs, or those of them that are chosen, and the events."""
+        named = [name for one, name in zip(self.variants, self.named, strict=True) if chosen is None or one in chosen]
         events = [own_files.named(one) for one in self.events]
-        return [*option_pieces("--protocols", self.named), *option_pieces("--events", events)]
+        return [*option_pieces("--protocols", named), *option_pieces("--events", events)]

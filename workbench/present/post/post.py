@@ -67,7 +67,8 @@ class Post:
     def part(self, number: int) -> str:
         """Return one part, with its heading and the marks of its sources."""
         section = self.sections[number]
-        marks = "".join(f" [{1 + self.sources().index(one)}]" for one in section.sources)
+        numbers = sorted({1 + self.sources().index(one) for one in section.sources})
+        marks = "".join(f" [{number}]" for number in numbers)
         title = f"{number + 1}. {section.title}"
         head = f"{title}\n{'-' * len(title)}\n"
         claim = wrapped(f"{section.claim}{marks}")
@@ -85,8 +86,8 @@ class Post:
         asked = self.asked
         vcpus = f"{asked.vcpus} vCPU{'s' if asked.vcpus > 1 else ''}"
         made = [
-            f"{DISCLAIMER[0].upper()}{DISCLAIMER[1:]}, by workbench {workbench.__version__}; {vcpus}, "
-            f"{len(asked.features)} features, seed {asked.seed}.",
+            f"{DISCLAIMER[0].upper()}{DISCLAIMER[1:]} unless a part says so, by workbench {workbench.__version__}; "
+            f"{vcpus}, {len(asked.features)} features, seed {asked.seed}.",
             f"features: {', '.join(described(*asked.features))}",
             f"events: {', '.join(described(*asked.events))}",
             f"designs: {', '.join(one.label for one in asked.variants)}",

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from workbench.present.post.asked import Asked
-from workbench.present.post.parts import exits, failures, hardware, state, trace, verdict
+from workbench.present.post.parts import exits, failures, hardware, measured, repairs, state, trace, verdict
 from workbench.present.post.section import Section
 
 #: By name: a function of the subject and of what follows the name ("trace F05:descriptor-race").
@@ -12,7 +12,9 @@ PARTS: Mapping[str, Callable[[Asked, str], Section]] = {
     "state": state.section,
     "failures": failures.section,
     "hardware": hardware.section,
+    "repairs": repairs.section,
     "trace": trace.section,
+    "measured": measured.section,
     "verdict": verdict.section,
 }
 #: Parts that a post has when none is named.
