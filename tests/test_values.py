@@ -38,6 +38,7 @@ READS_TEXT = {
     "workbench/present/figures/themed.py": "what matplotlib writes as SVG",
     "workbench/present/notebooks/notebooks.py": "notebooks as HTML",
     "workbench/present/new_design/create.py": "a design's name as typed by the user",
+    "workbench/present/post/received.py": "a mail that is answered",
     "workbench/replay/values.py": "replay files",
 }
 

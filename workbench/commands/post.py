@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workbench.commands import _options
 from workbench.errors import WorkbenchError
-from workbench.printable import ascii_only
 
 if TYPE_CHECKING:
     from workbench.present.post import Post
@@ -59,13 +57,14 @@ def run(args: argparse.Namespace) -> int:
     """Write the post; status 1 if a program of a design failed and broke off a search."""
     from workbench.present.post import mail
     from workbench.present.post.received import chosen, read_mail
+    from workbench.present.progress import Progress
 
     _check(args)
     answered = None if args.reply_to is None else read_mail(args.reply_to, args.message_id)
     if answered is not None:
         chosen(answered, args.quote)  # before minutes of searching: is there such a paragraph?
         for one in answered.left_out:
-            sys.stderr.write(f"workbench: {ascii_only(one)!r} is no address; it is left out of the answer\n")
+            Progress().note(f"{one!r} is no address; it is left out of the answer")
     made = _made(args)
     text = made.text() if answered is None else mail.reply(made, answered, args.quote)
     if answered is not None or args.subject is not None:
