@@ -101,7 +101,7 @@ def test_export_and_list(capsys, folder):
 
 
 def test_report(capsys, folder):
-    said(capsys, "report", "r", "--vcpus", 2, "--features", FEATURE, "--events", EVENT, "--no-notebooks")
+    said(capsys, "report", "r", "--vcpus", 1, "--features", FEATURE, "--events", EVENT, "--no-notebooks")
     assert "features: pv_sched (vpa.py:PvSched)\n" in (folder / "r/report.txt").read_text()
 
 

@@ -72,7 +72,7 @@ def agrees(operation, *arguments, batch):
     return True
 
 
-@settings(max_examples=1500)
+@settings(max_examples=500)
 @given(st.data(), st.sampled_from(BINARY), st.integers(2, 40), st.booleans(), st.booleans())
 def test_a_binary_operation_is_exact_in_every_lane_or_diverges(data, operation, count, two, swapped):
     batch = Batch(count)
@@ -572,7 +572,7 @@ def left_by(program, lanes_on):
         return type(error), str(error)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.lists(operations, min_size=1, max_size=7))
 def test_random_programs_leave_the_same_state_with_lanes_as_without(program):
     assert left_by(program, True) == left_by(program, False)

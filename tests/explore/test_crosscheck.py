@@ -22,9 +22,9 @@ BOOT = Setting("boot", 1, ("steal_time",))
 
 
 #: Of these the largest models take half of the time of all; ``make crosscheck`` runs them.
-LARGE = ("cpu-unplug-no-teardown", "kexec-no-teardown", "memslot-unplug")
+LARGE = ("cpu-unplug-no-teardown", "kexec-no-teardown", "kexec", "memslot-unplug", "migrate-damaged")
 CHECKED = [
-    pytest.param(name, setting, marks=[pytest.mark.slow] if setting.event in LARGE and name != "per_feature" else [])
+    pytest.param(name, setting, marks=[pytest.mark.slow] if setting.event in LARGE and name != "generic" else [])
     for name in (*FIRST, THIRD)
     for setting in SETTINGS
 ]

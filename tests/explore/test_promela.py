@@ -67,7 +67,9 @@ def test_spin_agrees_on_random_models(model):
 
 
 @pytest.mark.spin
-@pytest.mark.parametrize("model", [peterson(True), two_phase_commit(3)], ids=["broken", "commit"])
+@pytest.mark.parametrize(
+    "model", [peterson(True), pytest.param(two_phase_commit(3), marks=pytest.mark.slow)], ids=["broken", "commit"]
+)
 def test_states_counted_in_one_run_are_those_asserted_one_property_at_a_time(model):
     text = to_promela(model)
     counted = run_spin(text, count=True)

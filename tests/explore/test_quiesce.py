@@ -174,7 +174,7 @@ def test_an_area_of_the_vm_may_be_under_update_when_one_vcpu_revokes_it(mitigati
 
 @pytest.mark.spin
 @pytest.mark.parametrize("name", ["generic+revoke-vm", "generic+revoke-vm+quiesce"])
-@pytest.mark.parametrize("event", ["kexec", "crash"])
+@pytest.mark.parametrize("event", ["kexec", pytest.param("crash", marks=pytest.mark.slow)])
 def test_spin_says_the_same_of_a_host_that_waits(name, event):
     found = compared(question(name, event))
     assert found.equal, found.opinion

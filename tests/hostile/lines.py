@@ -11,20 +11,19 @@ _FUZZ = "fuzz --yes-this-fuzzes-the-kernel --length 60 --jobs {jobs} --out {out}
 LINES = {
     "": [
         "list", "list --format json", "list --format markdown", "list --format csv",
-        "layout {root}/docs/examples/kvm_memory_area.h --format json", "page measured",
+        "layout {root}/docs/examples/kvm_memory_area.h --format json",
         "compare --vcpus 3 --events boot,migrate", "compare --vcpus 2 --events boot,kexec --format json",
         "compare --vcpus 2 --events boot --format csv", "compare --vcpus 2 --events boot --cost-model nested-2019",
         "compare --vcpus 2 --events boot --format markdown", "compare --vcpus 2 --events migrate --state {out}/runs",
         "explore generic --events migrate", "explore generic --events descriptor-race --trace table --format json",
         "explore generic --events descriptor-race --trace replay", "explore generic --events boot --trace none",
         "explore generic --events descriptor-race --trace diagram",
-        "explore per_feature --events boot --symmetry --vcpus 2", "explore generic --events boot --format csv",
+        "explore generic --events boot --format csv",
         "history --bug B4", "history --bug B4 --format markdown", "history --bug B4 --format json",
         "history --bug B4 --format csv", "export promela generic", "export dot null", "export graphml null",
         f"replay {_LIBRARY}", f"replay {_LIBRARY} --format json", f"replay {_LIBRARY} --engine sim",
         "matrix --events boot --features steal_time --format json --jobs {jobs}",
         "matrix --events boot --protocols null --format csv --jobs {jobs} --state {out}/searches",
-        "matrix --events boot,migrate --protocols null --mitigations all --jobs {jobs}",
         "page compare --vcpus 1 --events boot", "page matrix --events boot --protocols null --jobs {jobs}",
         "page matrix --events boot --protocols generic --features steal_time --jobs {jobs} --state {out}/page",
         "page trace generic --events descriptor-race --property double-fetch", f"page replay {_LIBRARY} --engine sim",
@@ -37,6 +36,9 @@ LINES = {
         *(f"new {style} --folder {{out}} --style {style}"
           for style in ("msr", "descriptor", "hypercall", "indexed", "device")),
     ],
+    # Those that take longest: compared by the slow test alone.
+    "long": ["page measured", "explore per_feature --events boot --symmetry --vcpus 2",
+             "matrix --events boot,migrate --protocols null --mitigations all --jobs {jobs}"],
     "columns": ["layout {root}/docs/examples/kvm_memory_area.h"],  # as wide as COLUMNS says, which is then the same
     "time": ["post --about exits,state,failures,verdict,trace --vcpus 2 --events boot,migrate --jobs {jobs}",
              "report {out}/report --vcpus 2 --events boot,kexec --protocols null,generic --no-notebooks",

@@ -128,7 +128,8 @@ def test_the_surroundings_do_not_matter_beside_spin(tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "needs", ["", "time", pytest.param("kvm", marks=pytest.mark.kvm), pytest.param("spin", marks=pytest.mark.spin)]
+    "needs",
+    ["", "long", "time", pytest.param("kvm", marks=pytest.mark.kvm), pytest.param("spin", marks=pytest.mark.spin)],
 )
 def test_another_locale_and_more_jobs(needs, tmp_path):
     compared(LINES[needs], tmp_path, PLAIN, german(tmp_path))

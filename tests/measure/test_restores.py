@@ -42,7 +42,8 @@ def failing(design, event, features, vcpus=1):
 
 @pytest.mark.parametrize("design", [TRUSTING, CHECKING, "per_feature", THIRD])
 @pytest.mark.parametrize(
-    ("features", "vcpus"), [("wall_clock,steal_time", 1), ("kvmclock,async_pf", 1), ("steal_time", 2)]
+    ("features", "vcpus"),
+    [("wall_clock,steal_time", 1), pytest.param("kvmclock,async_pf", 1, marks=pytest.mark.slow), ("steal_time", 2)],
 )
 def test_a_shipped_design_fails_in_reverse_what_it_fails_in_order(design, features, vcpus):
     """No shipped design depends on the order if nothing is refused."""
