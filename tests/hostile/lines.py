@@ -37,7 +37,7 @@ LINES = {
           for style in ("msr", "descriptor", "hypercall", "indexed", "device")),
     ],
     # Those that take longest: compared by the slow test alone.
-    "long": ["page measured", "explore per_feature --events boot --symmetry --vcpus 2",
+    "long": ["page measured", "page slides", "explore per_feature --events boot --symmetry --vcpus 2",
              "matrix --events boot,migrate --protocols null --mitigations all --jobs {jobs}"],
     "columns": ["layout {root}/docs/examples/kvm_memory_area.h"],  # as wide as COLUMNS says, which is then the same
     "time": ["post --about exits,state,failures,verdict,trace --vcpus 2 --events boot,migrate --jobs {jobs}",
