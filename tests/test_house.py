@@ -213,6 +213,7 @@ NO_USERS_FILES = (
     "workbench/durable/", "workbench/engines/kvm/", "workbench/measure/on_kvm/measured_file.py",
     "workbench/measure/exploration/memory_limit.py", "workbench/present/notebooks/", "workbench/present/web/",
     "workbench/commands/fuzz.py", "workbench/engines/explore/", "workbench/present/widgets/", "workbench/present/app/",
+    "workbench/classroom/grading/fence/",
 )  # fmt: skip
 
 

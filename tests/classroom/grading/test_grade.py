@@ -1,0 +1,210 @@
+"""``workbench grade``: whoever has it right gets the points, whoever has not does not, whatever the notebook does."""
+
+import hashlib
+import json
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from tests.classroom.grading.hostile import CELLS, DESIGNS
+from tests.classroom.grading.submissions import ORDINARY, answered, hand_in, notebook, ordinary, right, wrong
+from tests.classroom.refresh import SOLUTIONS
+from workbench.classroom import EXERCISES
+from workbench.classroom.grading import one
+from workbench.classroom.grading.fence import why_not
+from workbench.cli import main
+
+ONE, TWO = "predict-exits", "repair"
+pytestmark = pytest.mark.skipif(why_not() is not None, reason=str(why_not()))
+
+
+def sums(folder):
+    """Return a checksum of every file below a folder."""
+    return {path: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.rglob("*") if path.is_file()}
+
+
+def graded(capsys, *words):
+    """Return what ``workbench grade`` prints, as JSON."""
+    assert main(["grade", *map(str, words), "--format", "json"]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def points(found):
+    return {student["student"]: student["points"] for student in found["students"]}
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+    """A class of five: right, wrong, empty, broken, and a folder with two notebooks."""
+    folder = tmp_path_factory.mktemp("class")
+    hand_in(folder, "ada", answered({ONE: right(ONE), TWO: right(TWO)}))
+    hand_in(folder, "ben", answered({ONE: wrong(ONE), TWO: wrong(TWO)}))
+    hand_in(folder, "cyd", answered(ordinary("empty", [ONE, TWO], 0)))
+    hand_in(folder, "dan", "{")
+    (folder / "eva").mkdir()
+    hand_in(folder / "eva", "first", answered({ONE: wrong(ONE)}))
+    hand_in(folder / "eva", "second", answered({ONE: right(ONE), TWO: "answer = 1 +"}))
+    return folder
+
+
+def test_a_class_of_five(small, capsys):
+    before = sums(small)
+    found = graded(capsys, small, "--jobs", "2")
+    assert sums(small) == before, "a notebook is read, never written"
+    most = {name: EXERCISES[name].points for name in (ONE, TWO)}
+    assert points(found) == {"ada": sum(most.values()), "ben": 0, "cyd": 0, "dan": 0, "eva": most[ONE]}
+    said = {(row["student"], row["exercise"]): (row["verdict"], row["said"]) for row in found["results"]}
+    assert said["ada", ONE] == ("PASS", "all 6 predictions are what the simulator counts")
+    assert said["ben", ONE][0] == said["ben", TWO][0] == "FAIL"
+    assert said["cyd", ONE] == ("none", "no answer: answer['generic']['boot'] is ... (not filled in)")
+    assert said["dan", None][0] == "none"
+    assert said["dan", None][1].startswith("not a notebook: not JSON")
+    assert said["eva", ONE] == ("PASS", "all 6 predictions are what the simulator counts (the best of 2 notebooks)")
+    assert said["eva", TWO] == ("FAIL", "answer.py:1: invalid syntax")
+    (first, second) = found["exercises"]
+    assert (first["passed"], first["handed_in"], second["passed"], second["handed_in"]) == (2, 4, 1, 4)
+
+
+def test_the_same_class_gives_the_same_bytes(small, capsys):
+    texts = []
+    for jobs in "1", "2":
+        assert main(["grade", str(small), "--jobs", jobs]) == 0
+        texts.append(capsys.readouterr().out)
+    assert texts[0] == texts[1]
+    assert texts[0].isascii()
+    assert max(map(len, texts[0].splitlines())) <= 72
+    assert re.search(r"^ada +16 +6 +10$", texts[0], re.MULTILINE)
+    assert re.search(r"^dan +0 +- +-$", texts[0], re.MULTILINE)
+
+
+@pytest.mark.parametrize("form", ["csv", "markdown"])
+def test_other_formats(small, form, capsys):
+    assert main(["grade", str(small / "ada.ipynb"), "--format", form, "--times"]) == 0
+    text = capsys.readouterr().out
+    assert "seconds" in text
+    assert "predict-exits" in text
+
+
+def test_what_is_kept_is_not_graded_again(small, tmp_path, capsys, monkeypatch):
+    words = ["grade", str(small), "--state", str(tmp_path / "kept"), "--jobs", "1"]
+    assert main(words) == 0
+    first = capsys.readouterr().out
+    monkeypatch.setattr("workbench.classroom.grading.course.Pool", None)  # nothing is begun
+    assert main(words) == 0
+    again = capsys.readouterr()
+    assert again.out == first
+    assert "4 of 5 notebooks" not in again.err
+
+
+def test_only_some_exercises(small, capsys):
+    found = graded(capsys, small, "--exercises", TWO, "--jobs", "1")
+    assert {row["exercise"] for row in found["results"]} == {TWO, None}
+    assert points(found)["eva"] == 0
+
+
+def test_mistakes_of_the_teacher_are_one_line(small, tmp_path, capsys):
+    for words, why in (
+        ([str(tmp_path / "x")], "does not exist"),
+        ([str(tmp_path)], "has no notebooks"),
+        ([str(small), "--exercises", "repare"], "did you mean repair?"),
+        ([str(small), "--jobs", "0"], "out of range"),
+    ):
+        assert main(["grade", *words]) == 2
+        said = capsys.readouterr()
+        assert why in said.err
+        assert said.out == ""
+        assert said.err.count("\n") == 1
+
+
+def test_without_a_fence_nothing_runs_unless_told(small, capsys, monkeypatch):
+    monkeypatch.setattr("workbench.classroom.grading.fence.fence.landlock.version", lambda: 0)
+    assert main(["grade", str(small)]) == 2
+    assert "no Landlock" in capsys.readouterr().err
+    found = graded(capsys, small, "--unfenced", "--jobs", "1")
+    assert points(found)["ada"] == 16
+
+
+# -- without an answer there are no points ------------------------------------------------------------------
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """Give cells little time, so that those that never end do not take the tests' time."""
+    monkeypatch.setattr(one, "CELLS", one.CELLS._replace(cpu=1, wall=2.0, disk=4 << 20))
+
+
+def rows_of(tmp_path, text):
+    """Grade a notebook in this process's own children, as a worker does."""
+    folder = tmp_path / "inside"
+    folder.mkdir(exist_ok=True)
+    return one.grade(text.encode(), list(EXERCISES), folder)
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_a_hostile_cell_gets_no_points_and_harms_nothing(name, tmp_path, quick):
+    outside = tmp_path / "outside.py"
+    outside.write_text(right(ONE))
+    before = sums(tmp_path)
+    source = CELLS[name].format(file=str(outside), solution=str(SOLUTIONS / EXERCISES[ONE].file))
+    (row,) = rows_of(tmp_path, answered({ONE: source}))
+    assert (row.verdict in ("FAIL", "none"), row.points) == (True, 0), row
+    assert sums(tmp_path) == before
+    assert len(row.said) < 1000
+
+
+@pytest.mark.parametrize("name", DESIGNS)
+def test_a_hostile_design_gets_no_points(name, tmp_path, monkeypatch):
+    monkeypatch.setattr(type(EXERCISES[TWO]), "seconds", 1)
+    (row,) = rows_of(tmp_path, answered({TWO: DESIGNS[name]}))
+    assert (row.verdict, row.points) == ("FAIL", 0), row
+    assert row.said
+
+
+def test_one_hostile_cell_does_not_cost_the_other_answers(tmp_path):
+    rows = rows_of(tmp_path, answered({ONE: "import os; os._exit(0)", TWO: right(TWO)}))
+    assert [(row.exercise, row.points) for row in rows] == [(ONE, 0), (TWO, 10)]
+
+
+def test_outputs_that_were_edited_count_for_nothing(tmp_path):
+    text = json.loads(answered({ONE: wrong(ONE)}))
+    for cell in text["cells"]:
+        if cell["cell_type"] == "code":
+            cell["outputs"] = [{"output_type": "stream", "name": "stdout", "text": ["PASS  6 of 6"]}]
+    (row,) = rows_of(tmp_path, json.dumps(text))
+    assert row.points == 0
+
+
+def test_an_answer_that_needs_the_cells_above_it(tmp_path):
+    text = json.loads(answered({ONE: "answer = worked_out()"}))
+    lines = right(ONE).splitlines()
+    above = "def worked_out():\n" + "\n".join(f"    {line}" for line in lines) + "\n    return answer\n"
+    text["cells"][1]["source"] = above
+    (row,) = rows_of(tmp_path, json.dumps(text))
+    assert row.verdict == "PASS"
+
+
+def test_a_class_in_the_cell_above(tmp_path):
+    text = json.loads(answered({TWO: "answer = Twice"}))
+    text["cells"][1]["source"] = right(TWO)
+    (row,) = rows_of(tmp_path, json.dumps(text))
+    assert row.verdict == "PASS"
+
+
+def test_a_judge_that_fails_is_told(small, capsys, monkeypatch, tmp_path):
+    def judge(self, answer):
+        raise SystemExit(3)
+
+    monkeypatch.setattr(type(EXERCISES[ONE]), "judge", judge)
+    (row,) = rows_of(tmp_path, answered({ONE: right(ONE)}))
+    assert (row.verdict, row.points) == ("BROKE OFF", 0)
+    assert "SystemExit" in row.said
+
+
+def test_no_exercise_in_it(tmp_path):
+    (row,) = rows_of(tmp_path, notebook())
+    assert (row.exercise, row.verdict) == ("", "none")
+    assert "no exercise in it" in row.said

@@ -1,0 +1,112 @@
+"""Grades many notebooks, several at once; what is finished can be kept, and is not done again."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from workbench.classroom.exercises import EXERCISES, choose_one
+from workbench.classroom.grading.judge import NONE
+from workbench.classroom.grading.one import CELLS, Row, grade
+from workbench.classroom.grading.submission import content_of, notebooks_in
+from workbench.durable.guard import guarded_folder
+from workbench.durable.pool import Pool
+from workbench.durable.store import NONE as KEPT_NOWHERE
+from workbench.durable.store import Store
+from workbench.errors import WorkbenchError
+
+_WHAT = "notebooks"
+
+
+class Graded(NamedTuple):
+    """The rows of one notebook of a student."""
+
+    student: str
+    path: Path
+    rows: tuple[Row, ...]
+
+
+def grade_all(
+    given: Sequence[Path],
+    names: Sequence[str] | None = None,
+    *,
+    jobs: int = 1,
+    kernel: bool = True,
+    progress: Callable[[int, int], None] = lambda done, of: None,
+    state: Store = KEPT_NOWHERE,
+) -> list[Graded]:
+    """Grade the notebooks that ``given`` files and directories mean, for the exercises ``names`` (all if None).
+
+    ``jobs`` processes share the work. ``progress``: (done, of how many). Raises WorkbenchError for what does not exist
+    and for an unknown exercise; what is wrong with one notebook is a row.
+    """
+    asked = choose(names)
+    found = notebooks_in(given)
+    first = [_digest(path) for _, path in found]
+    batch = state.batch(_WHAT, [[digest, asked, kernel, list(CELLS)] for digest, _ in first])
+    rows = {number: [Row(*row) for row in batch.get(number)] for number in batch.kept}
+    rows |= {number: [Row("", NONE, 0, why)] for number, (_, why) in enumerate(first) if why}
+    progress(len(rows), len(found))
+    left = [number for number in range(len(found)) if number not in rows]
+    for number, graded in _shared_out(left, [path for _, path in found], asked, min(jobs, len(left)), kernel):
+        rows[number] = graded
+        if all(row.certain for row in graded):
+            batch.keep(number, graded)
+        progress(len(rows), len(found))
+    return [Graded(student, path, tuple(rows[number])) for number, (student, path) in enumerate(found)]
+
+
+def choose(names: Sequence[str] | None) -> list[str]:
+    """Return the names of exercises in the order of the lab, all if None; raise WorkbenchError for an unknown one."""
+    for name in names or ():
+        choose_one(name)
+    return [name for name in EXERCISES if names is None or name in names]
+
+
+def _digest(path: Path) -> tuple[str, str]:
+    """Return a digest of a notebook's content, and why it cannot be read, "" if it can."""
+    try:
+        return hashlib.sha256(content_of(path)).hexdigest(), ""
+    except WorkbenchError as error:
+        return "", str(error)
+
+
+def _shared_out(
+    left: Sequence[int], paths: Sequence[Path], asked: Sequence[str], jobs: int, kernel: bool
+) -> Iterator[tuple[int, list[Row]]]:
+    """Yield the number and the rows of each notebook that is ``left``, as soon as one of ``jobs`` has graded it."""
+    if not left:
+        return
+    with guarded_folder() as private, Pool(jobs, _grading, [private, asked, kernel]) as workers:
+        waiting = iter(left)
+        while True:
+            while workers.idle and (number := next(waiting, None)) is not None:
+                workers.give((number, paths[number]))
+            if not workers.in_flight:
+                break
+            yield from workers.finished()
+
+
+@contextmanager
+def _grading(
+    private: Path, asked: Sequence[str], kernel: bool
+) -> Iterator[tuple[None, Callable[[tuple[int, Path]], tuple[int, list[Row]]]]]:
+    """Begin in a worker (``durable.pool``), whose files are in ``private``."""
+    from workbench.classroom.grading import cells  # noqa: F401 - loaded here once, and not in each process that it forks
+
+    folder = private / str(os.getpid())
+    folder.mkdir()
+
+    def one(piece: tuple[int, Path]) -> tuple[int, list[Row]]:
+        number, path = piece
+        try:
+            content = content_of(path)
+        except WorkbenchError as error:  # it has changed meanwhile
+            return number, [Row("", NONE, 0, str(error), certain=False)]
+        return number, grade(content, asked, folder, kernel=kernel)
+
+    yield None, one
