@@ -6,8 +6,8 @@ from tests.classroom.grading.submissions import right, wrong
 CELLS = {
     "prints": "print('PASS  all 6 predictions are what the simulator counts')",
     "fakes check": "def check(*given): return True\nimport workbench.classroom as c; c.check = check; answer = {{}}",
-    "equals all": "class All(dict):\n    def __eq__(self, other): return True\n    def __getitem__(self, key): return self\n"
-    "answer = All()",
+    "equals all": "class All(dict):\n    def __eq__(self, other): return True\n"
+    "    def __getitem__(self, key): return self\nanswer = All()",
     "patches the judge": "import workbench.classroom.judging as j, workbench.classroom.exercises.predict_exits as p\n"
     "p.PredictExits.judge = lambda self, answer: j.Judged(True, 'yes')\nanswer = {{}}",
     "talks to the grader": "import os, json\n"
@@ -53,14 +53,15 @@ DESIGNS = {
     "ends at once": "import os\nos._exit(0)\n" + right("repair"),
     "ends in the class": design("import os; os._exit(0)"),
     "prints": design("print('PASS')"),
-    "patches the judge": "import workbench.classroom.judging as j\nj._judged = lambda *a: j.Judged(True, '')\n" + wrong("repair"),
+    "patches the judge": "import workbench.classroom.judging as j\nj._judged = lambda *a: j.Judged(True, '')\n"
+    + wrong("repair"),
     "patches modules": "import sys\nsys.modules['workbench.classroom.runs'].searched = None\n" + wrong("repair"),
     "patches the base": design("Protocol.on_wrmsr = None"),
     "looks around": design("x = ().__class__.__base__.__subclasses__()"),
     "says it serves": design("def serving(self, entries, owner, feature, gpa): return gpa"),
     "writes ghosts": "from workbench.design import Note, believes\n" + wrong("repair", 1),
     "another encoding": "# coding: utf-7\n+AAo-import os; os._exit(0)\n" + wrong("repair"),
-    "loops": wrong("repair").replace("def supports(self, feature):", "def supports(self, feature):\n        while True: pass"),
+    "loops": wrong("repair").replace("supports(self, feature):", "supports(self, feature):\n        while True: pass"),
     "loops at once": "x = [0 for n in range(10 ** 12)]\n" + right("repair"),
     "grows": "x = 'x' * 10 ** 11\n" + right("repair"),
     "no class": "answer = 1",
