@@ -109,7 +109,7 @@ def plain(value: Any, where: str, depth: int = 0) -> Any:
     raise WorkbenchError(f"{where} is {shown(value)}, of type {type(value).__name__}; answers are made of {kinds}")
 
 
-def _number(value: float, where: str) -> float:
+def _number(value: Any, where: str) -> Any:
     if isinstance(value, int) and value.bit_length() > _MOST_BITS:
         raise WorkbenchError(f"{where} is a number of {value.bit_length():,} bits; {_MOST_BITS:,} are allowed")
     if isinstance(value, float) and not math.isfinite(value):
