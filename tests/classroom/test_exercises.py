@@ -118,8 +118,7 @@ def test_hints_and_points_are_complete(exercise):
 
 
 def test_the_numbers_are_those_of_a_lab():
-    numbers = [exercise.number for exercise in ALL]
-    assert numbers == sorted(set(numbers))
+    assert [exercise.number for exercise in ALL] == list(range(1, len(ALL) + 1))
     files = {exercise.file for exercise in ALL}
     for folder in (SCAFFOLDS, SOLUTIONS):
         assert {path.name for path in folder.glob("*.ipynb")} == files

@@ -40,8 +40,9 @@ def shown(value: Any, longest: int = 60) -> str:
 
 def a_number(value: Any, what: str, *, least: int = 0, most: int = 1 << 64) -> int:
     """Return a whole number of an answer; raise WorkbenchError for anything else."""
+    allowed = f"from {least}" if most == 1 << 64 else f"from {least} to {most}"
     if type(value) is not int or not least <= value <= most:
-        raise WorkbenchError(f"{what} is {shown(value)}; a whole number is expected")
+        raise WorkbenchError(f"{what} is {shown(value)}; a whole number {allowed} is expected")
     return value
 
 

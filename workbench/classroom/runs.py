@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from workbench.checking.failures import choose as choose_failures
 from workbench.classroom.answers import FILE
+from workbench.core.outcome import Fate
 from workbench.core.own_files import is_named
 from workbench.engines.explore import FAILS
 from workbench.features import choose
@@ -28,6 +29,11 @@ def compared(protocol: str | Variant, event: str, features: Sequence[str], vcpus
     """Return the command line that shows one number or fate of :func:`ran`."""
     chosen = f"--protocols {called(protocol)} --events {event} --features {','.join(features)}"
     return f"workbench compare {chosen} --vcpus {vcpus} --metrics {metric}"
+
+
+def told(fates: Iterable[Fate]) -> str:
+    """Return what became of areas, for a sentence: "lost, registered"."""
+    return ", ".join(sorted({fate.value for fate in fates}))
 
 
 class Searched(NamedTuple):
@@ -68,4 +74,4 @@ def called(protocol: str | Variant) -> str:
 
 
 
-__all__ = ["Searched", "called", "compared", "ran", "searched"]
+__all__ = ["Searched", "called", "compared", "ran", "searched", "told"]

@@ -5,8 +5,7 @@ from typing import Any
 from workbench.classroom.answers import design_of
 from workbench.classroom.designs.twice import Twice
 from workbench.classroom.exercise import Exercise, Judged
-from workbench.classroom.runs import Searched, compared, ran, searched
-from workbench.core.outcome import Fate
+from workbench.classroom.runs import Searched, compared, ran, searched, told
 from workbench.measure.variants import Variant
 
 FEATURES, VCPUS = ("steal_time",), 2
@@ -34,7 +33,7 @@ class Repair(Exercise):
         with design_of(answer) as design:
             race = searched(design, "descriptor-race", FEATURES, "double-fetch", vcpus=VCPUS)
             if race.fails:
-                return Judged(False, self.told(race), race.again, race.trace)
+                return Judged(False, _again(race), race.again, race.trace)
             for event in UNCHANGED:
                 if wrong := changed(design, event):
                     return wrong
@@ -42,10 +41,11 @@ class Repair(Exercise):
             said = f"no double fetch in {race.exploration.result.states:,} states, and {boot} exits at boot, as before"
             return Judged(race.verdict == "HOLDS", said, race.again)
 
-    def told(self, race: Searched) -> str:
-        """Say at which step of its trace a design reads again."""
-        steps = len(race.exploration.trace(race.exploration.failures[0]) or ())
-        return f"the host reads the descriptor again in step {steps}, after vCPU 1 has changed it"
+
+def _again(race: Searched) -> str:
+    """Say at which step of its trace a design reads again."""
+    steps = len(race.exploration.trace(race.exploration.failures[0]) or ())
+    return f"the host reads the descriptor again in step {steps}, after vCPU 1 has changed it"
 
 
 def changed(design: Variant, event: str) -> Judged | None:
@@ -55,10 +55,6 @@ def changed(design: Variant, event: str) -> Judged | None:
         said = f"event {event}: {now.counts['exits']} exits, where the design had {before.counts['exits']}"
         return Judged(False, said, compared(design, event, FEATURES, VCPUS, "exits"))
     if now.fates != before.fates:
-        said = f"event {event}: the areas are now {_told(now.fates)}; before the repair they were {_told(before.fates)}"
+        said = f"event {event}: the areas are now {told(now.fates)}; before the repair they were {told(before.fates)}"
         return Judged(False, said, compared(design, event, FEATURES, VCPUS, "fate"))
     return None
-
-
-def _told(fates: dict[Fate, int]) -> str:
-    return ", ".join(sorted(fate.value for fate in fates))

@@ -1,0 +1,2 @@
+# shows: found, but in 15,539 states
+answer = {"event": "cpu-unplug", "features": ["steal_time"], "vcpus": 2, "property": "lost-registration"}

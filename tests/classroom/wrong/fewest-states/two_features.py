@@ -1,0 +1,2 @@
+# shows: found, but in 5
+answer = {"event": "cpu-unplug", "features": ["pv_eoi", "steal_time"], "vcpus": 2, "property": "stray-write"}

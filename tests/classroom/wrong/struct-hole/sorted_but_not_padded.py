@@ -1,0 +1,22 @@
+# shows: on x86-64 the compiler still adds padding at offset 15, 1 byte(s)
+answer = {
+    "x86_64": {
+        "version": 0,
+        "base": 8,
+        "size": 16,
+        "flags": 20,
+        "sizeof": 24
+    },
+    "i386": {
+        "version": 0,
+        "base": 4,
+        "size": 12,
+        "flags": 16,
+        "sizeof": 20
+    },
+    "hole": {
+        "after": "version",
+        "bytes": 7
+    },
+    "repaired": "struct pv_report { __u64 base; __u32 size; __u16 flags; __u8 version; };"
+}

@@ -1,0 +1,22 @@
+# shows: the 2 bytes behind flags are tail padding
+answer = {
+    "x86_64": {
+        "version": 0,
+        "base": 8,
+        "size": 16,
+        "flags": 20,
+        "sizeof": 24
+    },
+    "i386": {
+        "version": 0,
+        "base": 4,
+        "size": 12,
+        "flags": 16,
+        "sizeof": 20
+    },
+    "hole": {
+        "after": "flags",
+        "bytes": 2
+    },
+    "repaired": "struct pv_report { __u64 base; __u32 size; __u16 flags; __u8 version; __u8 pad; };"
+}

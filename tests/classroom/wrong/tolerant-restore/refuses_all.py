@@ -1,0 +1,37 @@
+# shows: the stream as it was saved: the item of vCPU 0 was intact (0x1000), and the host serves nothing
+from workbench.design import ACCEPTED, FAULT, HANDLED, REFUSED, Backed, Get, Protocol, Set, Wrmsr, area, register
+
+MSR = 0x4B564F00
+
+
+class Tolerant(Protocol):
+    name, title = "tolerant", "one register for steal time"
+    msrs = frozenset({MSR})
+
+    def supports(self, feature):
+        return feature.name == "steal_time"
+
+    def register(self, cpu, feature, gpa):
+        return REFUSED if (yield Wrmsr(MSR, gpa)) is FAULT else ACCEPTED
+
+    def on_wrmsr(self, cpu, msr, value, *, host_initiated=False):
+        if value % 64 or not (yield Backed(value, 64)):
+            return FAULT
+        yield Set(register(cpu.index, MSR), value)
+        yield Set(area(cpu.index, "steal_time"), value)
+        return HANDLED
+
+    def save(self, cpus):
+        saved = ()
+        for cpu in cpus:
+            gpa = yield Get(register(cpu.index, MSR))
+            if gpa is not None:
+                saved += ((cpu.index, gpa),)
+        return saved
+
+    def restore(self, cpus, saved):
+        return
+        yield
+
+
+answer = Tolerant
