@@ -51,6 +51,8 @@ from workbench.core.vcpu import Vcpu
 from workbench.errors import WorkbenchError
 
 _SCALAR = {1: U8, 2: U16, 4: U32, 8: U64}
+#: What a register holds: a handler sees arguments without sign.
+REGISTER = (1 << 64) - 1
 MMIO_SIZES, PIO_SIZES = (1, 2, 4, 8), (1, 2, 4)
 
 
@@ -116,21 +118,22 @@ def unclaimed(cpu: Vcpu, step: Wrmsr | Rdmsr) -> Program:
 
 
 def hypercall(protocol: Protocol, step: Hypercall, cpl: int = 0) -> Program:
-    """One exit for a hypercall and its handler; return the answer that the guest gets."""
+    """One exit for a hypercall and its handler; return the answer that the guest gets. Arguments have no sign."""
     if type(step.arguments) is not tuple or not all(isinstance(one, int) for one in step.arguments):
         raise WorkbenchError(
             f"{step!r}: the arguments are what the registers hold, a tuple of numbers; write Hypercall(number, (a, b))"
         )
-    cpu: Vcpu = yield GUEST, Exit("hypercall", step.number, step.arguments, protocol.call_instruction)
+    passed = tuple(one & REGISTER if type(one) is int and one < 0 else one for one in step.arguments)
+    cpu: Vcpu = yield GUEST, Exit("hypercall", step.number, passed, protocol.call_instruction)
     if cpl:
         # An ABI with several result registers is not KVM's x86 one: its call does not leave user mode for the host.
         return protocol.unknown_hypercall if isinstance(protocol.unknown_hypercall, tuple) else -KVM_EPERM
     result: Any = UNKNOWN
     if cpu.host.knows_protocol and step.number in protocol.hypercalls:
-        answer = yield from host_side(protocol.on_hypercall(cpu, step.number, step.arguments))
+        answer = yield from host_side(protocol.on_hypercall(cpu, step.number, passed))
         result = checked(protocol, "on_hypercall", answer)
     elif step.number in KVM_HYPERCALLS:
-        result = yield from KVM_HYPERCALLS[step.number](step.arguments)
+        result = yield from KVM_HYPERCALLS[step.number](passed)
     return protocol.unknown_hypercall if result is UNKNOWN else result
 
 

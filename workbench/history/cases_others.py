@@ -1,22 +1,21 @@
 """The cases from other hypervisors and architectures."""
 
 from workbench.features import FEATURES, OTHERS
-from workbench.history.broken.arm_pvtime import PvTime, StolenTime
+from workbench.history.broken.arm_pvtime import RealmPvTime, StolenTime
 from workbench.history.broken.hyperv import EventFlagsPage, MessagePage, ReferenceTsc, Synic
-from workbench.history.broken.loongarch import Notify
 from workbench.history.broken.papr import EarlyVpa
-from workbench.history.broken.riscv import CounterSnapshot, PmuSnapshot, RustSbi, SbiStealTime
+from workbench.history.broken.riscv import CounterSnapshot, PmuSnapshot, RustSbi, SbiUnchecked
 from workbench.history.broken.tdx_quote import GetQuote, Quote
-from workbench.history.broken.xen import EventChannels, RunstatePhysical, RunstateVirtual, VcpuInfo
+from workbench.history.broken.xen import EarlyXen, EventChannels, RunstatePhysical, RunstateVirtual
 from workbench.history.case import INFERRED, READ, SECONDARY, Case, Design
 from workbench.history.events.guest import TimedOut, UnmapWhileReading, UserMode
 from workbench.history.events.host import EncryptedHostAllocated
 from workbench.history.events.hostile import BadBase, BadBaseThenMigration, HighMemory
-from workbench.history.events.kernels import RevokedForAll
 from workbench.history.events.migration import ChangedStream
 from workbench.lifecycle import EVENTS
+from workbench.protocols.notify import Notify
 
-STEAL = (FEATURES["steal_time"],)
+STEAL, STA, RUNSTATE = (FEATURES["steal_time"],), (OTHERS["sbi_sta"],), (OTHERS["runstate"],)
 VPA, VPA_AND_LOG = (OTHERS["vpa"],), (OTHERS["vpa"], OTHERS["dtl"])
 PAGES = (MessagePage(), EventFlagsPage())
 SNAPSHOT, INFO, STOLEN, TSC = (CounterSnapshot(),), (EventChannels(),), (StolenTime(),), (ReferenceTsc(),)
@@ -28,9 +27,9 @@ OTHER_CASES = (
         "Xen on Arm: a misaligned vcpu_info makes the host fault",
         "XSA-327, CVE-2020-15564",
         SECONDARY,
-        Design(VcpuInfo, EVENTS["hostile-unaligned"], INFO, vcpus=2),
+        Design(EarlyXen, EVENTS["hostile-unaligned"], INFO, vcpus=2),
         ("H02",),
-        Design(VcpuInfo, EVENTS["hostile-unaligned"], INFO, vcpus=2, fixes=("check-alignment",)),
+        Design(EarlyXen, EVENTS["hostile-unaligned"], INFO, vcpus=2, fixes=("check-alignment",)),
         "XSA-327: a misaligned address is refused",
     ),
     Case(
@@ -39,9 +38,9 @@ OTHER_CASES = (
         "RISC-V: a restore accepts an address that the call refuses",
         "fa9681ed5c6a (2026)",
         SECONDARY,
-        Design(SbiStealTime, ChangedStream(), STEAL),
+        Design(SbiUnchecked, ChangedStream(), STA),
         ("H02", "F09"),
-        Design(SbiStealTime, ChangedStream(), STEAL, fixes=("validate-on-restore",)),
+        Design(SbiUnchecked, ChangedStream(), STA, fixes=("validate-on-restore",)),
         "fa9681ed5c6a: one check for both",
     ),
     Case(
@@ -116,9 +115,9 @@ OTHER_CASES = (
         "Xen: vcpu_info cannot be revoked; after kexec the host still writes it",
         "Xen public/vcpu.h; Linux arch/x86/xen/enlighten_hvm.c",
         READ,
-        Design(VcpuInfo, EVENTS["kexec"], INFO),
+        Design(EarlyXen, EVENTS["kexec"], INFO),
         ("F01",),
-        Design(VcpuInfo, RevokedForAll(reuses_memory=True), INFO),
+        Design(EarlyXen, EVENTS["kexec"], INFO, fixes=("soft-reset",)),
         "Linux ends kexec in SHUTDOWN_soft_reset, which revokes it",
     ),
     Case(
@@ -127,9 +126,9 @@ OTHER_CASES = (
         "RustSBI: the guest writes all-ones for off, the host ignores it, the area stays live",
         "RustSBI pull request 255",
         SECONDARY,
-        Design(RustSbi, EVENTS["kexec"], STEAL),
+        Design(RustSbi, EVENTS["kexec"], STA),
         ("F01",),
-        Design(RustSbi, EVENTS["kexec"], STEAL, fixes=("spec-sentinel",)),
+        Design(RustSbi, EVENTS["kexec"], STA, fixes=("spec-sentinel",)),
         "pull request 255: all-ones means off",
     ),
     Case(
@@ -149,9 +148,9 @@ OTHER_CASES = (
         "Xen: in user mode the page tables do not map the area",
         '"Error during update_runstate_area with KPTI activated" (xen-devel, May 2020)',
         SECONDARY,
-        Design(RunstateVirtual, UserMode(), STEAL),
+        Design(RunstateVirtual, UserMode(), RUNSTATE),
         ("H03",),
-        Design(RunstateVirtual, UserMode(), STEAL, fixes=("by-physical-address",)),
+        Design(RunstateVirtual, UserMode(), RUNSTATE, fixes=("by-physical-address",)),
         "Xen 4.18: operations by physical address",
     ),
     Case(
@@ -160,9 +159,9 @@ OTHER_CASES = (
         "Xen on Arm: runstate by gpa is offered, but the call is unknown",
         "Xen xen/arch/arm/domain.c (do_vcpu_op), common/kernel.c",
         INFERRED,
-        Design(RunstatePhysical, EVENTS["boot"], STEAL),
+        Design(RunstatePhysical, EVENTS["boot"], RUNSTATE),
         ("S01",),
-        Design(RunstatePhysical, EVENTS["boot"], STEAL, fixes=("offer-what-works",)),
+        Design(RunstatePhysical, EVENTS["boot"], RUNSTATE, fixes=("offer-what-works",)),
         "none known; this project's: what is offered is accepted",
     ),
     Case(
@@ -206,9 +205,9 @@ OTHER_CASES = (
         "Arm realm: the host writes stolen time before the page is shared",
         '"[RFC PATCH 04/16] hw/arm/virt: Add support for Arm RME" (27 January 2023)',
         SECONDARY,
-        Design(PvTime, EncryptedHostAllocated(), STOLEN),
+        Design(RealmPvTime, EncryptedHostAllocated(), STOLEN),
         ("H02",),
-        Design(PvTime, EncryptedHostAllocated(), STOLEN, fixes=("write-once-asked",)),
+        Design(RealmPvTime, EncryptedHostAllocated(), STOLEN, fixes=("write-once-asked",)),
         "QEMU: off for realms; this project's: write once asked",
     ),
     Case(
@@ -228,9 +227,9 @@ OTHER_CASES = (
         "Arm: hot-unplug unmaps stolen time while another CPU reads it",
         "19bef63f951e (2022)",
         SECONDARY,
-        Design(PvTime, UnmapWhileReading(grace=False), STOLEN, vcpus=2),
+        Design(RealmPvTime, UnmapWhileReading(grace=False), STOLEN, vcpus=2),
         ("H04",),
-        Design(PvTime, UnmapWhileReading(grace=True), STOLEN, vcpus=2),
+        Design(RealmPvTime, UnmapWhileReading(grace=True), STOLEN, vcpus=2),
         "19bef63f951e: RCU, unmapped after a grace period",
     ),
 )

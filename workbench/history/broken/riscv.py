@@ -1,37 +1,35 @@
 """RISC-V SBI's *_set_shmem calls, as KVM and a firmware implemented them.
 
-StealTime (extension STA)
-V1  The call refuses an address that is not 64-byte aligned; KVM_SET_ONE_REG took any, and the next run hit a WARN_ON.
-V2  Mitigation ``validate-on-restore``: both use one check (fa9681ed5c6a, 2026).
+SbiUnchecked (extension STA)
+V1  KVM_SET_ONE_REG took any address, also one that the call refuses, and the next run hit a WARN_ON.
+V2  Mitigation ``validate-on-restore``: it checks the alignment (fa9681ed5c6a, 2026; R8 of the design).
 
 RustSbi
 V3  The guest revokes by all-ones, as the specification says; the firmware took 0 for "off" and refused all-ones.
-V4  Mitigation ``spec-sentinel``: all-ones is "off" (RustSBI pull request 255).
+V4  Mitigation ``spec-sentinel``: all-ones is "off" (RustSBI pull request 255; R3 of the design).
 
 PmuSnapshot (extension PMU)
 V5  On RV32 a misplaced goto let every call with an address above 4 GiB succeed and register nothing.
 V6  Mitigation ``register-high``: it registers (aa35bcf2e762, 2026).
 V7  No one-reg reads the address (Linux 6.12 arch/riscv/kvm/vcpu_pmu.c), so that a migration loses it.
 V8  Mitigation ``one-reg``: one does, as for the steal-time area.
-
-The steal-time structure is taken to be x86's: the size, the alignment and the version rule are the same.
+V9  The area is not zeroed, and its memory is looked for only when it is used.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from workbench.clayout.layout import struct
 from workbench.core.contracts import Feature
 from workbench.core.host_state import area
-from workbench.core.outcome import HANDLED
 from workbench.core.steps import Get, Note, Program
 from workbench.core.vcpu import Vcpu
-from workbench.history.broken.call import Call
 from workbench.history.broken.one_word import OneWord
 from workbench.history.properties import TRIPPED
+from workbench.protocols._kept import Kept
+from workbench.protocols.sbi_sta import ALL_ONES, SUCCESS, SbiSta
 
-ALL_ONES = (1 << 64) - 1
-STA_SET_SHMEM, PMU_SET_SHMEM = 0x53_5441, 0x50_4D55
+EXT_PMU = 0x50_4D55
 
 
 class CounterSnapshot(OneWord):
@@ -44,25 +42,15 @@ class CounterSnapshot(OneWord):
     source = "riscv-sbi-doc ext-pmu.adoc"
 
 
-class SbiStealTime(Call):
-    """sbi_steal_time_set_shmem in KVM."""
+class SbiUnchecked(SbiSta):
+    """sbi_steal_time_set_shmem in KVM before 2026."""
 
-    name = "sbi_steal_time"
+    name = "sbi_unchecked"
     title = "SBI steal time (before 2026)"
-    numbers: ClassVar[Mapping[str, int]] = {"steal_time": STA_SET_SHMEM}
-    off = ALL_ONES
-    mitigations_known: ClassVar[Mapping[str, str]] = {"validate-on-restore": "restore checks as the call (V2)"}
+    mitigations_known: ClassVar[Mapping[str, str]] = {"validate-on-restore": "restore checks the alignment (V2)"}
 
-    def allows(self, cpu: Vcpu, feature: Feature, gpa: int) -> Program:
-        return gpa % feature.align == 0  # V1
-        yield
-
-    def restore(self, cpus: Sequence[Vcpu], saved: tuple[Any, ...]) -> Program:
-        if "validate-on-restore" in self.mitigations:
-            yield from super().restore(cpus, saved)  # V2
-            return
-        for index, _, value in saved:
-            yield from self.keep(cpus[index], self.features[0], value)  # V1
+    def may_restore(self, cpu: Vcpu, feature: Feature, value: int) -> Program:
+        return "validate-on-restore" not in self.mitigations or (yield from super().may_restore(cpu, feature, value))
 
     def deliver(self, cpu: Vcpu, feature: Feature) -> Program:
         gpa = yield Get(area(cpu.index, feature.name))
@@ -72,33 +60,39 @@ class SbiStealTime(Call):
             yield from super().deliver(cpu, feature)
 
 
-class RustSbi(SbiStealTime):
+class RustSbi(SbiSta):
     """sbi_steal_time_set_shmem in a firmware."""
 
     name = "rustsbi"
     title = "RustSBI: 0 means off"
     mitigations_known: ClassVar[Mapping[str, str]] = {"spec-sentinel": "all-ones means off (V4)"}
 
-    def means_off(self) -> int:
-        return ALL_ONES if "spec-sentinel" in self.mitigations else 0  # V3, V4
+    def means_off(self, low: int, high: int) -> bool:
+        return super().means_off(low, high) if "spec-sentinel" in self.mitigations else low == high == 0  # V3, V4
 
 
-class PmuSnapshot(Call):
+class PmuSnapshot(SbiSta):
     """sbi_pmu_snapshot_set_shmem in KVM."""
 
     name = "sbi_pmu_snapshot"
     title = "SBI PMU snapshot (before 2026)"
-    numbers: ClassVar[Mapping[str, int]] = {"pmu_snapshot": PMU_SET_SHMEM}
-    off = ALL_ONES
+    own_features = ("pmu_snapshot",)
+    hypercalls = frozenset({EXT_PMU})
     mitigations_known: ClassVar[Mapping[str, str]] = {
         "register-high": "an address above 4 GiB is registered (V6)",
         "one-reg": "a one-reg carries the address (V8)",
     }
 
-    def on_wrmsr(self, cpu: Vcpu, msr: int, value: int, *, host_initiated: bool = False) -> Program:
-        if value >> 32 and value != ALL_ONES and "register-high" not in self.mitigations:
-            return HANDLED  # V5
-        return (yield from super().on_wrmsr(cpu, msr, value, host_initiated=host_initiated))  # V6
+    def on_hypercall(self, cpu: Vcpu, number: int, arguments: tuple[int, ...]) -> Program:
+        low, high, _ = arguments
+        off = low == high == ALL_ONES
+        if low >> 32 and not off and "register-high" not in self.mitigations:
+            return SUCCESS, 0  # V5
+        yield from self.keep(cpu.index, self.features[0], None if off else low)  # V6, V9
+        return SUCCESS, 0
+
+    def deliver(self, cpu: Vcpu, feature: Feature) -> Program:
+        yield from super(Kept, self).deliver(cpu, feature)  # V9
 
     def save(self, cpus: Sequence[Vcpu]) -> Program:
         if "one-reg" not in self.mitigations:

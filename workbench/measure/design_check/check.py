@@ -72,6 +72,7 @@ def check(name: str, say: Say = lambda what: None, features: Sequence[str] | Non
 #: What is known of the designs that ship: (name, check) -> clause of its file, and the mitigation that helps.
 KNOWN = {
     ("generic", "save and restore"): "R15 of its file; the mitigation carry-registry carries it",
+    ("xen_vcpu", "save and restore"): "R11 of its file; the mitigation carry-areas carries it",
     ("per_feature", "every feature registered at boot"): "R14 of its file: KVM leaves MIGRATION_CONTROL to the VMM",
     ("per_feature", "an area across two pages"): "R4 and R5 of its file: so does KVM; mitigation revoke-on-crossing",
 }

@@ -81,7 +81,7 @@ class ExitAnswers:
 
     def _answer_call(self) -> None:
         regs = self.vcpu.regs()
-        arguments = tuple(signed(getattr(regs, name)) for name in ARGUMENTS[: regs.r10])
+        arguments = tuple(getattr(regs, name) for name in ARGUMENTS[: regs.r10])
         answer = self._ask(lambda: self.on_call(self.vcpu.number, signed(regs.rax), arguments), 0)
         self.answered = len(answer) if isinstance(answer, tuple) else None
         numbers = answer if isinstance(answer, tuple) else (answer,)
