@@ -9,7 +9,16 @@ import pytest
 from workbench.lifecycle import EVENTS
 from workbench.measure.exploration.matrix import Size, matrix
 from workbench.measure.variants import variants
-from workbench.present.web import comparison, failure_map, operation, recorded, register_map, side_by_side, trace
+from workbench.present.web import (
+    comparison,
+    failure_map,
+    operation,
+    recorded,
+    register_map,
+    side_by_side,
+    trace,
+    version_skew,
+)
 
 DESIGNS = ("generic", "generic+carry-registry", "per_feature")
 COMPARED = ("boot", "migrate", "cpu-hotplug")
@@ -17,7 +26,7 @@ EXPLORED = ("kexec-no-teardown", "migrate", "ignore-msrs", "hostile-bad-base")
 SIZES = [Size(1, ("steal_time",)), Size(1, ("async_pf",))]
 
 #: The kinds of views, by the name under which ``views`` has one of each.
-KINDS = ("trace", "operation", "pair", "matrix", "compare", "registers", "measured")
+KINDS = ("trace", "operation", "pair", "matrix", "compare", "registers", "measured", "skew")
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 OWN = ("file:", "data:", "blob:")  # what a page may ask for
@@ -101,4 +110,5 @@ def views(map_view, comparison_view):
         "compare": comparison_view,
         "registers": register_map(),
         "measured": recorded(),
+        "skew": version_skew(),
     }

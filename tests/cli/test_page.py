@@ -30,6 +30,8 @@ PAGES = [
         ("registers", "--no-irqchip"),
         ("measured",),
         ("slides",),
+        ("skew", "--protocols", "generic,tests/protocols/data/third.py:RegisterArray", "--features", "steal_time",
+         "--about", "move"),
         ("registers", "--write", "STEAL_TIME=0x1001,STEAL_TIME=0", "--enforce-cpuid", "--cpuid-bits", "3,5"),
 ]  # fmt: skip
 

@@ -30,7 +30,8 @@ LINES = {
         "post --about exits,state,hardware --protocols null --vcpus 2 --events boot",
         "hardware", "hardware --protocols null --format json", "hardware --protocols null --format csv",
         "skew --about move,size", "skew --protocols null --about boot --format json",
-        "skew --protocols null --about cpuid --format csv", "skew --trace new/new/new+old/new --features steal_time",
+        "skew --protocols null --about cpuid --format csv", "page skew --protocols null --about size",
+        "skew --trace new/new/new+old/new --features steal_time",
         "page operation generic --feature kvmclock", "page registers", "page registers --write STEAL_TIME=0x1001",
         "check {root}/tests/protocols/data/third.py:RegisterArray",
         *(f"new {style} --folder {{out}} --style {style}"

@@ -6,6 +6,7 @@ from workbench.features import choose
 from workbench.lifecycle import EVENTS
 from workbench.measure import compare, over_features, over_vcpus, variants
 from workbench.measure.exploration.matrix import Size, matrix
+from workbench.measure.skew.table import rows
 from workbench.present.figures import figures
 
 DESIGNS = ("generic", "per_feature", "generic+carry-registry", "null")
@@ -21,7 +22,7 @@ MANY = (
     "memslot-unplug", "double-registration-crossing", "hostile-endless", "hostile-bad-base", "encrypted", "page-ready",
 )  # fmt: skip
 #: The figures of a tidy table, and what each draws.
-KINDS = ("growth", "features", "guest_memory", "state", "fates", "exits", "failures")
+KINDS = ("growth", "features", "guest_memory", "state", "fates", "exits", "failures", "skew")
 
 
 @cache
@@ -34,6 +35,7 @@ def runs():
         "events": compare(DESIGNS, MANY, vcpus=2),
         "cells": matrix(variants(DESIGNS[:2]), [EVENTS["old-host"], EVENTS["ignore-msrs"]],
                         sizes=[Size(1, ("wall_clock",))]),
+        "skew": rows(chosen, choose(["steal_time", "watchdog"])),
     }  # fmt: skip
 
 
@@ -53,6 +55,10 @@ def drawn(kind, names, size="screen"):
         pairs = [[one for one in found["cells"] if one.protocol == design] for design in DESIGNS[:2]]
         cells = [one._replace(protocol=name) for at, name in enumerate(names) for one in pairs[at % 2]]
         return figures.failures(cells, size=size)
+    if kind == "skew":
+        own = [[one for one in found["skew"] if one.protocol == design] for design in DESIGNS]
+        table = [one._replace(protocol=name) for at, name in enumerate(names) for one in own[at % len(own)]]
+        return figures.skew(table, size=size)
     if kind == "growth":
         table = renamed(found["vcpus"], names)
         return figures.growth(table, "state_bytes", "migration state", note=figures.carried(table), size=size)

@@ -2,8 +2,9 @@
 
 ``trace`` shows the steps of one design, or of two side by side; ``operation`` those of one registration, update, read
 or revocation; ``replay`` the operations of a replay file; ``matrix`` what fails under which event, with the trace of
-each failure; ``compare`` exits, state and fates; ``registers`` what KVM's registers do with values; ``measured`` what a
-real KVM did, as recorded; ``slides`` a lecture of ten ideas. Attach the file to a mail, or put it on a web page.
+each failure; ``compare`` exits, state and fates; ``skew`` what comes of old and new guests, kernels and VMMs together;
+``registers`` what KVM's registers do with values; ``measured`` what a real KVM did, as recorded; ``slides`` a lecture
+of ten ideas. Attach the file to a mail, or put it on a web page.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import os
 import shlex
 from typing import TYPE_CHECKING, Any
 
-from workbench.commands import _options, replay
+from workbench.commands import _options, replay, skew
 from workbench.errors import WorkbenchError
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ def add(subparsers: Any) -> None:
     _add_replay(kinds)
     _add_matrix(kinds)
     _add_compare(kinds)
+    _add_skew(kinds)
     _add_registers(kinds)
     _add_slides(kinds)
     _kind(kinds, "measured", _measured, "what a real KVM did, as recorded, beside the simulator",
@@ -98,6 +100,12 @@ def _add_compare(kinds: Any) -> None:
     _options.add_happening(parser)
     parser.add_argument("--vcpus", type=_options.whole_number(1, 4096), default=64, metavar="N",
                         help="vCPUs shown first, 1 to 4096 (default 64)")
+
+
+def _add_skew(kinds: Any) -> None:
+    parser = _kind(kinds, "skew", _skew, "old and new guests, kernels and VMMs: what works, what is lost",
+                   "workbench page skew --protocols generic,per_feature -o skew.html")  # fmt: skip
+    skew.add_what(parser)
 
 
 def _add_registers(kinds: Any) -> None:
@@ -244,6 +252,20 @@ def _compare(args: argparse.Namespace) -> View:
         _options.unique(args.features),
         vcpus=args.vcpus,
         progress=Progress().counting("runs"),
+    )
+
+
+def _skew(args: argparse.Namespace) -> View:
+    from workbench.measure.variants import DEFAULT
+    from workbench.present.progress import Progress
+    from workbench.present.web import version_skew
+
+    return version_skew(
+        args.protocols or DEFAULT,
+        _options.unique(args.features),
+        _options.unique(args.about),
+        vcpus=args.vcpus,
+        progress=Progress().counting("combinations"),
     )
 
 

@@ -32,14 +32,19 @@ def add(subparsers: Any) -> None:
         description=__doc__,
         example="workbench skew --protocols generic --features steal_time --trace blind/ignore/new",
     )  # fmt: skip
+    add_what(parser)
+    parser.add_argument("--trace", metavar="COMBINATION",
+                        help="the steps of this combination, with the feature whose verdict is the worst")
+    _options.add_output(parser, _options.EXPLORED_FORMATS)
+
+
+def add_what(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say what is put together."""
     _options.add_names(parser, "--protocols", "protocols as in compare (default generic,per_feature)")
     _options.add_names(parser, "--features", "features, by name, all, or path/to/file.py:Class (default all)")
     _options.add_names(parser, "--about", "parts of the table: boot, move, cpuid, size (default all)")
     parser.add_argument("--vcpus", type=_options.whole_number(1, 8), default=1, metavar="N",
                         help="vCPUs of the guest, 1 to 8 (default 1)")
-    parser.add_argument("--trace", metavar="COMBINATION",
-                        help="the steps of this combination, with the feature whose verdict is the worst")
-    _options.add_output(parser, _options.EXPLORED_FORMATS)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -42,7 +42,8 @@ def by_vmm_alone(protocol: Protocol, features: Sequence[Feature]) -> bool:
     if any(feature.served_by == "kernel" for feature in features):
         return False
     if not (protocol.msrs or protocol.hypercalls):
-        return all(one.served_by == "user" for one in (*protocol.mmio, *protocol.ports))
+        devices = (*protocol.mmio, *protocol.ports)
+        return bool(devices) and all(one.served_by == "user" for one in devices)
     registers = [one.msr for feature in features for one in feature.registers]
     return bool(protocol.native and registers) and protocol.msrs.isdisjoint(registers)
 

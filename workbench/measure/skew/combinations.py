@@ -34,11 +34,32 @@ HIDDEN, CLAIMED, ENFORCED = "hidden", "claimed", "enforced"
 SHORT, LONG, PADDING, I386 = "short", "long", "padding", "i386"
 
 
+#: What the names say of each actor.
+GUEST_SAID = {
+    OLD: "a guest that knows nothing of it", NEW: "a guest that registers if CPUID offers it",
+    BLIND: "a guest that registers without a look at CPUID",
+}  # fmt: skip
+KERNEL_SAID = {
+    OLD: "a kernel that claims nothing (#GP)", NEW: "a kernel that knows it",
+    IGNORE: "a kernel that claims nothing, ignore_msrs=1", TYPE: "a kernel that knows the call, not this type of area",
+}  # fmt: skip
+VMM_SAID = {OLD: "a VMM that does not know it", NEW: "a VMM that knows it"}
+WORD_SAID = {
+    HIDDEN: "CPUID does not offer it", CLAIMED: "CPUID offers it all the same", ENFORCED: "what is hidden is enforced",
+}  # fmt: skip
+STRUCT_SAID = {SHORT: "without the newest field", LONG: "with the newest field"}
+
+
 class HostAge(NamedTuple):
     """Kernel and VMM of one host."""
 
     kernel: str
     vmm: str
+
+    @property
+    def said(self) -> str:
+        """Both in words."""
+        return f"{KERNEL_SAID[self.kernel]}, {VMM_SAID[self.vmm]}"
 
     def __str__(self) -> str:
         return f"{self.kernel}/{self.vmm}"
@@ -71,6 +92,13 @@ class Combination:
         """Tell whether the guest registers."""
         return self.guest == BLIND or (self.guest == NEW and offered)
 
+    @property
+    def said(self) -> str:
+        """The combination in words."""
+        words = [WORD_SAID[word] for word in (self.offer, ENFORCED * self.enforced) if word]
+        moves = [f"then it moves to {self.to.said}"] if self.to else []
+        return "; ".join([f"{GUEST_SAID[self.guest]}, on {self.host.said}", *words, *moves])
+
     def __str__(self) -> str:
         words = [f"{self.guest}/{self.host}", *filter(None, [self.offer, ENFORCED * self.enforced])]
         return ":".join(words) + (f"+{self.to}" if self.to else "")
@@ -87,6 +115,13 @@ class Growth:
     host: str
     padding: bool = False
     abi: Abi = Abi.X86_64
+
+    @property
+    def said(self) -> str:
+        """The case in words."""
+        place = "in place of padding" if self.padding else "at the end"
+        sides = f"the guest's struct is {STRUCT_SAID[self.guest]}, the host's {STRUCT_SAID[self.host]}"
+        return f"{sides}; the field is {place}; {self.abi.label} guest"
 
     def __str__(self) -> str:
         words = [f"{self.guest}/{self.host}", PADDING * self.padding, I386 * (self.abi is Abi.I386)]

@@ -31,7 +31,7 @@ from workbench.measure.skew.happens import STREAM_REFUSED, Skew
 from workbench.measure.variants import Variant
 
 WORKS, UNUSED, REFUSED, LOST, WORSE, BROKE_OFF, NOTHING = (
-    "works", "unused", "refused", "lost", "worse", "broke off", "-"
+    "works", "unused", "refused", "lost", "worse", "broke off", "n/a"
 )  # fmt: skip
 #: From harmless to harmful; a table shows the worst of several features.
 SEVERITY = (NOTHING, WORKS, UNUSED, REFUSED, LOST, WORSE, BROKE_OFF)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from workbench.core import own_files
 from workbench.core.contracts import Feature
 from workbench.errors import unknown
-from workbench.measure.skew.combinations import PARTS, Combination, Growth
-from workbench.measure.skew.run import BROKE_OFF, LOST, NOTHING, SEVERITY, WORSE, Ran, run
+from workbench.measure.skew.combinations import NEW, PARTS, Combination, Growth
+from workbench.measure.skew.run import LOST, NOTHING, SEVERITY, WORSE, Ran, run
 from workbench.measure.variants import Variant
 
 #: Verdicts that need a trace: nobody is told.
@@ -124,10 +124,16 @@ def worst_run(chosen: Variant, features: Sequence[Feature], what: Combination | 
     return max((run(chosen, one, what, vcpus) for one in features), key=lambda ran: SEVERITY.index(ran.verdict))
 
 
-def counted(found: Mapping[Any, Cell], protocol: str) -> dict[str, int]:
-    """Return how many combinations of a design have each verdict that can be silent harm: LOST, WORSE."""
-    own = [cell.verdict for (_, _, label), cell in found.items() if label == protocol]
-    return {verdict: own.count(verdict) for verdict in BAD}
+def by_the_rules(found: Iterable[Row]) -> list[Row]:
+    """Return the runs in which everybody keeps the rules of CPUID: it offers what is known, and the guest looks."""
+    return [row for row in found if row.part in ("boot", "move") and row.combination.startswith(f"{NEW}/")
+            and ":" not in row.combination and row.verdict != NOTHING]  # fmt: skip
 
 
-__all__ = ["BAD", "BROKE_OFF", "Cell", "Row", "cells", "counted", "parts_named", "rows", "worst_run"]
+def share(found: Iterable[Row], protocol: str) -> tuple[int, int]:
+    """Return how many runs of a design end in a verdict of BAD, and how many there are."""
+    own = [row.verdict for row in found if row.protocol == protocol and row.verdict != NOTHING]
+    return sum(verdict in BAD for verdict in own), len(own)
+
+
+__all__ = ["BAD", "Cell", "Row", "by_the_rules", "cells", "parts_named", "rows", "share", "worst_run"]

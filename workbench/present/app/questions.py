@@ -15,6 +15,7 @@ from workbench.core.own_files import EXAMPLE
 from workbench.errors import WorkbenchError, unknown
 from workbench.features import FEATURES
 from workbench.lifecycle import EVENTS
+from workbench.measure.skew.combinations import PARTS
 from workbench.measure.variants import DEFAULT
 from workbench.present.index import EXPLORED
 from workbench.present.text.register_writes import REGISTERS
@@ -131,6 +132,13 @@ QUESTIONS = {
                 Field("protocol", "Protocol", NAMED, "", tuple(PROTOCOLS), ("generic",), EXAMPLE, "name a protocol"),
                 Field("feature", "Feature", NAMED, "--feature", tuple(FEATURES), ("kvmclock",), EXAMPLE),
                 Field("what", "Operation", CHOSEN, "--what", OPERATIONS, ("register",)),
+            ),
+        ),
+        Question(
+            "skew", "Old and new", "Old and new guests, kernels and VMMs together: what works, what is lost.",
+            (
+                _protocols(), _FEATURES,
+                Field("about", "About", TICKED, "--about", tuple(PARTS), tuple(PARTS), "nothing ticked: all"),
             ),
         ),
         Question(

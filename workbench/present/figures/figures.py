@@ -11,8 +11,9 @@ from workbench.present.figures.bars import exits_by_class, guest_memory, migrati
 from workbench.present.figures.curves import carried, feature_growth, growth
 from workbench.present.figures.fates import fates
 from workbench.present.figures.matrix import failures
+from workbench.present.figures.skew import skew
 
 __all__ = [
     "agreement", "carried", "exits_by_class", "failures", "fates", "feature_growth", "growth", "guest_memory",
-    "migration_state",
+    "migration_state", "skew",
 ]  # fmt: skip

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from workbench.core.outcome import Fate
+from workbench.measure.skew.run import BROKE_OFF, LOST, NOTHING, REFUSED, UNUSED, WORKS, WORSE
 from workbench.protocols import FIRST
 
 INK, PALE_INK, EDGE = "#1a1a1a", "#555555", "#444444"
@@ -64,6 +65,10 @@ TONES = {
 FATE_TONES = {
     Fate.REGISTERED.value: "good", Fate.RELEASED.value: "good", Fate.REFUSED.value: "plain",
     Fate.UNSUPPORTED.value: "plain", Fate.SILENT.value: "warn", Fate.LOST.value: "bad", Fate.STALE.value: "worst",
+}  # fmt: skip
+
+SKEW_TONES = {
+    WORKS: "good", UNUSED: "plain", REFUSED: "plain", NOTHING: "plain", LOST: "bad", WORSE: "worst", BROKE_OFF: "warn",
 }  # fmt: skip
 
 #: Parts of a bar that are not protocols: (grey, hatch).

@@ -99,7 +99,7 @@ def _pieces(command: str) -> list[str]:
 def trace_text(ran: Ran) -> str:
     """Return one run: its verdict, its steps as a sequence diagram, and how it ends."""
     heading = f"{ran.variant.label}, {ran.feature.name}, {ran.what}: {ran.verdict}"
-    lines = [*_wrapped(heading, ""), *_wrapped(ran.judged.seen, "  ")]
+    lines = [*_wrapped(heading, ""), *_wrapped(ran.what.said, "  "), *_wrapped(ran.judged.seen, "  ")]
     if not ran.rows or ran.question is None:
         return "\n".join(lines) + "\n"
     failure = ran.judged.failure
