@@ -1,6 +1,8 @@
 """The notebooks as a reader sees them: in order, with an answer, with numbers that are those of their outputs."""
 
 import re
+from contextlib import redirect_stdout
+from io import StringIO
 from itertools import pairwise
 from xml.etree import ElementTree
 
@@ -111,7 +113,34 @@ def test_it_ends_with_an_answer_in_three_lines_and_the_ways_on(path):
     at = ALL.index(path)
     ways = [f"Back: [{TITLES[one.name]}]({one.name})" for one in ALL[:at][-1:]]
     ways += [f"Next: [{TITLES[one.name]}]({one.name})" for one in ALL[at + 1 :][:1]]
-    assert answer[2] == " · ".join(ways)
+    told, _, exercises = answer[2].partition(" · Exercise: ")
+    assert told == " · ".join(ways)
+    for title, name in re.findall(r"\[([^]]+)\]\(([^)]+)\)", exercises):
+        first = read(path.parent / name).cells[0].source.splitlines()[0]
+        assert re.fullmatch(rf"# (Exercise \d+: )?{re.escape(title)}", first)
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_every_link_to_a_file_leads_to_one(path):
+    links = re.findall(r"\]\(([^)#\s]+)\)", prose(path))
+    assert links
+    assert [one for one in links if "://" not in one and not (path.parent / one).exists()] == []
+
+
+def test_the_solution_under_your_turn_solves_it():
+    """The cell as it is has no solution; with the code of the fold in place of its class it has."""
+    path = next(one for one in ALL if one.name.startswith("02-"))
+    (solution,) = re.findall(r"<summary>A solution.*?```python\n(.*?)```", prose(path), re.DOTALL)
+    cells = [cell.source for cell in code(read(path)) if "widgets" not in cell.source]
+    (turn,) = (cell for cell in cells if cell.startswith("class Yours"))
+    known: dict[str, object] = {}
+    for source in cells[: cells.index(turn)]:
+        exec(source, known)
+    checked = turn[turn.index("\nwanted") :]
+    for tried, word in ((turn, "not yet"), (solution + checked, "solved")):
+        with redirect_stdout(StringIO()) as out:
+            exec(tried, known)
+        assert out.getvalue().count(f"({word})") == len(out.getvalue().splitlines()) == 2
 
 
 @pytest.mark.parametrize("path", PATHS)

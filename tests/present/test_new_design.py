@@ -3,6 +3,7 @@
 import ast
 import inspect
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -73,6 +74,11 @@ def test_the_notebook_runs_and_shows_tables_matrix_and_trace(tmp_path, monkeypat
     said = "".join(output.get("text", "") for cell in notebook.cells for output in cell.get("outputs", ()))
     for piece in ("0 failed", "kexec-no-teardown", "revoke-all", "FAILS"):
         assert piece in said, piece
+    assert said.count("PASS  ") >= 4
+    assert "FAIL  " not in said
+    first, *_, last = (cell.source for cell in notebook.cells)
+    assert first.startswith("# What does mine do, and where does it fail?\n")
+    assert re.fullmatch(r"## Answer\n\n(\* .+(\n  .+)*\n?){3}", last)
     assert not [cell for cell in notebook.cells if any(o.output_type == "error" for o in cell.get("outputs", ()))]
 
 

@@ -1,4 +1,4 @@
-"""Simulated against measured: areas by the word that each came to, in the simulator and on a real KVM.
+"""Simulated against measured: areas by their fate in the simulator, and on a real KVM.
 
 Agreement is the diagonal. An area beside the diagonal is dark, whatever its words: the model was wrong there.
 """
@@ -17,7 +17,7 @@ from workbench.present.figures.sizes import DEFAULT
 from workbench.present.figures.style import TONES
 from workbench.present.figures.words import number
 
-SOURCE = "the diagonal is agreement; a number beside it would be dark: areas of which the model is wrong"
+SOURCE = "the diagonal is agreement; a number beside it would be dark: areas whose fate the model gets wrong"
 
 
 def agreement(pairs: Mapping[tuple[str, str], int], about: str, *, size: str = DEFAULT) -> Figure:
@@ -31,7 +31,7 @@ def agreement(pairs: Mapping[tuple[str, str], int], about: str, *, size: str = D
     total = sum(pairs.values())
     same = sum(count for (one, other), count in pairs.items() if one == other)
     words = [fate.value for fate in SEVERITY if any(fate.value in pair for pair in pairs)]
-    sheet = Sheet(size, f"The same word in simulator and KVM: {number(same)} of {number(total)} areas", about)
+    sheet = Sheet(size, f"The same fate in simulator and KVM: {number(same)} of {number(total)} areas", about)
     sheet.text(sheet.left, sheet.y, "rows: simulated; columns: measured on a real KVM", SMALL, va="top")
     sheet.y += sheet.height_of("x", SMALL) + 0.3 * sheet.em
     grid = Grid(sheet, words, (9 * sheet.em, 1.9 * sheet.em), len(words), map(str, pairs.values()))

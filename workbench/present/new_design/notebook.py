@@ -7,7 +7,7 @@ def notebook(name: str, *, feature: bool = False) -> dict[str, Any]:
     """Return the notebook of the design in ``name.py``, without outputs."""
     features = f' + ["{name}.py"]' if feature else ""
     cells = [
-        _markdown(f"""# {name}
+        _markdown(f"""# What does {name} do, and where does it fail?
 
 The design is in `{name}.py`, next to this notebook. Change it there, restart the kernel, and run all cells again. The
 page `docs/write-a-design.md` of the workbench says what each method is for."""),
@@ -38,6 +38,24 @@ Every interleaving, at a few small sizes, without and with the mitigation. FAILS
 main(["matrix", "--protocols", DESIGN, "--mitigations", "all", *WHERE])"""),
         _markdown("## A trace\n\nThe shortest way to a violation: a kernel begins, and the old one's areas stay."),
         _code("""main(["explore", DESIGN, "--events", "kexec-no-teardown", "--property", "stray-write"])"""),
+        _markdown("""## What the answer rests on
+
+Each line below is checked when the notebook runs: it begins with PASS or FAIL. Where it says FAIL, your design does
+something else than the one you began with; change the line, and the answer."""),
+        _code(f"""from workbench.measure import pivot
+from workbench.present.notebooks.claims import claim
+
+fate = pivot(result, "fate")["{name}"]
+claim("every area is registered at boot", "registered", lambda: fate["boot"])
+claim("a migration carries them", "registered", lambda: fate["migrate"])
+claim("an address without memory is refused", "refused", lambda: fate["hostile-bad-base"])
+claim("a new kernel inherits areas", "stale", lambda: fate["kexec-no-teardown"])"""),
+        _markdown("""## Answer
+
+* Every area is registered at boot, and a migration carries them all, because the registry is part of its state (R4).
+* An address without memory is refused, and the guest is told so (R3).
+* A new kernel that revokes nothing inherits the areas of the one before it (R6): the host writes into memory that has
+  a new owner (stray write)."""),
     ]
     kernel = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
     metadata = {"kernelspec": kernel, "language_info": {"name": "python"}}

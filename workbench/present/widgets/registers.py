@@ -6,8 +6,8 @@ import ipywidgets as W  # noqa: N812
 
 from workbench.core.vcpu import Host
 from workbench.errors import unknown
-from workbench.present.text.register_writes import REGISTERS, circumstances, number, writes
-from workbench.present.text.table import as_text
+from workbench.present.text.register_writes import REGISTERS, circumstances, number
+from workbench.present.web import View, register_writes
 from workbench.present.widgets.panel import Panel
 
 STYLE = {"description_width": "110px"}
@@ -33,10 +33,10 @@ class RegisterPanel(Panel):
         which, written, *switches, bits = self.controls.values()
         self.start(W.HBox([which, written]), W.HBox([bits, *switches]))
 
-    def view(self) -> str:
-        """Return the table row of the write that the controls describe."""
+    def view(self) -> View:
+        """Return what comes of the write that the controls describe."""
         asked = {name: control.value for name, control in self.controls.items()}
         bits = [bit for bit in asked["cpuid_bits"].split(",") if asked["cpuid_bits"].strip()]
         value = number(asked["value"], "a register's value", 1 << 64)
         around = circumstances(Host(irqchip=asked["irqchip"]), bits, enforced=asked["enforce_cpuid"])
-        return as_text(writes([(asked["register"], value)], **around))
+        return register_writes([(asked["register"], value)], **around)

@@ -9,7 +9,7 @@ from workbench.present.slides.slide import Slide
 
 
 def slide() -> Slide:
-    """Simulate every run that was measured, and count the areas that came to the same word."""
+    """Simulate every run that was measured, and count the areas that had the same fate."""
     found = measured_file.all_measured_files()[-1]
     pairs = word_pairs.counted(found.events)
     runs = sum(one.not_run is None for one in found.events)
@@ -17,8 +17,8 @@ def slide() -> Slide:
     about = f"every area of {runs} runs; Linux {found.host['kernel']}, {found.host['module']}"
     return Slide(
         "Does the simulator agree with a real KVM?",
-        inline(figures.agreement(pairs, about, size="projector"), "areas by simulated and by measured word"),
-        f"In {runs} runs {differing} areas came to another word than in the simulator; that says nothing of kernels "
+        inline(figures.agreement(pairs, about, size="projector"), "areas by simulated and by measured fate"),
+        f"In {runs} runs {differing} areas had another fate than in the simulator; that says nothing of kernels "
         "that were not measured.",
         "workbench page measured -o measured.html",
     )
