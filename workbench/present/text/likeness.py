@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from textwrap import wrap
 
-from workbench.measure.likeness.checklist import NO, POINTS, Decided
+from workbench.measure.likeness.checklist import NO, POINTS, Answer
 from workbench.present.text.command_line import command_lines
 from workbench.present.text.table import WIDTH, Column, Table, as_text
 from workbench.printable import ascii_only
 
-Found = Mapping[str, Mapping[str, Decided]]  #: by a design's label: the answer to each point
+Found = Mapping[str, Mapping[str, Answer]]  #: by a design's label: the answer to each point
 
 
-def likeness_text(found: Found, named: Mapping[str, str]) -> str:
-    """Return the table, the reasons, and what real hardware does. ``named``: designs as a command line names them."""
-    return "\n".join([likeness_table(found), *reasons(found, named), _hardware()])
+def likeness_text(found: Found, named: Mapping[str, str], features: Sequence[str] = ()) -> str:
+    """Return the table, the reasons, and what real hardware does.
+
+    ``named``: designs as a command line names them, by label. ``features``: as it names those asked about, if not all.
+    """
+    return "\n".join([likeness_table(found), *reasons(found, named, features), _hardware()])
 
 
 def likeness_table(found: Found) -> str:
@@ -26,7 +28,9 @@ def likeness_table(found: Found) -> str:
     return as_text(Table("How normal hardware operates", columns, rows))
 
 
-def reasons(found: Found, named: Mapping[str, str] | None = None) -> list[str]:
+def reasons(
+    found: Found, named: Mapping[str, str] | None = None, features: Sequence[str] = ()
+) -> list[str]:
     """Return why points are answered no, a block for each design; with ``named``, also the commands that show it."""
     blocks = []
     for label, answers in found.items():
@@ -37,8 +41,8 @@ def reasons(found: Found, named: Mapping[str, str] | None = None) -> list[str]:
                 lines += _wrapped(f"  {point.name}: {answer.seen}")
                 if named is None:
                     continue
-                command = [piece.format(protocol=shlex.quote(named[label])) for piece in point.evidence]
-                lines += command_lines(command, "    $ ")
+                about = next(iter(answer.features), "")
+                lines += command_lines(point.command(named[label], features, about), "    $ ")
         if lines:
             blocks.append("\n".join([*_wrapped(f"{label}: not as hardware, because"), *lines]) + "\n")
     return blocks
