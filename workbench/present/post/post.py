@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from inspect import getmodule
+from itertools import groupby
 
 import workbench
 from workbench.checking.failures import choose as choose_failures
@@ -68,7 +69,7 @@ class Post:
         """Return one part, with its heading and the marks of its sources."""
         section = self.sections[number]
         numbers = sorted({1 + self.sources().index(one) for one in section.sources})
-        marks = "".join(f" [{number}]" for number in numbers)
+        marks = "".join(f" {one}" for one in _marks(numbers))
         title = f"{number + 1}. {section.title}"
         head = f"{title}\n{'-' * len(title)}\n"
         claim = wrapped(f"{section.claim}{marks}")
@@ -125,6 +126,13 @@ def post(
         progress or Progress(),
     )  # fmt: skip
     return Post(asked, tuple(one for name, words in wanted for one in _sections(asked, name, words)))
+
+
+def _marks(numbers: Sequence[int]) -> Iterator[str]:
+    """Yield the marks of footnotes in ascending order; three and more that follow each other are one: "[3]-[5]"."""
+    for _, group in groupby(enumerate(numbers), key=lambda pair: pair[1] - pair[0]):
+        run = [f"[{number}]" for _, number in group]
+        yield from run if len(run) < 3 else [f"{run[0]}-{run[-1]}"]
 
 
 def _sections(asked: Asked, name: str, words: str) -> list[Section]:

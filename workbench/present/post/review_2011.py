@@ -106,7 +106,7 @@ def _one_register_each(asked: Asked) -> Section:
         "no change of the kernel.",
         (exits.section(asked, ""), failures.section(asked, "")),
     )
-    return replace(answer, sources=[*answer.sources, f"Cycles: {model.source}; {model.hardware}, {model.date}."])
+    return replace(answer, sources=[*answer.sources, f"Cycles: {model.source}; {model.date}, hardware: {model.hardware}."])
 
 
 def _doubts(asked: Asked) -> list[Section]:
