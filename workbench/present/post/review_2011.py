@@ -106,7 +106,8 @@ def _one_register_each(asked: Asked) -> Section:
         "no change of the kernel.",
         (exits.section(asked, ""), failures.section(asked, "")),
     )
-    return replace(answer, sources=[*answer.sources, f"Cycles: {model.source}; {model.date}, hardware: {model.hardware}."])
+    published = f"Cycles: {model.source}; {model.date}, hardware: {model.hardware}."
+    return replace(answer, sources=[*answer.sources, published])
 
 
 def _doubts(asked: Asked) -> list[Section]:
