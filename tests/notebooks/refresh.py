@@ -61,7 +61,7 @@ def renew(path):
 
 def main(*beginnings):
     if beginnings == ("--views",):
-        for path in notebooks():
+        for path in (*notebooks(), *sorted(FOLDER.glob("solutions/*.ipynb"))):
             renew(path)
         return
     for path in notebooks(*beginnings):

@@ -65,12 +65,17 @@ class SchedulerPanel(Panel):
         if not count:
             return "no step has been taken: click who takes the first one\n"
         recording = self.run.recording(self.failure)
-        drawn = stepper(recording, command="", python=self.as_python(), asked={"schedule": self.schedule})
-        return AtTheEnd(drawn.kind, drawn.data, drawn.text)
+        return stepper(recording, command="", python=self.as_python(), asked={"schedule": self.schedule})
 
     def as_python(self) -> str:
         """Return the answer as it is written in a cell."""
         return f"answer = {self.schedule!r}"
+
+    def _show(self, text: str, drawing: str) -> None:
+        """Show the view at its last step; saved without that, like any view, so that it can be drawn anew."""
+        end = "</div>"
+        super()._show(text, drawing.removesuffix(end) + TO_THE_END + end if drawing else "")
+        self.drawing = drawing
 
     def _offer(self) -> None:
         """Show a button for everyone who has a step; who has to wait is shown, and cannot be clicked."""
@@ -91,14 +96,6 @@ class SchedulerPanel(Panel):
     def _now(self, run: Scheduler) -> None:
         self.run = run
         self.compute()
-
-
-class AtTheEnd(View):
-    """A view of steps that begins at its last step."""
-
-    def markup(self, before: str = "", after: str = "", data: Any = None) -> str:
-        """Return the element of the view; the script that moves it comes behind all others."""
-        return super().markup(before, after + TO_THE_END, data)
 
 
 __all__ = ["SchedulerPanel"]
