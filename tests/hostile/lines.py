@@ -27,7 +27,7 @@ LINES = {
         "page compare --vcpus 1 --events boot", "page matrix --events boot --protocols null --jobs {jobs}",
         "page matrix --events boot --protocols generic --features steal_time --jobs {jobs} --state {out}/page",
         "page trace generic --events descriptor-race --property double-fetch", f"page replay {_LIBRARY} --engine sim",
-        "post --about exits,state,hardware --protocols null --vcpus 2 --events boot",
+        "post --about exits,state,hardware,skew --protocols null --vcpus 2 --events boot",
         "hardware", "hardware --protocols null --format json", "hardware --protocols null --format csv",
         "skew --about move,size", "skew --protocols null --about boot --format json",
         "skew --protocols null --about cpuid --format csv", "page skew --protocols null --about size",

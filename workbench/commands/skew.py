@@ -21,7 +21,6 @@ from workbench.commands import _options
 from workbench.errors import WorkbenchError
 
 if TYPE_CHECKING:
-    from workbench.core.contracts import Feature
     from workbench.measure.variants import Variant
 
 
@@ -49,18 +48,18 @@ def add_what(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run every combination, or show one, and write what was seen."""
-    from workbench.features import choose
     from workbench.measure.variants import DEFAULT, variants
+    from workbench.present.web.again import name_of
 
-    texts = _options.unique(args.protocols) or list(DEFAULT)
-    chosen, features = variants(texts), choose(_options.unique(args.features))
+    chosen = variants(_options.unique(args.protocols) or DEFAULT)
+    features = _options.unique(args.features)
     if args.trace is not None:
         return _trace(args, chosen, features)
-    return _table(args, chosen, features, {one.label: text for one, text in zip(chosen, texts, strict=True)})
+    return _table(args, chosen, features, {one.label: name_of(one) for one in chosen})
 
 
 def _table(
-    args: argparse.Namespace, chosen: tuple[Variant, ...], features: tuple[Feature, ...], named: dict[str, str]
+    args: argparse.Namespace, chosen: tuple[Variant, ...], features: list[str] | None, named: dict[str, str]
 ) -> int:
     from workbench.measure.skew.run import BROKE_OFF
     from workbench.measure.skew.table import rows
@@ -79,7 +78,7 @@ def _table(
     return 1 if any(row.verdict == BROKE_OFF for row in found) else 0
 
 
-def _trace(args: argparse.Namespace, chosen: tuple[Variant, ...], features: tuple[Feature, ...]) -> int:
+def _trace(args: argparse.Namespace, chosen: tuple[Variant, ...], features: list[str] | None) -> int:
     from workbench.measure.skew.combinations import read
     from workbench.measure.skew.run import BROKE_OFF
     from workbench.measure.skew.table import worst_run

@@ -18,10 +18,9 @@ from workbench.core.outcome import UNKNOWN
 from workbench.core.relay import relayed
 from workbench.core.steps import Exit, Note, Program, ToUser
 from workbench.core.vcpu import Host, Vcpu
-from workbench.features import FEATURES
 from workbench.measure.design_check.tried import Tried
 from workbench.measure.skew.combinations import IGNORE, NEW, OLD, TYPE, HostAge
-from workbench.measure.variants import Variant
+from workbench.measure.variants import Variant, features_of
 
 #: Ghost: the VMM met an exit that it does not know, and stopped the VM (value: the exit's reason). QEMU: "KVM: unknown
 #: exit reason", then vm_stop(RUN_STATE_INTERNAL_ERROR) (target/i386/kvm/kvm.c, kvm_arch_handle_exit;
@@ -66,16 +65,20 @@ class Aged(Variant):
     """A variant whose host side is of the age of the host on which it runs.
 
     ``last``: the host on which the machine ends. ``host_features``: what the host knows; None: what the guest does.
+    ``older``: names of features that a kernel knows which does not know the type.
     """
 
     last: HostAge = HostAge(NEW, NEW)
     host_features: tuple[Feature, ...] | None = None
+    older: frozenset[str] = frozenset()
 
     def protocol(self, features: tuple[Feature, ...]) -> Protocol:
         """Return the guest's side for ``features``, with the host's side beside it."""
         made = super().protocol(features)
         full = super().protocol(features if self.host_features is None else self.host_features)
-        lacking = super().protocol(tuple(one for one in features if one.served_by == "user"))
+        lacking = super().protocol(
+            tuple(one for one in features if one.served_by == "user" or one.name in self.older)
+        )
         sides = _Sides(full, lacking)
         vars(made).update(
             {name: sides.handler(name) for name in _BY_KERNEL}
@@ -165,7 +168,7 @@ def _stops(step: Any) -> Program:
 @lru_cache(maxsize=256)
 def shares_its_call(chosen: Variant, feature: Feature) -> bool:
     """Tell, by registering each on a machine of its own, whether another feature is registered by the same call."""
-    features = tuple({one.name: one for one in (*FEATURES.values(), feature)}.values())
+    features = tuple({one.name: one for one in (*features_of(chosen), feature)}.values())
     calls = {one.name: _calls(chosen, features, one) for one in features if chosen.protocol(features).supports(one)}
     own = calls.get(feature.name, frozenset())
     return any(own & others for name, others in calls.items() if name != feature.name)

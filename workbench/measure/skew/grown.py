@@ -43,7 +43,7 @@ def grown(feature: Feature, *, padding: bool, abi: Abi) -> Feature:
         return done
 
     def prepare(self: Any, gpa: int) -> Program:
-        yield from kind.prepare(feature, gpa)
+        yield from kind.prepare(self, gpa)
         yield Store(gpa + field_at(feature, padding=padding, abi=abi)[0], 0, scalar)
 
     names: dict[str, Any] = {"update": update, "prepare": prepare}

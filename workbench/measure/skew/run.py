@@ -12,10 +12,11 @@ from typing import Any, NamedTuple
 
 from workbench.checking.evidence import WRITES_ANY_TIME, evidence
 from workbench.checking.facts import Place
-from workbench.checking.failures import FAILURES, Failure
+from workbench.checking.failures import FAILURES, Failure, Violation
 from workbench.core.contracts import Feature
 from workbench.core.driver import host_side
 from workbench.core.event_steps import NewHost
+from workbench.core.host_state import area
 from workbench.core.outcome import Fate
 from workbench.core.rules.place import by_author, raised
 from workbench.core.scenario import Scenario, fate_of
@@ -28,7 +29,7 @@ from workbench.measure.skew.aged import VM_STOPPED, Aged, shares_its_call
 from workbench.measure.skew.combinations import LONG, NEW, TYPE, Combination, Growth, HostAge
 from workbench.measure.skew.grown import VALUE, can_grow, field_at, grown, written
 from workbench.measure.skew.happens import STREAM_REFUSED, Skew
-from workbench.measure.variants import Variant
+from workbench.measure.variants import Variant, features_of
 
 WORKS, UNUSED, REFUSED, LOST, WORSE, BROKE_OFF, NOTHING = (
     "works", "unused", "refused", "lost", "worse", "broke off", "n/a"
@@ -105,20 +106,29 @@ def _does_not_apply(chosen: Variant, feature: Feature, what: Combination | Growt
 
 
 def _question(chosen: Variant, feature: Feature, what: Combination | Growth, vcpus: int) -> Question:
+    needed = _needed(chosen, feature)
     if isinstance(what, Combination):
-        aged = Aged(chosen.label, chosen.kind, chosen.mitigations, last=what.hosts[-1])
-        return Question(aged, Skew(str(what), what, _saved_of_nothing(chosen, feature, vcpus)), (feature,), vcpus)
+        older = frozenset(one.name for one in needed)
+        aged = Aged(chosen.label, chosen.kind, chosen.mitigations, last=what.hosts[-1], older=older)
+        features = (*needed, feature)
+        return Question(aged, Skew(str(what), what, _saved_of_nothing(chosen, features, vcpus)), features, vcpus)
     longer = grown(feature, padding=what.padding, abi=what.abi)
     guest, host = (longer if side == LONG else feature for side in (what.guest, what.host))
-    aged = Aged(chosen.label, chosen.kind, chosen.mitigations, host_features=(host,))
+    aged = Aged(chosen.label, chosen.kind, chosen.mitigations, host_features=(*needed, host))
     all_new = Combination(NEW, HostAge(NEW, NEW))
-    return Question(aged, Skew(str(what), all_new, abi=what.abi), (guest,), vcpus)
+    return Question(aged, Skew(str(what), all_new, abi=what.abi), (*needed, guest), vcpus)
+
+
+def _needed(chosen: Variant, feature: Feature) -> tuple[Feature, ...]:
+    """Return the feature that must be registered before: the first of a design's own ABI, which others may need."""
+    own = chosen.kind.own_features
+    return features_of(chosen, own[:1]) if feature.name in own[1:] else ()
 
 
 @lru_cache(maxsize=256)
-def _saved_of_nothing(chosen: Variant, feature: Feature, vcpus: int) -> Any:
+def _saved_of_nothing(chosen: Variant, features: tuple[Feature, ...], vcpus: int) -> Any:
     """Return what a VMM saves of a guest that has registered nothing: in QEMU, a subsection that is not needed."""
-    scenario = Scenario(chosen.protocol((feature,)), (feature,), vcpus=vcpus)
+    scenario = Scenario(chosen.protocol(features), features, vcpus=vcpus)
     return Simulation(scenario).machine.run(0, host_side(scenario.protocol.save(scenario.cpus)))
 
 
@@ -129,12 +139,11 @@ def _ran(chosen: Variant, feature: Feature, what: Combination | Growth, question
         rows.append(row)
         if schedule.machine.notes.get(VM_STOPPED) is not None:
             break
-    places = list(schedule.places())
+    places = [place for place in schedule.places() if place.feature.name == feature.name]
     fates = tuple(_fate(schedule, place) for place in places)
-    found = {code: one.violations(schedule) for code, one in FAILURES.items() if one.kind == "always"}
-    codes = tuple(code for code, violations in found.items() if violations)
+    codes = tuple(code for code, one in FAILURES.items() if one.kind == "always" and _violated(schedule, one, feature))
     told = _of_growth(schedule, places, rows, what) if isinstance(what, Growth) else None
-    judged = _judged(schedule, fates, codes, rows)
+    judged = _judged(_End(schedule, feature, places, fates, codes, rows))
     if told is not None and (judged.verdict == WORKS or told.verdict == WORSE):
         judged = told
     return Ran(chosen, feature, what, judged, fates, codes, tuple(rows), question)
@@ -152,41 +161,72 @@ def _fate(schedule: Schedule, place: Place) -> Fate:
     )  # fmt: skip
 
 
-def _judged(schedule: Schedule, fates: tuple[Fate, ...], codes: tuple[str, ...], rows: list[TraceRow]) -> Judged:
-    found = _harm(schedule, fates, codes) or _loss(schedule, fates, codes, rows)
+class _End(NamedTuple):
+    """The end of a run, and what is known of the areas of the feature that is asked about."""
+
+    schedule: Schedule
+    feature: Feature
+    places: list[Place]
+    fates: tuple[Fate, ...]
+    codes: tuple[str, ...]
+    rows: list[TraceRow]
+
+    def told(self, verdict: str, failure: Failure) -> Judged:
+        """Return the verdict with what violates the failure."""
+        return Judged(verdict, failure.title, _violated(self.schedule, failure, self.feature)[0].sentence, failure)
+
+
+def _violated(schedule: Schedule, failure: Failure, feature: Feature) -> list[Violation]:
+    """Return what violates a failure, but not by an area of another feature."""
+    others = {place.feature.name for place in schedule.places()} - {feature.name}
+    return [one for one in failure.violations(schedule) if one.what not in others]
+
+
+def _judged(end: _End) -> Judged:
+    if _has_types_built_in(end):
+        return Judged(NOTHING, "does not apply", "the design's host side has its types built in: none lacks this one")
+    found = _harm(end) or _loss(end)
     if found is not None:
         return found
-    if schedule.machine.notes.get(STREAM_REFUSED):
+    if end.schedule.machine.notes.get(STREAM_REFUSED):
         seen = "the destination's VMM refuses the stream, and the guest goes on where it was"
         return Judged(REFUSED, "stream refused", seen)
-    if all(schedule.concluded(place) is None for place in schedule.places()):
+    if all(end.schedule.concluded(place) is None for place in end.places):
         return Judged(UNUSED, "not asked for", "the guest asks for nothing, and the host writes nothing")
-    if Fate.REFUSED in fates:
+    if Fate.REFUSED in end.fates:
         return Judged(REFUSED, "request refused", "the guest is told that its request is refused")
     return Judged(WORKS, "served", "guest and host agree on every area, and what the host writes arrives")
 
 
-def _harm(schedule: Schedule, fates: tuple[Fate, ...], codes: tuple[str, ...]) -> Judged | None:
-    stopped = schedule.machine.notes.get(VM_STOPPED)
+def _has_types_built_in(end: _End) -> bool:
+    """Tell whether a host that was made without the feature serves it all the same."""
+    machine = end.schedule.machine
+    host: Any = machine.cpus[0].host
+    if host.kernel != TYPE or end.feature.served_by == "user":
+        return False
+    return any(machine.entries.get(area(place.owner, end.feature.name)) is not None for place in end.places)
+
+
+def _harm(end: _End) -> Judged | None:
+    stopped = end.schedule.machine.notes.get(VM_STOPPED)
     if stopped is not None:
         return Judged(WORSE, "unknown exit", f"the VMM does not know the exit {stopped!r}, and stops the VM")
-    for failure in (FAILURES[code] for code in HARM if code in codes):
-        return Judged(WORSE, failure.title, failure.violations(schedule)[0].sentence, failure)
-    if Fate.STALE in fates:
+    for failure in (FAILURES[code] for code in HARM if code in end.codes):
+        return end.told(WORSE, failure)
+    if Fate.STALE in end.fates:
         return Judged(WORSE, "stale area", "the host serves memory that is not, or no longer, the area")
     return None
 
 
-def _loss(schedule: Schedule, fates: tuple[Fate, ...], codes: tuple[str, ...], rows: list[TraceRow]) -> Judged | None:
-    if Fate.LOST in fates and "F02" not in codes:  # a value in a register, which is no area
-        gone = next(schedule.places())
-        seen = f"the guest believes in {gone}, which a host has held; this one does not"
+def _loss(end: _End) -> Judged | None:
+    if Fate.LOST in end.fates and "F02" not in end.codes:  # a value in a register, which is no area
+        seen = f"the guest believes in {end.places[0]}, which a host has held; this one does not"
         return Judged(LOST, FAILURES["F02"].title, seen)
-    for failure in (FAILURES[code] for code in LOSS if code in codes):
-        return Judged(LOST, failure.title, failure.violations(schedule)[0].sentence, failure)
-    if Fate.LOST in fates or Fate.SILENT in fates:
+    for failure in (FAILURES[code] for code in LOSS if code in end.codes):
+        return end.told(LOST, failure)
+    if Fate.LOST in end.fates or Fate.SILENT in end.fates:
         return Judged(LOST, "not served", "the guest believes in an area that no host serves")
-    silent = next((place for place in schedule.places() if not _is_written(schedule, place, rows)), None)
+    silent = next((place for place in end.places if not _is_written(end.schedule, place, end.rows)), None)
     if silent is not None:
         return Judged(LOST, "never written", f"the host that serves {silent} does not write it")
     return None

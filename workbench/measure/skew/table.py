@@ -12,7 +12,7 @@ from workbench.core.contracts import Feature
 from workbench.errors import unknown
 from workbench.measure.skew.combinations import NEW, PARTS, Combination, Growth
 from workbench.measure.skew.run import LOST, NOTHING, SEVERITY, WORSE, Ran, run
-from workbench.measure.variants import Variant
+from workbench.measure.variants import Variant, features_of
 
 #: Verdicts that need a trace: nobody is told.
 BAD = (LOST, WORSE)
@@ -71,20 +71,24 @@ def parts_named(names: Iterable[str] | None) -> tuple[str, ...]:
 
 
 def rows(
-    chosen: Sequence[Variant], features: Sequence[Feature], parts: Iterable[str] | None = None, *, vcpus: int = 1,
-    named: Mapping[str, str] | None = None, progress: Callable[[int, int], None] | None = None,
+    chosen: Sequence[Variant], features: Iterable[str | Feature] | None = None, parts: Iterable[str] | None = None, *,
+    vcpus: int = 1, named: Mapping[str, str] | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> list[Row]:  # fmt: skip
-    """Return a row for each run. ``named``: designs as a command line names them, by label.
+    """Return a row for each run. ``features``: None means those of each design's own ABI, otherwise KVM's.
 
-    Raises WorkbenchError for an unknown part, and for a run without an end.
+    ``named``: designs as a command line names them, by label.
+
+    Raises WorkbenchError for an unknown name, and for a run without an end.
     """
     todo = [
         (one, part, what)
         for one in chosen for part in parts_named(parts) for what in PARTS[part][1]
     ]  # fmt: skip
+    carried = {one.label: features_of(one, features) for one in chosen}
     found = []
     for number, (one, part, what) in enumerate(todo, 1):
-        for feature in features:
+        for feature in carried[one.label]:
             ran = run(one, feature, what, vcpus)
             found.append(_row(ran, part, vcpus, (named or {}).get(one.label, one.label)))
         if progress is not None:
@@ -119,9 +123,12 @@ def _cell(several: Sequence[Row]) -> Cell:
     return Cell(tuple(one for one in counts if one[0] != NOTHING or len(counts) == 1))
 
 
-def worst_run(chosen: Variant, features: Sequence[Feature], what: Combination | Growth, vcpus: int = 1) -> Ran:
-    """Return the run of the feature whose verdict is the worst, the first of several."""
-    return max((run(chosen, one, what, vcpus) for one in features), key=lambda ran: SEVERITY.index(ran.verdict))
+def worst_run(
+    chosen: Variant, features: Iterable[str | Feature] | None, what: Combination | Growth, vcpus: int = 1
+) -> Ran:
+    """Return the run of the feature whose verdict is the worst, the first of several; ``features``: as in rows."""
+    several = (run(chosen, one, what, vcpus) for one in features_of(chosen, features))
+    return max(several, key=lambda ran: SEVERITY.index(ran.verdict))
 
 
 def by_the_rules(found: Iterable[Row]) -> list[Row]:

@@ -45,7 +45,7 @@ def skew_text(found: Sequence[Row]) -> str:
     legend = [f"{word}: {MEANING[word]}" for word in words]
     if any(len(cell.counts) > 1 for cell in several.values()):
         legend.append("a number behind a word: of so many features, each tried alone")
-    told = "\n".join(line for text in (*NAMES, *legend) for line in _wrapped(text, "  "))
+    told = "\n".join(line for text in (*NAMES, *legend) for line in wrapped(text, "  "))
     return "\n".join([*parts, f"{told}\n", *reasons(found)])
 
 
@@ -80,10 +80,10 @@ def reasons(found: Sequence[Row], *, commands: bool = True) -> list[str]:
         for row in found:
             if row.protocol == protocol and row.verdict in BAD:
                 grouped.setdefault((row.verdict, row.why), []).append(row)
-        lines = _wrapped(f"{protocol}: what is behind lost and worse", "")
+        lines = wrapped(f"{protocol}: what is behind lost and worse", "")
         for (verdict, why), own in grouped.items():
-            lines += _wrapped(f"{verdict}, {why}: {', '.join(dict.fromkeys(row.combination for row in own))}", "  ")
-            lines += _wrapped(f"for example: {own[0].seen}", "    ") if commands else []
+            lines += wrapped(f"{verdict}, {why}: {', '.join(dict.fromkeys(row.combination for row in own))}", "  ")
+            lines += wrapped(f"for example: {own[0].seen}", "    ") if commands else []
             lines += command_lines(_pieces(own[0].command), "    $ ") if commands else []
         if grouped:
             blocks.append("\n".join(lines) + "\n")
@@ -99,7 +99,7 @@ def _pieces(command: str) -> list[str]:
 def trace_text(ran: Ran) -> str:
     """Return one run: its verdict, its steps as a sequence diagram, and how it ends."""
     heading = f"{ran.variant.label}, {ran.feature.name}, {ran.what}: {ran.verdict}"
-    lines = [*_wrapped(heading, ""), *_wrapped(ran.what.said, "  "), *_wrapped(ran.judged.seen, "  ")]
+    lines = [*wrapped(heading, ""), *wrapped(ran.what.said, "  "), *wrapped(ran.judged.seen, "  ")]
     if not ran.rows or ran.question is None:
         return "\n".join(lines) + "\n"
     failure = ran.judged.failure
@@ -133,9 +133,10 @@ def trace_record(ran: Ran) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _wrapped(text: str, indent: str) -> list[str]:
+def wrapped(text: str, indent: str) -> list[str]:
+    """Return lines of a text, each behind ``indent``, those that go on behind two columns more."""
     return wrap(ascii_only(text), WIDTH, initial_indent=indent, subsequent_indent=indent + "  ",
                 break_on_hyphens=False, break_long_words=True)  # fmt: skip
 
 
-__all__ = ["reasons", "skew_text", "step_said", "table", "trace_record", "trace_text"]
+__all__ = ["reasons", "skew_text", "step_said", "table", "trace_record", "trace_text", "wrapped"]

@@ -12,7 +12,7 @@ from workbench.features import choose
 from workbench.measure.skew.combinations import ALL, PARTS
 from workbench.measure.skew.run import MEANING
 from workbench.measure.skew.table import BAD, Cell, Row, by_the_rules, cells, parts_named, rows, share
-from workbench.measure.variants import DEFAULT, Variant, features_text, variants
+from workbench.measure.variants import DEFAULT, Variant, variants
 from workbench.present.figures.style import SKEW_TONES
 from workbench.present.text.skew import skew_text
 from workbench.present.web.again import name_of
@@ -25,7 +25,8 @@ def version_skew(
     parts: Iterable[str] | None = None, *, vcpus: int = 1, progress: Callable[[int, int], None] | None = None,
 ) -> View:  # fmt: skip
     """Return the table of version skew of some designs; raise WorkbenchError for an unknown name."""
-    chosen, areas, named = variants(protocols), choose(features), parts_named(parts)
+    chosen, named = variants(protocols), parts_named(parts)
+    areas = None if features is None else choose(features)
     by_label = {one.label: name_of(one) for one in chosen}
     found = rows(chosen, areas, named, vcpus=vcpus, named=by_label, progress=progress)
     several, labels = cells(found), [one.label for one in chosen]
@@ -80,15 +81,15 @@ def _cell(cell: Cell, own: Sequence[Row]) -> dict[str, str]:
 
 
 def _again(
-    chosen: Sequence[Variant], areas: tuple[Feature, ...], parts: Sequence[str], vcpus: int
+    chosen: Sequence[Variant], areas: tuple[Feature, ...] | None, parts: Sequence[str], vcpus: int
 ) -> dict[str, str]:
-    names, features = [name_of(one) for one in chosen], [own_files.named(one) for one in areas]
-    every = features_text(areas) == "all"
+    names = [name_of(one) for one in chosen]
+    features = None if areas is None else [own_files.named(one) for one in areas]
     words = ["workbench", "page", "skew", "--protocols", ",".join(names)]
-    words += [] if every else ["--features", ",".join(features)]
+    words += [] if features is None else ["--features", ",".join(features)]
     words += [] if len(parts) == len(PARTS) else ["--about", ",".join(parts)]
     words += [] if vcpus == 1 else ["--vcpus", str(vcpus)]
-    call = f"version_skew({names!r}, {None if every else features!r}, {list(parts)!r}, vcpus={vcpus})"
+    call = f"version_skew({names!r}, {features!r}, {list(parts)!r}, vcpus={vcpus})"
     return {
         "command": f"{shlex.join(words)} -o skew.html",
         "python": f"from workbench.present.web import version_skew\n\n{call}\n",

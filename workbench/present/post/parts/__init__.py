@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from workbench.present.post.asked import Asked
-from workbench.present.post.parts import exits, failures, hardware, measured, repairs, state, trace, verdict
+from workbench.present.post.parts import exits, failures, hardware, measured, repairs, skew, state, trace, verdict
 from workbench.present.post.section import Section
 
 #: By name: a function of the subject and of what follows the name ("trace F05:descriptor-race").
@@ -13,6 +13,7 @@ PARTS: Mapping[str, Callable[[Asked, str], Section]] = {
     "failures": failures.section,
     "hardware": hardware.section,
     "repairs": repairs.section,
+    "skew": skew.section,
     "trace": trace.section,
     "measured": measured.section,
     "verdict": verdict.section,
