@@ -8,11 +8,11 @@ from tests.content.one_updates_all import OneUpdatesAll
 from workbench.checking.failures import FAILURES, choose
 from workbench.core.kvm_registers import STEAL_TIME
 from workbench.engines.explore import FAILS, HOLDS, NOT_EXERCISED
-from workbench.features import FEATURES
-from workbench.history.broken.loongarch import Notify
+from workbench.features import FEATURES, OTHERS
 from workbench.lifecycle import EVENTS
 from workbench.measure.exploration.explore import Question, confirm, explore_question
 from workbench.measure.variants import Variant, variant
+from workbench.protocols.pvtime import PvTime
 
 CLOCK, STEAL, FAULTS = (FEATURES[name] for name in ("kvmclock", "steal_time", "async_pf"))
 #: A mistaken design, the event and size that show it, the property, and the design without the mistake.
@@ -79,7 +79,8 @@ def test_a_version_that_stays_odd_is_never_readable():
 
 
 def test_a_design_without_a_registration_state_of_its_own_is_not_judged_by_it():
-    assert explore_question(asked(Notify, "boot", STEAL, 1), choose(["F18"])).result.verdicts["F18"] == NOT_EXERCISED
+    question = asked(PvTime, "boot", OTHERS["stolen_time"], 1)
+    assert explore_question(question, choose(["F18"])).result.verdicts["F18"] == NOT_EXERCISED
 
 
 def test_what_differs_after_a_restore_is_named():

@@ -5,7 +5,7 @@ import pytest
 from tests.protocols.designs import bench, failing
 from workbench.design import ACCEPTED, FAULT, HANDLED, REFUSED, U64
 from workbench.protocols._slots import SLOT_COUNT, SLOTS
-from workbench.protocols.msr_array import ADDRESS, ENABLE, FIRST_SLOT, OF_VM, RESERVED, REVOKE_VM, MsrArray
+from workbench.protocols.msr_array import ENABLE, FIRST_SLOT, GPA_BITS, OF_VM, RESERVED, REVOKE_VM, MsrArray
 
 STEAL = FIRST_SLOT + SLOTS.index("steal_time")
 WALL = FIRST_SLOT + SLOTS.index("wall_clock")
@@ -32,7 +32,7 @@ def test_R2_a_slot_tells_its_type_whose_it_is_and_its_size(machine, name, of_vm,
     assert told >> 58 == slot + 1
     assert bool(told & OF_VM) is of_vm
     assert 1 << (told >> 52 & 31) == bytes_
-    assert told & (ADDRESS | ENABLE) == 0
+    assert told & (GPA_BITS | ENABLE) == 0
     machine.register(name, PLACE)
     assert machine.rdmsr(FIRST_SLOT + slot) == told | PLACE | ENABLE
 
@@ -45,7 +45,7 @@ def test_R3_a_value_without_bit_0_revokes_and_is_not_kept(machine):
     machine.register("steal_time", PLACE)
     assert machine.wrmsr(STEAL, 0x2_0000) is HANDLED
     assert machine.serves("steal_time") is None
-    assert machine.rdmsr(STEAL) & (ADDRESS | ENABLE) == 0
+    assert machine.rdmsr(STEAL) & (GPA_BITS | ENABLE) == 0
     assert "registers" not in failing(MsrArray, "hostile-not-enabled", ["steal_time"])
 
 

@@ -38,7 +38,7 @@ FIRST_SLOT = 0x4B56_4D80  # R1: in the range that KVM reserves, behind its own
 REVOKE_VM = FIRST_SLOT + SLOT_COUNT  # R9
 ENABLE, RESERVED = 1, 2
 DESCRIPTION = 52  # R2: the lowest bit of what a slot tells of itself
-ADDRESS = (1 << DESCRIPTION) - 1 & ~(ENABLE | RESERVED)
+GPA_BITS = (1 << DESCRIPTION) - 1 & ~(ENABLE | RESERVED)
 OF_VM = 1 << 57
 
 
@@ -85,7 +85,7 @@ class MsrArray(Slots):
 
     def _shows(self, read: object, value: int) -> bool:
         """Tell whether a slot that there is was read, and holds ``value``."""
-        return isinstance(read, int) and read >> 58 > 0 and read & (ADDRESS | ENABLE) == value
+        return isinstance(read, int) and read >> 58 > 0 and read & (GPA_BITS | ENABLE) == value
 
     def confirm(self, cpu: Vcpu, feature: Feature, gpa: int) -> Program:
         read = yield Rdmsr(FIRST_SLOT + self.slot_of[feature.name])
@@ -114,11 +114,11 @@ class MsrArray(Slots):
         if msr == REVOKE_VM:
             return (yield from self._revoke_vm(value))
         slot = msr - FIRST_SLOT
-        told = value & ~(ADDRESS | ENABLE | RESERVED)
+        told = value & ~(GPA_BITS | ENABLE | RESERVED)
         if value & RESERVED or told not in (0, self.described(slot)):
             return FAULT  # R4
-        gpa = value & ADDRESS if value & ENABLE else None  # R3
-        result = yield from self.enter(cpu, slot, gpa, quietly=host_initiated)
+        gpa = value & GPA_BITS if value & ENABLE else None  # R3
+        result = yield from self.enter(cpu, slot, gpa, quietly=host_initiated)  # R7
         return HANDLED if result == OK else FAULT  # R4
 
     def _revoke_vm(self, value: int) -> Program:
