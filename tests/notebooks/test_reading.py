@@ -113,11 +113,17 @@ def test_it_ends_with_an_answer_in_three_lines_and_the_ways_on(path):
     at = ALL.index(path)
     ways = [f"Back: [{TITLES[one.name]}]({one.name})" for one in ALL[:at][-1:]]
     ways += [f"Next: [{TITLES[one.name]}]({one.name})" for one in ALL[at + 1 :][:1]]
-    told, _, exercises = answer[2].partition(" · Exercise: ")
+    told, _, exercises = answer[2].partition(" · Exercise")
     assert told == " · ".join(ways)
+    assert exercises
     for title, name in re.findall(r"\[([^]]+)\]\(([^)]+)\)", exercises):
         first = read(path.parent / name).cells[0].source.splitlines()[0]
         assert re.fullmatch(rf"# (Exercise \d+: )?{re.escape(title)}", first)
+
+
+def test_a_notebook_leads_to_every_exercise():
+    linked = set(re.findall(r"\]\(exercises/([^)]+)\)", "".join(read(path).cells[-1].source for path in ALL)))
+    assert linked == {path.name for path in (ALL[0].parent / "exercises").glob("*.ipynb")}
 
 
 @pytest.mark.parametrize("path", PATHS)
