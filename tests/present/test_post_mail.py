@@ -16,7 +16,7 @@ from workbench.cli import main
 from workbench.errors import WorkbenchError
 from workbench.measure.exploration.matrix import Size
 from workbench.paths import DATA
-from workbench.present.post import mail, post, received
+from workbench.present.post import mail, post, received, save
 from workbench.present.post.lines import quoted
 from workbench.present.post.section import Attachment
 
@@ -332,6 +332,17 @@ def test_an_address_that_is_none_is_told(review, capsys):
     told = capsys.readouterr()
     assert "is no address; it is left out of the answer" in told.err
     assert "bob@" not in told.out
+
+
+def test_what_is_saved_is_what_the_command_writes(review, tmp_path):
+    about, events, features = ["trace F02:migrate"], ["migrate"], ["steal_time"]
+    made = post(about, ["generic"], events, features, 1)
+    asked = ["post", "--about", *about, "--protocols", "generic", "--events", *events, "--features", *features]
+    for more, how in (([], {}), (["--reply-to", str(review), "--quote", "2"], {"reply_to": review, "quotes": ["2"]}),
+                      (["--subject", "x", "--attach", "trace"], {"subject": "x", "attach": ["trace"]})):  # fmt: skip
+        assert main([*asked, "--vcpus", "1", *more, "-o", str(tmp_path / "command")]) == 0
+        save(made, tmp_path / "saved", **how)
+        assert (tmp_path / "saved").read_bytes() == (tmp_path / "command").read_bytes()
 
 
 def test_a_subject_is_one_line(capsys):

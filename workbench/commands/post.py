@@ -66,10 +66,7 @@ def run(args: argparse.Namespace) -> int:
         for one in answered.left_out:
             Progress().note(f"{one!r} is no address; it is left out of the answer")
     made = _made(args)
-    text = made.text() if answered is None else mail.reply(made, answered, args.quote)
-    if answered is not None or args.subject is not None:
-        files = mail.attached(made, _options.unique(args.attach) or ())
-        text = mail.mbox(text, answered, args.subject or "", files)
+    text = mail.whole(made, answered, args.quote, args.subject or "", _options.unique(args.attach) or ())
     _options.write(args, text)
     return _options.status_of(made.verdicts())
 

@@ -13,11 +13,13 @@ from email.encoders import encode_base64
 from email.header import Header
 from email.message import Message
 from email.utils import formataddr
+from pathlib import Path
 
 from workbench.errors import WorkbenchError
+from workbench.present.files import write_file
 from workbench.present.post.lines import quoted, typed, wrapped
 from workbench.present.post.post import Post
-from workbench.present.post.received import Address, Mail, chosen, words_of
+from workbench.present.post.received import Address, Mail, chosen, read_mail, words_of
 from workbench.present.post.section import Attachment
 
 #: As git format-patch begins an mbox: no date of today.
@@ -46,6 +48,26 @@ def reply(post: Post, mail: Mail, quotes: Sequence[str] = ()) -> str:
     for number in range(len(post.sections)):
         parts += [*above[number : number + 1], post.part(number)]
     return "\n".join([*parts, post.ending()])
+
+
+def whole(
+    post: Post, answered: Mail | None = None, quotes: Sequence[str] = (), subject: str = "", attach: Sequence[str] = ()
+) -> str:
+    """Return what is sent: an answer as an mbox, a mail of its own as an mbox if it has a subject, and else text."""
+    text = post.text() if answered is None else reply(post, answered, quotes)
+    return mbox(text, answered, subject, attached(post, attach)) if answered is not None or subject else text
+
+
+def save(
+    post: Post, path: str | Path, reply_to: str | Path | None = None, quotes: Sequence[str] = (), *, subject: str = "",
+    attach: Sequence[str] = (), message_id: str | None = None,
+) -> None:  # fmt: skip
+    """Write a post into a file, as text or as a mail: what ``workbench post -o PATH`` writes with the same options.
+
+    Raises WorkbenchError for a mail that cannot be answered, and for a file that cannot be written.
+    """
+    answered = None if reply_to is None else read_mail(Path(reply_to), message_id)
+    write_file(Path(path), whole(post, answered, quotes, subject, attach))
 
 
 def _answered(post: Post, mail: Mail) -> list[str]:

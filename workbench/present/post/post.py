@@ -85,10 +85,10 @@ class Post:
         """Return the footnotes and the provenance."""
         notes = [wrapped(f"[{number}] {one}", "    ") for number, one in enumerate(self.sources(), 1)]
         asked = self.asked
-        vcpus = f"{asked.vcpus} vCPU{'s' if asked.vcpus > 1 else ''}"
+        size = f"{_counted(asked.vcpus, 'vCPU')}, {_counted(len(asked.features), 'feature')}, seed {asked.seed}"
         made = [
             f"{DISCLAIMER[0].upper()}{DISCLAIMER[1:]} unless a part says so, by workbench {workbench.__version__}; "
-            f"{vcpus}, {len(asked.features)} features, seed {asked.seed}.",
+            f"{size}.",
             f"features: {', '.join(described(*asked.features))}",
             f"events: {', '.join(described(*asked.events))}",
             f"designs: {', '.join(one.label for one in asked.variants)}",
@@ -126,6 +126,10 @@ def post(
         progress or Progress(),
     )  # fmt: skip
     return Post(asked, tuple(one for name, words in wanted for one in _sections(asked, name, words)))
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def _marks(numbers: Sequence[int]) -> Iterator[str]:

@@ -30,8 +30,10 @@ def section(asked: Asked, words: str) -> Section:
         for repaired in (other for other in better if other.kind is one.kind):
             name = f"{one.label} with {len(repaired.mitigations)} repairs"
             rows.append(_row(both, repaired, name))
-            told.append(f"{one.label} {rows[-2][1]} properties fail, and {rows[-1][1]} with its "
-                        f"{len(repaired.mitigations)} repairs")  # fmt: skip
+            told.append(
+                f"Of {one.label} {rows[-2][1]} properties fail, and {asked.events[0].name} takes {rows[-2][3]} exits; "
+                f"with {len(repaired.mitigations)} repairs {rows[-1][1]} and {rows[-1][3]}."
+            )
             still = [FAILURES[code].failing for code in _failing(both, repaired)]
             left.append(f"{name}: {', '.join(still) or 'none'}")
     columns = [Column(name) for name in ("design", "fail", "hardware", "exits", "bytes", "carried", "new")]
@@ -40,9 +42,10 @@ def section(asked: Asked, words: str) -> Section:
         f"bytes: of {asked.events[0].name}, {asked.vcpus} vCPUs. carried: of the bytes, by interfaces that exist or "
         "are new. new: interfaces that have to be made.",
         f"What fails with the repairs: {'; '.join(left)}.",
+        "R1, R2 ...: the clause of the design's specification (workbench list) that a repair changes.",
     ])  # fmt: skip
     return Section(
-        "What repairs would change", f"Of {'; of '.join(told)}.", [as_text(table), *map(_repairs, better)],
+        "What repairs would change", " ".join(told), [as_text(table), *map(_repairs, better)],
         [(*pieces, "--mitigations all") for pieces in asked.matrix_commands()], short=_short(rows),
     )  # fmt: skip
 
