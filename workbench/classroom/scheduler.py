@@ -41,17 +41,12 @@ class Choice(NamedTuple):
 
     @property
     def said(self) -> str:
-        """Who would act and what, as text: "KVM for vCPU 0: load kvm_memory_area at 0x101000"."""
-        actor, cpu = self.row.actor, self.row.cpu
-        if actor == EVENT:
-            who = "event"
-        elif isinstance(actor, Slot) and self.row.side == "guest":
-            who = f"vCPU {cpu}"
-        elif isinstance(actor, Slot):
-            who = f"{'VMM' if self.row.side == 'user' else 'KVM'} for vCPU {cpu}"
-        else:
-            who = "begins"
-        return f"{who}: {self.row.text}"
+        """What it would do, and who would do it if that is the host: "KVM: load kvm_memory_area at 0x101000"."""
+        row = self.row
+        if not isinstance(row.actor, Slot):
+            return f"KVM begins: {row.text}"
+        host = {"kernel": "KVM: ", "user": "VMM: "}.get(row.side, "")
+        return f"{host}{row.text}"
 
 
 class Scheduler:

@@ -37,9 +37,9 @@ class DoubleFetch(Exercise):
         try:
             done.take_all(picks)
         except WorkbenchError as error:
-            return Judged(False, str(error), _again(done), done.text())
+            return Judged(False, str(error), _again(done), done.text() if done.rows else "")
         if FAILURE.holds(done.machine):
-            return Judged(False, _what_happened(done), _again(done), done.text())
+            return Judged(False, _what_happened(done), _again(done), done.text() if done.rows else "")
         shortest = len(_shortest(done.question))
         said = f"double fetch after {len(picks)} steps; the explorer's shortest schedule has {shortest}"
         return Judged(True, said, _again(done), done.text(FAILURE))
