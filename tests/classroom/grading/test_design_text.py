@@ -7,8 +7,9 @@ import pytest
 
 from tests.classroom.grading.submissions import empty, right, wrong
 from tests.classroom.refresh import WRONG
+from workbench import design
 from workbench.classroom import EXERCISES
-from workbench.classroom.grading.design_text import complaint
+from workbench.classroom.grading.design_text import PARTS, complaint
 from workbench.present.new_design.styles import STYLES
 
 DESIGNS = [exercise.name for exercise in EXERCISES.values() if exercise.kind == "design"]
@@ -32,6 +33,15 @@ def in_class(line):
 
 
 METHOD = [
+    "x = self.native\n        x |= {'a': 1}",
+    "feature |= {'a': 1}",
+    "x = self.features or ()\n        x += (1,)",
+    "for x in self.features: x *= 2",
+    "x = (yield feature)\n        x += 1",
+    "from workbench.design import LinuxKernel",
+    "from workbench.design import Scenario",
+    "from workbench.design import host_side",
+    "from workbench.design import Key as K",
     "import os",
     "from os import system",
     "from workbench.classroom import judging",
@@ -82,6 +92,11 @@ METHOD = [
     "[0 for self.x in (1,)]",
     "with self as x: pass",
     "try: pass\n        except BaseException: pass",
+    "try: pass\n        except: pass",
+    "try: pass\n        except (ValueError, BaseException): pass",
+    "try: pass\n        except self.name: pass",
+    "try: pass\n        except* ValueError: pass",
+    "try: pass\n        except ValueError as x: x.__traceback__",
     "raise SystemExit",
     "raise KeyboardInterrupt",
     "raise BaseException",
@@ -99,6 +114,14 @@ METHOD = [
     "x = Load.count.__self__",
 ]
 CLASS = [
+    "kept = map(int, '12')",
+    "kept = (n for n in (1, 2))\n    def x(self): return next(self.kept)",
+    "def x(self, kept=list('12')): return kept",
+    "def x(self, kept=zip()): return kept",
+    "def make():\n        yield 1\n    kept = make()",
+    "kept = reversed((1, 2))",
+    "x = lambda kept=enumerate('12'): kept",
+    "kept = 0\n    kept |= {}\n    for kept in ({},): pass",
     "def __eq__(self, other): return True",
     "def __init_subclass__(cls): pass",
     "__slots__ = ()",
@@ -107,6 +130,7 @@ CLASS = [
     "serving = lambda *a: a[-1]",
     "answers_itself = False",
     "def _serves(self): pass\n    def __repr__(self): return 'x'",
+    "def send(self): yield 1\n    def x(self): self.send().send(1)",
     "append = 1\n    def x(self): self.by_name.append(1)",
     "clear = 1\n    def x(self): self.by_name.clear()",
     "gi_frame = 1\n    def x(self): return self.gi_frame",
@@ -130,7 +154,7 @@ def test_a_method_that_reaches_further_is_refused(line):
 def test_a_class_that_reaches_further_is_refused(line):
     text = in_class(line)
     assert text != PLAIN
-    assert re.match(r"answer.py:\d+: (uses|defines|sets|has) ", complaint(text) or ""), complaint(text)
+    assert re.match(r"answer.py:\d+: (uses|defines|sets|has|calls|may change) ", complaint(text) or ""), complaint(text)
 
 
 @pytest.mark.parametrize(
@@ -158,6 +182,32 @@ def test_a_class_that_reaches_further_is_refused(line):
 )
 def test_other_spellings_change_nothing(text):
     assert complaint(text)
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["x = ()\n        x += (1,)", "x = 0\n        x |= 1 << 3\n        x -= 1", "x: int = -1\n        x += 1",
+     "x = ''\n        x += f'{1}'", "x = [n for n in (1, 2)]", "x = {'a': 1}.get('a')", "print(1)", "assert feature",
+     "raise ValueError('not written')", "try: pass\n        except (TypeError, ValueError): pass"],
+)  # fmt: skip
+def test_what_changes_nothing_is_read(line):
+    assert complaint(in_method(line)) is None
+
+
+def test_every_name_that_authors_import_is_for_points_or_not():
+    """A new name of workbench.design is entered in PARTS, or here as one that no design for points needs."""
+    assert set(design.__all__) >= PARTS
+    assert set(design.__all__) - PARTS == {
+        # ghosts: what the checks look at
+        "Note", "Key", "believes", "asked",
+        # events, and the machine around a design
+        "Event", "AfterBoot", "AtBoot", "Migration", "LinuxKernel", "Scenario", "Unit", "DESCRIPTOR", "AddMemslot",
+        "DeleteMemslot", "MoveMemslot", "Each", "each", "Enter", "GuestCall", "HostCall", "Init", "KernelGone",
+        "NewHost", "OnHost", "Pause", "Resume", "Reassign", "Start", "Stop", "Wait", "WaitAll", "boot_all",
+        "enter_all", "host_side", "of_its_own", "starting",
+        # features of one's own
+        "Compared", "Hidden",
+    }  # fmt: skip
 
 
 def test_styles_that_ship_are_read(tmp_path, monkeypatch):

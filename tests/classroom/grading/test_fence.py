@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from workbench.classroom.grading.confined import confined
+from workbench.classroom.grading.confined import _size, confined
 from workbench.classroom.grading.fence import Limits, why_not
 from workbench.paths import NOTEBOOKS
 
@@ -69,6 +69,7 @@ REFUSED = {
     "system calls": "import ctypes; c = ctypes.CDLL(None, use_errno=True); assert c.prctl(1, 0) != 0; assert "
     "c.syscall(101, 0, 0, 0, 0) != 0; assert c.syscall(56, 17, 0, 0, 0, 0) < 0; raise OSError('all refused')",
     "all memory": "x = bytearray(4 << 30); tell(1)",
+    "blocks": "import os; os.posix_fallocate(os.open('b', os.O_RDWR | os.O_CREAT), 0, 1 << 34); tell(1)",
     "large file": "open('x', 'wb').write(bytes(8 << 20)); tell(1)",
     "many files": "x = [open(f'{n}', 'w') for n in range(1000)]; tell(1)",
 }
@@ -122,6 +123,21 @@ def test_a_process_ends_whatever_it_does(tmp_path, text, why):
     assert time.monotonic() - begun < 10
     assert why in heard.why
     assert "end" not in heard.told or why == ""
+
+
+def test_files_cannot_be_hidden_in_a_folder_that_may_not_be_read(tmp_path, monkeypatch):
+    """The superuser may read all, so the refusal is made here."""
+    (tmp_path / "folder").mkdir()
+    assert 0 < _size(tmp_path) < 1 << 20
+
+    def scandir(path):
+        if str(path).endswith("folder"):
+            raise PermissionError
+        return found(path)
+
+    found = os.scandir
+    monkeypatch.setattr(os, "scandir", scandir)
+    assert _size(tmp_path) == float("inf")
 
 
 def test_what_it_may_do_it_can(tmp_path):

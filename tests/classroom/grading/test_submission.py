@@ -134,3 +134,13 @@ def test_what_jupyter_writes_is_read():
     text = json.loads(answered({ONE: "answer = 1\n# a comment"}))
     text["cells"][2]["source"] = "answer = 1\n# a comment"  # one text in place of lines
     assert answers(json.dumps(text))[ONE].text == "answer = 1\n# a comment"
+
+
+def test_a_link_in_a_directory_is_not_followed(tmp_path):
+    (tmp_path / "ada.ipynb").write_text(answered({ONE: "answer = 1"}))
+    (tmp_path / "eve.ipynb").symlink_to(tmp_path / "ada.ipynb")
+    (tmp_path / "mallory").symlink_to(tmp_path)
+    assert [student for student, _ in notebooks_in([tmp_path])] == ["ada", "eve"]
+    with pytest.raises(WorkbenchError, match="it is a link; a notebook is expected"):
+        content_of(tmp_path / "eve.ipynb")
+    assert content_of(tmp_path / "eve.ipynb", given=True), "who names a link means it"

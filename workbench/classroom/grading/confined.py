@@ -168,18 +168,22 @@ def _values(text: bytes) -> list[Any]:
 def _size(folder: Path) -> float:
     """Return how many bytes the files in a folder take, each more than it holds.
 
-    It is infinite where folders are so deep that files could be hidden in them: a path has no more than PATH_MAX bytes.
+    It is infinite where files could be hidden: in a folder that may not be read, or that is deeper than paths can be.
     """
     total, ahead = 0, [str(folder)]
     while ahead:
-        with suppress(OSError), os.scandir(ahead.pop()) as found:
-            for entry in found:
-                if len(os.fsencode(entry.path)) > _LONGEST_PATH:
-                    return float("inf")
-                with suppress(OSError):
+        try:
+            with os.scandir(ahead.pop()) as found:
+                for entry in found:
                     total += _EACH + entry.stat(follow_symlinks=False).st_blocks * 512
+                    if len(os.fsencode(entry.path)) > _LONGEST_PATH:
+                        return float("inf")
                     if entry.is_dir(follow_symlinks=False):
                         ahead.append(entry.path)
+        except FileNotFoundError:  # removed meanwhile
+            continue
+        except OSError:  # a folder that may not be read
+            return float("inf")
     return total
 
 

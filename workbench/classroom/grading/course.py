@@ -46,7 +46,7 @@ def grade_all(
     """
     asked = choose(names)
     found = notebooks_in(given)
-    first = [_digest(path) for _, path in found]
+    first = [_digest(path, path in given) for _, path in found]
     batch = state.batch(_WHAT, [[digest, asked, kernel, list(CELLS)] for digest, _ in first])
     rows = {number: [Row(*row) for row in batch.get(number)] for number in batch.kept}
     rows |= {number: [Row("", NONE, 0, why)] for number, (_, why) in enumerate(first) if why}
@@ -67,10 +67,10 @@ def choose(names: Sequence[str] | None) -> list[str]:
     return [name for name in EXERCISES if names is None or name in names]
 
 
-def _digest(path: Path) -> tuple[str, str]:
+def _digest(path: Path, given: bool) -> tuple[str, str]:
     """Return a digest of a notebook's content, and why it cannot be read, "" if it can."""
     try:
-        return hashlib.sha256(content_of(path)).hexdigest(), ""
+        return hashlib.sha256(content_of(path, given=given)).hexdigest(), ""
     except WorkbenchError as error:
         return "", str(error)
 
@@ -104,7 +104,7 @@ def _grading(
     def one(piece: tuple[int, Path]) -> tuple[int, list[Row]]:
         number, path = piece
         try:
-            content = content_of(path)
+            content = content_of(path, given=True)
         except WorkbenchError as error:  # it has changed meanwhile
             return number, [Row("", NONE, 0, str(error), certain=False)]
         return number, grade(content, asked, folder, kernel=kernel)

@@ -24,10 +24,17 @@ BASES = ("Protocol", "Generic", "PerFeature", "Null")
 #: What its programs meet beside these.
 _MET = "Feature Vcpu Host Area Moment StateEntry ControlBits IoRange AcceptedAt Key Register Abi Outcome Answer".split()
 _OF_INSTANCES = frozenset(("features", "by_name", "mitigations"))
-#: Not for designs that are graded: with these a program could write what the checks look at, not what happened.
-GHOSTS = ("Note", "Key", "believes", "asked")
+#: What a design is made of. Not for points: what is an event's, and Note, Key, believes, asked, with which a program
+#: could write what the checks look at, in place of what happened.
+PARTS = frozenset(
+    "Protocol Generic PerFeature Null Feature StateEntry Register ControlBits IoRange Area Program Vcpu Host Moment"
+    " HANDLED FAULT UNKNOWN Outcome ACCEPTED REFUSED AcceptedAt Answer KVM_ENOSYS KVM_EPERM KVM_EINVAL KVM_SUPPORTED"
+    " Load Store Wrmsr Rdmsr Hypercall MmioRead MmioWrite PioRead PioWrite share Get Set Backed Cover Uncover AllVcpus"
+    " Quiesce Share ToUser Now area register registry pending baseline stop_news staged VM DERIVED struct Struct Value"
+    " Abi U8 U16 U32 U64 PAGE_SIZE seqlock WorkbenchError".split()
+)
 IMPORTS: Mapping[str, frozenset[str]] = {
-    "workbench.design": frozenset(design.__all__).difference(GHOSTS),
+    "workbench.design": PARTS,
     "__future__": frozenset(("annotations",)),
     "typing": frozenset(("Any", "ClassVar", "Final")),
     "collections.abc": frozenset(("Callable", "Generator", "Iterable", "Iterator", "Mapping", "Sequence")),
@@ -35,31 +42,41 @@ IMPORTS: Mapping[str, frozenset[str]] = {
 #: What the workbench asks a design about itself, to see what happened; an answer does not answer it in its own favour.
 NOT_OVERRIDDEN = ("serving", "answers_itself")
 
-BUILTINS = frozenset(
+EXCEPTIONS = frozenset(
+    "ArithmeticError AssertionError AttributeError Exception IndexError KeyError LookupError NotImplementedError"
+    " OverflowError RuntimeError TypeError ValueError ZeroDivisionError WorkbenchError".split()
+)
+BUILTINS = EXCEPTIONS | frozenset(
     "abs all any bool bytes classmethod dict divmod enumerate filter float frozenset int isinstance issubclass len list"
-    " map max min next pow print property range repr reversed round set sorted staticmethod str sum super tuple zip"
-    " ArithmeticError AssertionError AttributeError Exception IndexError KeyError LookupError NotImplementedError"
-    " OverflowError RuntimeError TypeError ValueError ZeroDivisionError".split()
+    " map max min next pow print property range repr reversed round set sorted staticmethod str sum super tuple"
+    " zip".split()
 )
 #: Methods of plain values that change nothing, and give nothing but plain values.
 _OF_VALUES = frozenset(
     "get items keys values index count bit_length to_bytes from_bytes encode decode join split strip startswith"
     " endswith lower upper replace union intersection difference isdisjoint issubset issuperset".split()
 )
-#: Methods by which a list, a dict or a set changes, which may be somebody else's; also if the answer defines the name.
+#: Methods by which a list, a dict, a set or a program changes, which may be somebody else's; also if the answer defines
+#: a method of this name.
 _CHANGES = frozenset(
     name for kind in (list, dict, set, bytearray, deque) for name in dir(kind)
     if not any(hasattr(other, name) for other in (tuple, str, bytes, frozenset))
-) - {"get", "items", "keys", "values", "update"}  # fmt: skip
+) - {"get", "items", "keys", "values", "update"} | {"send", "throw", "close"}  # fmt: skip
 #: Attributes of generators, frames, code, functions and tracebacks, which lead to everything; and ``str.format``, whose
 #: text can name any attribute.
 _INSIDE = ("gi_", "cr_", "ag_", "f_", "tb_", "co_", "func_", "format", "mro", "with_traceback", "add_note")
 _NODES = frozenset(
     "Expr Assign AnnAssign AugAssign NamedExpr ClassDef FunctionDef Lambda Return Yield YieldFrom If IfExp For"
-    " While Break Continue Pass Raise Assert ImportFrom alias arg keyword Call Attribute Name Subscript Slice"
-    " Starred Constant JoinedStr FormattedValue Tuple List Dict Set ListComp DictComp SetComp GeneratorExp"
-    " BinOp UnaryOp BoolOp Compare".split()
+    " While Break Continue Pass Raise Assert Try ExceptHandler ImportFrom alias arg keyword Call Attribute Name"
+    " Subscript Slice Starred Constant JoinedStr FormattedValue Tuple List Dict Set ListComp DictComp SetComp"
+    " GeneratorExp BinOp UnaryOp BoolOp Compare".split()
 )
+#: What may be called where a module or a class is executed: what it makes is kept, and must not change.
+_CALLED_ONCE = frozenset(
+    "struct frozenset tuple range len int min max IoRange ControlBits register registry area".split()
+)
+#: What gives a new value, so that ``x += y`` cannot change somebody else's list or dict through x.
+_NEW = (ast.Constant, ast.Tuple, ast.BinOp, ast.UnaryOp, ast.Compare, ast.JoinedStr)
 _UPDATE = 3  #: arguments of ``Feature.update``; what changes a dict or a set under this name takes others
 
 
@@ -85,6 +102,7 @@ class _Reader:
         self.own = {name for node in ast.walk(tree) for name in _defined(node)}
         self.classes = {node.name for node in ast.walk(tree) if isinstance(node, ast.ClassDef)}
         self.known = _of_contracts() | _OF_VALUES | self.own | set(_fields(tree))
+        self.scopes = dict(_scopes(tree, tree))
         self.calls = {id(node.func): node for node in ast.walk(tree) if isinstance(node, ast.Call)}
 
     def complaints(self) -> Iterator[tuple[int, str]]:
@@ -92,8 +110,13 @@ class _Reader:
         rules: dict[type, Callable[[Any], Iterator[str]]] = {
             ast.ImportFrom: self._import, ast.Name: self._name, ast.Attribute: self._attribute,
             ast.Subscript: self._subscript, ast.ClassDef: self._class, ast.FunctionDef: self._function,
-            ast.arg: self._arg, ast.keyword: self._keyword,
+            ast.arg: self._arg, ast.keyword: self._keyword, ast.AugAssign: self._augmented,
+            ast.ExceptHandler: self._handler,
         }  # fmt: skip
+        for one in _executed_once(self.tree):
+            called = one.func if isinstance(one, ast.Call) else None
+            if not (isinstance(called, ast.Name) and called.id in _CALLED_ONCE and called.id not in self.own):
+                yield one.lineno, f"has {ast.unparse(one)} outside of a method"
         for node in ast.walk(self.tree):
             line = getattr(node, "lineno", None)  # what has none is a part of something that has
             if line is None:
@@ -130,6 +153,19 @@ class _Reader:
     def _subscript(self, node: ast.Subscript) -> Iterator[str]:
         if not isinstance(node.ctx, ast.Load):
             yield f"changes {ast.unparse(node)}"
+
+    def _augmented(self, node: ast.AugAssign) -> Iterator[str]:
+        name = node.target.id if isinstance(node.target, ast.Name) else None
+        bound = [one for one in ast.walk(self.scopes[id(node)]) if name in _bound(one)]
+        if any(not isinstance(getattr(one, "value", None), _NEW) for one in bound):
+            made = ast.unparse(ast.Assign([node.target], ast.BinOp(node.target, node.op, node.value), lineno=0))
+            yield f"may change what {name} stands for; write {made}"
+
+    def _handler(self, node: ast.ExceptHandler) -> Iterator[str]:
+        caught = node.type.elts if isinstance(node.type, ast.Tuple) else [node.type]
+        if not all(isinstance(one, ast.Name) and one.id in EXCEPTIONS - self.own for one in caught):
+            yield "catches what also ends a check"
+        yield from _dunder(node.name or "")
 
     def _class(self, node: ast.ClassDef) -> Iterator[str]:
         yield from _dunder(node.name)
@@ -170,6 +206,36 @@ def _defined(node: ast.AST) -> Iterator[str]:
                 yield one.id
 
 
+def _bound(node: ast.AST) -> set[str]:
+    """Return the names to which a node gives a value, if it is not ``x += y``."""
+    if isinstance(node, ast.arg):
+        return {node.arg}
+    if isinstance(node, ast.alias):
+        return {node.asname or node.name}
+    return set() if isinstance(node, ast.AugAssign) else set(_defined(node))
+
+
+def _scopes(node: ast.AST, scope: ast.AST) -> Iterator[tuple[int, ast.AST]]:
+    """Yield (id, function or module in which it stands) of every ``x += y``."""
+    for one in ast.iter_child_nodes(node):
+        if isinstance(one, ast.AugAssign):
+            yield id(one), scope
+        yield from _scopes(one, one if isinstance(one, ast.FunctionDef) else scope)
+
+
+def _executed_once(node: ast.AST) -> Iterator[ast.Call | ast.GeneratorExp]:
+    """Yield what is called when a module is executed: that in no function, and in defaults of arguments.
+
+    A generator is yielded too, as it is kept, unless it is the argument of a call.
+    """
+    for one in ast.iter_child_nodes(node):
+        if isinstance(one, ast.Call) or (isinstance(one, ast.GeneratorExp) and not isinstance(node, ast.Call)):
+            yield one
+        inner = [one.args] if isinstance(one, ast.FunctionDef | ast.Lambda) else [one]
+        for part in inner:
+            yield from _executed_once(part)
+
+
 def _fields(tree: ast.Module) -> Iterator[str]:
     """Yield the words in the texts that are given to ``struct``, the names of fields among them."""
     for node in ast.walk(tree):
@@ -195,9 +261,13 @@ def _of_bases() -> frozenset[str]:
 
 def looked_at() -> Any:
     """Return what the classes and features hold that a design can name; a design that changes it has tampered."""
-    things = [thing for thing in vars(design).values() if isinstance(thing, type)]
-    held = [dict(vars(thing)) for thing in [*things, *FEATURES.values()] if hasattr(thing, "__dict__")]
-    return [{name: _seen(value) for name, value in one.items()} for one in held]
+    things: list[Any] = [thing for thing in vars(design).values() if isinstance(thing, type)]
+    things += [thing for feature in FEATURES.values() for thing in (feature, type(feature))]
+    held = [dict(vars(thing)) for thing in things if hasattr(thing, "__dict__")]
+    return [{name: _seen(value) for name, value in one.items() if name not in _KEPT_BY_PYTHON} for one in held]
+
+
+_KEPT_BY_PYTHON = ("__slotnames__",)  # copyreg's note of a class whose instance was copied
 
 
 def _seen(value: Any) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,7 +16,7 @@ from workbench.classroom.grading.submission import Found, Lost, read
 from workbench.errors import WorkbenchError
 
 #: Of the cells of one answer: what they compute is small, and a class has many.
-CELLS = Limits(cpu=20, wall=60.0)
+CELLS = Limits(cpu=10, wall=30.0)
 #: What an answer cell raises that needs the cells above it.
 _NEEDS_OTHERS = ("NameError", "UsageError")
 
@@ -100,7 +99,5 @@ def _work(before: Sequence[str], text: str) -> Any:
 
 
 def _has_class(text: str) -> bool:
-    try:
-        return any(isinstance(node, ast.ClassDef) for node in ast.parse(text).body)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return True  # what is wrong with it is told by the judge
+    """Tell whether a class begins in the text, which is not parsed here: a text can be made to crash a parser."""
+    return any(line.startswith("class ") for line in text.splitlines())

@@ -57,6 +57,7 @@ def notebooks_in(given: Sequence[Path]) -> list[tuple[str, Path]]:
     A file is one student's, named as the file. In a directory, a notebook at its top is one student's, named as the
     file; all notebooks below a folder of it are those of a student named as that folder, however deep they are (so
     nbgrader's ``submitted/STUDENT/ASSIGNMENT/``). Copies that Jupyter makes for itself are left out.
+    A link in a directory is not followed (``content_of``): it may lead to another student's notebook, or to a solution.
     Raises WorkbenchError for what does not exist and for a directory without notebooks.
     """
     found: dict[Path, str] = {}
@@ -79,8 +80,13 @@ def _is_hidden(path: Path) -> bool:
     return any(part.startswith(".") for part in path.parts)
 
 
-def content_of(path: Path) -> bytes:
-    """Return the bytes of a notebook; raise WorkbenchError, without its path, if it cannot be read or is too long."""
+def content_of(path: Path, *, given: bool = False) -> bytes:
+    """Return the bytes of a notebook; raise WorkbenchError, without its path, if it cannot be read or is too long.
+
+    ``given``: the user has named it, so that it may be a link.
+    """
+    if path.is_symlink() and not given:
+        raise WorkbenchError("it is a link; a notebook is expected")
     try:
         content = read_bytes(path, _WHAT)
     except WorkbenchError as error:

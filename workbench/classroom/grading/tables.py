@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from textwrap import wrap
+from typing import Any
 
 from workbench.classroom.grading.judge import NONE, PASS
 from workbench.classroom.grading.results import (
@@ -27,7 +28,7 @@ def rendered(found: Sequence[Result], form: str, *, times: bool = False) -> str:
     if form == "json":
         return _as_json(found, times)
     if form == "csv":
-        return records.as_csv(record(one, times=times) for one in found)
+        return records.as_csv(_for_a_sheet(record(one, times=times)) for one in found)
     if form == "markdown":
         return "\n".join(map(as_markdown, [_points(found), _of_class(found), _all(found, times)]))
     tables = [as_text(_points(found)), as_text(_of_class(found))]
@@ -50,6 +51,14 @@ def _as_json(found: Sequence[Result], times: bool) -> str:
         for one in summaries(found)
     ]
     return records.as_indented_json({"students": whole, "exercises": of_class, "results": results})
+
+
+def _for_a_sheet(one: dict[str, Any]) -> dict[str, Any]:
+    """Put an apostrophe before a text that a spreadsheet would take for a formula: students choose names of files."""
+    return {
+        name: f"'{text}" if isinstance(text, str) and text.startswith(("=", "+", "-", "@")) else text
+        for name, text in one.items()
+    }
 
 
 def _points(found: Sequence[Result]) -> Table:

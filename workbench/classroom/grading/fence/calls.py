@@ -51,6 +51,7 @@ _REFUSED: dict[str, tuple[int | None, int | None]] = {
     "fsetxattr": (190, 7), "removexattr": (197, 14), "lremovexattr": (198, 15), "fremovexattr": (199, 16),
     "setxattrat": (463, 463), "removexattrat": (466, 466), "file_setattr": (469, 469),
     "truncate": (76, 45), "mknod": (133, None), "mknodat": (259, 33), "flock": (73, 32),
+    "fallocate": (285, 47),
     # memory that no limit counts, or that stays
     "memfd_create": (319, 279), "memfd_secret": (447, 447), "shmget": (29, 194), "semget": (64, 190),
     "msgget": (68, 186), "mq_open": (240, 180),

@@ -28,8 +28,8 @@ _SYSTEM = (
 class Limits(NamedTuple):
     """How much a fenced process may use: seconds, bytes, open files."""
 
-    cpu: int = 20  #: seconds of processor time
-    wall: float = 60.0  #: seconds, whatever it does; held by the process that waits for it
+    cpu: int = 10  #: seconds of processor time
+    wall: float = 30.0  #: seconds, whatever it does; held by the process that waits for it
     memory: int = 1 << 30  #: of address space, beyond what it has at its beginning
     file: int = 8 << 20  #: of one file
     disk: int = 32 << 20  #: of all files of its folder together; held by the process that waits for it
