@@ -60,6 +60,11 @@ METHOD = [
     "vars(self).clear()",
     "globals()",
     "type('X', (), {})",
+    "type(type(1))('X', (), {})",
+    "x = type(self)",
+    "x = type\n        x(self) is int",
+    "type(type(1)) is int",
+    "x = type(1, **{}) is int",
     "object()",
     "breakpoint()",
     "exit()",
@@ -188,7 +193,8 @@ def test_other_spellings_change_nothing(text):
     "line",
     ["x = ()\n        x += (1,)", "x = 0\n        x |= 1 << 3\n        x -= 1", "x: int = -1\n        x += 1",
      "x = ''\n        x += f'{1}'", "x = [n for n in (1, 2)]", "x = {'a': 1}.get('a')", "print(1)", "assert feature",
-     "raise ValueError('not written')", "try: pass\n        except (TypeError, ValueError): pass"],
+     "x = type(feature) is not tuple and 1 == type(2)", "raise ValueError('not written')",
+     "try: pass\n        except (TypeError, ValueError): pass"],
 )  # fmt: skip
 def test_what_changes_nothing_is_read(line):
     assert complaint(in_method(line)) is None

@@ -103,6 +103,8 @@ class _Reader:
         self.classes = {node.name for node in ast.walk(tree) if isinstance(node, ast.ClassDef)}
         self.known = _of_contracts() | _OF_VALUES | self.own | set(_fields(tree))
         self.scopes = dict(_scopes(tree, tree))
+        compares = [node for node in ast.walk(tree) if isinstance(node, ast.Compare)]
+        self.compared = {id(one) for node in compares for one in (node.left, *node.comparators)}
         self.calls = {id(node.func): node for node in ast.walk(tree) if isinstance(node, ast.Call)}
 
     def complaints(self) -> Iterator[tuple[int, str]]:
@@ -135,8 +137,13 @@ class _Reader:
 
     def _name(self, node: ast.Name) -> Iterator[str]:
         yield from _dunder(node.id)
-        if hasattr(builtins, node.id) and node.id not in BUILTINS:
+        if hasattr(builtins, node.id) and node.id not in BUILTINS and not self._is_compared_type(node):
             yield f"uses {node.id}"
+
+    def _is_compared_type(self, node: ast.Name) -> bool:
+        """Tell whether a name is that in ``type(value) is tuple``: what type() gives could make classes."""
+        call = self.calls.get(id(node))
+        return node.id == "type" and call is not None and id(call) in self.compared and not call.keywords
 
     def _attribute(self, node: ast.Attribute) -> Iterator[str]:
         if not isinstance(node.ctx, ast.Load):
