@@ -2,7 +2,7 @@
 
 from workbench.features import FEATURES, OTHERS
 from workbench.history.broken.arm_pvtime import RealmPvTime, StolenTime
-from workbench.history.broken.hyperv import EventFlagsPage, MessagePage, ReferenceTsc, Synic
+from workbench.history.broken.hyperv import KvmSynic
 from workbench.history.broken.papr import EarlyVpa
 from workbench.history.broken.riscv import CounterSnapshot, PmuSnapshot, RustSbi, SbiUnchecked
 from workbench.history.broken.tdx_quote import GetQuote, Quote
@@ -13,12 +13,13 @@ from workbench.history.events.host import EncryptedHostAllocated
 from workbench.history.events.hostile import BadBase, BadBaseThenMigration, HighMemory
 from workbench.history.events.migration import ChangedStream
 from workbench.lifecycle import EVENTS
+from workbench.protocols.hyperv import HyperV
 from workbench.protocols.notify import Notify
 
 STEAL, STA, RUNSTATE = (FEATURES["steal_time"],), (OTHERS["sbi_sta"],), (OTHERS["runstate"],)
 VPA, VPA_AND_LOG = (OTHERS["vpa"],), (OTHERS["vpa"], OTHERS["dtl"])
-PAGES = (MessagePage(), EventFlagsPage())
-SNAPSHOT, INFO, STOLEN, TSC = (CounterSnapshot(),), (EventChannels(),), (StolenTime(),), (ReferenceTsc(),)
+PAGES = (OTHERS["simp"], OTHERS["siefp"])
+SNAPSHOT, INFO, STOLEN, TSC = (CounterSnapshot(),), (EventChannels(),), (StolenTime(),), (OTHERS["reference_tsc"],)
 
 OTHER_CASES = (
     Case(
@@ -93,9 +94,9 @@ OTHER_CASES = (
         "Hyper-V: restoring the register zeroes the message page",
         "Linux Documentation/virt/kvm/api.rst, KVM_CAP_HYPERV_SYNIC2",
         READ,
-        Design(Synic, EVENTS["migrate"], PAGES[:1]),
+        Design(KvmSynic, EVENTS["migrate"], PAGES[:1]),
         ("F10",),
-        Design(Synic, EVENTS["migrate"], PAGES[:1], fixes=("synic2",)),
+        Design(KvmSynic, EVENTS["migrate"], PAGES[:1], fixes=("synic2",)),
         "KVM_CAP_HYPERV_SYNIC2: a restore does not zero",
     ),
     Case(
@@ -170,9 +171,9 @@ OTHER_CASES = (
         "Hyper-V: the TSC page accepts an address without memory",
         "Hyper-V TLFS 12.7.1, as propolis cites it",
         READ,
-        Design(Synic, BadBase(), TSC),
+        Design(HyperV, BadBase(), TSC),
         ("F11",),
-        Design(Synic, BadBase(), TSC, fixes=("fault-like-hypercall",)),
+        Design(HyperV, BadBase(), TSC, fixes=("fault-like-hypercall",)),
         "none made; this project's: #GP, as the hypercall page has",
     ),
     Case(
@@ -216,9 +217,9 @@ OTHER_CASES = (
         "Hyper-V: two overlay pages at one address",
         "Hyper-V TLFS 5.2.1",
         READ,
-        Design(Synic, EVENTS["overlap"], PAGES),
+        Design(HyperV, EVENTS["overlap"], PAGES),
         ("F17",),
-        Design(Synic, EVENTS["overlap"], PAGES, fixes=("refuse-stacking",)),
+        Design(HyperV, EVENTS["overlap"], PAGES, fixes=("refuse-stacking",)),
         "none made; this project's: the second is refused",
     ),
     Case(
