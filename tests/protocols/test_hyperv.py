@@ -35,7 +35,8 @@ def prepared(**more):
 
 
 @pytest.mark.parametrize("name", REGISTERS)
-def test_R1_R2_each_page_has_a_register_that_is_read_and_written(machine, name):
+def test_R1_each_page_has_a_register_that_is_read_and_written(machine, name):
+    """R2: two exits."""
     exits = machine.counts["exits"]
     assert machine.register(name, PAGE) is ACCEPTED
     assert machine.counts["exits"] == exits + 2
