@@ -34,6 +34,7 @@ _HOST_CALLS: dict[Any, str] = {
     enter_on: "vCPU {0} enters the guest", deliver_on: "an update of {1} comes for vCPU {0}",
     refuse: "VMM there: reads the stream",
 }  # fmt: skip
+_ALIKE = "...: so do those that stand below it in the output of workbench skew."
 _NOTES = {VM_STOPPED: "VMM: unknown exit reason, the VM stops", STREAM_REFUSED: "VMM there: refuses the stream"}
 
 
@@ -55,7 +56,9 @@ def table(several: Cells, part: str, *, short: bool = False) -> str:
     names = list(dict.fromkeys(name for one, name, _ in several if one == part))
     rows = [[name, *(several[part, name, one].text for one in protocols)] for name in names]
     columns = [Column("guest/host" if part == "size" else "guest/kernel/VMM"), *(Column("", one) for one in protocols)]
-    return as_text(Table(f"Version skew: {PARTS[part][0]}", columns, _merged(rows, short)))
+    merged = _merged(rows, short)
+    notes = [_ALIKE] if any(row[0].endswith(" ...") for row in merged) else []
+    return as_text(Table(f"Version skew: {PARTS[part][0]}", columns, merged, notes=notes))
 
 
 def _merged(rows: list[list[Any]], short: bool) -> list[list[Any]]:
