@@ -11,7 +11,7 @@ import pytest
 
 from tests.classroom.refresh import SCAFFOLDS, SOLUTIONS, WRONG
 from workbench.classroom import EXERCISES, check, hint, judged
-from workbench.classroom.answers import answer_in
+from workbench.classroom.answers import answer_in, without_folder
 from workbench.classroom.check import _GIVEN, NotPassedError
 from workbench.classroom.exercise import Exercise, Judged
 from workbench.classroom.limits import TimeIsUp, limited
@@ -65,6 +65,20 @@ def test_a_class_is_judged_by_its_text():
     names = {"__name__": "__main__"}
     exec(compile(text, "<cell>", "exec"), names)
     assert check("repair", names["answer"])
+
+
+def test_a_class_whose_cell_cannot_run_alone_as_the_answer_is_refused():
+    text = answer_in(_source("06-repair.ipynb"), "design").replace("answer = Twice", "")
+    linecache.cache["<other cell>"] = (len(text), None, text.splitlines(keepends=True), "<other cell>")
+    names = {"__name__": "__main__"}
+    exec(compile(text, "<other cell>", "exec"), names)
+    with pytest.raises(NotPassedError, match="does not say `answer = Twice`"):
+        check("repair", names["Twice"])
+
+
+@pytest.mark.parametrize("folder", ["/tmp/workbench-answer-x1/", "tmp/workbench-answer-y_/", "../workbench-answer-z/"])
+def test_the_folder_of_a_check_is_in_no_message(folder):
+    assert without_folder(f"({folder}answer.py:3) and '{folder}answer.py'") == "(answer.py:3) and 'answer.py'"
 
 
 def _source(file, folder=SOLUTIONS):

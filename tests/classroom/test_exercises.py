@@ -10,7 +10,7 @@ import pytest
 from tests.classroom.refresh import SCAFFOLDS, SOLUTIONS, WRONG, metadata_of, role_of
 from workbench.classroom import EXERCISES, check, hint, judged
 from workbench.classroom.answers import answer_in
-from workbench.classroom.check import NotPassedError
+from workbench.classroom.check import _GIVEN, NotPassedError
 
 ALL = list(EXERCISES.values())
 each = pytest.mark.parametrize("exercise", ALL, ids=lambda one: one.name)
@@ -36,6 +36,7 @@ def answer(folder, exercise):
 @each
 def test_a_scaffold_does_not_pass_and_leads_to_the_first_hint(exercise, capsys):
     given = answer(SCAFFOLDS, exercise)
+    _GIVEN.clear()
     with pytest.raises(NotPassedError, match=re.escape(f'stuck? hint("{exercise.name}")')):
         check(exercise.name, given)
     hint(exercise.name)

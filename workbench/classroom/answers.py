@@ -22,7 +22,7 @@ from workbench.measure.variants import Variant, variant
 #: The most items of a list or dict, and the most characters of a text, that an answer may have.
 MOST_ITEMS, MOST_TEXT = 1000, 100_000
 #: The file in which a design is run, and how it is called in messages.
-FILE = "answer.py"
+FILE, FOLDER = "answer.py", "workbench-answer-"
 
 
 def shown(value: Any, longest: int = 60) -> str:
@@ -112,6 +112,11 @@ def text_of(answer: Any) -> Any:
     text = "".join(linecache.getlines(file)) if file else ""
     if not text:
         raise WorkbenchError(f"the text of class {answer.__name__} is not at hand; define it in the answer cell")
+    if answer.__module__ == "__main__" and not _called(text):
+        raise WorkbenchError(
+            f"the cell that defines {answer.__name__} does not say `answer = {answer.__name__}`; write both into the "
+            f"answer cell, which has to run alone"
+        )
     return text
 
 
@@ -122,13 +127,11 @@ def design_of(answer: Any) -> Iterator[Variant]:
     Raises WorkbenchError for what is no text, does not load, or breaks a rule; messages name the line in the text.
     """
     text = a_text(answer, "the answer")
-    folder = Path(tempfile.mkdtemp(prefix="workbench-answer-")).resolve()
+    folder = Path(tempfile.mkdtemp(prefix=FOLDER)).resolve()
     file = folder / FILE
     try:
         file.write_text(text, encoding="utf-8")
         yield variant(f"{file}:{_called(text)}")
-    except WorkbenchError as error:
-        raise WorkbenchError(told(str(error), folder)) from None
     finally:
         sys.modules.pop(str(file), None)
         shutil.rmtree(folder, ignore_errors=True)
@@ -139,9 +142,19 @@ def _called(text: str) -> str:
     return "answer" if any(line.startswith("answer") for line in text.splitlines()) else ""
 
 
-def told(text: str, folder: Path) -> str:
+def without_folder(text: str) -> str:
     """Return a message about the file of a design as one about the answer: ``answer.py:12`` is a line of the cell."""
-    return text.replace(f"{folder}/", "")
+    return " ".join(_without_folder(word) for word in text.split())
 
 
-__all__ = ["FILE", "a_dict", "a_list", "a_number", "a_text", "answer_in", "design_of", "shown", "text_of"]
+def _without_folder(word: str) -> str:
+    before, found, behind = word.partition(FOLDER)
+    if not found:
+        return word
+    path_begins = max(before.rfind(mark) for mark in "(['\"`=") + 1
+    return before[:path_begins] + behind.partition("/")[2]
+
+
+__all__ = [
+    "FILE", "a_dict", "a_list", "a_number", "a_text", "answer_in", "design_of", "shown", "text_of", "without_folder",
+]  # fmt: skip

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from workbench.classroom.answers import shown
+from workbench.classroom.answers import shown, without_folder
 from workbench.classroom.exercise import Exercise, Judged
 from workbench.classroom.exercises import choose_one
 from workbench.classroom.limits import TimeIsUp, limited
-from workbench.core.rules.place import by_author, raised
+from workbench.core.rules.place import by_author, raised, said
 from workbench.errors import WorkbenchError
-
-#: What an engine adds for authors of designs: the step after which a program raised something.
-_AFTER = " after step (<Side"
 
 
 def judged(exercise: str | Exercise, answer: Any, *, seconds: float | None = None) -> Judged:
@@ -30,7 +27,7 @@ def judged(exercise: str | Exercise, answer: Any, *, seconds: float | None = Non
             found = Judged(False, "")
     if clock.rang:  # also if the answer caught it, or if it was told as the answer's own fault
         return Judged(False, f"the check was broken off after {most:g} seconds: does a loop never end?")
-    return found
+    return found._replace(said=without_folder(found.said), ran=without_folder(found.ran))
 
 
 def _judged(asked: Exercise, answer: Any) -> Judged:
@@ -39,13 +36,23 @@ def _judged(asked: Exercise, answer: Any) -> Judged:
     try:
         return asked.judge(answer)
     except WorkbenchError as error:
-        return Judged(False, " ".join(str(error).split()).partition(_AFTER)[0])
+        return Judged(False, _told(error))
     except (MemoryError, RecursionError) as error:
         return Judged(False, f"the answer needs too much memory or calls itself without end ({type(error).__name__})")
     except BaseException as error:
         if isinstance(error, TimeIsUp) or not by_author(error):
             raise
-        return Judged(False, f"the answer raised {raised(error)}")
+        return Judged(False, _raised(error))
+
+
+def _told(error: WorkbenchError) -> str:
+    """Return an error as text; where an engine tells of an exception of the answer's, that exception alone."""
+    cause = error.__cause__
+    return str(error) if cause is None or isinstance(cause, WorkbenchError) else _raised(cause)
+
+
+def _raised(error: BaseException) -> str:
+    return f"the answer raised {said(error) if isinstance(error, SyntaxError) else raised(error)}"
 
 
 __all__ = ["judged"]

@@ -22,7 +22,7 @@ class PredictExits(Exercise):
         "Count for one vCPU first: which of the four features does every vCPU register, and which one does the boot "
         "CPU alone register for the whole VM?",
         "Under generic an area is one exit. Under per_feature one of the four features needs two registers: find it "
-        "with trial.register in notebook 03's manner.",
+        "with Trial(\"per_feature\").register, as notebook 03 does.",
         "kexec is a teardown on every vCPU and then a boot. Revoking an area is one exit, and nobody revokes the wall "
         "clock. A migration is done by the VMM: does the guest leave anything?",
     )

@@ -38,7 +38,7 @@ class ReadATrace(Exercise):
         "in steps 1 to 14 is wrong: that is a registration.",
         "The old kernel ends. Look for the step of the event after which its memory belongs to somebody else. That "
         "step does no harm yet.",
-        "Harm is a *store* by KVM. Compare the address of each store with the addresses below the trace, and with who "
+        "Harm is a *store* by KVM. Compare the address of each store with the addresses beside the trace, and with who "
         "owns that memory by then.",
     )
 
