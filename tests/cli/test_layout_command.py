@@ -148,6 +148,66 @@ def test_an_array_on_cache_lines(monkeypatch, capsys):
     assert "1 of 3 elements lie on one line more than they need." in out
 
 
+def test_an_array_as_data(tmp_path, capsys):
+    """Three elements of 24 bytes: the third crosses from the first line into the second (x86-64)."""
+    (tmp_path / "a.h").write_text(DESCRIPTOR)
+    assert main(["layout", str(tmp_path / "a.h"), "--array", "3", "--format", "json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert [(one["abi"], one["size"], one["lines"]) for one in found] == [("x86-64", 72, 2), ("i386", 60, 1)]
+    first = found[0]
+    assert (first["shared_lines"], first["most_elements_on_a_line"], first["crossing_elements"]) == (1, 3, 1)
+    assert first["elements"] == [
+        {"offset": 0, "first_line": 0, "last_line": 0}, {"offset": 24, "first_line": 0, "last_line": 0},
+        {"offset": 48, "first_line": 0, "last_line": 1},
+    ]  # fmt: skip
+
+
+def diff_of(tmp_path, capsys, old, new, *more):
+    for name, text in (("old.h", old), ("new.h", new)):
+        (tmp_path / name).write_text(text)
+    status = main(["layout", "--diff", str(tmp_path / "old.h"), str(tmp_path / "new.h"), *more])
+    told = capsys.readouterr()
+    return status, told.out, told.err
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "changes"),
+    [
+        ("u32 x; u32 y;", "u32 x; u32 z;", {"x": "same", "z": "renamed? y"}),
+        ("u32 x; u32 y;", "u32 x; s32 z;", {"x": "same", "y": "gone", "z": "new"}),  # another type
+        ("u32 x; u32 y;", "u32 z; u32 w;", {"z": "renamed? x", "w": "renamed? y"}),
+        ("u32 x; u32 y;", "u32 y; u32 x;", {"y": "moved", "x": "moved"}),
+        ("union { u32 x; u32 y; };", "union { u32 z; u32 y; };", {"z": "renamed? x", "y": "same"}),
+        ("union { u32 x; u32 y; };", "union { u32 z; u32 w; };",  # which is which cannot be told
+         {"x": "gone", "y": "gone", "z": "new", "w": "new"}),
+        ("u32 x:3, y:5;", "u32 x:3, z:5;", {"x": "same", "z": "renamed? y"}),
+        ("struct { u8 x; } p;", "struct { u8 x; } q;", {"q.x": "renamed? p.x"}),
+    ],
+)  # fmt: skip
+def test_a_member_may_have_been_renamed(tmp_path, capsys, old, new, changes):
+    texts = [f"struct a {{ {one} }};" for one in (old, new)]
+    status, out, _ = diff_of(tmp_path, capsys, *texts, "--format", "json")
+    members = json.loads(out)[0]["members"]
+    assert status == 0
+    assert {one["name"]: " ".join(filter(None, (one["change"], one["was"]))) for one in members} == changes
+    for name, change in changes.items():
+        if change.startswith("renamed?"):
+            assert f"{name} (renamed? from {change.split()[1]})" in diff_of(tmp_path, capsys, *texts)[1]
+
+
+def test_a_struct_may_have_been_renamed(tmp_path, capsys):
+    """It is found by the places of its members, if one alone has them; or it is named."""
+    old, other = "struct a { u64 x; u32 y; };\n", "struct c { u32 x; };\n"
+    status, out, _ = diff_of(tmp_path, capsys, other + old, other + "struct b { u64 x; u32 y; };")
+    assert (status, out.partition(",")[0]) == (0, "struct b (renamed? from struct a)")
+    status, out, err = diff_of(tmp_path, capsys, old, "struct b { u64 x; u32 y; u32 z; };")
+    assert (status, out, "no struct b in the text; it defines: a" in err) == (2, "", True)
+    status, out, _ = diff_of(tmp_path, capsys, old, "struct b { u64 x; u32 y; u32 z; };", "--struct", "a:b")
+    assert (status, "z (new)" in out) == (0, True)
+    twins = old + old.replace("struct a", "struct d")
+    assert diff_of(tmp_path, capsys, twins, "struct b { u64 x; u32 y; };")[0] == 2
+
+
 def test_an_array_of_whole_lines_shares_none(monkeypatch, capsys):
     monkeypatch.setattr("sys.stdin", io.StringIO("struct a { __u8 x[64]; };"))
     assert main(["layout", "-", "--array", "2"]) == 0
@@ -165,7 +225,7 @@ def test_an_array_of_whole_lines_shares_none(monkeypatch, capsys):
         (["abi.h", "--array", "0"], "an array of 0 elements of 24 bytes (allowed: 1 to 65536 bytes in all, so 2730"),
         (["abi.h", "--array", "-3"], "an array of -3 elements"),
         (["empty.h", "--array", "1"], "an array of 1 elements of 0 bytes"),
-        (["abi.h", "--array", "2", "--format", "json"], "--array is a picture (allowed: --format text)"),
+        (["abi.h", "--array", "0", "--format", "json"], "an array of 0 elements of 24 bytes"),
         (["abi.h", "--define", "2=3"], "--define '2=3' is no macro (allowed: NAME or NAME=VALUE)"),
         (["abi.h", "--include", "nowhere"], "folder of headers 'nowhere' is not there"),
         (["abi.h", "--struct", "kvm_memory_are"], "did you mean kvm_memory_area?"),

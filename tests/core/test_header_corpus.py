@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from tests.golden.layouts import corpus
+from tests.golden.layouts import corpus, dwarf
 from workbench.clayout.definitions import define
 from workbench.clayout.headers import headers_of
 from workbench.clayout.layout import Abi, Struct
@@ -25,6 +25,31 @@ def test_the_headers_of_this_trade_are_laid_out_as_gcc_does(pattern):
     assert found.wrong == []
     assert found.laid_out == found.structs > 0
     assert found.compared[Abi.X86_64.label] == found.structs
+
+
+@needs_headers
+@needs_gcc
+def test_no_member_is_missing():
+    """As gcc's debugging information lists them; `corpus` asks gcc only for those that we see."""
+    compared, wrong = dwarf.compare(corpus.installed("linux/kvm*.h"))
+    assert (compared > 100, wrong) == (True, [])
+
+
+@needs_headers
+@needs_gcc
+def test_a_member_that_is_missing_is_found(monkeypatch):
+    true = dwarf.our_members
+    monkeypatch.setattr(dwarf, "our_members", lambda layout: {n: b for n, b in true(layout).items() if n != "flags"})
+    assert any("struct kvm_clock_data" in said for said in dwarf.compare([KVM])[1])
+
+
+@pytest.mark.slow
+@needs_headers
+@needs_gcc
+@pytest.mark.timeout(1200)
+def test_no_member_of_any_header_is_missing():
+    compared, wrong = dwarf.compare(corpus.installed())
+    assert (compared > 5000, wrong) == (True, [])
 
 
 @pytest.mark.slow

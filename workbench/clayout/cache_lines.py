@@ -8,8 +8,10 @@ writes is taken from all others, so elements of different vCPUs should not share
 
 from __future__ import annotations
 
+from collections import Counter
 from itertools import groupby
 from textwrap import wrap
+from typing import Any
 
 from workbench.clayout.layout import Struct
 from workbench.clayout.rows import WIDTH
@@ -35,19 +37,53 @@ def array_text(found: Struct, count: int, width: int = WIDTH) -> str:
     return "\n\n".join(parts)
 
 
-def _picture(layout: Shape, count: int, width: int) -> str:
-    size = layout.size
+def array_records(found: Struct, count: int) -> list[dict[str, Any]]:
+    """The same as data, a record for each ABI; raises LayoutError as `array_text` does."""
+    records = []
+    for abi in found.abis:
+        layout = found.on(abi)
+        spans = _spans(layout.size, count)
+        users = _users(spans)
+        records.append({
+            "struct": layout.struct_name, "abi": abi.label, "count": count, "element_size": layout.size,
+            "size": count * layout.size, "line_size": LINE, "lines": len(users),
+            "shared_lines": sum(one > 1 for one in users), "most_elements_on_a_line": max(users),
+            "crossing_elements": _crossing(spans, layout.size),
+            "elements": [{"offset": i * layout.size, "first_line": first, "last_line": last}
+                         for i, (first, last) in enumerate(spans)],
+        })  # fmt: skip
+    return records
+
+
+def _spans(size: int, count: int) -> list[tuple[int, int]]:
+    """The first and the last line of each element."""
     if not 0 < count * size <= MOST_BYTES:
         raise LayoutError(
             f"an array of {count} elements of {size} bytes (allowed: 1 to {MOST_BYTES} bytes in all, "
             f"so {MOST_BYTES // size if size else 0} elements at most)"
         )
+    return [(i * size // LINE, (i * size + size - 1) // LINE) for i in range(count)]
+
+
+def _users(spans: list[tuple[int, int]]) -> list[int]:
+    """How many elements each line holds something of."""
+    count = Counter(line for first, last in spans for line in range(first, last + 1))
+    return [count[line] for line in range(spans[-1][1] + 1)]
+
+
+def _crossing(spans: list[tuple[int, int]], size: int) -> int:
+    """How many elements lie on one line more than they need."""
+    return sum(last - first + 1 > -(-size // LINE) for first, last in spans)
+
+
+def _picture(layout: Shape, count: int, width: int) -> str:
+    size, spans = layout.size, _spans(layout.size, count)
     scale = next(scale for scale in (1, 2, 4, 8) if LINE // scale + _MARGIN <= width or scale == 8)
     lines = [f"{'byte':>{_MARGIN - 2}}  {_ruler(scale)}".rstrip()]
     for start in range(0, count * size, LINE):
         drawn = "".join(_mark(layout, at, count, scale) for at in range(start, start + LINE, scale))
         lines.append(f"{start:{_MARGIN - 2}}  {drawn}".rstrip())
-    words = [_legend(scale), *_sentences(size, count)]
+    words = [_legend(scale), *_sentences(size, spans)]
     return "\n".join([*lines, *(line for one in words for line in wrap(one, width, subsequent_indent="  "))])
 
 
@@ -68,18 +104,15 @@ def _legend(scale: int) -> str:
     return f"A row is a cache line of {LINE} bytes, a character {each} of the element of that number, a dot padding."
 
 
-def _sentences(size: int, count: int) -> list[str]:
+def _sentences(size: int, spans: list[tuple[int, int]]) -> list[str]:
     """What the elements share."""
-    spans = [(i * size // LINE, (i * size + size - 1) // LINE) for i in range(count)]
-    total = spans[-1][1] + 1
+    count, users = len(spans), _users(spans)
+    total = len(users)
     said = [f"{count} x {size} = {count * size} bytes on {total} {'line' if total == 1 else 'lines'}."]
-    users = [sum(first <= line <= last for first, last in spans) for line in range(total)]
     if max(users) > 1:
         shared = sum(one > 1 for one in users)
         said.append(f"{shared} of {total} lines hold more than one element, at most {max(users)}.")
-    least = -(-size // LINE)
-    crossing = sum(last - first + 1 > least for first, last in spans)
-    if crossing:
+    if crossing := _crossing(spans, size):
         said.append(f"{crossing} of {count} elements lie on one line more than they need.")
     if max(users) == 1:
         said.append("No two elements share a line.")

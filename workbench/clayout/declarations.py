@@ -16,7 +16,7 @@ from workbench.clayout.attributes import ALLOWED as ALLOWED_ATTRIBUTES
 from workbench.clayout.attributes import INERT, AttributeReader, Attributes
 from workbench.clayout.constants import constant
 from workbench.clayout.declarators import AGGREGATES, DeclaratorReader, Incomplete, Known, spelled
-from workbench.clayout.enums import read_enumerators
+from workbench.clayout.enums import packed_sizes, read_enumerators
 from workbench.clayout.kernel_types import STRUCTS
 from workbench.clayout.members import check_members
 from workbench.clayout.reader import Cursor
@@ -159,16 +159,22 @@ class Declarations:
     def _enum(self) -> tuple[CScalar, bool]:
         cursor = self._cursor
         cursor.expect("enum", "")
+        attributes = self.annotations.all()
         tag = cursor.take().text if cursor.token.kind == "name" else ""
         base = self._underlying() if cursor.token.text == ":" else None
         if not cursor.accept("{"):
             if tag in self.left_out:
                 cursor.refuse(f"enum {tag} is left out: {self.left_out[tag]}")
+            if attributes:
+                refuse(attributes.line, f"attribute on a mention of enum {tag} (allowed: where it is defined)")
             return self._enums.get(tag) or replace(base or tree.ENUM, spelling=f"enum {tag}".rstrip()), False
-        lowest = read_enumerators(cursor, self, self._constants, tag, base)
-        if attributes := self.annotations.all():
-            refuse(attributes.line, "attribute on an enum (allowed: none)")
-        kind = replace(base or replace(tree.ENUM, signed=lowest < 0), spelling=f"enum {tag}".rstrip())
+        values = read_enumerators(cursor, self, self._constants, tag, base)
+        self.annotations.all(attributes)
+        if attributes.align or (attributes.packed and base):
+            refuse(attributes.line, "attribute on an enum (allowed: packed)")
+        kind = replace(base or replace(tree.ENUM, signed=values[0] < 0), spelling=f"enum {tag}".rstrip())
+        if attributes.packed:
+            kind = replace(kind, sizes=packed_sizes(values))
         self._enums[tag] = kind
         return kind, True
 

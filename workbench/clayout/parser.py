@@ -70,6 +70,7 @@ class _Parser:
         self._packs: list[int] = []
         self._parsed = Parsed()
         self._included: dict[str, CStruct] = {}
+        self._inside: dict[str, str] = {}  # structs inside of code that is not read, with the reason
 
     def file(self) -> Parsed:
         cursor = self._cursor
@@ -85,6 +86,10 @@ class _Parser:
             except LayoutError as error:
                 self._leave_out(start, error)
         self._parsed.others = self._other_names()
+        self._parsed.reasons = self._names.left_out
+        for name, reason in self._inside.items():
+            if name not in self._parsed.structs and name not in self._parsed.others:
+                self._parsed.reasons.setdefault(name, reason)
         return self._parsed
 
     def _other_names(self) -> dict[str, CStruct]:
@@ -111,12 +116,24 @@ class _Parser:
         if not found.defines and cursor.token.text != ";" and cursor.token.kind != "end":
             self._other_code(start)
             return
+        self._variables()
         if cursor.token.kind != "end":
-            cursor.expect(";", "after a definition (variables are not layouts)")
+            cursor.expect(";", "after a definition (a variable, or an attribute that is not known)")
         if isinstance(found.type, CStruct) and found.defines:
             if not found.type.tag:
                 refuse(line, f"this {found.type.kind} needs a name")
             self._publish(found.type.tag, found.type)
+
+    def _variables(self) -> None:
+        """Skip variables behind a definition, if they can be nothing else: one name alone may be an attribute."""
+        cursor = self._cursor
+        if cursor.token.text != "*" and not (cursor.token.kind == "name" and cursor.peek().text in ("=", "[", ",")):
+            return
+        while cursor.token.text != ";" and cursor.token.kind in ("name", "mark", "number", "string"):
+            if cursor.token.text in ("(", "[", "{"):
+                cursor.skip_group()
+            else:
+                cursor.take()
 
     def _publish(self, name: str, made: CStruct) -> None:
         """Make ``made`` the text's last struct; one of an included header is known, but not the text's."""
@@ -193,6 +210,10 @@ class _Parser:
         skipped = cursor.between(start, cursor.position)
         texts = {token.text for token in skipped if token.kind == "mark"}
         self._parsed.words = self._parsed.words or said
+        for before, name, after in zip(skipped, skipped[1:], skipped[2:], strict=False):
+            if before.text in AGGREGATES and name.kind == "name" and after.text == "{":
+                where = f"{told(name.line)}: {before.text} {name.text} stands inside of other code, which is not read"
+                self._inside.setdefault(name.text, where)
         harmless = first.text in _STORAGE or "(" in texts or "=" in texts or not texts & {";", "}"}
         if "}" in texts and "{" not in texts:
             harmless = False
@@ -208,7 +229,6 @@ class _Parser:
         names = _names_of(skipped)
         for name in names:
             self._names.left_out.setdefault(name, str(error))
-        self._parsed.reasons = self._names.left_out
         line = skipped[0].line if skipped else cursor.line
         if isinstance(line, int) or names:
             self._parsed.left_out.append(LeftOut(names, line, str(error)))

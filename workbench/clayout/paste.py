@@ -19,6 +19,9 @@ from workbench.clayout.text import ANSWER, HUNK, refuse
 _COMMENT_OR_STRING = re.compile(r'"(?:[^"\\\n]|\\.)*"|/\*.*?\*/|//[^\n]*', re.DOTALL)
 _GDB = re.compile(r"^(/\*[^*]*\*/)?\s*type = ")  # what ptype prints before a type
 _NUMBERED = re.compile(r"^\s*\d+[:\t-]")
+_BLAME = re.compile(r"^\^?[0-9a-f]{7,40}\s+(?:\S+\s+)?\([^()]*\d\) ?")  # what git blame puts before a line
+_INITIALS = re.compile(r"^ ?[A-Z]{2,4}> ?")  # quote marks with the initials of who wrote it
+_UNSEEN = dict.fromkeys(map(ord, "\u200b\u2060\ufeff"))  # characters without width, which web pages have
 _QUOTED = re.compile(r"^[> ]*>")
 _SIDE = {"new": "-", "old": "+"}  # the marks of the lines that are not on a side
 
@@ -28,14 +31,17 @@ def plain_lines(text: str, side: str = "new") -> list[tuple[int, str]]:
 
     Raises LayoutError if a comment is not closed.
     """
-    lines = _without_patch_marks(_bare(text.splitlines()), side)
+    lines = _without_patch_marks(_bare(text.translate(_UNSEEN).splitlines()), side)
     return list(_logical_lines(_without_comments([_GDB.sub("", line) for line in lines])))
 
 
 def _bare(lines: list[str]) -> list[str]:
-    """Lines without what stands before all of them: numbers of grep -n, quotes, the indentation of a whole patch."""
-    if any(lines) and all(map(_NUMBERED.match, filter(str.strip, lines))):
-        lines = [_NUMBERED.sub("", line) for line in lines]
+    """Lines without what stands before all of them: what grep -n and git blame print, quotes, a patch's indentation."""
+    for mark in (_NUMBERED, _BLAME):
+        if any(lines) and all(map(mark.match, filter(str.strip, lines))):
+            lines = [mark.sub("", line) for line in lines]
+    if sum(map(bool, map(_INITIALS.match, lines))) > 1:
+        lines = [_INITIALS.sub("> ", line) for line in lines]
     lines = _without_quotes(lines)
     flush = dedent("\n".join(lines)).split("\n")
     return flush if any(line.startswith("@@") for line in flush) else lines
@@ -70,20 +76,26 @@ def _without_patch_marks(lines: list[str], side: str) -> list[str]:
     if not any(line.startswith(("+", "@@")) for line in lines):
         return lines
     hunks = any(line.startswith("@@") for line in lines)
-    inside = not hunks or _starts_inside_hunk(lines)
+    inside, parents = not hunks or _starts_inside_hunk(lines), 1
     kept = []
     for line in lines:
         if line.startswith("@@"):
-            inside = True
+            inside, parents = True, len(line) - len(line.lstrip("@")) - 1  # a merge has several, and as many marks
             kept.append(HUNK)
         elif line.startswith(("diff ", "+++ ", "--- ")) or line.rstrip() == "--":
             inside = inside and not (hunks and not line.startswith("+++ "))
             kept.append("")
-        elif not inside or line.startswith(_SIDE[side]):
+        elif not inside or not _is_on(line[:parents], side):
             kept.append("")
         else:
-            kept.append(line[1:] if line[:1] in ("+", "-", " ") else line)
+            marks = len(line[:parents]) - len(line[:parents].lstrip("+- "))
+            kept.append(line[marks:])
     return kept
+
+
+def _is_on(marks: str, side: str) -> bool:
+    """Is a line with these marks on a side? The old side of a merge is that of its first parent."""
+    return _SIDE[side] not in (marks if side == "new" else marks[:1]) and not (side == "old" and "-" in marks[1:])
 
 
 def _starts_inside_hunk(lines: list[str]) -> bool:

@@ -1,13 +1,15 @@
 """Two versions of a struct: what moved, and what a program sees that was compiled with the other version.
 
-Rule: members are the same if they have the same name. What a reader sees is decided by bits, not by names: it finds
-what the other version put at the place where it looks.
+Rule: members are the same if they have the same name. One that is gone and one that is new may be the same, renamed, if
+they have the same place, size and type, and no other pair has. What a reader sees is decided by bits, not by names: it
+finds what the other version put at the place where it looks.
 
 Source: Linux, Documentation/process/botching-up-ioctls.rst, section "Basics": a struct may grow at its end only.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -15,23 +17,26 @@ from workbench.clayout.fields import moved
 from workbench.clayout.shape import Shape
 from workbench.clayout.types import Field
 
-SAME, MOVED, RESIZED, RETYPED, NEW, GONE = "same", "moved", "resized", "retyped", "new", "gone"
+SAME, MOVED, RESIZED, RETYPED, RENAMED, NEW, GONE = "same", "moved", "resized", "retyped", "renamed?", "new", "gone"
 PADDING, OUTSIDE = "padding", "beyond its end"
 
 
 @dataclass(frozen=True)
 class Change:
-    """One member in both versions; None in the version that lacks it."""
+    """One member in both versions; None in the version that lacks it. ``name``: in the new one, if it is there."""
 
     name: str
     old: Field | None
     new: Field | None
+    was: str = ""  #: its name in the old version, if that is another
 
     @property
     def kind(self) -> str:
         """What became of it: the greatest of its changes."""
         if self.old is None or self.new is None:
             return NEW if self.old is None else GONE
+        if self.was:
+            return RENAMED
         if self.old.bits.start != self.new.bits.start:
             return MOVED
         if len(self.old.bits) != len(self.new.bits):
@@ -69,15 +74,32 @@ def changes(old: Shape, new: Shape) -> list[Change]:
     """Every member of both versions: in the order of the new one, those that are gone behind the one before them."""
     before = {field.name: field for field in leaves(old)}
     after = {field.name: field for field in leaves(new)}
+    renamed = _renamed([one for name, one in before.items() if name not in after],
+                       [one for name, one in after.items() if name not in before])  # fmt: skip
+    now = {was: name for name, was in renamed.items()}
     names = list(after)
     last = -1
     for name in before:
-        if name in after:
-            last = names.index(name)
+        if now.get(name, name) in after:
+            last = names.index(now.get(name, name))
         else:
             last += 1
             names.insert(last, name)
-    return [Change(name, before.get(name), after.get(name)) for name in names]
+    return [Change(name, before.get(renamed.get(name, name)), after.get(name), renamed.get(name, "")) for name in names]
+
+
+def _renamed(gone: list[Field], new: list[Field]) -> dict[str, str]:
+    """New names with old ones: of members that alone have the same place, size and type."""
+    sides = [Counter((one.bits, one.ctype) for one in side) for side in (gone, new)]
+    old = {(one.bits, one.ctype): one.name for one in gone}
+    places = {one.name: (one.bits, one.ctype) for one in new}
+    return {name: old[place] for name, place in places.items() if [side[place] for side in sides] == [1, 1]}
+
+
+def same_places(old: Shape, new: Shape) -> bool:
+    """Whether two structs differ in names alone: the same size, and members of the same types at the same places."""
+    each = [sorted((one.bits.start, len(one.bits), one.ctype) for one in leaves(shape)) for shape in (old, new)]
+    return old.size == new.size and each[0] == each[1]
 
 
 def sights(reader: Shape, written: Shape) -> list[Sight]:

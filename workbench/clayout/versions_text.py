@@ -22,9 +22,14 @@ def diff_text(old: Struct, new: Struct, width: int = WIDTH) -> str:
     parts = []
     for text, group in groupby(texts, key=lambda one: one[1]):
         labels = " and ".join(label for label, _ in group)
-        parts.append(f"{new.on(new.abis[0]).title}, old and new, on {labels}\n{text}")
+        parts.append(f"{_title(old, new)}, old and new, on {labels}\n{text}")
     missing = [abi.label for abi in Abi if (abi in old.abis) != (abi in new.abis)]
     return "\n\n".join([*parts, *(f"Only one version defines it on {label}." for label in missing)])
+
+
+def _title(old: Struct, new: Struct) -> str:
+    before, after = (one.on(one.abis[0]).title for one in (old, new))
+    return after if before == after else f"{after} (renamed? from {before})"
 
 
 def _on(old: Shape, new: Shape, width: int) -> str:
@@ -53,6 +58,8 @@ def _type(change: Change) -> str:
 def _name(change: Change) -> str:
     if change.kind == SAME:
         return change.name
+    if change.was:
+        return f"{change.name} ({change.kind} from {change.was})"
     was = f", was {change.old.ctype}" if change.kind == RETYPED and change.old else ""
     return f"{change.name} ({change.kind}{was})"
 
@@ -101,10 +108,12 @@ def _record(abi: Abi, old: Shape, new: Shape) -> dict[str, Any]:
     return {
         "struct": new.struct_name,
         "abi": abi.label,
+        "was": old.struct_name if old.struct_name != new.struct_name else None,
         "old": {"size": old.size, "align": old.align},
         "new": {"size": new.size, "align": new.align},
         "members": [
-            {"name": one.name, "change": one.kind, "old": _place(one.old), "new": _place(one.new)}
+            {"name": one.name, "change": one.kind, "was": one.was or None,
+             "old": _place(one.old), "new": _place(one.new)}
             for one in changes(old, new)
         ],
         "old_reader": [{"name": one.name, "finds": list(one.finds)} for one in sights(old, new)],

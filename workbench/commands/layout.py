@@ -5,18 +5,22 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from workbench.clayout.cache_lines import array_text
+from workbench.clayout.cache_lines import array_records, array_text
 from workbench.clayout.definitions import Definitions, define
 from workbench.clayout.headers import headers_of
-from workbench.clayout.layout import Struct, compare_abis
+from workbench.clayout.layout import Abi, Struct, compare_abis
 from workbench.clayout.paste import is_patch
 from workbench.clayout.record import record
+from workbench.clayout.tree import CStruct
+from workbench.clayout.versions import same_places
 from workbench.clayout.versions_text import diff_records, diff_text
 from workbench.commands import _options
-from workbench.errors import WorkbenchError
+from workbench.errors import LayoutError, WorkbenchError
 from workbench.reading import read_stdin, read_text
 
 _LEAST_WIDTH = 60  # columns: those of the numbers, and 12 each for type and name
@@ -32,7 +36,8 @@ def add(subparsers: Any) -> None:
     parser.add_argument(
         "file", metavar="FILE", nargs="?", help="C text, a header, a patch or a mail; - reads standard input"
     )
-    parser.add_argument("--struct", metavar="NAME", help="which struct (default: the last one)")
+    parser.add_argument("--struct", metavar="NAME", help="which struct (default: the last one); with --diff also "
+                        "OLD:NEW, for one that was renamed")  # fmt: skip
     parser.add_argument(
         "--diff", nargs=2, metavar=("OLD", "NEW"),
         help="two versions of a struct: what moved, and what a reader of the other version sees; "
@@ -53,8 +58,6 @@ def run(args: argparse.Namespace) -> int:
     """Print both layouts, both versions, or the array."""
     if (args.file is None) == (args.diff is None) or (args.diff and args.array is not None):
         raise WorkbenchError("layout takes either FILE, also with --array N, or --diff OLD NEW")
-    if args.array is not None and args.format == "json":
-        raise WorkbenchError("--array is a picture (allowed: --format text)")
     text = _versions(args) if args.diff else _one(args)
     _options.write(args, text.rstrip("\n") + "\n")
     return 0
@@ -65,7 +68,10 @@ def _one(args: argparse.Namespace) -> str:
     found = Struct(definitions.find(args.struct))
     left_out = [] if args.struct else [one.told for one in definitions.left_out]
     if args.format == "json":
-        return json.dumps([{**record(found.on(abi)), "left_out": left_out} for abi in found.abis], indent=2)
+        records = [record(found.on(abi)) for abi in found.abis]
+        if args.array is not None:
+            records = array_records(found, args.array)
+        return json.dumps([{**one, "left_out": left_out} for one in records], indent=2)
     width = _width()
     text = compare_abis(found, width) if args.array is None else array_text(found, args.array, width)
     return "\n".join([text, *left_out_text(left_out, width)])
@@ -81,11 +87,36 @@ def _versions(args: argparse.Namespace) -> str:
     else:
         raise WorkbenchError(f"{new_file!r} is no patch with two sides (allowed: two files, or a patch twice)")
     new = _define(args, new_file, text)
-    newer = Struct(new.find(args.struct))
-    older = Struct(old.find(args.struct or newer.name))
+    older, newer = _both(old, new, args.struct)
     if args.format == "json":
         return json.dumps(diff_records(older, newer), indent=2)
     return diff_text(older, newer, _width())
+
+
+def _both(old: Definitions, new: Definitions, asked: str | None) -> tuple[Struct, Struct]:
+    """The struct asked for in both; one that the old text lacks may be there by another name, with the same places.
+
+    ``OLD:NEW`` names both.
+    """
+    before, colon, after = (asked or "").partition(":")
+    newer = Struct(new.find((after if colon else before) or None))
+    wanted = before or newer.name
+    if not colon and wanted not in [*old.names, *(name for one in old.left_out for name in one.names)]:
+        gone = [name for name in old.names if name not in new.names]
+        like = [one for one in map(Struct, _found(old, gone)) if _same(one, newer)]
+        if len(like) == 1:
+            return like[0], newer
+    return Struct(old.find(wanted)), newer
+
+
+def _found(definitions: Definitions, names: list[str]) -> Iterator[dict[Abi, CStruct]]:
+    for name in names:
+        with suppress(LayoutError):  # one that cannot be read is not the one
+            yield definitions.find(name)
+
+
+def _same(one: Struct, other: Struct) -> bool:
+    return one.abis == other.abis and all(same_places(one.on(abi), other.on(abi)) for abi in one.abis)
 
 
 def _define(args: argparse.Namespace, name: str, text: str, side: str = "new") -> Definitions:

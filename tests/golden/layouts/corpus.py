@@ -30,7 +30,7 @@ BEFORE = (
     "stddef.h", "stdint.h", "limits.h", "time.h", "signal.h", "sys/types.h", "sys/socket.h", "sys/ioctl.h", "net/if.h",
     "netinet/in.h", "linux/types.h",
 )  # fmt: skip
-_INCLUDES = ["-I.", "-isystem", str(INCLUDE / "x86_64-linux-gnu")]
+INCLUDES = ["-I.", "-isystem", str(INCLUDE / "x86_64-linux-gnu")]
 _COMMENT = re.compile(r"/\*.*?\*/|//[^\n]*", re.DOTALL)
 _DEFINE = re.compile(r"^[ \t]*#[ \t]*define(?:[^\n]*\\\n)*[^\n]*", re.MULTILINE)
 _TAGGED = re.compile(r"\b(struct|union)\s+(?:__attribute__\s*\(\(.*?\)\)\s*)?([A-Za-z_]\w*)\s*\{")
@@ -128,9 +128,9 @@ def _answers(head: str, asked: dict[str, Layout], abi: Abi) -> dict[str, bytes] 
     """gcc's numbers for the structs; None if it does not compile one of the questions."""
     questions = (_questions(i, name, layout) for i, (name, layout) in enumerate(asked.items()))
     with tempfile.TemporaryDirectory() as folder:
-        _without_32_bit_libc(Path(folder))
+        without_32_bit_libc(Path(folder))
         try:
-            return make.compiled(head + "".join(questions), make.FLAGS[abi.label], Path(folder), _INCLUDES)
+            return make.compiled(head + "".join(questions), make.FLAGS[abi.label], Path(folder), INCLUDES)
         except subprocess.CalledProcessError:
             return None
 
@@ -176,12 +176,12 @@ def _differences(i: int, layout: Layout, answers: dict[str, bytes]) -> Iterator[
 
 def _gcc(source: str, abi: Abi) -> subprocess.CompletedProcess[str]:
     with tempfile.TemporaryDirectory() as folder:
-        _without_32_bit_libc(Path(folder))
-        command = ["gcc", make.FLAGS[abi.label], "-w", "-fsyntax-only", "-fmax-errors=0", *_INCLUDES, "-x", "c", "-"]
+        without_32_bit_libc(Path(folder))
+        command = ["gcc", make.FLAGS[abi.label], "-w", "-fsyntax-only", "-fmax-errors=0", *INCLUDES, "-x", "c", "-"]
         return subprocess.run(command, cwd=folder, input=source, capture_output=True, text=True, check=False)
 
 
-def _without_32_bit_libc(folder: Path) -> None:
+def without_32_bit_libc(folder: Path) -> None:
     """Stand in for the one header that a 64-bit libc lacks for -m32; it only names missing functions."""
     (folder / "gnu").mkdir()
     (folder / "gnu/stubs-32.h").touch()

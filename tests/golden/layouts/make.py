@@ -24,7 +24,7 @@ GOLDEN = Path(__file__).with_name("random.jsonl")
 GOLDEN_COUNT, GOLDEN_SEED = 300, 2011
 FLAGS = {"x86-64": "-m64", "i386": "-m32"}
 
-_PRELUDE = """
+PRELUDE = """
 #define __packed __attribute__((packed))
 #define __aligned(n) __attribute__((aligned(n)))
 #define __user
@@ -45,7 +45,7 @@ Answer = dict[str, Any]  # {"size": bytes, "align": bytes, "members": {path: [fi
 
 def gcc_answers(asked: list[Case], abi: str) -> list[Answer]:
     """What gcc says of each case; one compilation for all of them."""
-    source = _PRELUDE + HEADER + "".join(_questions(i, case) for i, case in enumerate(asked))
+    source = PRELUDE + HEADER + "".join(_questions(i, case) for i, case in enumerate(asked))
     with tempfile.TemporaryDirectory() as folder:
         found = compiled(source, FLAGS[abi], Path(folder), ["-ffreestanding", "-nostdinc"])
     return [_answer(i, case, found) for i, case in enumerate(asked)]
