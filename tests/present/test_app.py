@@ -18,6 +18,7 @@ from workbench.present.app import work
 from workbench.present.app.pages import asking
 from workbench.present.app.questions import QUESTIONS, TICKED
 from workbench.present.app.work import Works, command_line
+from workbench.protocols import PROTOCOLS
 
 ROOT = Path(__file__).resolve().parents[2]
 LONG = ["page", "matrix", "--events=all", "--jobs=1"]
@@ -91,6 +92,12 @@ def test_an_error_is_told_in_the_words_of_the_command_line(works):
     assert state["state"] == "failed"
     assert state["said"].startswith("unknown protocol 'gneric'; did you mean generic?")
     assert works.page(number) is None
+
+
+def test_an_error_that_lists_names_below_it_is_told_whole(works):
+    state = ended(works, works.begin(["page", "operation", "<img>"]))
+    assert state["said"].startswith("unknown protocol '<img>' known: generic ")
+    assert {*PROTOCOLS} <= set(state["said"].split())
 
 
 def test_cancelled_work_ends_and_has_no_answer(works):

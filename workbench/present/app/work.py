@@ -85,7 +85,7 @@ class Works:
             if work is None:
                 return None
             work.asked = time.monotonic()
-            said, state = _last_line(work.log), WORKING
+            said, state = _last_said(work.log), WORKING
             if work.stopped is not None:
                 state, said = CANCELLED, "cancelled: nothing is known of these settings"
             elif work.status is not None:
@@ -184,15 +184,18 @@ def command_line(words: Sequence[str]) -> str:
     return shlex.join(["workbench", *words, "-o", f"{words[1]}.html"])
 
 
-def _last_line(log: Path) -> str:
-    """Return the last line that a command has said, complete or not."""
+def _last_said(log: Path) -> str:
+    """Return what a command has said last, complete or not, in one line: an error may list names in lines of its own."""
     try:
         with log.open("rb") as file:
             file.seek(max(0, log.stat().st_size - _TAIL))
-            lines = file.read().decode(errors="replace").split("\n")
+            text = file.read().decode(errors="replace")
     except FileNotFoundError:
         return ""
-    return printable(next((line for line in reversed(lines) if line.strip()), "").removeprefix(_PREFIX))
+    *_, last = f"\n{text}".split(f"\n{_PREFIX}")
+    lines = [line for line in last.splitlines() if line.strip()]
+    said = lines if _PREFIX in text else lines[-1:]
+    return printable(" ".join(" ".join(said).split()))
 
 
 __all__ = ["Works", "at_work", "command_line"]
