@@ -14,6 +14,8 @@ from tests.notebooks.test_notebooks import PATHS, WIDEST_LINE, code, read
 ALL = notebooks()
 TITLES = {path.name: read(path).cells[0].source.splitlines()[0].removeprefix("# ") for path in ALL}
 PICTURES = ("text/html", "image/png", "image/svg+xml")
+#: How the prose names a picture, or tells what to do with it.
+NAMED = re.compile(r"\b(maps?|pictures?|panel|traces?|tables?|slider|drawn|bars?|[Ss]tep through|[Dd]rawn|below)\b")
 #: An object as Python prints it, with or without its module.
 REPR = re.compile(r"<[\w.]+( object)?( at 0x[0-9a-f]+)?>|object at 0x|^\w+\(.*=.*\)$|^<|^Figure\(", re.MULTILINE)
 #: Numbers in the prose that no output of the notebook has, because they come from elsewhere.
@@ -157,11 +159,12 @@ def test_the_first_one_asks_the_same_question(path):
 
 @pytest.mark.parametrize("path", PATHS)
 def test_the_prose_leads_to_every_picture(path):
-    """The cell before a picture is prose that says what is to be seen in it."""
+    """The cell before a picture is prose that names it, and says what is to be seen in it."""
     cells = read(path).cells
     for before, cell in pairwise(cells):
         if cell.cell_type == "code" and any(kind in one.get("data", {}) for one in cell.outputs for kind in PICTURES):
             assert before.cell_type == "markdown", cell.source
+            assert NAMED.search(before.source), before.source
 
 
 # -- what the prose says is what the outputs show ----------------------------------------------------------

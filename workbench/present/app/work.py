@@ -185,7 +185,7 @@ def command_line(words: Sequence[str]) -> str:
 
 
 def _last_said(log: Path) -> str:
-    """Return what a command has said last, complete or not, in one line: an error may list names in lines of its own."""
+    """Return what a command has said last, complete or not, in one line; an error may list names in lines below it."""
     try:
         with log.open("rb") as file:
             file.seek(max(0, log.stat().st_size - _TAIL))
