@@ -96,6 +96,7 @@ def test_each_evidence_command_shows_its_verdict(capsys):
     ("generic", "generic+pending-result", "blind/ignore/new", "steal_time", LOST, REFUSED),
     ("generic", OWN[1], "new/type/new", "steal_time", LOST, REFUSED),
     ("per_feature", "generic", "short/long", "steal_time", WORSE, REFUSED),
+    ("generic", "generic+revoke-vm", "revoked/new/new", "wall_clock", WORSE, UNUSED),
 ])  # fmt: skip
 def test_the_verdict_changes_with_the_design(design, mended, what, feature, before, after):
     assert verdicts(design, what, [feature]) == {before}
@@ -122,6 +123,14 @@ def test_a_field_that_two_abis_place_differently_is_found():
     assert (ran.verdict, ran.judged.why) == (WORSE, "writes behind the area")
     assert ran.judged.seen == "the host writes 4 bytes behind the 12 that the guest gave for pv_eoi of vCPU 0"
     assert verdicts("per_feature", "long/long", ["pv_eoi"]) == {WORKS}
+
+
+def test_a_repair_that_needs_a_new_kernel_is_none_when_an_old_one_follows():
+    """With ``revoke-all``, the next kernel revokes first: an old one does not."""
+    for design in ("generic", "generic+revoke-all"):
+        assert verdicts(design, "crashed/new/new", ["steal_time"]) == {WORSE}
+        assert verdicts(design, "revoked/new/new", ["steal_time"]) == {UNUSED}
+    assert run(variant("generic"), choose_one("steal_time"), ALL["crashed/new/new"]).judged.why == "stray write"
 
 
 def test_a_feature_that_needs_another_is_tried_with_it():

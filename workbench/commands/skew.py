@@ -1,11 +1,12 @@
 """``workbench skew``: version skew, every combination of old and new guests, host kernels and VMMs, each one run.
 
 works: served; unused: the guest asks for nothing; refused: somebody is told no; lost: the guest believes in what no
-host serves; worse: the host writes where it must not, or the VM stops. Parts: boot, move (a running machine moves to
-another host), cpuid (offered or not, heeded or not, enforced or not), size (a payload has got one field more).
+host serves; worse: the host writes where it must not, or the VM stops. Parts: boot, kexec (an old kernel follows a new
+one in the guest), move (a running machine moves to another host), cpuid (offered or not, heeded or not, enforced or
+not), size (a payload has got one field more).
 
 A combination is GUEST/KERNEL/VMM, for example blind/ignore/new:
-  guest   old, new (asks if CPUID offers it), blind (asks in any case)
+  guest   old, new (asks if CPUID offers it), blind (asks in any case), revoked, crashed (new, then an old kernel)
   kernel  old (#GP), new, ignore (ignore_msrs=1), type (knows the call, not this type of area)
   VMM     old (knows neither exit nor CPUID bit nor state), new
   then    :hidden or :claimed (CPUID offers less, or more, than is known), :enforced, +KERNEL/VMM (moves there)
@@ -41,7 +42,7 @@ def add_what(parser: argparse.ArgumentParser) -> None:
     """Add the options that say what is put together."""
     _options.add_names(parser, "--protocols", "protocols as in compare (default generic,per_feature)")
     _options.add_names(parser, "--features", "features, by name, all, or path/to/file.py:Class (default all)")
-    _options.add_names(parser, "--about", "parts of the table: boot, move, cpuid, size (default all)")
+    _options.add_names(parser, "--about", "parts of the table: boot, kexec, move, cpuid, size (default all)")
     parser.add_argument("--vcpus", type=_options.whole_number(1, 8), default=1, metavar="N",
                         help="vCPUs of the guest, 1 to 8 (default 1)")
 

@@ -7,6 +7,8 @@ part but not the hypervisor, or the other way around" (KVM-HDR 01/16). A combina
 guest old   knows neither the design nor the feature: it makes no call, and uses the memory for something else
 guest new   registers if CPUID offers it, as Linux does (arch/x86/kernel/kvm.c, kvm_para_has_feature)
 guest blind registers without a look at CPUID
+guest revoked  new; it revokes and starts an old kernel by kexec (arch/x86/kernel/kvm.c, kvm_pv_reboot_notify)
+guest crashed  new; it ends without revoking, and an old kernel follows (kdump of a kernel before 3d6b84132d2a)
 kernel old  does not claim the register, the hypercall or the device: #GP, or what the design says of unknown hypercalls
 kernel ignore  the same under kvm.ignore_msrs=1 (Linux arch/x86/kvm/x86.c, kvm_msr_ignored_check)
 kernel type    knows the call, but not this type of area; only for a design in which features share one call
@@ -29,7 +31,8 @@ from workbench.clayout.layout import Abi
 from workbench.errors import WorkbenchError, not_known
 
 OLD, NEW, BLIND, IGNORE, TYPE = "old", "new", "blind", "ignore", "type"
-GUESTS, KERNELS, VMMS = (OLD, NEW, BLIND), (OLD, NEW, IGNORE, TYPE), (OLD, NEW)
+REVOKED, CRASHED = "revoked", "crashed"
+GUESTS, KERNELS, VMMS = (OLD, NEW, BLIND, REVOKED, CRASHED), (OLD, NEW, IGNORE, TYPE), (OLD, NEW)
 HIDDEN, CLAIMED, ENFORCED = "hidden", "claimed", "enforced"
 SHORT, LONG, PADDING, I386 = "short", "long", "padding", "i386"
 
@@ -38,6 +41,8 @@ SHORT, LONG, PADDING, I386 = "short", "long", "padding", "i386"
 GUEST_SAID = {
     OLD: "a guest that knows nothing of it", NEW: "a guest that registers if CPUID offers it",
     BLIND: "a guest that registers without a look at CPUID",
+    REVOKED: "a guest that registers, revokes, and starts an old kernel",
+    CRASHED: "a guest that registers and ends without revoking, followed by an old kernel",
 }  # fmt: skip
 KERNEL_SAID = {
     OLD: "a kernel that claims nothing (#GP)", NEW: "a kernel that knows it",
@@ -90,7 +95,7 @@ class Combination:
 
     def asks(self, *, offered: bool) -> bool:
         """Tell whether the guest registers."""
-        return self.guest == BLIND or (self.guest == NEW and offered)
+        return self.guest == BLIND or (self.guest != OLD and offered)
 
     @property
     def said(self) -> str:
@@ -129,7 +134,8 @@ class Growth:
 
 
 _HOSTS = tuple(HostAge(kernel, vmm) for kernel in KERNELS for vmm in VMMS)
-BOOT = tuple(Combination(guest, host) for guest in GUESTS for host in _HOSTS)
+BOOT = tuple(Combination(guest, host) for guest in (OLD, NEW, BLIND) for host in _HOSTS)
+FOLLOWED = tuple(Combination(guest, HostAge(NEW, NEW)) for guest in (REVOKED, CRASHED))
 
 _DESTINATIONS = (HostAge(NEW, NEW), HostAge(OLD, NEW), HostAge(TYPE, NEW), HostAge(NEW, OLD), HostAge(OLD, OLD))
 _ALL_NEW = Combination(NEW, HostAge(NEW, NEW))
@@ -160,6 +166,7 @@ GROWTH = tuple(
 #: The parts of the table, by name, with a title each.
 PARTS: dict[str, tuple[str, tuple[Combination | Growth, ...]]] = {
     "boot": ("boot", BOOT),
+    "kexec": ("an old kernel follows a new one in the guest", FOLLOWED),
     "move": ("a running machine moves", MOVES),
     "cpuid": ("what CPUID offers, and whether anybody heeds it", NEGOTIATION),
     "size": ("a payload has got one field more", GROWTH),

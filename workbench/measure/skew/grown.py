@@ -17,6 +17,7 @@ from workbench.core.transition import encode
 from workbench.measure.exploration.explore import TraceRow
 
 FIELD = "field_of_newer_hosts"
+LONGER = "Longer "  #: how the names of the classes begin that this file makes; no class of a file can have one
 VALUE = 0x5A  #: what a newer host writes there
 #: Kinds of payload that the host writes.
 WRITTEN = ("entry", "request", "registration", "event")
@@ -48,8 +49,8 @@ def grown(feature: Feature, *, padding: bool, abi: Abi) -> Feature:
 
     names: dict[str, Any] = {"update": update, "prepare": prepare}
     if wider is not None:
-        names |= {"payload": wider, "size": wider.on(abi).size}
-    found: Feature = type(f"Longer{kind.__name__}", (kind,), names)()
+        names |= {"payload": wider, "size": max(feature.size, wider.on(abi).size)}
+    found: Feature = type(f"{LONGER}{kind.__name__}", (kind,), names)()
     return found
 
 

@@ -10,17 +10,17 @@ from workbench.clayout.layout import Abi
 from workbench.core.contracts import Feature
 from workbench.core.contracts.event import Event
 from workbench.core.driver import host_side
-from workbench.core.event_steps import HostCall, NewHost, OnHost, Pause, Resume, WaitAll
+from workbench.core.event_steps import HostCall, NewHost, OnHost, Pause, Resume, Wait, WaitAll
 from workbench.core.host_state import VM, Key
 from workbench.core.scenario import Scenario
 from workbench.core.steps import USER, Note, Program
 from workbench.core.vcpu import KVM_SUPPORTED, Vcpu
 from workbench.lifecycle.event import starting
-from workbench.lifecycle.kexec import reused_memory
+from workbench.lifecycle.kexec import new_kernel, reused_memory, revoked_for_all
 from workbench.lifecycle.migrate import restore_on, save_on, there
 from workbench.lifecycle.page_ready import TakingKernel
 from workbench.measure.skew.aged import AgedHost, by_vmm_alone, settings
-from workbench.measure.skew.combinations import OLD, Combination, HostAge
+from workbench.measure.skew.combinations import CRASHED, OLD, REVOKED, Combination, HostAge
 
 #: Ghost: the destination's VMM refused the stream, and the machine goes on where it was (value: True). QEMU fails for a
 #: section or subsection that it does not know (migration/savevm.c, qemu_loadvm_section_start_full;
@@ -77,6 +77,9 @@ class Skew(Event):
         yield starting(everyone, lambda cpu: kernel.boot)
         yield WaitAll(everyone)
         yield from updates(scenario)
+        if one.guest in (REVOKED, CRASHED):
+            yield from self._followed(scenario, kernel)
+            yield from updates(scenario)
         if one.to is None:
             return
         has_events = any(feature.update_when == "event" for feature in scenario.supported())
@@ -84,6 +87,16 @@ class Skew(Event):
             yield starting(everyone, lambda cpu: kernel.take)  # so that the next host has events to write
             yield WaitAll(everyone)
         yield from updates((yield from self._move(scenario, one.to)))
+
+    def _followed(self, scenario: Scenario, kernel: SkewKernel) -> Program:
+        """The kernel ends, with or without revoking; the one that follows knows of nothing, and has its memory."""
+        if self.combination.guest == REVOKED and scenario.protocol.revokes_everything:
+            yield from revoked_for_all(scenario, Wait)
+        elif self.combination.guest == REVOKED:
+            everyone = tuple(range(scenario.vcpus))
+            yield starting(everyone, lambda cpu: kernel.teardown)
+            yield WaitAll(everyone)
+        yield from new_kernel(scenario)
 
     def _move(self, scenario: Scenario, to: HostAge) -> Program:
         """The machine moves, unless the destination's VMM refuses what is in the stream; return where it is then."""

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from workbench.checking.evidence import WRITES_ANY_TIME, evidence
 from workbench.checking.facts import Place
 from workbench.checking.failures import FAILURES, Failure, Violation
+from workbench.clayout.layout import Abi
 from workbench.core.contracts import Feature
 from workbench.core.driver import host_side
 from workbench.core.event_steps import NewHost
@@ -27,7 +28,7 @@ from workbench.measure.exploration.explore import Question, TraceRow
 from workbench.measure.exploration.recording import steps_taken
 from workbench.measure.skew.aged import VM_STOPPED, Aged, shares_its_call
 from workbench.measure.skew.combinations import LONG, NEW, TYPE, Combination, Growth, HostAge
-from workbench.measure.skew.grown import VALUE, can_grow, field_at, grown, written
+from workbench.measure.skew.grown import LONGER, VALUE, can_grow, field_at, grown, written
 from workbench.measure.skew.happens import STREAM_REFUSED, Skew
 from workbench.measure.variants import Variant, features_of
 
@@ -41,7 +42,7 @@ MEANING = {
     UNUSED: "the guest asks for nothing, and the host writes nothing",
     REFUSED: "the guest is told no, or the VMM that moves it is",
     LOST: "the guest believes in an area, or a field, that no host writes, and nobody is told",
-    WORSE: "the host writes where it must not, or the VM stops",
+    WORSE: "the host writes, or serves, what it must not, or the VM stops",
     BROKE_OFF: "a program of the design failed",
     NOTHING: "does not apply: the design cannot express the feature, or has no such call or payload",
 }
@@ -249,7 +250,7 @@ def _of_growth(schedule: Schedule, places: list[Place], rows: list[TraceRow], wh
             continue
         if not written(rows, gpa, size):
             return Judged(NOTHING, "does not apply", "the host has written no such payload in this run")
-        beyond = len({at for begin, end in written(rows, gpa + size, _FAR) for at in range(begin, end)})
+        beyond = len(_behind(schedule, place, gpa, rows))
         if beyond:
             seen = f"the host writes {beyond} bytes behind the {size} that the guest gave for {place}"
             return Judged(WORSE, "writes behind the area", seen)
@@ -261,15 +262,28 @@ def _of_growth(schedule: Schedule, places: list[Place], rows: list[TraceRow], wh
     return None
 
 
+def _behind(schedule: Schedule, place: Place, gpa: int, rows: list[TraceRow]) -> set[int]:
+    """Return the addresses behind an area that the host wrote: not those of another area, but for the new field."""
+    end = gpa + place.feature.size
+    found = {at for begin, to in written(rows, end, _FAR) for at in range(begin, to)}
+    field, length = field_at(_short(place.feature), padding=False, abi=Abi.X86_64)
+    own = {at for at in range(gpa + field, gpa + field + length) if at >= end}
+    for other in schedule.places():
+        where = schedule.believed(other)
+        if where is not None and other != place:
+            found -= set(range(where, where + other.feature.size)) - own
+    return found
+
+
 def _holds(schedule: Schedule, gpa: int, size: int) -> bool:
     """Tell whether a field has the value that a host gives it that knows it."""
     return any(int.from_bytes(data, "little") == VALUE for offset, data in schedule.content(gpa, size) if not offset)
 
 
 def _short(feature: Feature) -> Any:
-    """Return the feature as it was before it grew."""
+    """Return the feature as it was before it grew; one that did not is that."""
     kind: Any = type(feature)
-    return kind.__mro__[1]()
+    return kind.__mro__[1]() if kind.__name__.startswith(LONGER) else feature
 
 
 __all__ = ["MEANING", "SEVERITY", "Judged", "Ran", "run"]

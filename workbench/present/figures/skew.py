@@ -16,9 +16,10 @@ from workbench.present.figures.style import SKEW_TONES, TONES
 from workbench.present.figures.words import NAMED, compared
 
 NAMES = (
-    "old: knows nothing of it; new: registers if CPUID offers it; blind: registers in any case; ignore: ignore_msrs=1; "
-    "type: knows the call, not the type; hidden, claimed: CPUID offers less, or more, than is known; "
-    "enforced: what is hidden does not exist; short, long: the payload without and with its newest field."
+    "old: knows nothing of it; new: registers if CPUID offers it; blind: registers in any case; revoked, crashed: new, "
+    "then followed by an old kernel; ignore: ignore_msrs=1; type: knows the call, not the type; hidden, claimed: CPUID "
+    "offers less, or more, than is known; enforced: what is hidden does not exist; short, long: the payload without "
+    "and with its newest field."
 )
 
 

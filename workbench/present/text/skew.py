@@ -26,6 +26,7 @@ NAMES = (
     "guest/kernel/VMM. old guest: knows nothing of it; new: asks if CPUID offers it; blind: asks in any case.",
     "old kernel: claims nothing (#GP); ignore: the same, ignore_msrs=1; type: knows the call, not this type of area.",
     "old VMM: does not know the exit, the CPUID bit, the state. +kernel/VMM: the machine moves there.",
+    "revoked, crashed: a new guest kernel that an old one follows, after it has revoked, or has not.",
     "hidden: CPUID does not offer it; claimed: it offers what is not known; enforced: what is hidden does not exist.",
     "short, long: the struct without and with the newest field, of guest/host; padding: it takes the place of padding.",
 )
