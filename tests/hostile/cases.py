@@ -1,6 +1,7 @@
 """The table of bad input: for each command, what follows it on the command line, and words of the line on stderr."""
 
 from tests.hostile.files import CONTENTS
+from tests.house.imports import ROOT
 
 _ENDS = {"jsonl": "replay {}", "json": "compare --vcpus 1 --events boot --cost-model {}", "h": "layout {}",
          "py": "compare --vcpus 1 --events boot --protocols {}"}  # fmt: skip
@@ -121,6 +122,12 @@ CASES += [
     ("skew --about bot", "did you mean boot?"), ("skew --trace new/new", "names no combination"),
     ("skew --trace new/new/new --format csv", "no table"), ("skew --trace new/new/new --about boot", "--about"),
     ("skew --vcpus 9", "allowed: 1 to 8"), (f"skew --trace {'a/' * 300}", "names no combination"),
+    ("verdict nul", "did you mean null?"), ("verdict null --features x", "unknown feature"),
+    ("verdict null --why boot", "DESIGN:COLUMN"), ("verdict null --why null:bot", "did you mean boot?"),
+    ("verdict null --weigh exit=1", "did you mean exits?"), ("verdict null --weigh exits=0", "above 0"),
+    ("verdict null --events noon", "unknown event"), ("verdict --why nul:boot", "did you mean null?"),
+    ("grade", "required: FILE"), ("grade none.ipynb", "does not exist"),
+    ("grade good.h --exercises x", "unknown exercise"),
     ("app --port 70000", "allowed: 0 to 65535"), ("app --port x", "not a whole number"),
     ("app --host ''", "names no address"),
     ("page", "required"), ("page poster", "poster"), ("", "required: COMMAND"), ("kvn", "did you mean kvm?"),
@@ -145,6 +152,7 @@ WITH_OUTPUT = [
     "fuzz --yes-this-fuzzes-the-kernel --ops 1", "page compare",
     "post --about exits --vcpus 1 --events boot", "hardware --protocols null",
     "skew --protocols null --about boot",
+    f"grade {ROOT}/notebooks/exercises/01-read-a-trace.ipynb", "verdict null --events boot --features steal_time",
 ]  # fmt: skip
 CASES += [(f"{line} -o {place}", words) for line in WITH_OUTPUT for place, words in _OUTPUTS.items()]
 

@@ -31,6 +31,9 @@ LINES = {
         "hardware", "hardware --protocols null --format json", "hardware --protocols null --format csv",
         "skew --about move,size", "skew --protocols null --about boot --format json",
         "skew --protocols null --about cpuid --format csv", "page skew --protocols null --about size",
+        "verdict null --events boot,kexec --features pv_eoi --weigh exits --jobs {jobs}",
+        "verdict null --events boot --features pv_eoi --format json --jobs {jobs}",
+        "verdict null --events boot --features pv_eoi --format csv --state {out}/verdict",
         "skew --trace new/new/new+old/new --features steal_time",
         "page operation generic --feature kvmclock", "page registers", "page registers --write STEAL_TIME=0x1001",
         "check {root}/tests/protocols/data/third.py:RegisterArray",
@@ -39,7 +42,10 @@ LINES = {
     ],
     # Those that take longest: compared by the slow test alone.
     "long": ["page measured", "page slides", "explore per_feature --events boot --symmetry --vcpus 2",
-             "matrix --events boot,migrate --protocols null --mitigations all --jobs {jobs}"],
+             "matrix --events boot,migrate --protocols null --mitigations all --jobs {jobs}",
+             "grade {root}/notebooks/exercises/01-read-a-trace.ipynb --jobs {jobs}",
+             *(f"grade {{root}}/notebooks/solutions --exercises read-a-trace --format {form} --jobs {{jobs}}"
+               for form in ("json", "csv", "markdown"))],
     "columns": ["layout {root}/docs/examples/kvm_memory_area.h"],  # as wide as COLUMNS says, which is then the same
     "time": ["post --about exits,state,failures,verdict,trace --vcpus 2 --events boot,migrate --jobs {jobs}",
              "report {out}/report --vcpus 2 --events boot,kexec --protocols null,generic --no-notebooks",

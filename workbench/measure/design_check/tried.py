@@ -57,7 +57,17 @@ class Tried:
         return self.guest(program(), cpu)
 
     def register(self, feature: Feature, gpa: int, cpu: int = 0) -> Any:
-        """The guest registers ``feature`` at ``gpa``; return what it concludes."""
+        """The guest prepares the area at ``gpa`` and registers ``feature`` there; return what it concludes.
+
+        The first of ``Protocol.own_features``, which the others may need, is registered before any other of them.
+        """
+        first = self.protocol.by_name.get(next(iter(self.protocol.own_features), ""))
+        if first not in (None, feature) and feature.name in self.protocol.own_features:
+            own = self.gpa(first, cpu)
+            if self.serves(first, cpu, own) is None:
+                self.register(first, own, cpu)
+                self.enter(cpu)
+        self.guest(feature.prepare(gpa), cpu)
         return self.guest(self.protocol.register(self.scenario.cpu(cpu), feature, gpa), cpu)
 
     def unregister(self, feature: Feature, cpu: int = 0) -> Any:

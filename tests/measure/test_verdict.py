@@ -1,0 +1,172 @@
+"""The page that decides: what it says of designs, its ranking, and that the command behind a cell shows the same."""
+
+import json
+import re
+import shlex
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from workbench.cli import main
+from workbench.errors import WorkbenchError
+from workbench.measure.variants import variant
+from workbench.measure.verdict.columns import COLUMNS
+from workbench.measure.verdict.law import law
+from workbench.measure.verdict.page import EVENTS, criteria, page, ranking, weights
+from workbench.measure.verdict.shown import sentences
+from workbench.present.text.verdict import verdict_text, why_text
+
+THIRD = f"{Path(__file__).parents[1] / 'protocols' / 'data' / 'third.py'}:RegisterArray"
+DESIGNS = ("generic", "per_feature", "papr_vpa", "null", THIRD)
+SOME = ("boot", "kexec", "kexec-no-teardown", "crash")
+
+
+@cache
+def shown():
+    return page(
+        {name: variant(name) for name in DESIGNS}, ["steal_time", "pv_eoi"], SOME[:1], repairs=False
+    )
+
+
+@cache
+def explored():
+    return page(
+        {name: variant(name) for name in ("generic", "null")}, ["pv_eoi"], SOME,
+        event_options=(f"--events {','.join(SOME)}",), options=("--features pv_eoi",),
+    )  # fmt: skip
+
+
+def cells(label, *columns, of=shown):
+    return [of().cells[label][name].text for name in columns]
+
+
+def test_laws_are_found_by_runs():
+    assert str(law(lambda vcpus: 1 + 5 * vcpus)) == "1 + 5V"
+    assert str(law(lambda vcpus: vcpus - 1)) == "V - 1"
+    assert str(law(lambda vcpus: 0)) == "0"
+    assert str(law(lambda vcpus: vcpus)) == "V"
+    assert str(law(lambda vcpus: 7)) == "7"
+    assert law(lambda vcpus: 1 + 5 * vcpus).at_large == 321
+    squares = law(lambda vcpus: vcpus**2)
+    assert squares.line is None
+    assert str(squares) == "4, 9, 25, 64"
+
+
+def test_what_the_designs_of_2011_cost():
+    columns = ("boot", "kexec", "per area", "lost", "invent", "one more", "beside", "earliest")
+    assert cells("generic", *columns) == ["2V", "4V", "1", "36V", "1", "a number", "24", "memory"]
+    assert cells("per_feature", *columns) == ["2V", "4V", "1", "0", "0", "a register", "0", "at once"]
+    assert cells("null", *columns) == ["0", "0", "-", "0", "0", "nothing", "0", "-"]
+
+
+def test_a_design_that_cannot_carry_the_features_has_no_areas():
+    assert cells("papr_vpa", "boot", "per area", "one more") == ["0", "-", "nothing"]
+
+
+def test_a_design_of_ones_own_is_a_row():
+    assert cells("register_array", "hardware") == ["11/11"]
+
+
+def test_what_is_left_behind_is_what_the_matrix_says():
+    columns = ("kexec-safe", "unaided", "crash-safe", "fails", "repaired", "price")
+    generic = cells("generic", *columns, of=explored)
+    assert generic[:3] == ["safe", "fails", "fails"]
+    assert int(generic[4]) < int(generic[3])
+    assert cells("null", *columns, of=explored) == ["safe", "safe", "safe", "2", "-", "-"]
+    assert "stray-write" in explored().cells["generic"]["unaided"].seen
+
+
+def test_every_cell_of_every_column_has_evidence():
+    for label, row in shown().cells.items():
+        assert list(row) == list(COLUMNS)
+        for name, cell in row.items():
+            assert cell.text, (label, name)
+            assert cell.seen, (label, name)
+            assert cell.command[0].startswith("workbench "), (label, name)
+
+
+@pytest.mark.parametrize(
+    ("column", "expected"),
+    [
+        ("boot", r"exits +(\d+)"),
+        ("state", r"state_bytes +bytes +(\d+)"),
+        ("shared", r"shared_pages +pages +(\d+)"),
+        ("earliest", r"wrmsr_exits"),
+        ("hardware", r"can be read back"),
+        ("unaided", r"F01|stray"),
+        ("one more", r"exit: wrmsr 0x4b564d03"),
+    ],
+)
+def test_the_command_behind_a_cell_runs_and_shows_it(column, expected, capsys):
+    cell = explored().cell("generic", column)
+    assert main(shlex.split(" ".join(cell.command))[1:]) == 0
+    out = capsys.readouterr().out
+    assert re.search(expected, out), out
+    if column == "boot":  # the law at the size of the command
+        assert str(int(cell.rank)) in out
+
+
+def test_a_ranking_is_the_weighted_mean_of_places():
+    found = ranking(shown(), {"migration": 3, "exits": 1})
+    assert [one.score for one in found] == sorted(one.score for one in found)
+    for one in found:
+        assert one.score == pytest.approx((3 * one.places["migration"] + one.places["exits"]) / 4)
+    assert found[-1].label == "generic"
+    by_exits = ranking(shown(), {"new feature": 1})
+    assert len(by_exits) == len(DESIGNS)
+
+
+def test_sentences_count_what_the_cells_say():
+    said = " ".join(sentences(explored()))
+    assert "After a kexec, 0 of 1 designs leave something behind." in said
+    assert "After a crash, 1 of 1 designs leave something behind: generic." in said
+    assert "no interface carries the state of generic" in " ".join(sentences(shown()))
+
+
+def test_the_text_is_for_a_mail():
+    text = verdict_text(explored(), ranking(explored(), {"exits": 1}), {"exits": 1})
+    assert [line for line in text.splitlines() if len(line) > 72] == []
+    assert text.isascii()
+    assert "Weights chosen by the reader: exits 1." in text
+    assert "$ workbench matrix --protocols generic --features pv_eoi" in why_text(explored(), "generic", "fails")
+
+
+def test_every_event_of_the_page_exists_and_every_criterion_can_be_weighed():
+    from workbench.lifecycle import choose
+
+    assert len(choose(EVENTS)) == len(EVENTS)
+    assert weights(",".join(f"{name}=2" for name in criteria())) == dict.fromkeys(criteria(), 2.0)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("migratoin=3", "did you mean migration"),
+        ("exits=0", "a number above 0"),
+        ("exits=-1", "a number above 0"),
+        ("exits=nan", "a number above 0"),
+        ("exits=x", "a number above 0"),
+        ("exits=1,exits=2", "weighed twice"),
+        ("", "unknown criterion"),
+    ],
+)
+def test_weights_that_are_none_are_refused(text, said):
+    with pytest.raises(WorkbenchError, match=said):
+        weights(text)
+
+
+def test_the_command(capsys, tmp_path):
+    asked = ["verdict", "null", "--events", "boot", "--features", "steal_time"]
+    assert main([*asked, "--format", "json", "--state", str(tmp_path / "kept")]) == 0
+    first = capsys.readouterr().out
+    assert {record["column"] for record in json.loads(first)} == set(COLUMNS)
+    assert main([*asked, "--format", "json", "--state", str(tmp_path / "kept")]) == 0
+    assert capsys.readouterr().out == first
+    assert main([*asked, "--why", "null:boot"]) == 0
+    assert "$ workbench compare --protocols null" in capsys.readouterr().out
+    for wrong in (["--why", "boot"], ["--why", "null:bot"], ["--weigh", "x=1"], ["--why", "nul:boot"]):
+        assert main([*asked, *wrong]) == 2
+        said = capsys.readouterr()
+        assert said.out == ""
+        assert said.err.startswith("workbench: ")

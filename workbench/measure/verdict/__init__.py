@@ -1,0 +1,1 @@
+"""The page that decides: a row for each design, columns that are each decided by running it."""

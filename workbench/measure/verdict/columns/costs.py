@@ -1,0 +1,82 @@
+"""What one more feature costs: a place to ask at, who serves it, and guest memory beside its area."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from workbench.core.contracts import Feature
+from workbench.core.outcome import REFUSED
+from workbench.measure.design_check.tried import Tried
+from workbench.measure.verdict.asked import Asked, Cell, Column
+
+_CAUSES = {"wrmsr": "register", "rdmsr": "register", "hypercall": "hypercall", "mmio": "device", "pio": "port"}
+
+
+def _places(asked: Asked) -> dict[str, frozenset[tuple[str, Any]]]:
+    """Return, for each feature, where its registration leaves the guest: (cause, number or address)."""
+    found = {}
+    for feature in asked.features:
+        tried = Tried(asked.variant, asked.features)
+        if not tried.protocol.supports(feature):
+            continue
+        left = _exits_of(tried, feature)
+        if left:
+            found[feature.name] = left
+    return found
+
+
+def _exits_of(tried: Tried, feature: Feature) -> frozenset[tuple[str, Any]]:
+    left: set[tuple[str, Any]] = set()
+    leave = tried.machine.leave
+
+    def watched(cpu: int, step: Any) -> Any:
+        left.add((step.cause, step.number))
+        return leave(cpu, step)
+
+    tried.machine.leave = watched  # type: ignore[method-assign]
+    tried.register(feature, tried.gpa(feature))  # the first one also makes what the others may need
+    left.clear()
+    answer = tried.register(feature, tried.gpa(feature))
+    return frozenset() if answer is REFUSED else frozenset(left)
+
+
+def _place(asked: Asked) -> Cell:
+    places = _places(asked)
+    kinds = sorted({_CAUSES.get(cause, cause) for left in places.values() for cause, _ in left})
+    command = asked.command("hardware", "--steps 'one access'")
+    what = " and ".join(kinds) or "no exit"
+    if not places:
+        return Cell("nothing", 0, "no feature leaves the guest when it is registered", command)
+    shared = frozenset.intersection(*places.values())
+    told = f"{len(places)} features leave the guest at {len(set(places.values()))} places ({what})"
+    if len(places) == 1:
+        return Cell(f"? {what}", None, f"{told}; one feature shows no rule", command)
+    if shared:
+        return Cell("a number", 1, f"{told}, the same for all: a feature more is a number more", command)
+    return Cell(f"a {kinds[0]}", 2, f"{told}, one for each: a feature more is a {kinds[0]} more", command)
+
+
+def _server(asked: Asked) -> Cell:
+    run = asked.run("boot", 2)
+    users, kernel = run.counts["user_exits"], run.counts["kernel_exits"]
+    by_user = [feature.name for feature in asked.features if feature.served_by == "user"]
+    command = asked.command("compare", "--events boot", "--metrics user_exits,kernel_exits", "--vcpus 2")
+    told = f"of the exits of a boot of 2 vCPUs {kernel} end in KVM and {users} in the VMM"
+    text = "-" if not users + kernel else "VMM" if users and not kernel else "both" if users else "KVM"
+    more = f"; the VMM serves {', '.join(by_user)}" if by_user and users else ""
+    return Cell(text, None, told + more, command)
+
+
+def _memory(asked: Asked) -> Cell:
+    run = asked.run("boot", 2)
+    use, areas = run.guest_memory, sum(run.fates.values())
+    extra = use.descriptors // 2
+    command = asked.command("compare", "--events boot", "--metrics descriptor_bytes,payload_bytes", "--vcpus 2")
+    return Cell(str(extra), extra, f"{use.descriptors} bytes of descriptors beside {areas} areas of 2 vCPUs", command)
+
+
+COLUMNS = (
+    Column("one more", "what one more feature takes in the guest's ABI", "new feature", _place),
+    Column("served by", "who must be changed for it", "new feature", _server),
+    Column("beside", "bytes of guest memory beside the areas, each vCPU", "new feature", _memory),
+)

@@ -1,0 +1,67 @@
+"""Which failures remain, which of them mitigations take away, and at what price."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from workbench.checking.failures import FAILURES
+from workbench.engines.explore import BOUNDED, BROKE_OFF, FAILS
+from workbench.measure.exploration.cells import Cell as Verdict
+from workbench.measure.exploration.mitigations import price
+from workbench.measure.variants import Variant
+from workbench.measure.verdict.asked import Asked, Cell, Column
+
+_VCPUS = 8
+
+
+def shortest(cells: Iterable[Verdict]) -> dict[str, Verdict]:
+    """Return the failing cell with the shortest trace of each property, by its code."""
+    found: dict[str, Verdict] = {}
+    for cell in cells:
+        if cell.verdict == FAILS and (cell.steps or 0) < (found[cell.property].steps or 0 if cell.property in found
+                                                          else float("inf")):  # fmt: skip
+            found[cell.property] = cell
+    return dict(sorted(found.items()))
+
+
+def told(found: dict[str, Verdict]) -> str:
+    """Return names with the lengths of the shortest traces: "stray write 9, double fetch 8"."""
+    return ", ".join(f"{FAILURES[code].name} {cell.steps or '-'}" for code, cell in found.items()) or "none"
+
+
+def _fails(asked: Asked) -> Cell:
+    found = shortest(asked.verdicts)
+    open_ended = sum(cell.verdict in (BOUNDED, BROKE_OFF) for cell in asked.verdicts)
+    more = f"; {open_ended} cells are not finished" if open_ended else ""
+    text = f"{len(found)}{'+' if open_ended else ''}"
+    return Cell(text, len(found), f"{told(found)}{more}", asked.matrix(*asked.events))
+
+
+def _remains(asked: Asked) -> Cell:
+    command = asked.matrix(*asked.events, "--mitigations all")
+    if asked.repaired is None:
+        return Cell("-", len(shortest(asked.verdicts)), "it has no mitigation that is modelled", command)
+    found = shortest(asked.repaired)
+    return Cell(str(len(found)), len(found), f"with every mitigation: {told(found)}", command)
+
+
+def _price(asked: Asked) -> Cell:
+    command = asked.matrix(*asked.events, "--mitigations all")
+    known = tuple(asked.variant.kind.mitigations_known)
+    if asked.repaired is None or not known:
+        return Cell("-", None, "it has no mitigation that is modelled", command)
+    without = price(asked.variant, _VCPUS)
+    all_on = price(Variant.of(asked.variant.kind, known), _VCPUS)
+    exits = all_on.kexec_exits - without.kexec_exits + all_on.boot_exits - without.boot_exits
+    seen = (
+        f"{len(known)} mitigations at {_VCPUS} vCPUs: {exits:+} exits of boot and kexec, "
+        f"{all_on.state_bytes - without.state_bytes:+} bytes of state"
+    )
+    return Cell(f"{exits:+}" if exits else "0", exits, seen, command)
+
+
+COLUMNS = (
+    Column("fails", "failures that some event brings about", "failures", _fails),
+    Column("repaired", "those that are left with every mitigation", "failures", _remains),
+    Column("price", f"exits that all mitigations add to boot and kexec of {_VCPUS} vCPUs", "failures", _price),
+)
