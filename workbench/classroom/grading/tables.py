@@ -71,7 +71,8 @@ def _points(found: Sequence[Result]) -> Table:
         rows.append([student, points_of(found, student), *cells])
     columns = [Column("student"), Column("points"), *(Column(str(exercise.number), "") for exercise in asked)]
     of = sum(exercise.points for exercise in asked)
-    notes = [f"{len(rows)} students, at most {of} points each; -: no answer, or not handed in."]
+    who = "1 student" if len(rows) == 1 else f"{len(rows)} students"
+    notes = [f"{who}, at most {of} points each; -: no answer, or not handed in."]
     return Table("points", columns, rows, labels=2, notes=notes)
 
 
