@@ -15,7 +15,7 @@ from workbench.present.records import as_csv
 TESTS = Path(__file__).resolve().parents[1]
 GOLDEN = TESTS / "golden" / "skew.csv"
 THIRD = f"{TESTS / 'protocols' / 'data' / 'third.py'}:RegisterArray"
-DESIGNS = ("generic", "generic+carry-registry", "per_feature", "null", THIRD)
+DESIGNS = ("generic", "generic+carry-registry", "per_feature", THIRD)
 COLUMNS = ("protocol", "part", "combination", "feature", "verdict", "why", "fates", "failures")
 
 
