@@ -100,8 +100,13 @@ def test_cells_carry_the_metadata_of_their_exercise(exercise, folder):
 def test_a_scaffold_says_what_is_asked_and_where_to_go_on(exercise):
     prose = [cell.source for cell in cells(SCAFFOLDS, exercise) if cell.cell_type == "markdown"]
     assert prose[0].startswith(f"# Exercise {exercise.number}: {exercise.title}\n")
-    for part in (exercise.aim, f"{exercise.minutes} minutes", f"{exercise.points} points", *exercise.knows):
+    for part in (exercise.aim, f"{exercise.minutes} minutes", f"{exercise.points} points", "**Known before:**"):
         assert part in prose[0]
+    for name, target in re.findall(r"\[([^]]+)\]\(([^)]+)\)", prose[0]):
+        assert (SCAFFOLDS / target).exists(), name
+    read = re.sub(r"\[([^]]+)\]\([^)]+\)", r"\1", prose[0])
+    for known in exercise.knows:
+        assert re.sub(r"exercise ([\w-]+)", lambda found: f"exercise {EXERCISES[found[1]].number}", known) in read
     assert any(text.startswith("## Question") for text in prose)
     assert any(text.startswith("## What to think about next") for text in prose)
     assert f"`notebooks/solutions/{exercise.file}`" in prose[-1]

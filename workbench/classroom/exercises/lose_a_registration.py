@@ -116,9 +116,9 @@ def _text(value: Any) -> str:
 
 
 def _key(text: Any) -> Key:
-    """Return the key that is written as ``registry(0, 5)``; VM may stand for the vCPU."""
+    """Return the key that is written as ``registry(1, 8)``; VM may stand for the vCPU."""
     said = a_text(text, "entry")
-    example = "write it as registry(0, 5), register(0, 0x4b564d03) or area(0, 'steal_time')"
+    example = "write it as registry(1, 8), register(1, 0x11) or area(1, 'pv_eoi')"
     try:
         call = ast.parse(said.strip(), mode="eval").body
         if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name) or len(call.args) != 2:

@@ -16,9 +16,12 @@ from workbench.present.web.stepper import trace_text
 FEATURES = ("steal_time",)
 #: The rows of the matrix, with how many vCPUs each is explored.
 EVENTS = {
-    "boot": 1, "kexec": 1, "init-no-reregister": 1, "migrate": 1, "migrate-reordered": 1, "ignore-msrs": 1,
-    "hostile-bad-base": 1, "hostile-size-zero": 1, "descriptor-race": 2,
+    "boot": 1, "kexec": 1, "kexec-to-silent": 1, "init-no-reregister": 1, "migrate": 1, "migrate-reordered": 1,
+    "migrate-damaged": 1, "ignore-msrs": 1, "hostile-bad-base": 1, "hostile-size-zero": 1, "descriptor-race": 2,
 }  # fmt: skip
+#: What no guest and no host can help: the host writes before the first step of a new kernel that was told nothing, and
+#: the address that the stream no longer has cannot be served.
+EXCUSED = {"kexec-to-silent": "stray-write", "migrate-damaged": "lost-registration"}
 MOST_STATES = 50_000
 
 
@@ -65,8 +68,8 @@ def _registers_nothing(design: Variant) -> str:
 def _failing(found: Exploration, event: str, vcpus: int) -> Judged | None:
     """Return what fails in one row; None if nothing does."""
     again, result = _again(event, vcpus), found.result
-    wrong = [failure for failure in FAILURES.values() if failure.kind == "always"]
-    failed = [failure for failure in wrong if result.verdicts[failure.code] == FAILS]
+    asked = [one for one in FAILURES.values() if one.kind == "always" and one.name != EXCUSED.get(event)]
+    failed = [failure for failure in asked if result.verdicts[failure.code] == FAILS]
     if failed:
         traces = [(recording, one) for one in failed if (recording := of_finding(found, one)) is not None]
         recording, failure = min(traces, key=lambda pair: len(pair[0].rows))

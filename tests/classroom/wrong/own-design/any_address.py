@@ -1,4 +1,4 @@
-# shows: hostile-bad-base:
+# shows: migrate-damaged:
 from workbench.design import ACCEPTED, FAULT, HANDLED, REFUSED, Backed, Get, Protocol, Rdmsr, Set, Wrmsr
 from workbench.design import area, register
 
