@@ -19,7 +19,8 @@ def slide() -> Slide:
     return Slide(
         "How can the guest tell where the area is?",
         f'<div class="beside">{pictures}</div>',
-        f"generic puts a request into memory: {generic}. per_feature puts the address into a register: {per_feature}.",
+        f"generic puts a request into memory ({generic}); per_feature puts the address into a register "
+        f"({per_feature}).",
         f"workbench page trace generic per_feature --events boot --features {FEATURE} -o designs.html",
     )
 
@@ -32,4 +33,5 @@ def _registration(protocol: str) -> list[TraceRow]:
 
 def _counts(rows: list[TraceRow]) -> str:
     loads, stores, exits = (sum(isinstance(row.own_step, kind) for row in rows) for kind in (Load, Store, Exit))
-    return f"loads {loads}, stores {stores}, exits {exits}"
+    named = ((loads, "load"), (stores, "store"), (exits, "exit"))
+    return ", ".join(f"{count} {word}{'' if count == 1 else 's'}" for count, word in named)

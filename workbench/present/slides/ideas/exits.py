@@ -18,7 +18,7 @@ def slide() -> Slide:
     return Slide(
         "Which design takes more exits?",
         inline(figures.exits_by_class(table, size="projector"), "exits of generic and per_feature in each event"),
-        f"At the boot of {VCPUS} vCPUs {boot['generic']} against {boot['per_feature']}: one register for each feature "
-        "takes more, because an asynchronous page fault needs two of them.",
+        f"When {VCPUS} vCPUs boot, generic takes {boot['generic']} exits and per_feature {boot['per_feature']}, "
+        "because asynchronous page faults need two registers.",
         f"workbench compare --events {','.join(EVENTS)} --metrics exits,user_exits",
     )

@@ -18,7 +18,7 @@ def slide() -> Slide:
     return Slide(
         "Does the simulator agree with a real KVM?",
         inline(figures.agreement(pairs, about, size="projector"), "areas by simulated and by measured fate"),
-        f"In {runs} runs {differing} areas had another fate than in the simulator; that says nothing of kernels "
-        "that were not measured.",
+        f"In {runs} runs, {differing} of {sum(pairs.values())} areas had another fate than in the simulator; this says "
+        "nothing of kernels that were not measured.",
         "workbench page measured -o measured.html",
     )

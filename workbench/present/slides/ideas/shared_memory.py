@@ -21,8 +21,8 @@ def slide() -> Slide:
     return Slide(
         "What is memory that a guest shares with its hypervisor?",
         sequence("registering and reading a clock: the steps that touch memory or leave the guest", parts),
-        f"Exits in these steps: {exits}, to tell the host where the clock is; the host then writes to the guest's "
-        "memory, and the guest reads there.",
+        f"These steps take {exits} exit{'' if exits == 1 else 's'}, by which the guest tells where the clock is; then the "
+        "host writes to the guest's memory, and the guest reads there.",
         f"workbench page operation per_feature --feature {FEATURE} -o register.html",
     )
 

@@ -18,7 +18,7 @@ def slide() -> Slide:
     return Slide(
         "What must a migration carry?",
         inline(figures.migration_state(table, size="projector"), "bytes of state of each design, carried and lost"),
-        f"Of {whole['generic']} bytes of the generic registry the interfaces that exist carry {carried['generic']}; of "
-        f"{whole['per_feature']} bytes of registers they carry {carried['per_feature']}.",
+        f"Existing interfaces carry {carried['generic']} of the {whole['generic']} bytes of generic's registry, and "
+        f"{carried['per_feature']} of the {whole['per_feature']} bytes of per_feature's registers.",
         f"workbench compare --protocols {','.join(DESIGNS)} --events boot --metrics state_bytes,state_carried_bytes",
     )
