@@ -16,12 +16,13 @@ def slide() -> Slide:
     trial = Trial("per_feature", [FEATURE])
     trial.prepare(FEATURE, GPA)
     register, read = trial.register(FEATURE, GPA), trial.read(FEATURE, GPA)
-    exits = sum(account.exits["exits"] for account in (register, read))
+    count = sum(account.exits["exits"] for account in (register, read))
+    exits = f"{count} exit{'' if count == 1 else 's'}"
     parts = [Part("the guest tells where; the host writes", _rows(register)), Part("the guest reads", _rows(read))]
     return Slide(
         "What is memory that a guest shares with its hypervisor?",
         sequence("registering and reading a clock: the steps that touch memory or leave the guest", parts),
-        f"These steps take {exits} exit{'' if exits == 1 else 's'}, by which the guest tells where the clock is; then the "
+        f"These steps take {exits}, by which the guest tells where the clock is; then the "
         "host writes to the guest's memory, and the guest reads there.",
         f"workbench page operation per_feature --feature {FEATURE} -o register.html",
     )
