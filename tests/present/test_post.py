@@ -173,6 +173,19 @@ def test_a_design_of_ones_own_is_named_by_its_path(tmp_path):
     assert f"--protocols {third}:RegisterArray" in made.text().replace(" \\\n    ", " ")
 
 
+def test_a_design_of_another_abi_is_asked_about_its_own_features():
+    made = post(["exits", "failures"], ["generic", "papr_vpa"], ["boot"], vcpus=2)
+    text = " ".join(made.text().replace("\\\n", "").split())
+    assert "1 vCPU: wall_clock + steal_time and 2 vCPUs: steal_time and 1 vCPU: vpa + dtl and 2 vCPUs: vpa." in text
+    assert "$ workbench matrix --protocols papr_vpa --events boot --vcpus 1 --features vpa,dtl" in text
+    assert "features of papr_vpa: vpa, dtl, slb_shadow events:" in text
+    assert list(dict.fromkeys(str(cell.label()) for cell in made.asked.cells)) == ["generic", "papr_vpa"]
+    verdicts = {cell.property: cell.verdict for cell in made.asked.cells if str(cell.label()) == "papr_vpa"}
+    assert verdicts["S01"] == "HOLDS", "its areas are registered"
+    narrow = post(["failures"], ["generic"], ["boot"], ["watchdog"], 2)
+    assert "with 1 vCPU: watchdog and 2 vCPUs: watchdog." in " ".join(narrow.text().split())
+
+
 def test_a_program_that_fails_is_no_pass(tmp_path, capsys):
     """Nor is it skipped: the post says that its search broke off, and the status tells it."""
     path = tmp_path / "mine.py"

@@ -10,7 +10,7 @@ from workbench.core.step_text import key_text, value_text
 from workbench.errors import WorkbenchError, unknown
 from workbench.measure.design_check.operations import NOWHERE
 from workbench.measure.design_check.tried import Tried
-from workbench.measure.likeness.checklist import POINTS, registered_for
+from workbench.measure.likeness.checklist import POINTS, needed_first, registered_for
 from workbench.measure.variants import Variant
 from workbench.present.trial import WIDTH, Account, Trial
 
@@ -43,6 +43,10 @@ def likeness_steps(name: str, chosen: Variant, features: tuple[Feature, ...]) ->
     elif about:
         for cpu in (0, 1):
             trial.guest(trial.protocol.prepare(trial.machine.cpus[cpu]), cpu)
+        for one in needed_first(chosen, features, about[0]):
+            trial.prepare(one.name, _at(known, one))
+            blocks.append(repr(trial.register(one.name, _at(known, one))))
+        trial.prepare(about[0].name, _at(known, about[0]))
         blocks += [told if isinstance(told, str) else repr(told) for told in STEPS[name](trial, about[0], known)]
     if answer.features[1:]:
         blocks.append(f"The same holds for {', '.join(answer.features[1:])}.")
@@ -97,8 +101,10 @@ def _held(when: str, tried: Tried) -> str:
 
 def _elsewhere(trial: Trial, feature: Feature, known: list[Feature]) -> Iterator[Told]:
     for one in known:
+        trial.prepare(one.name, _at(known, one))
         trial.register(one.name, _at(known, one))
     yield _served(trial, known)
+    trial.prepare(feature.name, _at(known, feature, 1), 1)
     yield trial.register(feature.name, _at(known, feature, 1), 1 if feature.scope == "vcpu" else 0)
     yield _served(trial, known)
 

@@ -177,9 +177,11 @@ def own_effect(chosen: Variant, features: tuple[Feature, ...]) -> Answer:
         for cpu in (0, 1) if feature.scope == "vcpu" else (0,):
             tried = Tried(chosen, features)
             for one in own:
+                tried.guest(one.prepare(tried.gpa(one)))
                 tried.register(one, tried.gpa(one))
             others = [one for one in own if one is not feature or cpu == 1]
             before = [tried.serves(one, 0, tried.gpa(one)) for one in others]
+            tried.guest(feature.prepare(tried.gpa(feature, cpu)), cpu)
             tried.register(feature, tried.gpa(feature, cpu), cpu)
             same = before == [tried.serves(one, 0, tried.gpa(one)) for one in others]
             found[feature.name] = same and found.get(feature.name, True)
@@ -201,16 +203,31 @@ def idempotent(chosen: Variant, features: tuple[Feature, ...]) -> Answer:
 def refusal_is_told(chosen: Variant, features: tuple[Feature, ...]) -> Answer:
     """A place that the host cannot serve is refused."""
     found = {
-        feature.name: Tried(chosen, features).register(feature, NOWHERE) is REFUSED
+        feature.name: _ready(chosen, features, feature).register(feature, NOWHERE) is REFUSED
         for feature, _ in _accepted(chosen, features)
     }
     return _of_all(found, "refused where there is no RAM", "accepted where there is no RAM")
 
 
+def _ready(chosen: Variant, features: tuple[Feature, ...], feature: Feature) -> Tried:
+    """Return a machine whose guest has prepared an area, and registered the one that others of its ABI may need."""
+    tried = Tried(chosen, features)
+    for one in needed_first(chosen, features, feature):
+        tried.guest(one.prepare(tried.gpa(one)))
+        tried.register(one, tried.gpa(one))
+    tried.guest(feature.prepare(tried.gpa(feature)))
+    return tried
+
+
+def needed_first(chosen: Variant, features: tuple[Feature, ...], feature: Feature) -> list[Feature]:
+    """Return what is registered before a feature: the first of a design's own ABI (PAPR: the VPA before all others)."""
+    return [one for one in features if one.name in chosen.kind.own_features[:1] and one is not feature]
+
+
 def _accepted(chosen: Variant, features: tuple[Feature, ...]) -> Iterator[tuple[Feature, Tried]]:
     """Yield each feature that the guest believes registered after its call, with the machine."""
     for feature in _with_memory(chosen, features):
-        tried = Tried(chosen, features)
+        tried = _ready(chosen, features, feature)
         if tried.register(feature, tried.gpa(feature)) is not REFUSED:
             yield feature, tried
 
@@ -218,7 +235,7 @@ def _accepted(chosen: Variant, features: tuple[Feature, ...]) -> Iterator[tuple[
 def _registered(chosen: Variant, features: tuple[Feature, ...]) -> Iterator[tuple[Feature, Watched]]:
     """Yield the same features, with what was seen of the call."""
     for feature, _ in _accepted(chosen, features):
-        tried = Tried(chosen, features)
+        tried = _ready(chosen, features, feature)
         watched = Watched(tried, feature, tried.gpa(feature))
         tried.register(feature, watched.gpa)
         yield feature, watched
@@ -269,4 +286,4 @@ def likeness(chosen: Variant, features: tuple[Feature, ...]) -> dict[str, Answer
     return {point.name: point.ask(chosen, features) for point in POINTS}
 
 
-__all__ = ["NO", "NOTHING", "POINTS", "YES", "Answer", "Point", "likeness", "registered_for"]
+__all__ = ["NO", "NOTHING", "POINTS", "YES", "Answer", "Point", "likeness", "needed_first", "registered_for"]

@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING
 from workbench.core import own_files
 from workbench.core.contracts import Feature
 from workbench.core.contracts.event import Event
-from workbench.features import FEATURES
 from workbench.measure import compare
 from workbench.measure.comparison.runs import possible
 from workbench.measure.exploration.cells import Cell
 from workbench.measure.exploration.matrix import Size, Task, matrix
-from workbench.measure.variants import Variant
+from workbench.measure.variants import Variant, features_of
 from workbench.present.progress import Progress
 from workbench.present.text.command_line import option_pieces
 
@@ -38,13 +37,28 @@ class Asked:
     variants: tuple[Variant, ...]
     named: tuple[str, ...]
     events: tuple[Event, ...]
-    features: tuple[Feature, ...]
+    features: tuple[Feature, ...] | None  #: None: of each design those of its own ABI, if it has one, or KVM's
     sizes: tuple[Size, ...] | None  #: of the searches; None: those of ``matrix``
     vcpus: int
     seed: int
     jobs: int
     known: frozenset[str]
     say: Progress
+
+    def of(self, one: Variant) -> tuple[Feature, ...]:
+        """Return the features that a design is asked about."""
+        return features_of(one, self.features)
+
+    def sizes_of(self, one: Variant) -> tuple[Size, ...] | None:
+        """Return the sizes at which a design is explored: by default two small ones, of features that it has."""
+        names = [own_files.named(feature) for feature in self.features or ()] or list(one.kind.own_features)
+        if self.sizes != SIZES or not names or set(SIZES[0].features) <= set(names):
+            return self.sizes
+        return tuple(dict.fromkeys((Size(1, tuple(names[:2])), Size(2, tuple(names[:1])))))
+
+    def all_sizes(self) -> list[Size]:
+        """Return the sizes of all designs; none if they are those of ``matrix``."""
+        return list(dict.fromkeys(size for one in self.variants for size in self.sizes_of(one) or ()))
 
     @cached_property
     def table(self) -> pandas.DataFrame:
@@ -60,21 +74,38 @@ class Asked:
         def told(done: int, of: int, task: Task) -> None:
             self.say(f"searches: {done} of {of}")
 
-        return matrix(self.variants, list(self.events), sizes=self.sizes, jobs=self.jobs, progress=told)
+        found = [
+            cell
+            for sizes, chosen in self._by_sizes().items()
+            for cell in matrix(chosen, list(self.events), sizes=sizes, jobs=self.jobs, progress=told)
+        ]
+        place = {one.label: number for number, one in enumerate(self.variants)}
+        return sorted(found, key=lambda cell: place[str(cell.label())])
+
+    def _by_sizes(self) -> dict[tuple[Size, ...] | None, list[Variant]]:
+        found: dict[tuple[Size, ...] | None, list[Variant]] = {}
+        for one in self.variants:
+            found.setdefault(self.sizes_of(one), []).append(one)
+        return found
 
     def compare_command(self) -> tuple[str, ...]:
         """Return the pieces of the command that shows the simulated runs."""
         machine = [f"--vcpus {self.vcpus}", *([f"--seed {self.seed}"] if self.seed else [])]
-        if self.features != tuple(FEATURES.values()):
-            machine += option_pieces("--features", [own_files.named(one) for one in self.features])
-        return ("workbench compare", *self.subject(), *machine)
+        return ("workbench compare", *self.subject(), *machine, *self.features_option())
+
+    def features_option(self) -> list[str]:
+        """Return the option that names the features, if any were named."""
+        return option_pieces("--features", [own_files.named(one) for one in self.features]) if self.features else []
 
     def matrix_commands(self) -> list[tuple[str, ...]]:
         """Return the pieces of the commands that show the searches, one for each size."""
-        found = ("workbench matrix", *self.subject())
-        sizes = self.sizes or ()
-        each = [(*found, f"--vcpus {size.vcpus}", *option_pieces("--features", size.features)) for size in sizes]
-        return each or [found]
+        commands = []
+        for sizes, chosen in self._by_sizes().items():
+            found = ("workbench matrix", *self.subject(chosen))
+            each = [(*found, f"--vcpus {size.vcpus}", *option_pieces("--features", size.features))
+                    for size in sizes or ()]  # fmt: skip
+            commands += each or [found]
+        return commands
 
     def subject(self, chosen: Sequence[Variant] | None = None) -> list[str]:
         """Return the options of a command that name the designs, or those of them that are chosen, and the events."""

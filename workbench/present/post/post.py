@@ -85,16 +85,24 @@ class Post:
         """Return the footnotes and the provenance."""
         notes = [wrapped(f"[{number}] {one}", "    ") for number, one in enumerate(self.sources(), 1)]
         asked = self.asked
-        size = f"{_counted(asked.vcpus, 'vCPU')}, {_counted(len(asked.features), 'feature')}, seed {asked.seed}"
         made = [
             f"{DISCLAIMER[0].upper()}{DISCLAIMER[1:]} unless a part says so, by workbench {workbench.__version__}; "
-            f"{size}.",
-            f"features: {', '.join(described(*asked.features))}",
+            f"{asked.vcpus} vCPU{'' if asked.vcpus == 1 else 's'}, seed {asked.seed}.",
+            *self._features(),
             f"events: {', '.join(described(*asked.events))}",
             f"designs: {', '.join(one.label for one in asked.variants)}",
             "The same input gives the same bytes. Each part ends with the command that shows it.",
         ]
         return "".join([*notes, *(["\n"] if notes else []), *(wrapped(line, "  ") for line in made)])
+
+    def _features(self) -> list[str]:
+        """Return which features the designs were asked about: once what several have in common."""
+        designs: dict[tuple[str, ...], list[str]] = {}
+        for one in self.asked.variants:
+            designs.setdefault(tuple(described(*self.asked.of(one))), []).append(one.label)
+        if len(designs) == 1:
+            return [f"features: {', '.join(*designs)}"]
+        return [f"features of {', '.join(labels)}: {', '.join(names)}" for names, labels in designs.items()]
 
     def verdicts(self) -> set[str]:
         """Return the verdicts of the searches that the parts asked for; none if they asked for none."""
@@ -121,15 +129,12 @@ def post(
     wanted = [_part(text) for text in about]
     asked = Asked(
         variants(protocols), tuple(one if isinstance(one, str) else one.label for one in protocols),
-        choose_events(events), choose_features(features), None if sizes is None else tuple(sizes), vcpus, seed, jobs,
+        choose_events(events), None if features is None else choose_features(features),
+        None if sizes is None else tuple(sizes), vcpus, seed, jobs,
         frozenset(failure.code for failure in choose_failures(list(known))) if known else frozenset(),
         progress or Progress(),
     )  # fmt: skip
     return Post(asked, tuple(one for name, words in wanted for one in _sections(asked, name, words)))
-
-
-def _counted(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def _marks(numbers: Sequence[int]) -> Iterator[str]:

@@ -138,5 +138,5 @@ def _values(asked: Asked) -> Callable[[str, str, str], int]:
 
 
 def _shown(asked: Asked, variant: Variant) -> list[bool]:
-    entries = state_of_run(variant, asked.features, asked.vcpus, asked.events[0], asked.seed)
+    entries = state_of_run(variant, asked.of(variant), asked.vcpus, asked.events[0], asked.seed)
     return [entry.architected for entry in entries]

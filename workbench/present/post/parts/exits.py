@@ -21,8 +21,10 @@ def section(asked: Asked, words: str) -> Section:
                 if (row.event, row.metric) == (first.name, "exits")}  # fmt: skip
     told = [(one.label, int(of_first[one.label])) for one in asked.variants]
     claim = f"Exits in {first.name}, {asked.vcpus} vCPUs: {', '.join(f'{name} {number}' for name, number in told)}."
-    grown = over_vcpus(asked.variants, asked.features, first, POINTS, ("exits",), asked.seed)
-    laws = [f"  {one.label}: {_law(line(grown, one.label, 'exits'))}\n" for one in asked.variants]
+    laws = []
+    for one in asked.variants:
+        grown = over_vcpus([one], asked.of(one), first, POINTS, ("exits",), asked.seed)
+        laws.append(f"  {one.label}: {_law(line(grown, one.label, 'exits'))}\n")
     return Section(
         "Exits",
         claim,

@@ -31,7 +31,7 @@ def section(asked: Asked, words: str) -> Section:
 
 
 def _explored(asked: Asked) -> str:
-    sizes = " and ".join(str(size) for size in asked.sizes or ()) or "a dozen sizes of one or two vCPUs"
+    sizes = " and ".join(map(str, asked.all_sizes())) or "a dozen sizes of one or two vCPUs"
     said = (
         f"Every interleaving was explored, with {sizes}. {summary(asked.cells)}. NOT EXERCISED: what the property is "
         "about came about in no state, so nothing was shown."

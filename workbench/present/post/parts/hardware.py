@@ -11,7 +11,7 @@ from workbench.present.text.likeness import likeness_table, reasons
 
 def section(asked: Asked, words: str) -> Section:
     """Return the checklist, and for each "no" the reason."""
-    found = {one.label: likeness(one, asked.features) for one in asked.variants}
+    found = {one.label: likeness(one, asked.of(one)) for one in asked.variants}
     told = []
     for label, answers in found.items():
         asked_of = [one.word for one in answers.values() if one.word != NOTHING]
@@ -21,6 +21,6 @@ def section(asked: Asked, words: str) -> Section:
         "How normal hardware operates",
         f"Of what the registers of real hardware do, do as well: {', '.join(told)}.",
         [likeness_table(found), *reasons(found)],
-        [("workbench hardware", *option_pieces("--protocols", asked.named))],
+        [("workbench hardware", *option_pieces("--protocols", asked.named), *asked.features_option())],
         sources=[f"{point.name}, in real hardware: {point.hardware}." for point in POINTS if point.name in refused],
     )

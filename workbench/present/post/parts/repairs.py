@@ -65,7 +65,7 @@ def _row(asked: Asked, one: Variant, name: str) -> list[Cell]:
     first = asked.events[0].name
     value = {row.metric: int(row.value) for row in asked.table.itertuples()
              if (row.protocol, row.event) == (one.label, first) and row.metric in ("exits", *STATE)}  # fmt: skip
-    points = likeness(one, asked.features).values()
+    points = likeness(one, asked.of(one)).values()
     like = f"{sum(point.word == YES for point in points)} of {len(points)}"
     return [name, len(_failing(asked, one)), like, value["exits"], *(value[metric] for metric in STATE)]
 

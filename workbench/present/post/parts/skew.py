@@ -17,7 +17,7 @@ def section(asked: Asked, words: str) -> Section:
     names = dict(zip((one.label for one in asked.variants), asked.named, strict=True))
     found = []
     for one in asked.variants:
-        areas = [feature for feature in asked.features if feature in features_of(one)] or None
+        areas = [feature for feature in asked.of(one) if feature in features_of(one)] or None
         found += rows([one], areas, PARTS, named=names, progress=asked.say.counting("combinations"))
     several, ruled = cells(found), by_the_rules(found)
     told = ", ".join(f"{label} {bad} of {of}" for label in names for bad, of in [share(ruled, label)])

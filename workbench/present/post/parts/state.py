@@ -13,11 +13,11 @@ def section(asked: Asked, words: str) -> Section:
     """Return the table of each design."""
     first, told, tables = asked.events[0], [], []
     for one in asked.variants:
-        entries = state_of_run(one, asked.features, asked.vcpus, first, asked.seed)
+        entries = state_of_run(one, asked.of(one), asked.vcpus, first, asked.seed)
         whole, carried = (sum(entry.wire_bytes for entry in some)
                           for some in (entries, [entry for entry in entries if entry.carried]))  # fmt: skip
         told.append(f"{one.label} {carried} of {whole} bytes")
-        tables.append(as_text(state_table(one, asked.features, asked.vcpus, first, asked.seed)))
+        tables.append(as_text(state_table(one, asked.of(one), asked.vcpus, first, asked.seed)))
     return Section(
         "State that a migration must carry",
         f"Existing interfaces carry of the state after {first.name}: {', '.join(told)}.",

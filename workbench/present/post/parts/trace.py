@@ -13,12 +13,11 @@ from workbench.errors import WorkbenchError
 from workbench.measure.exploration.cells import Cell
 from workbench.measure.exploration.explore import Exploration, Question, explored
 from workbench.measure.exploration.finding_replay import RecordedFinding
+from workbench.measure.variants import first_feature
 from workbench.present.finding_program import as_program
 from workbench.present.post.asked import Asked
 from workbench.present.post.section import Attachment, Section
 from workbench.present.text.exploration import finding_text
-
-FEATURES = ("steal_time",)
 
 
 def section(asked: Asked, words: str) -> Section:
@@ -79,5 +78,7 @@ def _named(asked: Asked, words: str) -> tuple[int, Exploration, Failure]:
     if protocol and protocol not in labels:
         raise WorkbenchError(f"trace {words!r}: the post is not about {protocol!r}", labels)
     number = labels.index(protocol) if protocol else 0
-    features = FEATURES if len(asked.features) > 1 else asked.features
+    usual = first_feature(asked.variants[number])
+    named = [feature for feature in asked.features or () if feature.name in usual] or asked.features
+    features = named[:1] if named else usual
     return number, explored(Question.of(asked.variants[number], event, features), [failure]), failure
