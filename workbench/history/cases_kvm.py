@@ -5,7 +5,7 @@ from workbench.history.broken.cached_steal import AddressCache, FrameCache, Pree
 from workbench.history.broken.crash_revoke import CrashRevoke
 from workbench.history.broken.flush_bit import FlushBit
 from workbench.history.broken.ghcb import Ghcb, JumpTable
-from workbench.history.broken.indexed import Indexed
+from workbench.history.broken.indexed import IndexUnchecked
 from workbench.history.broken.kept_eoi import KeptEoi
 from workbench.history.broken.pinned_clock import PinnedClock
 from workbench.history.broken.restless_clock import RestlessClock
@@ -64,9 +64,9 @@ KVM_CASES = (
         "an index beyond the table reaches the host's own memory",
         f"CVE-2013-1798 ({ADVISORY}), there in the I/O APIC",
         READ,
-        Design(Indexed, UnknownIndex(), STEAL),
+        Design(IndexUnchecked, UnknownIndex(), STEAL),
         ("H01",),
-        Design(Indexed, UnknownIndex(), STEAL, fixes=("check-index",)),
+        Design(IndexUnchecked, UnknownIndex(), STEAL, fixes=("check-index",)),
         "the index is compared with the table's size",
     ),
     Case(

@@ -3,6 +3,7 @@
 from workbench.features import FEATURES, OTHERS
 from workbench.history.broken.arm_pvtime import RealmPvTime, StolenTime
 from workbench.history.broken.hyperv import KvmSynic
+from workbench.history.broken.indexed import IndexForgotten
 from workbench.history.broken.papr import EarlyVpa
 from workbench.history.broken.riscv import CounterSnapshot, PmuSnapshot, RustSbi, SbiUnchecked
 from workbench.history.broken.tdx_quote import GetQuote, Quote
@@ -18,6 +19,7 @@ from workbench.protocols.notify import Notify
 
 STEAL, STA, RUNSTATE = (FEATURES["steal_time"],), (OTHERS["sbi_sta"],), (OTHERS["runstate"],)
 VPA, VPA_AND_LOG = (OTHERS["vpa"],), (OTHERS["vpa"], OTHERS["dtl"])
+CLOCK_AND_STEAL = (FEATURES["kvmclock"], FEATURES["steal_time"])
 PAGES = (OTHERS["simp"], OTHERS["siefp"])
 SNAPSHOT, INFO, STOLEN, TSC = (CounterSnapshot(),), (EventChannels(),), (StolenTime(),), (OTHERS["reference_tsc"],)
 
@@ -87,6 +89,17 @@ OTHER_CASES = (
         ("F02",),
         Design(EarlyVpa, EVENTS["migrate"], VPA, fixes=("at-least-640", "one-reg")),
         "55b665b0263a: a pseudo-register for each kind of area",
+    ),
+    Case(
+        "index-not-migrated",
+        ("B7",),
+        "an index is lost between the two exits, and the address goes to slot 0",
+        'QEMU, "hw/pci-host: save/restore pci host config register" (July 2020), there for 0xCF8',
+        READ,
+        Design(IndexForgotten, EVENTS["migrate"], CLOCK_AND_STEAL, updates=0),
+        ("F04", "F09"),
+        Design(IndexForgotten, EVENTS["migrate"], CLOCK_AND_STEAL, fixes=("carry-index",), updates=0),
+        "QEMU 5.1 carries the index",
     ),
     Case(
         "hyperv-zeroed-again",
