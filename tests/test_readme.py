@@ -197,3 +197,10 @@ def test_sessions_are_read_as_written():
 )
 def test_shown_output_is_compared_line_by_line(shown, printed, same):
     assert (difference(shown, printed) is None) is same
+
+
+def test_every_command_is_named():
+    files = (ROOT / "workbench/commands").glob("[!_]*.py")
+    text = README.read_text(encoding="utf-8")
+    named = set(re.findall(r"`(?:workbench )?([a-z]+)[^`\n]*`", text)) | set(re.findall(r"\$ workbench (\w+)", text))
+    assert {file.stem for file in files} - named == set()

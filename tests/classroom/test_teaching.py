@@ -22,7 +22,7 @@ def test_every_exercise_with_its_minutes_and_points():
 
 
 def test_the_points_of_the_lab():
-    (number, points) = re.search(r"Exercises 1 to (\d+) give (\d+) points", PAGE).groups()
+    (number, points) = re.search(r"Exercises 1 to (\d+) give\s+(\d+) points", PAGE).groups()
     assert sum(one.points for one in exercises() if one.number <= int(number)) == int(points)
 
 
