@@ -79,8 +79,8 @@ def _failing(found: Exploration, event: str, vcpus: int) -> Judged | None:
     if result.limit is not None:
         said = f"{event}: more than {result.states:,} states; a design with fewer steps can be searched to the end"
         return Judged(False, said, again)
-    if event == "boot" and result.verdicts["S02"] != HOLDS:
-        return Judged(False, "boot: no payload ever arrives in the area", again)
+    if result.verdicts["S02"] == FAILS or (event == "boot" and result.verdicts["S02"] != HOLDS):
+        return Judged(False, f"{event}: no payload ever arrives in the area", again)
     return None
 
 
