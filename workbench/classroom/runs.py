@@ -7,9 +7,10 @@ from typing import NamedTuple
 
 from workbench.checking.failures import choose as choose_failures
 from workbench.classroom.answers import FILE
+from workbench.classroom.exercise import Judged
 from workbench.core.outcome import Fate
 from workbench.core.own_files import is_named
-from workbench.engines.explore import FAILS
+from workbench.engines.explore import FAILS, HOLDS
 from workbench.features import choose
 from workbench.lifecycle import choose_one as choose_event
 from workbench.measure.comparison.runs import Measured, measured
@@ -66,6 +67,17 @@ def searched(
     return Searched(found, found.result.verdicts[asked.code], trace_text(recording) if recording else "", again)
 
 
+def nothing_arrives(design: Variant, event: str, features: Sequence[str], vcpus: int) -> Judged | None:
+    """Return that no payload ever arrives in an area while this event is searched; None if one does.
+
+    A design in which nothing happens has no failures; it may be one that does nothing in this event alone.
+    """
+    found = searched(design, event, features, "payload-arrives", vcpus=vcpus)
+    if found.verdict == HOLDS:
+        return None
+    return Judged(False, f"{event}, {vcpus} vCPU{'s' * (vcpus > 1)}: no payload ever arrives in the area", found.again)
+
+
 def called(protocol: str | Variant) -> str:
     """Return what names a design in a command line: the answer's own by the file into which it can be saved."""
     if isinstance(protocol, str):
@@ -74,4 +86,4 @@ def called(protocol: str | Variant) -> str:
 
 
 
-__all__ = ["Searched", "called", "compared", "ran", "searched", "told"]
+__all__ = ["Searched", "called", "compared", "nothing_arrives", "ran", "searched", "told"]

@@ -5,7 +5,7 @@ from typing import Any
 from workbench.classroom.answers import design_of
 from workbench.classroom.designs.twice import Twice
 from workbench.classroom.exercise import Exercise, Judged
-from workbench.classroom.runs import Searched, compared, ran, searched, told
+from workbench.classroom.runs import Searched, compared, nothing_arrives, ran, searched, told
 from workbench.measure.variants import Variant
 
 FEATURES, VCPUS = ("steal_time",), 2
@@ -34,6 +34,8 @@ class Repair(Exercise):
             race = searched(design, "descriptor-race", FEATURES, "double-fetch", vcpus=VCPUS)
             if race.fails:
                 return Judged(False, _again(race), race.again, race.trace)
+            if wrong := nothing_arrives(design, "descriptor-race", FEATURES, VCPUS):
+                return wrong
             for event in UNCHANGED:
                 if wrong := changed(design, event):
                     return wrong

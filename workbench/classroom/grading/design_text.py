@@ -24,13 +24,13 @@ BASES = ("Protocol", "Generic", "PerFeature", "Null")
 #: What its programs meet beside these.
 _MET = "Feature Vcpu Host Area Moment StateEntry ControlBits IoRange AcceptedAt Key Register Abi Outcome Answer".split()
 _OF_INSTANCES = frozenset(("features", "by_name", "mitigations"))
-#: What a design is made of. Not for points: what is an event's, and Note, Key, believes, asked, with which a program
-#: could write what the checks look at, in place of what happened.
+#: What a design is made of. Not for points: what is an event's; Note, Key, believes, asked, with which a program could
+#: write what the checks look at, in place of what happened; and Now, which tells which engine runs the program.
 PARTS = frozenset(
-    "Protocol Generic PerFeature Null Feature StateEntry Register ControlBits IoRange Area Program Vcpu Host Moment"
+    "Protocol Generic PerFeature Null Feature StateEntry Register ControlBits IoRange Area Program Vcpu Host"
     " HANDLED FAULT UNKNOWN Outcome ACCEPTED REFUSED AcceptedAt Answer KVM_ENOSYS KVM_EPERM KVM_EINVAL KVM_SUPPORTED"
     " Load Store Wrmsr Rdmsr Hypercall MmioRead MmioWrite PioRead PioWrite share Get Set Backed Cover Uncover AllVcpus"
-    " Quiesce Share ToUser Now area register registry pending baseline stop_news staged VM DERIVED struct Struct Value"
+    " Quiesce Share ToUser area register registry pending baseline stop_news staged VM DERIVED struct Struct Value"
     " Abi U8 U16 U32 U64 PAGE_SIZE seqlock WorkbenchError".split()
 )
 IMPORTS: Mapping[str, frozenset[str]] = {

@@ -1,4 +1,4 @@
-# shows: boot with one vCPU: no payload ever arrives
+# shows: boot, 1 vCPU: no payload ever arrives
 from workbench.design import ACCEPTED, FAULT, HANDLED, REFUSED, AllVcpus, Backed, Protocol, Set, Wrmsr, area, register
 
 MSR = 0x4B564F00
