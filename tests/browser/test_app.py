@@ -133,6 +133,18 @@ def test_an_error_stands_alone_and_hostile_names_are_text(visit):
     assert not page.get_by_role("alert").is_visible()
 
 
+def test_slides_keep_the_height_of_their_frame(visit):
+    """They are as tall as their window: a frame that followed them would grow for ever."""
+    page = visit("slides")
+    answer(page).get_by_role("heading", name="Does the simulator agree").wait_for(timeout=60_000, state="attached")
+    tall = "frame => frame.offsetHeight"
+    before = page.locator("#frame").evaluate(tall)
+    page.wait_for_timeout(500)
+    assert page.locator("#frame").evaluate(tall) == before <= page.viewport_size["height"]
+    answer(page).locator("body").press("ArrowRight")
+    answer(page).get_by_role("heading", name="What is memory that").wait_for()
+
+
 def test_a_design_of_ones_own_is_named_by_its_path(visit):
     own = ROOT / "tests/protocols/data/third.py"
     page = visit(f"operation?protocol={own}:RegisterArray&feature=kvmclock&what=register")

@@ -104,10 +104,11 @@ function show(ended) {
   const chosen = frame.contentWindow.location.hash;
   frame.onload = () => {
     at("answer").classList.remove("app-waiting");
-    const inside = frame.contentDocument.documentElement;
-    const fit = () => { frame.style.height = `${inside.querySelector("main").offsetHeight + 8}px`; };
+    const main = frame.contentDocument.querySelector("main");
+    if (main.matches(".deck")) return; // slides are as tall as their window, so the window must not grow with them
+    const fit = () => { frame.style.height = `${main.offsetHeight + 8}px`; };
     fit();
-    new ResizeObserver(fit).observe(inside.querySelector("main"));
+    new ResizeObserver(fit).observe(main);
   };
   frame.contentWindow.location.replace(page + chosen);
 }
