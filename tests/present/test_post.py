@@ -15,7 +15,7 @@ from workbench.measure.on_kvm.measured_file import all_measured_files
 from workbench.paths import DATA
 from workbench.present.post import post
 from workbench.present.post.chart import bars
-from workbench.present.post.section import Check, summary_line
+from workbench.present.post.section import Check, check_lines, summary_line
 
 SIZES = (Size(1, ("steal_time",)),)
 
@@ -83,12 +83,12 @@ def test_repairs_stand_beside_the_designs_as_they_are():
     made = post(["repairs"], ["generic", "null"], ["migrate"], ["steal_time"], 1, sizes=SIZES)
     repaired = post(["state"], ["generic+carry-registry"], ["migrate"], ["steal_time"], 1, sizes=SIZES)
     failing = {cell.property for cell in made.asked.cells if (cell.verdict, str(cell.label())) == ("FAILS", "generic")}
-    rows = [line.split() for line in made.text().splitlines() if re.match(r"generic( with \d+ repairs)?  +\d", line)]
+    rows = [line.split() for line in made.text().splitlines() if re.match(r"(generic|  with \d+ repairs)  +\d", line)]
     assert (len(failing), len(rows)) == (int(rows[0][1]), 2)
     assert failing
     (carried,) = {row.value for row in repaired.asked.table.itertuples() if row.metric == "state_carried_bytes"}
     assert (rows[0][-2], rows[1][-2]) == ("0", str(carried))
-    assert made.claim() == f"{' '.join(rows[1][:4])}: {rows[1][8]} exits, 1 new interface, 0 properties fail.\n"
+    assert made.claim() == f"generic {' '.join(rows[1][:3])}: {rows[1][7]} exits, 1 new interface, 0 properties fail.\n"
     with pytest.raises(WorkbenchError, match="these designs have no mitigations"):
         post(["repairs"], ["null"], ["boot"], ["steal_time"], 1, sizes=SIZES)
 
@@ -106,6 +106,26 @@ def test_what_was_measured_stands_beside_what_was_simulated():
     third = Path(__file__).parents[1] / "protocols" / "data" / "third.py"
     with pytest.raises(WorkbenchError, match="no real KVM was measured with these designs"):
         post(["measured"], [f"{third}:RegisterArray"], ["boot"], ["steal_time"], 1)
+
+
+def test_a_verdict_that_does_not_fit_has_a_second_line():
+    where = "double-registration-crossing, 21 steps; 1 more"
+    checks = [Check("FAIL", "per_feature: old-area-live", where), Check("SKIP", "x: y", "not exercised")]
+    assert check_lines(checks) == [
+        "FAIL: per_feature: old-area-live", f"INFO: {where}", "SKIP: x: y (not exercised)",
+    ]  # fmt: skip
+    (line,) = check_lines([Check("PASS", f"{'a' * 64}: old-area-live")])
+    assert (len(line), line.endswith("a...: old-area-live")) == (72, True)
+
+
+def test_a_long_name_breaks_no_line(tmp_path):
+    name = "a" * 40 + "_" + "b" * 23
+    path = tmp_path / "mine.py"
+    repairs = f'mitigations_known = {{"{"m" * 60}": "{"word " * 30}"}}'
+    path.write_text(slip(('name = "mine"', f'name = "{name}"\n    {repairs}')))
+    about = ["exits", "state", "failures", "hardware", "repairs", "verdict"]
+    made = post(about, [f"{path}:Mine"], ["migrate"], ["steal_time"], 1, sizes=SIZES)
+    assert [line for line in made.text().splitlines() if len(line) > 72 and str(path) not in line] == []
 
 
 def test_a_bar_is_as_long_as_its_number():

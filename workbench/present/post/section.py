@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from textwrap import wrap
 from typing import NamedTuple
+
+from workbench.present.text.table import WIDTH
+from workbench.printable import ascii_only
 
 PASS, FAIL, XFAIL, XPASS, SKIP = "PASS", "FAIL", "XFAIL", "XPASS", "SKIP"
 
@@ -14,6 +18,7 @@ class Check(NamedTuple):
 
     status: str  #: PASS, FAIL, XFAIL (fails as is known), XPASS (holds although it is known to fail), SKIP
     what: str
+    more: str = ""  #: where it fails, or why it is skipped
 
 
 class Attachment(NamedTuple):
@@ -40,8 +45,20 @@ class Section:
 
 
 def check_lines(checks: Iterable[Check]) -> list[str]:
-    """Return the verdict lines."""
-    return [f"{check.status}: {check.what}" for check in checks]
+    """Return the verdict lines; what does not fit into 72 columns becomes a line INFO, and a long name is cut."""
+    lines = []
+    for check in checks:
+        line = f"{check.status}: {ascii_only(check.what)}"
+        told = f"{line} ({ascii_only(check.more)})" if check.more else line
+        if len(told) <= WIDTH:
+            lines.append(told)
+            continue
+        name, colon, what = line.rpartition(": ")
+        room = WIDTH - len(colon + what)
+        lines.append(line if len(line) <= WIDTH else f"{name[: room - 3]}...{colon}{what}")
+        if check.more:
+            lines += wrap(f"INFO: {check.more}", WIDTH, subsequent_indent="INFO:   ", break_on_hyphens=False)
+    return lines
 
 
 def summary_line(checks: Sequence[Check]) -> str:

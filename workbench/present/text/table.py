@@ -71,8 +71,8 @@ def _escaped(text: str) -> str:
 
 
 def _heading(title: str) -> str:
-    title = ascii_only(title)
-    return f"{title}\n{'-' * min(len(title), WIDTH)}"
+    lines = wrap(ascii_only(title), WIDTH, subsequent_indent="  ", break_on_hyphens=False)
+    return "\n".join([*lines, "-" * max(map(len, lines))])
 
 
 def _is_number(table: Table, index: int) -> bool:

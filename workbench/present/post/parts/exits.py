@@ -5,6 +5,7 @@ from __future__ import annotations
 from workbench.measure.comparison.growth import line, over_vcpus
 from workbench.present.post.asked import Asked
 from workbench.present.post.chart import bars
+from workbench.present.post.lines import wrapped
 from workbench.present.post.section import Section
 from workbench.present.text.table import as_text
 from workbench.present.text.tables import events_by_protocol
@@ -24,7 +25,7 @@ def section(asked: Asked, words: str) -> Section:
     laws = []
     for one in asked.variants:
         grown = over_vcpus([one], asked.of(one), first, POINTS, ("exits",), asked.seed)
-        laws.append(f"  {one.label}: {_law(line(grown, one.label, 'exits'))}\n")
+        laws.append(wrapped(f"  {one.label}: {_law(line(grown, one.label, 'exits'))}", "    "))
     return Section(
         "Exits",
         claim,

@@ -10,6 +10,7 @@ from workbench.measure.exploration.mitigations import mitigated
 from workbench.measure.likeness.checklist import YES, likeness
 from workbench.measure.variants import Variant
 from workbench.present.post.asked import Asked
+from workbench.present.post.chart import LONGEST_NAME
 from workbench.present.post.lines import wrapped
 from workbench.present.post.section import Section
 from workbench.present.text.table import Cell, Column, Table, as_text
@@ -26,10 +27,10 @@ def section(asked: Asked, words: str) -> Section:
     both = replace(asked, variants=tuple(better), named=tuple(one.label for one in better))
     rows, told, left = [], [], []
     for one in plain:
-        rows.append(_row(asked, one, one.label))
+        rows.append(_row(asked, one, one.label[:LONGEST_NAME]))
         for repaired in (other for other in better if other.kind is one.kind):
             name = f"{one.label} with {len(repaired.mitigations)} repairs"
-            rows.append(_row(both, repaired, name))
+            rows.append(_row(both, repaired, f"  with {len(repaired.mitigations)} repairs"))
             told.append(
                 f"Of {one.label} {rows[-2][1]} properties fail, and {asked.events[0].name} takes {rows[-2][3]} exits; "
                 f"with {len(repaired.mitigations)} repairs {rows[-1][1]} and {rows[-1][3]}."
@@ -44,17 +45,19 @@ def section(asked: Asked, words: str) -> Section:
         f"What fails with the repairs: {'; '.join(left)}.",
         "R1, R2 ...: the clause of the design's specification (workbench list) that a repair changes.",
     ])  # fmt: skip
+    short = _short(plain[0].label, rows[1]) if better[0].kind is plain[0].kind else ""
     return Section(
         "What repairs would change", " ".join(told), [as_text(table), *map(_repairs, better)],
-        [(*pieces, "--mitigations all") for pieces in asked.matrix_commands()], short=_short(rows),
+        [(*pieces, "--mitigations all") for pieces in asked.matrix_commands()], short=short,
     )  # fmt: skip
 
 
-def _short(rows: list[list[Cell]]) -> str:
-    """Return the first design with its repairs, in a few words."""
-    name, fail, _, exits, *_, new = rows[1]
+def _short(label: str, row: list[Cell]) -> str:
+    """Return a design with its repairs in a few words."""
+    name, fail, _, exits, *_, new = row
     interfaces = f"{new} new interface{'' if new == 1 else 's'}"
-    return f"{name}: {exits} exits, {interfaces}, {fail} propert{'y fails' if fail == 1 else 'ies fail'}."
+    failing = f"{fail} propert{'y fails' if fail == 1 else 'ies fail'}"
+    return f"{label} {str(name).strip()}: {exits} exits, {interfaces}, {failing}."
 
 
 def _failing(asked: Asked, one: Variant) -> list[str]:

@@ -37,13 +37,13 @@ def _check(label: str, cells: Sequence[Cell], known: frozenset[str]) -> Check:
         worst = min(failing, key=lambda cell: (cell.steps or 0, cell.event))
         steps = f", {worst.steps} steps" if worst.steps else ""
         more = f"; {len(failing) - 1} more" if len(failing) > 1 else ""
-        return Check(XFAIL if is_known else FAIL, f"{name} ({worst.event}{steps}{more})")
+        return Check(XFAIL if is_known else FAIL, name, f"{worst.event}{steps}{more}")
     broken = [cell for cell in cells if cell.verdict == "BROKE OFF"]
     if broken:
-        return Check(FAIL, f"{name} ({broken[0].event}: a program failed and broke off the search)")
+        return Check(FAIL, name, f"{broken[0].event}: a program failed and broke off the search")
     open_ended = [cell for cell in cells if cell.verdict == "BOUNDED"]
     if open_ended:
-        return Check(SKIP, f"{name} ({open_ended[0].event}: not all states were seen)")
+        return Check(SKIP, name, f"{open_ended[0].event}: not all states were seen")
     if all(cell.verdict == "NOT EXERCISED" for cell in cells):
-        return Check(SKIP, f"{name} (not exercised)")
+        return Check(SKIP, name, "not exercised")
     return Check(XPASS if is_known else PASS, name)
