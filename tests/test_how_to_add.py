@@ -102,3 +102,10 @@ def test_two_of_one_name_are_refused_in_one_line(house, file, folder, name):
         shutil.copy(ROOT / file, house.top / "workbench" / folder / called)
     with pytest.raises(AssertionError, match=f"^workbench: two are called '{name}': .*\n$"):
         house.workbench("matrix", "--events", "boot", *ONE)
+
+
+def test_an_exercise(house):
+    house.add("count_exits.py", "classroom/exercises")
+    asked = "from workbench.classroom import EXERCISES, judged; print([*EXERCISES][-1], *judged('count-exits', {})[:2])"
+    assert house.python(asked.format(1)) == "count-exits True predicted 1, counted 1\n"
+    assert house.python(asked.format(2)) == "count-exits False predicted 2, counted 1\n"

@@ -10,6 +10,7 @@ from tests.notebooks.refresh import drawn_anew, fresh
 from tests.notebooks.test_notebooks import said
 from workbench.classroom import EXERCISES
 from workbench.present.notebooks.portable import execute
+from workbench.present.text.table import WIDTH
 
 ALL = list(EXERCISES.values())
 each = pytest.mark.parametrize("exercise", ALL, ids=lambda one: one.name)
@@ -30,8 +31,9 @@ def test_a_check_that_does_not_pass_is_a_few_lines_and_no_traceback():
     (output,) = cell.outputs
     assert output.output_type == "error"
     assert output.ename == "NotPassedError"
-    assert output.traceback[0].startswith("not yet  the host reads the descriptor again in step 8, after vCPU 1 has")
+    assert output.traceback[0].startswith("not yet  the host reads the descriptor again in step 8, after vCPU 1")
     assert output.traceback[-1] == '  stuck? hint("repair")'
+    assert max(map(len, output.traceback)) <= WIDTH, "a narrow screen"
     assert not [line for line in output.traceback if "Traceback" in line or (".py" in line and "answer.py" not in line)]
     printed = [one.get("text", "") for cell in notebook.cells for one in cell.get("outputs", ())]
     assert any(text.startswith("Hint 1 of 3") for text in printed)

@@ -12,8 +12,9 @@ from workbench.classroom.exercise import Exercise, Judged
 from workbench.classroom.exercises import choose_one
 from workbench.classroom.judging import judged
 from workbench.errors import WorkbenchError
+from workbench.present.text.command_line import command_lines
+from workbench.present.text.table import WIDTH
 
-WIDTH = 80
 #: How many hints of an exercise have been given in this process.
 _GIVEN: Counter[str] = Counter()
 
@@ -44,11 +45,11 @@ def check(name: str, answer: Any) -> bool:
 def report(exercise: Exercise, found: Judged) -> str:
     """Return what a check found as text: the sentence, the steps that show it, the line that shows it again."""
     head = "PASS" if found.passed else "not yet"
-    parts = [fill(f"{head}  {found.said}", WIDTH, subsequent_indent="  ")]
+    parts = [_filled(f"{head}  {found.said}")]
     if found.trace:
         parts.append(found.trace.rstrip("\n"))
     if found.ran:
-        parts.append(f"  ran: {found.ran}")
+        parts += _ran(found.ran)
     if not found.passed:
         parts.append(f'  stuck? hint("{exercise.name}")')
     return "\n".join(parts)
@@ -60,7 +61,22 @@ def hint(name: str) -> None:
     number = min(_GIVEN[name], len(exercise.hints) - 1)
     _GIVEN[name] += 1
     text = f"Hint {number + 1} of {len(exercise.hints)}: {exercise.hints[number]}"
-    sys.stdout.write(fill(text, WIDTH, subsequent_indent="  ") + "\n")
+    sys.stdout.write(f"{_filled(text)}\n")
+
+
+def _filled(text: str, indent: str = "") -> str:
+    return fill(
+        text, WIDTH, initial_indent=indent, subsequent_indent=f"{indent}  ", break_on_hyphens=False,
+        break_long_words=False,
+    )  # fmt: skip
+
+
+def _ran(ran: str) -> list[str]:
+    """Return what was run in lines that can be pasted: a command is broken by backslashes, a call between arguments."""
+    command, *options = ran.split(" --")
+    if not options:
+        return [_filled(f"ran: {ran}", "  ")]
+    return command_lines([command, *(f"--{option}" for option in options)], "  ran: ")
 
 
 __all__ = ["NotPassedError", "check", "hint", "report"]

@@ -70,7 +70,8 @@ class TolerantRestore(Exercise):
         with design_of(answer) as design:
             for stream in STREAMS:
                 if said := _wrong(design, stream):
-                    return Judged(False, f"{stream.what}: {said}", f"restore{_restored(design, stream)!r}"[:200])
+                    again = f"restore(cpus, {_written(_restored(design, stream))})"
+                    return Judged(False, f"{stream.what}: {said}", again)
         said = f"{len(STREAMS)} streams restored: whatever was intact is served, and nothing else"
         again = f"workbench compare --protocols {FILE} --events migrate,migrate-damaged --metrics fate"
         return Judged(True, said, again)
@@ -113,6 +114,13 @@ def _wrong(design: Variant, stream: Stream) -> str:
             return f"the item of vCPU {cpu} was damaged or missing, and the host serves {_at(served)}"
     strange = {key.cpu for key in bench.machine.entries if isinstance(key, Key)} - set(AREAS)
     return f"the host now has an entry of vCPU {min(strange)}" if strange else ""
+
+
+def _written(value: Any) -> str:
+    """Return a stream as Python, with its addresses in hexadecimal."""
+    if isinstance(value, tuple):
+        return f"({', '.join(map(_written, value))}{',' if len(value) == 1 else ''})"
+    return hex(value) if type(value) is int and value > 999 else repr(value)[:80]
 
 
 def _at(gpa: Any) -> str:
