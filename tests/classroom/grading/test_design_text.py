@@ -137,6 +137,8 @@ CLASS = [
     "answers_itself = False",
     "def _serves(self): pass\n    def __repr__(self): return 'x'",
     "def send(self): yield 1\n    def x(self): self.send().send(1)",
+    "x = struct('struct s { __u64 _member_map_; };')\n    def x(self): return FAULT._member_map_",
+    "_replace = 1\n    def x(self, cpu): return cpu._replace(index=1)",
     "append = 1\n    def x(self): self.by_name.append(1)",
     "clear = 1\n    def x(self): self.by_name.clear()",
     "gi_frame = 1\n    def x(self): return self.gi_frame",
@@ -195,6 +197,7 @@ def test_other_spellings_change_nothing(text):
     ["x = ()\n        x += (1,)", "x = 0\n        x |= 1 << 3\n        x -= 1", "x: int = -1\n        x += 1",
      "x = ''\n        x += f'{1}'", "x = [n for n in (1, 2)]", "x = {'a': 1}.get('a')", "print(1)", "assert feature",
      "x = type(feature) is not tuple and 1 == type(2)", "raise ValueError('not written')",
+     "def _own(self): return 1\n        x = self._own()",
      "try: pass\n        except (TypeError, ValueError): pass"],
 )  # fmt: skip
 def test_what_changes_nothing_is_read(line):

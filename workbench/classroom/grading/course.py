@@ -20,6 +20,8 @@ from workbench.durable.store import Store
 from workbench.errors import WorkbenchError
 
 _WHAT = "notebooks"
+#: The number of a notebook, its path, and whether the user has named it.
+_Piece = tuple[int, Path, bool]
 
 
 class Graded(NamedTuple):
@@ -52,7 +54,8 @@ def grade_all(
     rows |= {number: [Row("", NONE, 0, why)] for number, (_, why) in enumerate(first) if why}
     progress(len(rows), len(found))
     left = [number for number in range(len(found)) if number not in rows]
-    for number, graded in _shared_out(left, [path for _, path in found], asked, min(jobs, len(left)), kernel):
+    pieces = [(number, path, path in given) for number, (_, path) in enumerate(found) if number in left]
+    for number, graded in _shared_out(pieces, asked, min(jobs, len(left)), kernel):
         rows[number] = graded
         if all(row.certain for row in graded):
             batch.keep(number, graded)
@@ -76,7 +79,7 @@ def _digest(path: Path, given: bool) -> tuple[str, str]:
 
 
 def _shared_out(
-    left: Sequence[int], paths: Sequence[Path], asked: Sequence[str], jobs: int, kernel: bool
+    left: Sequence[_Piece], asked: Sequence[str], jobs: int, kernel: bool
 ) -> Iterator[tuple[int, list[Row]]]:
     """Yield the number and the rows of each notebook that is ``left``, as soon as one of ``jobs`` has graded it."""
     if not left:
@@ -84,8 +87,8 @@ def _shared_out(
     with guarded_folder() as private, Pool(jobs, _grading, [private, asked, kernel]) as workers:
         waiting = iter(left)
         while True:
-            while workers.idle and (number := next(waiting, None)) is not None:
-                workers.give((number, paths[number]))
+            while workers.idle and (piece := next(waiting, None)) is not None:
+                workers.give(piece)
             if not workers.in_flight:
                 break
             yield from workers.finished()
@@ -94,17 +97,17 @@ def _shared_out(
 @contextmanager
 def _grading(
     private: Path, asked: Sequence[str], kernel: bool
-) -> Iterator[tuple[None, Callable[[tuple[int, Path]], tuple[int, list[Row]]]]]:
+) -> Iterator[tuple[None, Callable[[_Piece], tuple[int, list[Row]]]]]:
     """Begin in a worker (``durable.pool``), whose files are in ``private``."""
     from workbench.classroom.grading import cells  # noqa: F401 - loaded here once, and not in each process that it forks
 
     folder = private / str(os.getpid())
     folder.mkdir()
 
-    def one(piece: tuple[int, Path]) -> tuple[int, list[Row]]:
-        number, path = piece
+    def one(piece: _Piece) -> tuple[int, list[Row]]:
+        number, path, given = piece
         try:
-            content = content_of(path, given=True)
+            content = content_of(path, given=given)
         except WorkbenchError as error:  # it has changed meanwhile
             return number, [Row("", NONE, 0, str(error), certain=False)]
         return number, grade(content, asked, folder, kernel=kernel)

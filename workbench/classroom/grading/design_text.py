@@ -149,7 +149,8 @@ class _Reader:
         if not isinstance(node.ctx, ast.Load):
             yield f"sets {ast.unparse(node)}"
         is_inside = node.attr.startswith(_INSIDE) and node.attr not in _of_contracts()
-        if node.attr.startswith("__") or is_inside or node.attr in _CHANGES or node.attr not in self.known:
+        is_known = node.attr in self.known and not (node.attr.startswith("_") and not _is_own(node.value))
+        if node.attr.startswith("__") or is_inside or node.attr in _CHANGES or not is_known:
             yield f"uses the attribute {node.attr}"
         if node.attr == "update":
             call = self.calls.get(id(node))
@@ -196,6 +197,14 @@ class _Reader:
 
     def _keyword(self, node: ast.keyword) -> Iterator[str]:
         yield from _dunder(node.arg or "")
+
+
+def _is_own(node: ast.expr) -> bool:
+    """Tell whether an expression is ``self``, ``cls`` or ``super()``."""
+    called = node.func if isinstance(node, ast.Call) else None
+    names = ("super",) if called is not None else ("self", "cls")
+    root = called if called is not None else node
+    return isinstance(root, ast.Name) and root.id in names
 
 
 def _dunder(name: str) -> Iterator[str]:

@@ -10,12 +10,13 @@ import struct
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from workbench.classroom.grading.fence.libc import filter_calls
+from workbench.classroom.grading.fence.libc import filter_calls, prctl
 
 # <linux/filter.h>, <linux/seccomp.h>
 _LOAD, _IS, _AT_LEAST, _RETURN = 0x20, 0x15, 0x35, 0x06
 _ALLOW, _KILL, _ERRNO = 0x7FFF0000, 0x80000000, 0x00050000
 _NUMBER, _ARCHITECTURE, _ARGUMENTS = 0, 4, 16  # offsets in struct seccomp_data
+_PR_GET_SECCOMP = 21
 _X32 = 0x40000000  # <asm/unistd.h> __X32_SYSCALL_BIT: a second table of numbers on x86-64
 
 
@@ -61,6 +62,14 @@ _REFUSED: dict[str, tuple[int | None, int | None]] = {
 def is_known() -> bool:
     """Tell whether the numbers of this machine's system calls are known here."""
     return platform.machine() in _MACHINES
+
+
+def is_there() -> bool:
+    """Tell whether this kernel has seccomp."""
+    try:
+        return prctl(_PR_GET_SECCOMP) >= 0
+    except OSError:
+        return False
 
 
 def restrict() -> None:

@@ -20,8 +20,8 @@ _PR_SET_PDEATHSIG, _PR_SET_NO_NEW_PRIVS = 1, 38
 #: What Python and its libraries open beside themselves; nothing here says anything of this machine's users.
 _SYSTEM = (
     "/usr/lib", "/usr/lib64", "/usr/share", "/usr/local/lib", "/lib", "/lib64", "/etc/ld.so.cache", "/etc/localtime",
-    "/etc/fonts", "/etc/mime.types", "/dev/urandom", "/dev/zero", "/proc/self", "/proc/meminfo", "/proc/cpuinfo",
-    "/sys/devices/system/cpu",
+    "/etc/fonts", "/etc/mime.types", "/dev/urandom", "/dev/zero", "/proc/meminfo", "/proc/cpuinfo",
+    "/proc/self/stat", "/proc/self/statm", "/proc/self/status", "/proc/self/maps", "/sys/devices/system/cpu",
 )  # fmt: skip
 
 
@@ -43,6 +43,8 @@ def why_not() -> str | None:
         return "the fence is made of Landlock and seccomp, which only Linux has"
     if not calls.is_known():
         return "the numbers of this machine's system calls are known for x86-64 and aarch64 only"
+    if not calls.is_there():
+        return "this kernel has no seccomp filters (CONFIG_SECCOMP_FILTER)"
     if not landlock.version():
         return "this kernel has no Landlock (Linux 5.13; see CONFIG_LSM or lsm= at its start)"
     return None
