@@ -14,7 +14,6 @@ from workbench.engines.simulate.schedule import Schedule
 from workbench.errors import WorkbenchError
 from workbench.features import FEATURES
 from workbench.lifecycle import EVENTS
-from workbench.measure.design_check.line import key_text
 from workbench.measure.exploration.explore import Question, as_explored
 from workbench.measure.exploration.recording import one_after_the_other
 from workbench.protocols import PROTOCOLS
@@ -67,7 +66,7 @@ class LoseARegistration(Exercise):
         wrong = _not_the_entry(moved, wanted, believed)
         if wrong:
             return Judged(False, wrong, again)
-        lost = f"{key_text(wanted)} = {_text(moved.before[wanted])}"
+        lost = f"{_named(wanted)} = {_text(moved.before[wanted])}"
         said = f"{lost} is gone, and the guest still believes in {believed:#x}"
         return Judged(True, said, again)
 
@@ -90,7 +89,7 @@ def _moved(question: Question) -> Moved | str:
 
 def _not_the_entry(moved: Moved, wanted: Key, address: int) -> str:
     """Say what the run shows of an entry that is not the lost one; "" if it is."""
-    name = key_text(wanted)
+    name = _named(wanted)
     if wanted not in moved.before:
         return f"the host had no entry {name} before the move; it had {len(moved.before)} others"
     if wanted in dict(moved.machine.held()):
@@ -107,6 +106,11 @@ def _holds(value: Hashable, address: int, size: int) -> bool:
     if isinstance(value, tuple):
         return any(_holds(one, address, size) for one in value)
     return isinstance(value, int) and address <= value < address + max(size, 1)
+
+
+def _named(key: Key) -> str:
+    """Return an entry's name as a student writes it: ``registry(1, 8)``, ``register(1, 0x4b564d20)``."""
+    return f"{key.kind}({'VM' if key.cpu == VM else key.cpu}, {_text(key.name)})"
 
 
 def _text(value: Any) -> str:

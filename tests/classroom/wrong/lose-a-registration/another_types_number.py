@@ -1,2 +1,2 @@
-# shows: the host had no entry registry(0, 0x1) before the move
+# shows: the host had no entry registry(0, 1) before the move
 answer = {"protocol": "generic", "event": "migrate", "feature": "steal_time", "entry": "registry(0, 1)"}
