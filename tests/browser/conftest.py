@@ -8,7 +8,8 @@ import pytest
 
 from workbench.lifecycle import EVENTS
 from workbench.measure.exploration.matrix import Size, matrix
-from workbench.measure.variants import variants
+from workbench.measure.variants import DEFAULT, variant, variants
+from workbench.measure.verdict.page import page as verdicts
 from workbench.present.web import (
     comparison,
     failure_map,
@@ -17,6 +18,7 @@ from workbench.present.web import (
     register_map,
     side_by_side,
     trace,
+    verdict_page,
     version_skew,
 )
 
@@ -26,7 +28,7 @@ EXPLORED = ("kexec-no-teardown", "migrate", "ignore-msrs", "hostile-bad-base")
 SIZES = [Size(1, ("steal_time",)), Size(1, ("async_pf",))]
 
 #: The kinds of views, by the name under which ``views`` has one of each.
-KINDS = ("trace", "operation", "pair", "matrix", "compare", "registers", "measured", "skew")
+KINDS = ("trace", "operation", "pair", "matrix", "compare", "registers", "measured", "skew", "verdict")
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 OWN = ("file:", "data:", "blob:")  # what a page may ask for
@@ -111,4 +113,7 @@ def views(map_view, comparison_view):
         "registers": register_map(),
         "measured": recorded(),
         "skew": version_skew(),
+        "verdict": verdict_page(
+            verdicts({name: variant(name) for name in DEFAULT}, ["pv_eoi"], ["boot"], repairs=False), list(DEFAULT)
+        ),
     }

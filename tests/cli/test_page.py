@@ -32,6 +32,8 @@ PAGES = [
         ("slides",),
         ("skew", "--protocols", "generic,tests/protocols/data/third.py:RegisterArray", "--features", "steal_time",
          "--about", "move"),
+        ("verdict", "null", "tests/protocols/data/third.py:RegisterArray", "--features", "pv_eoi", "--events", "boot",
+         "--no-repairs", "--jobs", "1"),
         ("registers", "--write", "STEAL_TIME=0x1001,STEAL_TIME=0", "--enforce-cpuid", "--cpuid-bits", "3,5"),
 ]  # fmt: skip
 

@@ -31,6 +31,7 @@ LINES = {
         "hardware", "hardware --protocols null --format json", "hardware --protocols null --format csv",
         "skew --about move,size", "skew --protocols null --about boot --format json",
         "skew --protocols null --about cpuid --format csv", "page skew --protocols null --about size",
+        "page verdict null generic --events boot --features pv_eoi --jobs {jobs}",
         "verdict null --events boot,kexec --features pv_eoi --weigh exits --jobs {jobs}",
         "verdict null --events boot --features pv_eoi --format json --jobs {jobs}",
         "verdict null --events boot --features pv_eoi --format csv --state {out}/verdict",

@@ -7,6 +7,7 @@ from workbench.lifecycle import EVENTS
 from workbench.measure import compare, over_features, over_vcpus, variants
 from workbench.measure.exploration.matrix import Size, matrix
 from workbench.measure.skew.table import rows
+from workbench.measure.verdict.page import Page, page
 from workbench.present.figures import figures
 
 DESIGNS = ("generic", "per_feature", "generic+carry-registry", "null")
@@ -22,7 +23,7 @@ MANY = (
     "memslot-unplug", "double-registration-crossing", "hostile-endless", "hostile-bad-base", "encrypted", "page-ready",
 )  # fmt: skip
 #: The figures of a tidy table, and what each draws.
-KINDS = ("growth", "features", "guest_memory", "state", "fates", "exits", "failures", "skew")
+KINDS = ("growth", "features", "guest_memory", "state", "fates", "exits", "failures", "skew", "verdict")
 
 
 @cache
@@ -35,6 +36,7 @@ def runs():
         "events": compare(DESIGNS, MANY, vcpus=2),
         "cells": matrix(variants(DESIGNS[:2]), [EVENTS["old-host"], EVENTS["ignore-msrs"]],
                         sizes=[Size(1, ("wall_clock",))]),
+        "verdict": page({one.label: one for one in chosen}, ["steal_time"], ["boot"], repairs=False),
         "skew": rows(chosen, choose(["steal_time", "watchdog"])),
     }  # fmt: skip
 
@@ -59,6 +61,12 @@ def drawn(kind, names, size="screen"):
         own = [[one for one in found["skew"] if one.protocol == design] for design in DESIGNS]
         table = [one._replace(protocol=name) for at, name in enumerate(names) for one in own[at % len(own)]]
         return figures.skew(table, size=size)
+    if kind == "verdict":
+        shown = found["verdict"]
+        labels = list(shown.cells)
+        by_name = {name: labels[at % len(labels)] for at, name in enumerate(names)}
+        own = ({name: some[label] for name, label in by_name.items()} for some in (shown.asked, shown.cells))
+        return figures.verdict(Page(*own), size=size)
     if kind == "growth":
         table = renamed(found["vcpus"], names)
         return figures.growth(table, "state_bytes", "migration state", note=figures.carried(table), size=size)

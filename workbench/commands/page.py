@@ -3,8 +3,8 @@
 ``trace`` shows the steps of one design, or of two side by side; ``operation`` those of one registration, update, read
 or revocation; ``replay`` the operations of a replay file; ``matrix`` what fails under which event, with the trace of
 each failure; ``compare`` exits, state and fates; ``skew`` what comes of old and new guests, kernels and VMMs together;
-``registers`` what KVM's registers do with values; ``measured`` what a real KVM did, as recorded; ``slides`` a lecture
-of ten ideas. Attach the file to a mail, or put it on a web page.
+``verdict`` designs by what runs say of them; ``registers`` what KVM's registers do with values; ``measured`` what a
+real KVM did, as recorded; ``slides`` a lecture of ten ideas. Attach the file to a mail, or put it on a web page.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import os
 import shlex
 from typing import TYPE_CHECKING, Any
 
-from workbench.commands import _options, replay, skew
+from workbench.commands import _options, replay, skew, verdict
 from workbench.errors import WorkbenchError
 
 if TYPE_CHECKING:
@@ -39,6 +39,8 @@ def add(subparsers: Any) -> None:
     _add_matrix(kinds)
     _add_compare(kinds)
     _add_skew(kinds)
+    verdict.add_what(_kind(kinds, "verdict", _verdict, "the page that decides: designs by what runs say of them",
+                           "workbench page verdict generic per_feature -o verdict.html"))  # fmt: skip
     _add_registers(kinds)
     _add_slides(kinds)
     _kind(kinds, "measured", _measured, "what a real KVM did, as recorded, beside the simulator",
@@ -267,6 +269,18 @@ def _skew(args: argparse.Namespace) -> View:
         vcpus=args.vcpus,
         progress=Progress().counting("combinations"),
     )
+
+
+def _verdict(args: argparse.Namespace) -> View:
+    from workbench.present.text.command_line import option_pieces
+    from workbench.present.web import verdict_page
+
+    words = [*(args.protocols or ()), *([] if args.repairs else ["--no-repairs"])]
+    for option in ("features", "events"):
+        if named := _options.unique(getattr(args, option)):
+            words += [word for piece in option_pieces(f"--{option}", named) for word in shlex.split(piece)]
+    with _options.opened_state(args) as store:
+        return verdict_page(verdict.answered(args, store), words)
 
 
 def _measured(args: argparse.Namespace) -> View:

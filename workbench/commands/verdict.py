@@ -25,18 +25,23 @@ def add(subparsers: Any) -> None:
         subparsers, "verdict", run, "the page that decides: designs by what runs say of them",
         description=__doc__, example="workbench verdict generic per_feature my/file.py:Mine --weigh migration=3",
     )  # fmt: skip
+    add_what(parser)
+    parser.add_argument("--why", metavar="DESIGN:COLUMN", help="show the evidence for one cell instead of the page")
+    parser.add_argument("--weigh", metavar="WORD=N,...", help="add a ranking by your own weights: migration=3,exits=1")
+    _options.add_output(parser, _options.EXPLORED_FORMATS)
+
+
+def add_what(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say what is asked."""
     parser.add_argument("protocols", nargs="*", metavar="PROTOCOL",
                         help="protocols as in compare (default: all that ship, but null)")  # fmt: skip
     _options.add_names(parser, "--features", "features, by name, all, or path/to/file.py:Class (default: of each ABI)")
     _options.add_names(parser, "--events", "events that are explored (default: one of each kind; all: every one)")
-    parser.add_argument("--why", metavar="DESIGN:COLUMN", help="show the evidence for one cell instead of the page")
-    parser.add_argument("--weigh", metavar="WORD=N,...", help="add a ranking by your own weights: migration=3,exits=1")
     parser.add_argument("--no-repairs", dest="repairs", action="store_false",
                         help="do not explore designs with their mitigations (half of the time)")
     parser.add_argument("--jobs", type=_options.whole_number(1, 64), metavar="N",
                         help="processes that share the work (default: one for each CPU, at most 4)")
     _options.add_state(parser, "searches")
-    _options.add_output(parser, _options.EXPLORED_FORMATS)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -50,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
     if design and not args.protocols:
         args.protocols = [design]
     with _options.opened_state(args) as store:
-        page = _page(args, store)
+        page = answered(args, store)
     if args.why:
         text = texts.why_text(page, design, column)
     elif args.format == "text":
@@ -75,7 +80,8 @@ def _cell_of(text: str) -> tuple[str, str]:
     return design, column
 
 
-def _page(args: argparse.Namespace, store: Store) -> Page:
+def answered(args: argparse.Namespace, store: Store) -> Page:
+    """Return the page that the options of :func:`add_what` ask for."""
     from workbench.core.catalogue import ALL
     from workbench.measure.variants import variants
     from workbench.measure.verdict.page import EVENTS, page

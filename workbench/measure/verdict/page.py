@@ -29,6 +29,9 @@ EVENTS = (
 )  # fmt: skip
 
 
+BEST, WORST, BETWEEN, ALONE = "best", "worst", "between", "alone"
+
+
 @dataclass(frozen=True)
 class Page:
     """What was asked, and the answers: by the label of a design and the name of a column."""
@@ -47,6 +50,14 @@ class Page:
         if column not in COLUMNS:
             raise unknown("column", column, COLUMNS)
         return self.cells[design][column]
+
+    def standing(self, label: str, column: str) -> str:
+        """Return where a design stands in a column: BEST, WORST, BETWEEN, or ALONE if it cannot be compared."""
+        own = self.cells[label][column].rank
+        ranks = [rank for cells in self.cells.values() if (rank := cells[column].rank) is not None]
+        if own is None or len(set(ranks)) < 2:
+            return ALONE
+        return BEST if own == min(ranks) else WORST if own == max(ranks) else BETWEEN
 
 
 def page(
@@ -165,4 +176,4 @@ def _by_column(shown: Page, column: str) -> dict[str, float]:
     }
 
 
-__all__ = ["Page", "Ranked", "criteria", "page", "ranking", "weights"]
+__all__ = ["ALONE", "BEST", "BETWEEN", "WORST", "Page", "Ranked", "criteria", "page", "ranking", "weights"]

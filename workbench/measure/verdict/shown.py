@@ -44,8 +44,8 @@ def _generic(page: Page) -> str:
     rest = [label for label in one_call if label not in typed]
     more = f"; no interface carries the state of {', '.join(rest)}" if rest else ""
     return (
-        f"Of {len(one_call)} designs with one call for all features, {len(typed)} are migrated by interfaces that "
-        f"exist{more}."
+        f"A generic guest ABI with typed interfaces for the VMM: {len(typed)} of {len(one_call)} designs with one call "
+        f"for all features need no new interface for a migration{more}."
     )
 
 
@@ -94,4 +94,4 @@ def _hosts_choice(page: Page) -> str:
     if not hosts:
         return ""
     without = [label for label in hosts if page.cells[label]["state"].rank == 0]
-    return f"Where the host chooses the memory, {len(without)} of {len(hosts)} designs have no registration state."
+    return f"Where the host chooses the memory, {len(without)} of {len(hosts)} designs keep no registration state."

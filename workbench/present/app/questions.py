@@ -142,6 +142,15 @@ QUESTIONS = {
             ),
         ),
         Question(
+            "verdict", "The page that decides", "Designs by what runs say of them; a cell says what was seen, and how.",
+            (
+                Field("protocols", "Protocols", TICKED, "", FIRST, DEFAULT,
+                      "others: all, papr_vpa, path/to/file.py:Class", _TICK),
+                _FEATURES, _EVENTS, Field("repairs", "without mitigations", SWITCH, "--no-repairs"),
+            ),
+            at_once=False,
+        ),
+        Question(
             "registers", "KVM's registers", "What each register does with each kind of value, or with one of yours.",
             (
                 Field("write", "Writes", NAMED, "--write", tuple(f"{name}=0x1001" for name in REGISTERS),

@@ -12,8 +12,9 @@ from workbench.present.figures.curves import carried, feature_growth, growth
 from workbench.present.figures.fates import fates
 from workbench.present.figures.matrix import failures
 from workbench.present.figures.skew import skew
+from workbench.present.figures.verdict import verdict
 
 __all__ = [
     "agreement", "carried", "exits_by_class", "failures", "fates", "feature_growth", "growth", "guest_memory",
-    "migration_state", "skew",
+    "migration_state", "skew", "verdict",
 ]  # fmt: skip

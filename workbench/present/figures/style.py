@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from workbench.core.outcome import Fate
 from workbench.measure.skew.run import BROKE_OFF, LOST, NOTHING, REFUSED, UNUSED, WORKS, WORSE
+from workbench.measure.verdict.page import ALONE, BEST, BETWEEN, WORST
 from workbench.protocols import FIRST
 
 INK, PALE_INK, EDGE = "#1a1a1a", "#555555", "#444444"
@@ -70,6 +71,8 @@ FATE_TONES = {
 SKEW_TONES = {
     WORKS: "good", UNUSED: "plain", REFUSED: "plain", NOTHING: "plain", LOST: "bad", WORSE: "worst", BROKE_OFF: "warn",
 }  # fmt: skip
+
+VERDICT_TONES = {BEST: "good", BETWEEN: "plain", WORST: "bad", ALONE: "none"}
 
 #: Parts of a bar that are not protocols: (grey, hatch).
 PARTS = (("#5a5a5a", ""), ("#c8c8c8", ""), ("#ffffff", "////"))

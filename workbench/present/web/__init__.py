@@ -10,6 +10,7 @@ from workbench.present.web.operations import operation
 from workbench.present.web.replays import replayed
 from workbench.present.web.skews import version_skew
 from workbench.present.web.traces import finding, findings, side_by_side, trace
+from workbench.present.web.verdicts import verdict_page
 from workbench.present.web.view import View, page
 from workbench.present.web.word_tables import recorded, register_map, register_writes, simulated_and_measured
 
@@ -28,5 +29,6 @@ __all__ = [
     "side_by_side",
     "simulated_and_measured",
     "trace",
+    "verdict_page",
     "version_skew",
 ]

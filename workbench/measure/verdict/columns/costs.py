@@ -1,4 +1,7 @@
-"""What one more feature costs: a place to ask at, who serves it, and guest memory beside its area."""
+"""What one more feature costs: a place to ask at, who serves it, and guest memory beside its area.
+
+Whether a register more or a number more is better is what the list argued about: these columns are not ranked.
+"""
 
 from __future__ import annotations
 
@@ -46,14 +49,14 @@ def _place(asked: Asked) -> Cell:
     command = asked.command("hardware", "--steps 'one access'")
     what = " and ".join(kinds) or "no exit"
     if not places:
-        return Cell("nothing", 0, "no feature leaves the guest when it is registered", command)
+        return Cell("nothing", None, "no feature leaves the guest when it is registered", command)
     shared = frozenset.intersection(*places.values())
     told = f"{len(places)} features leave the guest at {len(set(places.values()))} places ({what})"
     if len(places) == 1:
         return Cell(f"? {what}", None, f"{told}; one feature shows no rule", command)
     if shared:
-        return Cell("a number", 1, f"{told}, the same for all: a feature more is a number more", command)
-    return Cell(f"a {kinds[0]}", 2, f"{told}, one for each: a feature more is a {kinds[0]} more", command)
+        return Cell("a number", None, f"{told}, the same for all: a feature more is a number more", command)
+    return Cell(f"a {kinds[0]}", None, f"{told}, one for each: a feature more is a {kinds[0]} more", command)
 
 
 def _server(asked: Asked) -> Cell:

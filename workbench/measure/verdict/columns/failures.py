@@ -12,6 +12,8 @@ from workbench.measure.variants import Variant
 from workbench.measure.verdict.asked import Asked, Cell, Column
 
 _VCPUS = 8
+NONE_MODELLED = "it has no mitigation that is modelled"
+NOT_EXPLORED = "it was not explored with its mitigations"
 
 
 def shortest(cells: Iterable[Verdict]) -> dict[str, Verdict]:
@@ -39,8 +41,10 @@ def _fails(asked: Asked) -> Cell:
 
 def _remains(asked: Asked) -> Cell:
     command = asked.matrix(*asked.events, "--mitigations all")
+    if not asked.variant.kind.mitigations_known:
+        return Cell("-", len(shortest(asked.verdicts)), NONE_MODELLED, command)
     if asked.repaired is None:
-        return Cell("-", len(shortest(asked.verdicts)), "it has no mitigation that is modelled", command)
+        return Cell("-", None, NOT_EXPLORED, command)
     found = shortest(asked.repaired)
     return Cell(str(len(found)), len(found), f"with every mitigation: {told(found)}", command)
 
@@ -49,7 +53,7 @@ def _price(asked: Asked) -> Cell:
     command = asked.matrix(*asked.events, "--mitigations all")
     known = tuple(asked.variant.kind.mitigations_known)
     if asked.repaired is None or not known:
-        return Cell("-", None, "it has no mitigation that is modelled", command)
+        return Cell("-", None, NOT_EXPLORED if known else NONE_MODELLED, command)
     without = price(asked.variant, _VCPUS)
     all_on = price(Variant.of(asked.variant.kind, known), _VCPUS)
     exits = all_on.kexec_exits - without.kexec_exits + all_on.boot_exits - without.boot_exits

@@ -53,10 +53,12 @@ def _earliest(asked: Asked) -> Cell:
 
 def _hardware(asked: Asked) -> Cell:
     answers = [answer for answer in asked.likeness.values() if answer.word != NOTHING]
+    if not answers:
+        return Cell("-", None, "nothing could be asked", asked.command("hardware"))
     yes = sum(answer.word == YES for answer in answers)
     wrong = [name for name, answer in asked.likeness.items() if answer.word not in (YES, NOTHING)]
     seen = f"not as hardware: {', '.join(wrong) or 'nothing'}"
-    return Cell(f"{yes}/{len(answers)}", -yes / max(len(answers), 1), seen, asked.command("hardware"))
+    return Cell(f"{yes}/{len(answers)}", -yes / len(answers), seen, asked.command("hardware"))
 
 
 COLUMNS = (
