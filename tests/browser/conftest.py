@@ -10,6 +10,7 @@ from workbench.lifecycle import EVENTS
 from workbench.measure.exploration.matrix import Size, matrix
 from workbench.measure.variants import DEFAULT, variant, variants
 from workbench.measure.verdict.page import page as verdicts
+from workbench.measure.verdict.scope import Scope
 from workbench.present.web import (
     comparison,
     failure_map,
@@ -114,6 +115,6 @@ def views(map_view, comparison_view):
         "measured": recorded(),
         "skew": version_skew(),
         "verdict": verdict_page(
-            verdicts({name: variant(name) for name in DEFAULT}, ["pv_eoi"], ["boot"], repairs=False), list(DEFAULT)
+            verdicts({name: variant(name) for name in DEFAULT}, Scope(("pv_eoi",), ("boot",), repairs=False)), DEFAULT
         ),
     }

@@ -13,7 +13,9 @@ from workbench.errors import WorkbenchError
 from workbench.measure.variants import variant
 from workbench.measure.verdict.columns import COLUMNS
 from workbench.measure.verdict.law import law
-from workbench.measure.verdict.page import EVENTS, criteria, page, ranking, weights
+from workbench.measure.verdict.page import page
+from workbench.measure.verdict.ranking import criteria, ranking, weights
+from workbench.measure.verdict.scope import EVENTS, Scope, pieces
 from workbench.measure.verdict.shown import sentences
 from workbench.present.text.verdict import verdict_text, why_text
 
@@ -24,17 +26,12 @@ SOME = ("boot", "kexec", "kexec-no-teardown", "crash")
 
 @cache
 def shown():
-    return page(
-        {name: variant(name) for name in DESIGNS}, ["steal_time", "pv_eoi"], SOME[:1], repairs=False
-    )
+    return page({name: variant(name) for name in DESIGNS}, Scope(("steal_time", "pv_eoi"), SOME[:1], repairs=False))
 
 
 @cache
 def explored():
-    return page(
-        {name: variant(name) for name in ("generic", "null")}, ["pv_eoi"], SOME,
-        event_options=(f"--events {','.join(SOME)}",), options=("--features pv_eoi",),
-    )  # fmt: skip
+    return page({name: variant(name) for name in ("generic", "null")}, Scope(("pv_eoi",), SOME))
 
 
 def cells(label, *columns, of=shown):
@@ -170,3 +167,18 @@ def test_the_command(capsys, tmp_path):
         said = capsys.readouterr()
         assert said.out == ""
         assert said.err.startswith("workbench: ")
+
+
+def test_long_lists_of_names_are_several_pieces_of_a_command_line():
+    found = pieces("--events", EVENTS)
+    assert len(found) > 1
+    assert max(map(len, found)) <= 70
+    assert ",".join(piece.split()[1] for piece in found).split(",") == list(EVENTS)
+    assert pieces("--protocols", ["my file.py:Mine"]) == ("--protocols 'my file.py:Mine'",)
+
+
+def test_quick_explores_each_design_with_its_own_first_feature():
+    scope = Scope(events=("boot",), quick=True, repairs=False)
+    found = page({name: variant(name) for name in ("papr_vpa", "null")}, scope)
+    assert {cell.features for cell in found.asked["papr_vpa"].verdicts} == {"vpa"}
+    assert "--features vpa --vcpus 2 --events boot" in " ".join(found.cell("papr_vpa", "fails").command)

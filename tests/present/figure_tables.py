@@ -8,6 +8,7 @@ from workbench.measure import compare, over_features, over_vcpus, variants
 from workbench.measure.exploration.matrix import Size, matrix
 from workbench.measure.skew.table import rows
 from workbench.measure.verdict.page import Page, page
+from workbench.measure.verdict.scope import Scope
 from workbench.present.figures import figures
 
 DESIGNS = ("generic", "per_feature", "generic+carry-registry", "null")
@@ -36,7 +37,7 @@ def runs():
         "events": compare(DESIGNS, MANY, vcpus=2),
         "cells": matrix(variants(DESIGNS[:2]), [EVENTS["old-host"], EVENTS["ignore-msrs"]],
                         sizes=[Size(1, ("wall_clock",))]),
-        "verdict": page({one.label: one for one in chosen}, ["steal_time"], ["boot"], repairs=False),
+        "verdict": page({one.label: one for one in chosen}, Scope(("steal_time",), ("boot",), repairs=False)),
         "skew": rows(chosen, choose(["steal_time", "watchdog"])),
     }  # fmt: skip
 

@@ -272,13 +272,14 @@ def _skew(args: argparse.Namespace) -> View:
 
 
 def _verdict(args: argparse.Namespace) -> View:
-    from workbench.present.text.command_line import option_pieces
+    from workbench.measure.verdict.scope import pieces
     from workbench.present.web import verdict_page
 
-    words = [*(args.protocols or ()), *([] if args.repairs else ["--no-repairs"])]
+    words = [*(args.protocols or ()), *(["--quick"] if args.quick else []),
+             *([] if args.repairs else ["--no-repairs"])]  # fmt: skip
     for option in ("features", "events"):
         if named := _options.unique(getattr(args, option)):
-            words += [word for piece in option_pieces(f"--{option}", named) for word in shlex.split(piece)]
+            words += [word for piece in pieces(f"--{option}", named) for word in shlex.split(piece)]
     with _options.opened_state(args) as store:
         return verdict_page(verdict.answered(args, store), words)
 

@@ -37,6 +37,7 @@ def add_what(parser: argparse.ArgumentParser) -> None:
                         help="protocols as in compare (default: all that ship, but null)")  # fmt: skip
     _options.add_names(parser, "--features", "features, by name, all, or path/to/file.py:Class (default: of each ABI)")
     _options.add_names(parser, "--events", "events that are explored (default: one of each kind; all: every one)")
+    parser.add_argument("--quick", action="store_true", help="explore each design with its first feature alone")
     parser.add_argument("--no-repairs", dest="repairs", action="store_false",
                         help="do not explore designs with their mitigations (half of the time)")
     parser.add_argument("--jobs", type=_options.whole_number(1, 64), metavar="N",
@@ -46,7 +47,7 @@ def add_what(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Ask every design every column, and write the page, or the evidence for one cell."""
-    from workbench.measure.verdict.page import ranking, weights
+    from workbench.measure.verdict.ranking import ranking, weights
     from workbench.present import records
     from workbench.present.text import verdict as texts
 
@@ -84,9 +85,9 @@ def answered(args: argparse.Namespace, store: Store) -> Page:
     """Return the page that the options of :func:`add_what` ask for."""
     from workbench.core.catalogue import ALL
     from workbench.measure.variants import variants
-    from workbench.measure.verdict.page import EVENTS, page
+    from workbench.measure.verdict.page import page
+    from workbench.measure.verdict.scope import EVENTS, Scope
     from workbench.present.progress import Progress
-    from workbench.present.text.command_line import option_pieces
     from workbench.protocols import PROTOCOLS
 
     say = Progress()
@@ -95,18 +96,18 @@ def answered(args: argparse.Namespace, store: Store) -> Page:
         for text in _options.unique(args.protocols) or [name for name in PROTOCOLS if name != "null"]
         for one in (PROTOCOLS if text == ALL else (text,))
     ]
-    features, events = _options.unique(args.features), _options.unique(args.events) or list(EVENTS)
+    features = _options.unique(args.features)
+    scope = Scope(
+        None if features is None else tuple(features), tuple(_options.unique(args.events) or EVENTS), args.quick,
+        args.repairs,
+    )  # fmt: skip
 
     def progress(done: int, of: int, task: Task) -> None:
         say(f"{done} of {of}: {task.variant.label} under {task.event.name}, {task.size}")
 
     return page(
         dict(zip(texts, variants(texts), strict=True)),
-        features,
-        events,
-        options=tuple(option_pieces("--features", features)) if features else (),
-        event_options=tuple(option_pieces("--events", events)),
-        repairs=args.repairs,
+        scope,
         jobs=args.jobs or min(os.cpu_count() or 1, 4),
         progress=progress,
         asking=say.counting("designs asked"),

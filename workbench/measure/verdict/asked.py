@@ -13,9 +13,7 @@ from workbench.measure.comparison.runs import Measured, measured
 from workbench.measure.exploration.cells import Cell as Verdict
 from workbench.measure.likeness.checklist import Answer, likeness
 from workbench.measure.variants import Variant
-
-#: With how many vCPUs designs are explored if features are named; otherwise the sizes are those of the failure matrix.
-NAMED_VCPUS = 2
+from workbench.measure.verdict.scope import Scope, pieces
 
 
 class Cell(NamedTuple):
@@ -32,12 +30,15 @@ class Asked:
     """One design, with what it carries and what was explored of it."""
 
     variant: Variant
-    features: tuple[Feature, ...]
     named: str  #: the design, as a command line names it
-    options: tuple[str, ...]  #: pieces of a command line that say which features are looked at; empty for the default
+    scope: Scope
     verdicts: tuple[Verdict, ...]  #: its cells of the failure matrix
     repaired: tuple[Verdict, ...] | None  #: those with every mitigation; None where it has none, or they were not asked
-    events: tuple[str, ...]  #: pieces of a command line that say which events were explored
+
+    @cached_property
+    def features(self) -> tuple[Feature, ...]:
+        """What it carries."""
+        return self.scope.carried(self.variant)
 
     def run(self, event: str, vcpus: int) -> Measured:
         """Return the measured run of an event, simulated."""
@@ -58,13 +59,14 @@ class Asked:
             if cell.verdict == FAILS and (not codes or cell.property in codes) and event in ("", cell.event)
         ]
 
-    def command(self, command: str, *pieces: str) -> tuple[str, ...]:
-        """Return the command line ``workbench command ...`` for this design."""
-        return (f"workbench {command}", f"--protocols {self.named}", *self.options, *pieces)
+    def command(self, command: str, *rest: str) -> tuple[str, ...]:
+        """Return the command line ``workbench command ...`` for this design and its features."""
+        return (f"workbench {command}", *pieces("--protocols", [self.named]), *self.scope.feature_pieces(), *rest)
 
-    def matrix(self, *pieces: str) -> tuple[str, ...]:
-        """Return the command line that explores what was explored of this design."""
-        return self.command("matrix", *((f"--vcpus {NAMED_VCPUS}",) if self.options else ()), *pieces)
+    def matrix(self, *rest: str) -> tuple[str, ...]:
+        """Return the command line that explores what was explored of this design; ``rest``: its events, and more."""
+        sizes = self.scope.explored_pieces(self.variant)
+        return ("workbench matrix", *pieces("--protocols", [self.named]), *sizes, *rest)
 
 
 @dataclass(frozen=True)

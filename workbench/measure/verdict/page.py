@@ -1,4 +1,4 @@
-"""The page: every column asked of every design, a reader's ranking, and what all rows together show."""
+"""The page: every column asked of every design."""
 
 from __future__ import annotations
 
@@ -8,26 +8,19 @@ from pathlib import Path
 from typing import Any
 
 from workbench.checking.failures import FAILURES
-from workbench.core.contracts.event import Event
 from workbench.durable.store import Store
-from workbench.errors import WorkbenchError, unknown
+from workbench.errors import unknown
+from workbench.features import choose as choose_features
+from workbench.lifecycle import choose
 from workbench.measure.exploration.cells import Cell as Verdict
 from workbench.measure.exploration.matrix import Reporter, matrix
 from workbench.measure.exploration.mitigations import mitigated
-from workbench.measure.exploration.tasks import Size
+from workbench.measure.exploration.tasks import MAX_STATES, Task
 from workbench.measure.rows import Progress
-from workbench.measure.variants import Variant, features_of
-from workbench.measure.verdict.asked import NAMED_VCPUS, Asked, Cell
+from workbench.measure.variants import Variant
+from workbench.measure.verdict.asked import Asked, Cell
 from workbench.measure.verdict.columns import COLUMNS
-
-#: The events of a page if none is named: one of each kind, those under which designs were seen to differ. All of them
-#: take several times as long.
-EVENTS = (
-    "boot", "old-host", "cpu-hotplug", "cpu-unplug", "init", "suspend-resume", "kexec", "kexec-no-teardown", "crash",
-    "migrate", "migrate-damaged", "memslot-unplug", "descriptor-race", "double-registration-moved", "overlap",
-    "hostile-bad-base", "hostile-page-crossing", "encrypted", "read-back",
-)  # fmt: skip
-
+from workbench.measure.verdict.scope import Scope
 
 BEST, WORST, BETWEEN, ALONE = "best", "worst", "between", "alone"
 
@@ -62,12 +55,8 @@ class Page:
 
 def page(
     named: Mapping[str, Variant],
-    features: Sequence[str] | None = None,
-    events: Sequence[str | Event] = EVENTS,
+    scope: Scope | None = None,
     *,
-    options: tuple[str, ...] = (),
-    event_options: tuple[str, ...] = (),
-    repairs: bool = True,
     jobs: int = 1,
     progress: Reporter | None = None,
     asking: Progress | None = None,
@@ -75,22 +64,17 @@ def page(
 ) -> Page:
     """Return the page for designs, each with the name by which a command line calls it.
 
-    ``features``: None means those of each design's own ABI; ``options`` and
-    ``event_options`` are the pieces of a command line that say the same. ``repairs``: every design is explored with all
-    its mitigations too. ``asking(done, total)`` is called after each design, ``progress`` after each search. Raises
-    WorkbenchError for unknown names, and KeyboardInterrupt if the user stops it.
+    ``progress`` is called after each search, ``asking(done, total)`` after each design; ``state``: a directory in which
+    finished searches are kept. Raises WorkbenchError for unknown names, KeyboardInterrupt if the user stops it.
     """
-    bare = list(named.values())
-    added = {one.kind.name: one for one in mitigated(bare, ["all"])} if repairs and _have_any(bare) else {}
-    sizes = None if features is None else [Size(NAMED_VCPUS, tuple(features))]
-    searched = _searched([*bare, *added.values()], events, sizes=sizes, jobs=jobs, progress=progress, state=state)
+    scope, bare = scope or Scope(), list(named.values())
+    added = {one.kind.name: one for one in mitigated(bare, ["all"])} if scope.repairs and _have_any(bare) else {}
+    searched = _searched([*bare, *added.values()], scope, jobs=jobs, progress=progress, state=state)
     asked, cells = {}, {}
     for number, (text, one) in enumerate(named.items(), 1):
         other = added.get(one.kind.name)
-        asked[one.label] = row = Asked(
-            one, features_of(one, features), text, options, searched[one.label],
-            searched[other.label] if other else None, event_options,
-        )  # fmt: skip
+        repaired = searched[other.label] if other else None
+        asked[one.label] = row = Asked(one, text, scope, searched[one.label], repaired)
         cells[one.label] = {name: column.ask(row) for name, column in COLUMNS.items()}
         if asking is not None:
             asking(number, len(named))
@@ -101,79 +85,20 @@ def _have_any(variants: Sequence[Variant]) -> bool:
     return any(one.kind.mitigations_known for one in variants)
 
 
-def _searched(variants: Sequence[Variant], events: Any, **how: Any) -> dict[str, tuple[Verdict, ...]]:
+def _searched(variants: Sequence[Variant], scope: Scope, **how: Any) -> dict[str, tuple[Verdict, ...]]:
     found: dict[str, list[Verdict]] = {one.label: [] for one in variants}
-    for cell in matrix(variants, events, tuple(FAILURES.values()), traces=False, **how):
+    failures, events, more = tuple(FAILURES.values()), choose(scope.events), []
+    for one in variants:
+        size = scope.size(one)
+        if size is not None:
+            more += [
+                Task(one, event, size, tuple(FAILURES), MAX_STATES)
+                for event in events
+                if event.min_vcpus <= size.vcpus and event.concerns(choose_features(size.features))
+            ]
+    for cell in matrix(variants, () if more else events, failures, more=more, traces=False, **how):
         found[str(cell.label())].append(cell)
     return {label: tuple(cells) for label, cells in found.items()}
 
 
-# -- the reader's ranking ------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Ranked:
-    """A design's place: the weighted mean of its places by each criterion, 1 being the best."""
-
-    label: str
-    score: float
-    places: Mapping[str, float | None]  #: by criterion: the mean over its columns; None: not comparable
-
-
-def criteria() -> tuple[str, ...]:
-    """Return the words by which a reader weighs."""
-    return tuple(dict.fromkeys(column.criterion for column in COLUMNS.values()))
-
-
-def weights(text: str) -> dict[str, float]:
-    """Return {criterion: weight} of ``migration=3,exits=1``; raise WorkbenchError for anything else."""
-    found: dict[str, float] = {}
-    for part in text.split(","):
-        name, equals, number = part.partition("=")
-        if name.strip() not in criteria():
-            raise unknown("criterion", name.strip(), criteria())
-        try:
-            weight = float(number) if equals else 1.0
-        except ValueError:
-            weight = -1.0
-        if not 0 < weight < 1e6:
-            raise WorkbenchError(f"the weight of {name.strip()} is {number!r}; a number above 0 is expected: {name}=3")
-        if name.strip() in found:
-            raise WorkbenchError(f"{name.strip()} is weighed twice")
-        found[name.strip()] = weight
-    return found
-
-
-def ranking(shown: Page, weighed: Mapping[str, float]) -> list[Ranked]:
-    """Return the designs in the order of their weighted mean place, the best first; equal ones in the page's order."""
-    places = {name: _places(shown, name) for name in weighed}
-    found = []
-    for label in shown.cells:
-        own = {name: places[name][label] for name in weighed}
-        known = {name: place for name, place in own.items() if place is not None}
-        total = sum(weighed[name] for name in known)
-        score = sum(weighed[name] * place for name, place in known.items()) / total if total else float("inf")
-        found.append(Ranked(label, score, own))
-    return sorted(found, key=lambda one: one.score)
-
-
-def _places(shown: Page, criterion: str) -> dict[str, float | None]:
-    """Return each design's mean place over the columns of a criterion; equal values share the mean of their places."""
-    columns = [name for name, column in COLUMNS.items() if column.criterion == criterion]
-    by_column = [_by_column(shown, name) for name in columns]
-    found: dict[str, float | None] = {}
-    for label in shown.cells:
-        own = [places[label] for places in by_column if label in places]
-        found[label] = sum(own) / len(own) if own else None
-    return found
-
-
-def _by_column(shown: Page, column: str) -> dict[str, float]:
-    ranks = {label: cells[column].rank for label, cells in shown.cells.items() if cells[column].rank is not None}
-    known = sorted(rank for rank in ranks.values() if rank is not None)
-    return {
-        label: known.index(rank) + (known.count(rank) + 1) / 2 for label, rank in ranks.items() if rank is not None
-    }
-
-
-__all__ = ["ALONE", "BEST", "BETWEEN", "WORST", "Page", "Ranked", "criteria", "page", "ranking", "weights"]
+__all__ = ["ALONE", "BEST", "BETWEEN", "WORST", "Page", "page"]

@@ -146,7 +146,8 @@ QUESTIONS = {
             (
                 Field("protocols", "Protocols", TICKED, "", FIRST, DEFAULT,
                       "others: all, papr_vpa, path/to/file.py:Class", _TICK),
-                _FEATURES, _EVENTS, Field("repairs", "without mitigations", SWITCH, "--no-repairs"),
+                _EVENTS, Field("quick", "with one feature each", SWITCH, "--quick"),
+                Field("repairs", "without mitigations", SWITCH, "--no-repairs"),
             ),
             at_once=False,
         ),

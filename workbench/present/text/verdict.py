@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from textwrap import wrap
 
 from workbench.measure.verdict.columns import COLUMNS
-from workbench.measure.verdict.page import Page, Ranked
+from workbench.measure.verdict.page import Page
+from workbench.measure.verdict.ranking import Ranked
 from workbench.measure.verdict.shown import sentences
 from workbench.present.text.command_line import command_lines
 from workbench.present.text.table import WIDTH, Column, Table, as_text
@@ -15,7 +16,7 @@ from workbench.printable import ascii_only
 
 def verdict_text(page: Page, ranked: Sequence[Ranked] = (), weighed: Mapping[str, float] | None = None) -> str:
     """Return the page: at most 72 columns of ASCII."""
-    parts = [verdict_table(page), _legend(), _failures(page), _shown(page)]
+    parts = [verdict_table(page), _legend(), _failures(page), shown_text(page)]
     if weighed:
         parts.append(ranking_text(ranked, weighed))
     parts.append("The command that shows a cell: workbench verdict --why DESIGN:COLUMN\n")
@@ -45,7 +46,8 @@ def _failures(page: Page) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _shown(page: Page) -> str:
+def shown_text(page: Page) -> str:
+    """Return what the rows show together, a sentence each; empty if they show nothing."""
     found = sentences(page)
     lines = ["What the rows show together:"] if found else []
     for text in found:

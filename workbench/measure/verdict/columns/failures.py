@@ -36,11 +36,11 @@ def _fails(asked: Asked) -> Cell:
     open_ended = sum(cell.verdict in (BOUNDED, BROKE_OFF) for cell in asked.verdicts)
     more = f"; {open_ended} cells are not finished" if open_ended else ""
     text = f"{len(found)}{'+' if open_ended else ''}"
-    return Cell(text, len(found), f"{told(found)}{more}", asked.matrix(*asked.events))
+    return Cell(text, len(found), f"{told(found)}{more}", asked.matrix(*asked.scope.event_pieces()))
 
 
 def _remains(asked: Asked) -> Cell:
-    command = asked.matrix(*asked.events, "--mitigations all")
+    command = asked.matrix(*asked.scope.event_pieces(), "--mitigations all")
     if not asked.variant.kind.mitigations_known:
         return Cell("-", len(shortest(asked.verdicts)), NONE_MODELLED, command)
     if asked.repaired is None:
@@ -50,7 +50,7 @@ def _remains(asked: Asked) -> Cell:
 
 
 def _price(asked: Asked) -> Cell:
-    command = asked.matrix(*asked.events, "--mitigations all")
+    command = asked.matrix(*asked.scope.event_pieces(), "--mitigations all")
     known = tuple(asked.variant.kind.mitigations_known)
     if asked.repaired is None or not known:
         return Cell("-", None, NOT_EXPLORED if known else NONE_MODELLED, command)
