@@ -132,6 +132,15 @@ def test_an_answer_to_another_mail_is_refused(made, review):
     assert [line for line in text.splitlines() if line.startswith("> ")] == [f"> {quote}" for quote in said]
 
 
+def test_an_event_from_a_file_has_its_trace_and_its_page(tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text("from workbench.lifecycle.kexec import KexecWithoutTeardown\n\n\nclass Mine(KexecWithoutTeardown):\n"
+                    '    """Kexec, again."""\n\n    name = "my-kexec"\n')  # fmt: skip
+    told = post(["trace F01:my-kexec"], ["generic"], [f"{path}:Mine"], ["steal_time"], 1)
+    assert "generic: stray write in my-kexec" in told.text()
+    assert "my-kexec" in gzip.decompress(mail.attached(told, ["page"])[0].content).decode()
+
+
 def test_an_attachment_arrives_as_it_is():
     """A line that an mbox would take for a mail, a line too long for a mail, and our own boundary."""
     for content in (b"a\nFrom me\n", b"x" * 2000, f"--{mail.BOUNDARY}--\n".encode(), b"a\r\nb\0\n"):

@@ -227,6 +227,7 @@ def _matrix(args: argparse.Namespace) -> View:
         sizes or [size for one in variants for event in events for size in sizes_for(event, one.kind.own_features)],
         command=f"{_options.again(args, 'page matrix')} -o failures.html",
         prices={variant.label: price(variant) for variant in variants},
+        happening=events,
     )
 
 

@@ -165,7 +165,8 @@ def attached(post: Post, kinds: Sequence[str]) -> list[Attachment]:
         elif kind == "csv":
             found.append(Attachment("comparison.csv", as_csv(of_frame(post.asked.table)).encode("ascii"), "text/plain"))
         else:
-            view = failure_map(post.asked.cells, post.asked.variants, post.asked.all_sizes())
+            asked = post.asked
+            view = failure_map(asked.cells, asked.variants, asked.all_sizes(), happening=asked.events)
             content = gzip.compress(page("What fails", [view]).encode(), mtime=0)
             found.append(Attachment("failures.html.gz", content, "application/gzip"))
     return found

@@ -28,16 +28,19 @@ from workbench.present.web.view import View, as_json
 
 def failure_map(
     cells: Sequence[Cell], variants: Sequence[Variant], sizes: Iterable[Size], *,
-    command: str = "", prices: Mapping[str, Price] | None = None,
+    command: str = "", prices: Mapping[str, Price] | None = None, happening: Iterable[Event] = (),
 ) -> View:  # fmt: skip
     """Return the view of a matrix. ``variants``: those of the cells; ``prices``: by a variant's label.
+
+    ``happening``: the events of the cells; those that ship need not be among them.
 
     ``command``: the command line that gives it again, if whoever calls knows one.
 
     Every trace is replayed on bytes, some milliseconds each. Raises WorkbenchError if one cannot be replayed.
     """
-    words, traces = Words(), Traces(variants)
-    events = in_groups(choose_event(name) for name in dict.fromkeys(cell.event for cell in cells))
+    own = {event.name: event for event in happening}
+    words, traces = Words(), Traces(variants, own)
+    events = in_groups(own.get(name) or choose_event(name) for name in dict.fromkeys(cell.event for cell in cells))
     codes = list(dict.fromkeys(cell.property for cell in cells))
     by_label = {label: list(found) for label, found in groupby(cells, lambda cell: str(cell.label()))}
     designs = []
@@ -82,8 +85,9 @@ class Words:
 class Traces:
     """The recordings of failing cells, in the order in which they are asked for."""
 
-    def __init__(self, variants: Sequence[Variant]) -> None:
+    def __init__(self, variants: Sequence[Variant], own: Mapping[str, Event]) -> None:
         self._variants = {variant.label: variant for variant in variants}
+        self._own = own
         self.found: list[Recording] = []
         self.again: list[dict[str, Any]] = []  #: how each is asked for again
 
@@ -103,7 +107,8 @@ class Traces:
         reads = next((v.reads for v in cell.violators if (v.vcpus, v.features, v.steps) == (*same, cell.steps)), 0)
         variant = self._variants[str(cell.label())]
         features = choose_features(cell.features.split(","))
-        return Question(variant, choose_event(cell.event), features, cell.vcpus, Bounds(reads=reads))
+        event = self._own.get(cell.event) or choose_event(cell.event)
+        return Question(variant, event, features, cell.vcpus, Bounds(reads=reads))
 
 
 def packed(recording: Recording, again: Mapping[str, Any], words: Words, codes: Sequence[str]) -> dict[str, Any]:

@@ -81,4 +81,5 @@ def _named(asked: Asked, words: str) -> tuple[int, Exploration, Failure]:
     usual = first_feature(asked.variants[number])
     named = [feature for feature in asked.features or () if feature.name in usual] or asked.features
     features = named[:1] if named else usual
-    return number, explored(Question.of(asked.variants[number], event, features), [failure]), failure
+    happening = next((one for one in asked.events if one.name == event), event)  # one of a file has no known name
+    return number, explored(Question.of(asked.variants[number], happening, features), [failure]), failure
