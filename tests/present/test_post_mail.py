@@ -134,9 +134,11 @@ def test_an_answer_to_another_mail_is_refused(made, review):
 
 def test_an_event_from_a_file_has_its_trace_and_its_page(tmp_path):
     path = tmp_path / "mine.py"
-    path.write_text("from workbench.lifecycle.kexec import KexecWithoutTeardown\n\n\nclass Mine(KexecWithoutTeardown):\n"
-                    '    """Kexec, again."""\n\n    name = "my-kexec"\n')  # fmt: skip
-    told = post(["trace F01:my-kexec"], ["generic"], [f"{path}:Mine"], ["steal_time"], 1)
+    path.write_text(
+        "from workbench.lifecycle.kexec import KexecWithoutTeardown\n\n\n"
+        'class Mine(KexecWithoutTeardown):\n    """Kexec, again."""\n\n    name = "my-kexec"\n'
+    )
+    told = post(["trace"], ["generic"], [f"{path}:Mine"], ["steal_time"], 1, sizes=[Size(1, ("steal_time",))])
     assert "generic: stray write in my-kexec" in told.text()
     assert "my-kexec" in gzip.decompress(mail.attached(told, ["page"])[0].content).decode()
 
