@@ -13,7 +13,7 @@ R6  The VMM gives KVM each address before the vCPU runs (KVM_ARM_VCPU_PVTIME_IPA
     or not in a memslot is refused (-EINVAL), a second one for the same vCPU too (-EEXIST).
 R7  A reset of the vCPU leaves the address.
 R8  A migration carries nothing: the address is part of the machine's configuration, and the VMM gives it on the
-    destination as on the source. The structure is memory like any other.
+    destination as on the source, where the first entry uses it. The structure is memory like any other.
 R9  The host writes at each entry. KVM does so from the first one on, before any guest has asked; here it begins when
     the guest asks, or when the VMM's ``place`` is run, because nothing else looks at the host's own memory before.
 """
@@ -22,7 +22,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from workbench.core.contracts import Feature, Protocol, StateEntry
-from workbench.core.host_state import Key, area, baseline, registry
+from workbench.core.host_state import Key, area, baseline, registry, staged
 from workbench.core.outcome import REFUSED, AcceptedAt
 from workbench.core.steps import Backed, Get, Hypercall, Program, Set, Store
 from workbench.core.vcpu import Vcpu
@@ -93,7 +93,14 @@ class PvTime(Protocol):
         for cpu in cpus:
             for feature in self.features:
                 if self.supports(feature) and cpu.host_memory:
-                    yield Set(area(cpu.index, feature.name), cpu.host_memory)
+                    yield Set(staged(cpu.index, feature.name), True)
+
+    def on_entry(self, cpu: Vcpu) -> Program:
+        for feature in self.features:
+            if self.supports(feature) and (yield Get(staged(cpu.index, feature.name))):
+                yield Set(staged(cpu.index, feature.name), None)
+                yield Set(area(cpu.index, feature.name), cpu.host_memory)  # R8
+        yield from super().on_entry(cpu)
 
     def state(self, entries: Mapping[Key, Any], cpus: Sequence[Vcpu]) -> list[StateEntry]:
         """What a migration must carry: nothing (R8)."""
