@@ -9,7 +9,7 @@ R1  The guest has one page of 4 KiB for each vCPU, whose head says its type: ver
 R2  BAR 1 is a table of {APIC id, address}, 16 bytes for each vCPU; BAR 0 has DOORBELL and RESULT, 4 bytes each.
     There is one of each: two CPUs that use them at once mix their entries (a driver's lock is not modelled).
 R3  Writing n to DOORBELL registers the first n entries, of all vCPUs in one go; when the write is done, RESULT is the
-    number of pages that are served, or all ones for more entries than there are.
+    number of pages that are served, or an error (-EINVAL) for more entries than there are.
 R4  The host checks each entry: a vCPU with this id; a page, aligned, of RAM. It reads the head once and writes the
     status: enabled, or unknown policy, ABI mismatch, policy version mismatch. The guest looks at the status.
 R5  Writing 0 to DOORBELL revokes the pages of all vCPUs. A kernel does it when it ends (shutdown, too, because kexec
@@ -21,9 +21,10 @@ R8  INIT of a vCPU is nothing to a device: its page stays registered.
 
 What the text leaves open, with the assumptions made here:
 
-R9  A doorbell adds to what is registered; an entry of the same vCPU replaces its page (CPU hotplug).
+R9  While pages are registered, a doorbell with entries is an error (-EBUSY): registering again is for after a
+    revocation of all. So a CPU that comes up later has no page.
 R10 One page alone cannot be revoked: a CPU that goes down keeps its page registered, and the guest knows it. Mitigation
-    ``entry-revokes``: an entry with address ~0 revokes that of its vCPU.
+    ``single-pages``: a doorbell adds pages, replaces that of a vCPU, and with address ~0 revokes it.
 R11 A table entry is two writes, each of them an exit; a BAR that is memory would need none.
 R12 An update may be under way when pages are revoked. Mitigation ``quiesce``: the doorbell completes when none is.
 """
@@ -44,7 +45,7 @@ from workbench.protocols._kept import Kept
 DOORBELL, RESULT = 0xFE00_4000, 0xFE00_4004  # R2: BAR 0
 TABLE, MOST_ENTRIES, ENTRY = 0xFE01_0000, 4096, 16  # BAR 1
 NOWHERE = (1 << 64) - 1  # R10
-ALL_ONES = 0xFFFF_FFFF
+EINVAL, EBUSY = (1 << 32) - 22, (1 << 32) - 16  # R3, R9
 PAGE_HEAD = struct("""
 struct pvsched_head {
     __u32 abi_version;
@@ -71,7 +72,7 @@ class PciDoorbell(Kept):
     wire_bytes = 16
     revokes_everything = True  # R5
     mitigations_known: ClassVar[Mapping[str, str]] = {
-        "entry-revokes": "an entry with address ~0 revokes the page of its vCPU (R10)",
+        "single-pages": "a doorbell adds pages, replaces one, and revokes one by an entry with address ~0 (R10)",
         "quiesce": "a revocation waits for updates that are under way (R12)",
     }
 
@@ -90,12 +91,13 @@ class PciDoorbell(Kept):
         result = yield MmioRead(RESULT, 4)
         answers: tuple[Any, ...] = ()
         for own in areas:
-            status = DISABLED if result == ALL_ONES else (yield Load(own.gpa + STATUS, U32))  # R4
+            answered = isinstance(result, int) and result <= MOST_ENTRIES  # R3
+            status = (yield Load(own.gpa + STATUS, U32)) if answered else DISABLED  # R4
             answers += (ACCEPTED if status == ENABLED else REFUSED,)
         return answers
 
     def unregister(self, cpu: Vcpu, feature: Feature, gpa: int) -> Program:
-        if "entry-revokes" not in self.mitigations:
+        if "single-pages" not in self.mitigations:
             return REFUSED  # R10
         yield from self._ring(((cpu.index, NOWHERE),))
         return ACCEPTED
@@ -125,21 +127,35 @@ class PciDoorbell(Kept):
 
     def _register_first(self, cpu: Vcpu, count: int) -> Program:
         """Host: take up the first ``count`` entries of the table (R3)."""
-        result, fits = 0, count <= len((yield AllVcpus()))
-        for number in range(count) if fits else ():
+        result, error = 0, (yield from self._error(count))
+        for number in range(min(count, len((yield AllVcpus())))):
             words: tuple[int, ...] = ()
             for word in (2 * number, 2 * number + 1):
                 words += ((yield Get(registry(VM, f"word {word}"))) or 0,)
-                yield Set(registry(VM, f"word {word}"), None)
-            result += yield from self._take_up(*words)
-        yield from self._answer(result if fits else ALL_ONES)
+                yield Set(registry(VM, f"word {word}"), None)  # nothing of a refused doorbell is kept
+            if error is None:
+                result += yield from self._take_up(*words)
+        yield from self._answer(result if error is None else error)
+
+    def _error(self, count: int) -> Program:
+        """Host: return the error with which a doorbell is refused, or None."""
+        vcpus = yield AllVcpus()
+        if count > len(vcpus):
+            return EINVAL  # R3
+        if "single-pages" in self.mitigations:
+            return None
+        for index in vcpus:
+            for feature in self.kept():
+                if (yield Get(registry(index, feature.name))) is not None:
+                    return EBUSY  # R9
+        return None
 
     def _take_up(self, apic_id: int, gpa: int) -> Program:
         """Host: check one entry, and serve it; return 1 if it is served, else 0."""
         features = self.kept()
         if apic_id not in (yield AllVcpus()) or not features:
             return 0
-        if gpa == NOWHERE and "entry-revokes" in self.mitigations:
+        if gpa == NOWHERE and "single-pages" in self.mitigations:
             yield from self.forget((apic_id,))  # R10
             return 0
         head = (yield Load(gpa, PAGE_HEAD)) if (yield from self._is_page(gpa)) else None  # R4
@@ -148,7 +164,7 @@ class PciDoorbell(Kept):
         status = self._status(head)
         enabled = (yield Store(gpa + STATUS, status, U32)) and status == ENABLED
         if enabled:
-            yield from self.keep(apic_id, features[0], gpa)  # R9
+            yield from self.keep(apic_id, features[0], gpa)
         return int(enabled)
 
     def _is_page(self, gpa: int) -> Program:
