@@ -148,6 +148,8 @@ def test_R9_registering_again_is_for_after_a_revocation_of_all(machine):
     write(machine, (1, PLACES[1]))
     assert ring(machine, 1) == EBUSY
     assert ring(machine, 0) == 0
+    assert ring(machine, 1) == 0  # the refused entry is not kept
+    write(machine, (1, PLACES[1]))
     assert ring(machine, 1) == 1
 
 
