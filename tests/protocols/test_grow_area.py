@@ -55,13 +55,18 @@ def test_R2_each_is_written_by_its_own_rule(machine):
     assert machine.read("steal_base", PLACE).version == 2
 
 
+@pytest.mark.parametrize("others", [["preempted"], ["tlb_flush"], ["preempted", "tlb_flush"]])
+def test_R2_the_offsets_are_the_same_whichever_are_carried(others):
+    assert failing(GrowArea, "boot", ["steal_base", *others]) == set()
+
+
 def test_R3_nothing_else_can_be_said(machine):
     grown = GrowArea([*FEATURES.values(), *map(OTHERS.get, OFFSETS)])
     assert [name for name in FEATURES if grown.supports(FEATURES[name])] == []
     assert not GrowArea([OTHERS["preempted"]]).supports(OTHERS["preempted"])  # without the area it is in
     assert machine.register("preempted", 0x2_0000) is REFUSED
     assert machine.counts["exits"] == 0
-    assert AREA_BYTES - FLUSH - 1 == 46
+    assert AREA_BYTES - OFFSETS["preempted"] - 1 == 47
 
 
 def test_R4_all_live_and_die_together(machine):

@@ -7,10 +7,10 @@ Source: Linux 6.12 arch/x86/kvm/x86.c (record_steal_time, kvm_steal_time_set_pre
 R1  One register, STEAL_TIME, takes the address of 64 bytes and bit 0, as in ``per_feature`` (R6 there): one exit for
     the area and all that is in it. Bits 1 to 5 must be 0 (#GP); the address is not checked. Linux does not look at the
     outcome.
-R2  A new feature is an offset in these bytes: 0 steal time as of 2011, 16 ``preempted``, 17 the request for a TLB
+R2  A new feature is an offset in these bytes: 0 steal time as of 2011, 16 ``preempted``, 32 the request for a TLB
     flush. Whether a host writes it, a CPUID bit says. No exit, no register, no memory, no state.
 R3  Nothing can be said but these offsets: no place of its own, no other owner than the vCPU, no more than what was
-    padding (46 bytes are left). kvmclock (32 bytes) would leave 14; async page fault (64) and what belongs to the VM
+    padding (47 bytes in Linux). kvmclock (32 bytes) would leave 15; async page fault (64) and what belongs to the VM
     cannot come in.
 R4  All lives and dies together: writing 0 revokes all, INIT clears all, and a feature alone can be neither moved nor
     revoked; its guest only looks away.
@@ -30,7 +30,7 @@ from workbench.core.steps import Backed, Get, Program, Rdmsr, Set, Wrmsr
 from workbench.core.vcpu import Vcpu
 
 BASE = "steal_base"
-OFFSETS = {BASE: 0, "preempted": 16, "tlb_flush": 17}  # R2
+OFFSETS = {BASE: 0, "preempted": 16, "tlb_flush": 32}  # R2
 AREA_BYTES = 64
 
 

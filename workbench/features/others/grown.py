@@ -2,17 +2,17 @@
 
 Sources: Linux arch/x86/include/uapi/asm/kvm_para.h; "x86/kvm: Support the vCPU preemption check" (0b9f6c4615c9, 4.10);
 "KVM: X86: support paravirtualized help for TLB shootdowns" (f38a7b75267f, 4.16). The request for a TLB flush is bit 1
-of ``preempted`` there, set and cleared by atomic exchanges; it has a byte of its own here, because no step both reads
-and writes. Named in this order, the three lie one behind the other, as in the structure.
+of ``preempted`` there, set and cleared by atomic exchanges; it has a byte of its own here, in the padding at offset 32,
+because no step both reads and writes. Alignments are those that put each at its offset behind the first.
 """
 
 from workbench.clayout.layout import U8, Abi, struct
 from workbench.core.contracts import Compared, Feature
 from workbench.core.steps import Load, Moment, Program, Store
 from workbench.features import seqlock
-from workbench.features.steal_time import PREEMPTED, VERSION, StealTime
+from workbench.features.steal_time import VERSION, StealTime
 
-FLUSH = PREEMPTED + 1  #: offset of the byte that asks for a TLB flush
+FLUSH = 32  #: offset of the byte that asks for a TLB flush
 
 STEAL_BASE = struct("struct steal_base { __u64 steal; __u32 version; __u32 flags; };")
 
@@ -40,6 +40,7 @@ class Preempted(Feature):
     title = "vCPU is preempted"
     payload = struct("struct preempted { __u8 preempted; };")
     size = 1
+    align = 16
     update_when = "event"
     linux_boot, linux_teardown = 1, 0
     source = "Linux 0b9f6c4615c9 (4.10)"
@@ -64,6 +65,7 @@ class TlbFlush(Feature):
     title = "TLB flush at entry"
     payload = struct("struct tlb_flush { __u8 wanted; };")
     size = 1
+    align = 32
     update_when = "entry"
     linux_boot, linux_teardown = 2, 1
     source = "Linux f38a7b75267f (4.16)"
