@@ -2,7 +2,9 @@
 
 import ast
 import re
+import shlex
 import time
+from pathlib import Path
 
 import nbformat
 import pytest
@@ -11,6 +13,7 @@ from tests.classroom.refresh import SCAFFOLDS, SOLUTIONS, WRONG, metadata_of, ro
 from workbench.classroom import EXERCISES, check, hint, judged
 from workbench.classroom.answers import answer_in
 from workbench.classroom.check import _GIVEN, NotPassedError
+from workbench.cli import main
 
 ALL = list(EXERCISES.values())
 each = pytest.mark.parametrize("exercise", ALL, ids=lambda one: one.name)
@@ -43,10 +46,24 @@ def test_a_scaffold_does_not_pass_and_leads_to_the_first_hint(exercise, capsys):
     assert capsys.readouterr().out.startswith("Hint 1 of 3: ")
 
 
+@pytest.fixture
+def in_a_folder(tmp_path, monkeypatch, capsys):
+    """Return what runs a printed command as a student does, who has saved the cell as ``answer.py``."""
+
+    def runs(text, line):
+        if line.startswith("workbench "):
+            monkeypatch.chdir(tmp_path)
+            Path("answer.py").write_text(text, encoding="utf-8")
+            assert main(shlex.split(line)[1:]) in (0, 1), capsys.readouterr().err
+
+    return runs
+
+
 @each
-def test_a_solution_passes(exercise, capsys):
-    assert check(exercise.name, answer(SOLUTIONS, exercise))
-    assert capsys.readouterr().out.startswith("PASS  ")
+def test_a_solution_passes_and_the_command_that_is_printed_can_be_run(exercise, in_a_folder):
+    found = judged(exercise, answer(SOLUTIONS, exercise))
+    assert found.passed, found.said
+    in_a_folder(source(SOLUTIONS, exercise, "answer"), found.ran)
 
 
 @pytest.mark.parametrize("path", WRONG_FILES)
@@ -60,6 +77,13 @@ def test_a_plausible_wrong_answer_is_told_what_its_run_showed(path):
     assert not found.passed
     assert expected[1] in found.said
     assert found.ran or "cannot" in found.said
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", WRONG_FILES)
+def test_a_command_that_is_printed_for_a_wrong_answer_can_be_run(path, in_a_folder):
+    text, kind = path.read_text(encoding="utf-8"), EXERCISES[path.parent.name].kind
+    in_a_folder(text, judged(path.parent.name, answer_in(text, kind)).ran)
 
 
 @each

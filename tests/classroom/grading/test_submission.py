@@ -2,6 +2,7 @@
 
 import json
 import os
+from pathlib import Path
 
 import pytest
 
@@ -116,6 +117,17 @@ def test_who_a_student_is(tmp_path):
     ]  # fmt: skip
     assert notebooks_in([folder / "ada.ipynb", folder]) == found, "a notebook that is named twice is one"
     assert notebooks_in([folder / "ben" / "1.ipynb"]) == [("1", folder / "ben" / "1.ipynb")]
+
+
+def test_exercises_that_lie_in_one_folder_under_their_own_names_are_one_students(tmp_path, monkeypatch):
+    names = ("01-read-a-trace.ipynb", "06-repair.ipynb", "ada.ipynb")
+    folder = tmp_path / "ben"
+    folder.mkdir()
+    for name in names:
+        (folder / name).write_text("{}")
+    assert [student for student, _ in notebooks_in([folder])] == ["ada", "ben", "ben"]
+    monkeypatch.chdir(folder)
+    assert [student for student, _ in notebooks_in([Path()])] == ["ada", "ben", "ben"]
 
 
 def test_a_name_that_moves_the_cursor_is_shown(tmp_path):

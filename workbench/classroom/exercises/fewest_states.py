@@ -53,7 +53,7 @@ class FewestStates(Exercise):
             said = f"{failure} occurs under {event} in the design without the fault too; so it is not the planted one"
             return Judged(False, said, again, found.trace)
         if states > MOST_STATES:
-            said = f"found, but in {states:,} states; another question needs no more than {MOST_STATES:,}"
+            said = f"the fault was found, but this model has {states:,} states, and at most {MOST_STATES:,} are allowed"
             return Judged(False, said, again)
         return Judged(True, f"{failure} under {event}, found in a model of {states:,} states", again, found.trace)
 

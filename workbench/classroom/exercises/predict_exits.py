@@ -24,7 +24,7 @@ class PredictExits(Exercise):
         "Under generic an area is one exit. Under per_feature one of the four features needs two registers: find it "
         "with Trial(\"per_feature\").register, as notebook 03 does.",
         "kexec is a teardown on every vCPU and then a boot. Revoking an area is one exit, and nobody revokes the wall "
-        "clock. A migration is done by the VMM: does the guest leave anything?",
+        "clock. A migration is done by the VMM: does the guest run an instruction that causes an exit?",
     )
 
     def judge(self, answer: Any) -> Judged:
@@ -41,7 +41,8 @@ class PredictExits(Exercise):
             return Judged(True, f"all {len(wanted)} predictions are what the simulator counts", again)
         design, event, number = wrong[0]
         said = f"{design}, {event}: predicted {number}, and the run counted {self.exits(design, event)} exits"
-        more = f" ({len(wrong) - 1} more of {len(wanted)} differ)" if len(wrong) > 1 else ""
+        others = len(wrong) - 1
+        more = f" ({others} more of {len(wanted)} {'differs' if others == 1 else 'differ'})" if others else ""
         return Judged(False, said + more, compared(design, event, FEATURES, VCPUS, "exits"))
 
     def exits(self, design: str, event: str) -> int:

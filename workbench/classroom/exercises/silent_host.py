@@ -6,7 +6,10 @@ from workbench.classroom.answers import design_of
 from workbench.classroom.exercise import Exercise, Judged
 from workbench.classroom.runs import compared, ran, searched, told
 from workbench.core.outcome import Fate
+from workbench.measure.exploration.explore import Question
+from workbench.measure.exploration.recording import of_run
 from workbench.measure.variants import Variant
+from workbench.present.web.stepper import trace_text
 
 FEATURES, VCPUS = ("steal_time",), 2
 #: Exits that the guest may spend on one area: the registration, and one question.
@@ -29,8 +32,8 @@ class SilentHost(Exercise):
         "that it does not know?",
         "The guest can read back what it wrote. Then the host that knows the design has to answer such a read "
         "(on_rdmsr); where does it keep the value?",
-        "It answers 0 where nothing is known, and that is no fault either. Compare with what was written, and with "
-        "nothing weaker.",
+        "A host that ignores the register answers 0 to the read, and that is no fault either. The guest has to compare "
+        "the answer with what it wrote, and with nothing weaker.",
     )
 
     def judge(self, answer: Any) -> Judged:
@@ -40,7 +43,8 @@ class SilentHost(Exercise):
                 fates = set(ran(design, event, FEATURES, VCPUS).fates)
                 if fates != {expected}:
                     said = f"event {event}: the areas are {told(fates)}; they should be {expected.value}"
-                    return Judged(False, said, compared(design, event, FEATURES, VCPUS, "fate"))
+                    one = trace_text(of_run(Question.of(design, event, FEATURES, 1)))
+                    return Judged(False, said, compared(design, event, FEATURES, VCPUS, "fate"), one)
             return _explored(design)
 
 

@@ -25,7 +25,7 @@ class StructHole(Exercise):
     title = "Find the hole in a struct"
     aim = "lay a C struct out by hand on x86-64 and i386, and make its layout the same on both"
     minutes, points = 10, 6
-    knows = ("C: sizeof and offsetof", "docs/layout.md: what an ABI decides")
+    knows = ("C: sizeof and offsetof", "notebook 01: one struct on x86-64 and on i386")
     hints = (
         "A member begins at a multiple of its alignment. On x86-64 the alignment of __u64 is 8. What lies between the "
         "end of version and the next multiple of 8?",
@@ -82,9 +82,9 @@ def _repaired(text: str) -> Judged:
         return Judged(False, f"answer['repaired'] cannot be laid out: {error}")
     wrong = _members_missing(found) or _padding_left(found)
     if wrong:
-        return Judged(False, wrong, "print(struct(answer['repaired']).on(Abi.X86_64).describe())")
+        return Judged(False, wrong, REPAIRED)
     size = found.on(Abi.X86_64).size
-    return Judged(True, f"the repaired struct has {size} bytes on both ABIs, and the compiler adds none", RAN)
+    return Judged(True, f"the repaired struct has {size} bytes on both ABIs, and the compiler adds none", REPAIRED)
 
 
 def _members_missing(found: Struct) -> str:
@@ -99,10 +99,12 @@ def _members_missing(found: Struct) -> str:
 def _padding_left(found: Struct) -> str:
     for abi in Abi:
         for hole in found.on(abi).holes:
-            return f"on {abi.label} the compiler still adds padding at offset {hole.offset}, {hole.size} byte(s)"
+            size = "1 byte" if hole.size == 1 else f"{hole.size} bytes"
+            return f"on {abi.label} the compiler still adds {size} of padding, at offset {hole.offset}"
     one, other = (_offsets(found.on(abi)) for abi in Abi)
     differ = [name for name in one if one[name] != other[name]]
     return f"{differ[0]} is {one[differ[0]]} on x86-64 and {other[differ[0]]} on i386" if differ else ""
 
 
-RAN = "print(struct(posted).on(Abi.X86_64).describe())"
+RAN = "print(compare_abis(struct(posted)))"
+REPAIRED = "print(compare_abis(struct(answer['repaired'])))"

@@ -12,7 +12,7 @@ FEATURES, VCPUS = ("steal_time",), 4
 #: Each event with the failure that must not occur in it.
 ASKED = (
     ("kexec", "stray-write", "the old kernel has no way to take its registration back, or does not use it"),
-    ("kexec-to-silent", "unknown-to-guest", "the new kernel leaves in force what the old one has registered"),
+    ("kexec-to-silent", "unknown-to-guest", "the host serves an address that no running kernel has registered"),
 )
 #: Calls that a boot may make on each vCPU: one that revokes what is left, and the registration.
 MOST_CALLS = 2

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from workbench.classroom.exercises import EXERCISES
 from workbench.errors import WorkbenchError
 from workbench.printable import printable
 from workbench.reading import SyntaxWrongError, as_text, parse_json, read_bytes
@@ -56,7 +57,9 @@ def notebooks_in(given: Sequence[Path]) -> list[tuple[str, Path]]:
 
     A file is one student's, named as the file. In a directory, a notebook at its top is one student's, named as the
     file; all notebooks below a folder of it are those of a student named as that folder, however deep they are (so
-    nbgrader's ``submitted/STUDENT/ASSIGNMENT/``). Copies that Jupyter makes for itself are left out.
+    nbgrader's ``submitted/STUDENT/ASSIGNMENT/``). A notebook that is still named as its exercise, ``06-repair.ipynb``,
+    says nothing of a student: at the top of a directory it is that of one student named as the directory.
+    Copies that Jupyter makes for itself are left out.
     A link in a directory is not followed (``content_of``): it may lead to another student's notebook, or to a solution.
     Raises WorkbenchError for what does not exist and for a directory without notebooks.
     """
@@ -68,12 +71,17 @@ def notebooks_in(given: Sequence[Path]) -> list[tuple[str, Path]]:
                 raise WorkbenchError(f"directory {str(path)!r} has no notebooks (*{SUFFIX})")
             for one in below:
                 parts = one.relative_to(path).parts
-                found.setdefault(one, parts[0] if len(parts) > 1 else one.stem)
+                found.setdefault(one, parts[0] if len(parts) > 1 else _student_at_the_top(one))
         elif path.exists() or path.is_symlink():
             found.setdefault(path, path.stem)
         else:
             raise WorkbenchError(f"{_WHAT} {str(path)!r} does not exist")
     return sorted((printable(student), path) for path, student in found.items())
+
+
+def _student_at_the_top(notebook: Path) -> str:
+    unnamed = {exercise.file for exercise in EXERCISES.values()}
+    return notebook.absolute().parent.name if notebook.name in unnamed else notebook.stem
 
 
 def _is_hidden(path: Path) -> bool:

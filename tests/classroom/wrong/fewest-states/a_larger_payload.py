@@ -1,2 +1,2 @@
-# shows: found, but in 15,539 states
+# shows: the fault was found, but this model has 15,539 states
 answer = {"event": "cpu-unplug", "features": ["steal_time"], "vcpus": 2, "property": "lost-registration"}

@@ -1,2 +1,2 @@
-# shows: found, but in 5
+# shows: the fault was found, but this model has 5
 answer = {"event": "cpu-unplug", "features": ["pv_eoi", "steal_time"], "vcpus": 2, "property": "stray-write"}

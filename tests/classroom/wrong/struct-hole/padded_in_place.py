@@ -1,4 +1,4 @@
-# shows: on x86-64 the compiler still adds padding at offset 22, 2 byte(s)
+# shows: on x86-64 the compiler still adds 2 bytes of padding, at offset 22
 answer = {
     "x86_64": {
         "version": 0,

@@ -1,4 +1,4 @@
-# shows: on x86-64 the compiler still adds padding at offset 15, 1 byte(s)
+# shows: on x86-64 the compiler still adds 1 byte of padding, at offset 15
 answer = {
     "x86_64": {
         "version": 0,

@@ -1,4 +1,4 @@
-# shows: kexec-to-silent: unknown to guest, because the new kernel leaves in force
+# shows: kexec-to-silent: unknown to guest, because the host serves an address that no running kernel
 from workbench.design import ACCEPTED, FAULT, HANDLED, REFUSED, Backed, Protocol, Set, Wrmsr, area, register
 
 MSR = 0x4B564F00

@@ -1,4 +1,4 @@
-# shows: a first item whose address is behind RAM: the item of vCPU 0 was damaged or missing, and the host
+# shows: a first item whose address is beyond the end of RAM: the item of vCPU 0 was damaged or missing, and the host
 from workbench.design import ACCEPTED, FAULT, HANDLED, REFUSED, Backed, Get, Protocol, Set, Wrmsr, area, register
 
 MSR = 0x4B564F00
