@@ -6,12 +6,15 @@ from tests.content import mistakes
 from tests.content.cached_sum import CachedSum
 from tests.content.one_updates_all import OneUpdatesAll
 from workbench.checking.failures import FAILURES, choose
+from workbench.core.host_state import registry
 from workbench.core.kvm_registers import STEAL_TIME
+from workbench.core.steps import Set
 from workbench.engines.explore import FAILS, HOLDS, NOT_EXERCISED
 from workbench.features import FEATURES, OTHERS
 from workbench.lifecycle import EVENTS
 from workbench.measure.exploration.explore import Question, confirm, explore_question
 from workbench.measure.variants import Variant, variant
+from workbench.protocols.papr_vpa import H_PARAMETER, PaprVpa
 from workbench.protocols.pvtime import PvTime
 
 CLOCK, STEAL, FAULTS = (FEATURES[name] for name in ("kvmclock", "steal_time", "async_pf"))
@@ -97,3 +100,26 @@ def test_what_differs_after_a_restore_is_named():
     assert len(said) == 2
     where = question.scenario.addresses.gpa(question.scenario.addresses.area(0, 0, STEAL))
     assert any(f"{where:#x}" in one.sentence and f"{where + 64:#x}" in one.sentence for one in said)
+
+
+class KeepsForAnother(PaprVpa):
+    """PAPR's call that, although it refuses, keeps the address: for another CPU."""
+
+    name = "keeps_for_another"
+
+    def on_hypercall(self, cpu, number, arguments):
+        answer = yield from super().on_hypercall(cpu, number, arguments)
+        if answer == H_PARAMETER:
+            yield Set(registry(0, "kept"), (arguments[2], 0))
+        return answer
+
+
+def test_what_another_vcpu_registers_meanwhile_is_not_what_was_refused():
+    """An address refused to one vCPU may be accepted from another, whose call is under way or not yet concluded."""
+    question = asked("papr_vpa", "overlap-vcpus", OTHERS["vpa"], 2)
+    assert explore_question(question, choose(["F16"])).result.verdicts["F16"] == HOLDS
+    question = asked(KeepsForAnother, "hostile-bad-base", OTHERS["vpa"], 2)
+    found = explore_question(question, choose(["F16"]))
+    assert found.result.verdicts["F16"] == FAILS
+    (said, *_) = FAILURES["F16"].violations(confirm(question, [row.turn for row in found.trace(FAILURES["F16"])]))
+    assert "as registry kept of vCPU 0" in said.sentence

@@ -1,6 +1,7 @@
 """Failures of the host's state: it grows without bound, a restore changes it, or a refused value is kept."""
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from workbench.checking.content import changed
 from workbench.checking.facts import Facts
@@ -8,6 +9,7 @@ from workbench.checking.failures.failure import Claim, Failure, Violation
 from workbench.checking.ghosts import REPLAYED, RESTORED, RESTORED_OTHERWISE, refused
 from workbench.checking.visible_state import holds, is_near, keeps_addresses
 from workbench.core.host_state import DERIVED, VM, Key, register
+from workbench.core.outcome import REFUSED
 from workbench.core.scenario import attempts, refused_at
 from workbench.core.step_text import key_text, value_text, whose
 
@@ -44,17 +46,27 @@ def _something_was_restored(facts: Facts) -> bool:
     return bool(facts.value(RESTORED))
 
 
-def _refusals(facts: Facts) -> Iterator[tuple[str, str, int, Key | None]]:
-    """Yield (feature or register, of whom, refused value, the register that may hold it) of each refused call."""
+class _Refusal(NamedTuple):
+    """A refused call: of which feature or register, whose, the refused value, and the register that may hold it."""
+
+    what: str
+    owner: int
+    value: int
+    own: Key | None
+    is_last: bool  #: the guest has concluded nothing else since
+
+
+def _refusals(facts: Facts) -> Iterator[_Refusal]:
     for cpu in range(facts.scenario.vcpus):
         for msr in sorted(facts.scenario.protocol.msrs):
             value = facts.value(refused(cpu, msr))
             if value:
-                yield _named(facts, msr), whose(cpu), value, register(cpu, msr)
+                yield _Refusal(_named(facts, msr), cpu, value, register(cpu, msr), is_last=True)
     for place in facts.places():
         gpa = facts.value(refused_at(place.owner, place.feature.name))
         if gpa is not None:
-            yield place.feature.name, whose(place.owner), gpa, None
+            is_last = facts.concluded(place) is REFUSED
+            yield _Refusal(place.feature.name, place.owner, gpa, None, is_last)
 
 
 def _named(facts: Facts, msr: int) -> str:
@@ -64,21 +76,27 @@ def _named(facts: Facts, msr: int) -> str:
 
 
 def _remembered(facts: Facts) -> Iterator[Violation]:
-    for what, owner, value, own in _refusals(facts):
-        key = _holder(facts, value, own)
+    for one in _refusals(facts):
+        key = _holder(facts, one)
         if key is not None:
-            yield Violation(what, f"{what} of {owner} was refused {value:#x}, and the host keeps it as {key_text(key)}")
+            was = f"{one.what} of {whose(one.owner)} was refused {one.value:#x}"
+            yield Violation(one.what, f"{was}, and the host keeps it as {key_text(key)}")
 
 
-def _holder(facts: Facts, value: int, own: Key | None) -> Key | None:
-    """Return the registration state that holds a refused value and that no accepted request explains."""
-    if own is not None and facts.value(own) == value:
-        return own
+def _holder(facts: Facts, refusal: _Refusal) -> Key | None:
+    """Return the registration state that holds a refused value and that no accepted request explains.
+
+    Another owner may be registering the same address, in a call of several exits or with a result that it has not noted
+    yet; so may the same one, after its refusal. Such state is judged at rest only.
+    """
+    value = refusal.value
+    if refusal.own is not None and facts.value(refusal.own) == value:
+        return refusal.own
     if any(is_near(facts.believed(place), value) for place in facts.places()):
         return None  # the same address, registered by another call
     under_way = {key for cpu in range(facts.scenario.vcpus) for key, _ in facts.value(changed(cpu)) or ()}
-    kept = (key for key, held in facts.held() if _is_registry(key) and holds(held, value))
-    return next((key for key in kept if key not in under_way), None)
+    kept = (key for key, held in facts.held() if _is_registry(key) and holds(held, value) and key not in under_way)
+    return next((key for key in kept if (key.cpu == refusal.owner and refusal.is_last) or facts.at_rest()), None)
 
 
 def _is_registry(key: Key) -> bool:
