@@ -79,7 +79,7 @@ def test_a_limit_is_said(capsys):
 @pytest.mark.parametrize(
     ("argv", "line"),
     [
-        (("explore", "nosuch"), "unknown protocol 'nosuch'; known: generic, "),
+        (("explore", "nosuch"), "unknown protocol 'nosuch'"),
         (("explore", "generic", "--events", "nosuch"), "unknown event 'nosuch'"),
         (("explore", "generic", "--property", "F99"), "unknown property 'F99'"),
         (("explore", "generic", "--features", "nosuch"), "unknown feature 'nosuch'"),
