@@ -41,7 +41,7 @@ report: $(STAMP) ## set up, write the report into report/, and say what it found
 
 lab: $(STAMP) ## open JupyterLab at notebooks/00-start.ipynb (LAB_ARGS="--no-browser --port 8899")
 	@$(PY) -m nbformat.sign notebooks/*.ipynb notebooks/*/*.ipynb >/dev/null 2>&1 || :  # not signed, their views are shown as text until run
-	@PATH="$(CURDIR)/$(VENV)/bin:$$PATH"; export PATH; exec $(PY) -m jupyterlab --LabApp.default_url=/lab/tree/notebooks/00-start.ipynb $(QUIET) $(ROOT) $(LAB_ARGS)
+	@PATH="$(abspath $(VENV))/bin:$$PATH"; export PATH; exec $(PY) -m jupyterlab --LabApp.default_url=/lab/tree/notebooks/00-start.ipynb $(QUIET) $(ROOT) $(LAB_ARGS)
 
 app: $(STAMP) ## serve the views, and forms that ask for them, to a browser (APP_ARGS="--port 8899")
 	@exec $(PY) -m workbench app $(APP_ARGS)
