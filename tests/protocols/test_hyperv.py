@@ -53,7 +53,7 @@ def test_R3_without_an_identity_the_hypercall_page_is_silently_not_there(machine
     machine.register("hypercall_page", PAGE)
     machine.wrmsr(GUEST_OS_ID, 0)
     assert machine.serves("hypercall_page") is None
-    assert machine.rdmsr(HYPERCALL) == 0
+    assert machine.rdmsr(HYPERCALL) == PAGE
 
 
 def test_R4_the_lock_keeps_the_hypercall_page(machine):

@@ -97,6 +97,17 @@ def test_R4_the_others_need_a_vpa_which_cannot_go_before_them(machine, name):
     assert machine.unregister("vpa", VPA) is ACCEPTED
 
 
+def test_R4_a_vpa_that_was_dropped_does_not_count(machine):
+    call(machine, 1, 1, VPA)
+    taken = machine.memory.load(DTL, 16)
+    machine.memory.delete(0)
+    machine.enter(1)
+    assert machine.serves("vpa", 1) is None
+    machine.memory.add(0, 1 << 20)
+    machine.memory.store(DTL, taken)
+    assert call(machine, 2, 1, DTL) == H_RESOURCE
+
+
 def test_R5_any_cpu_registers_for_any_other_but_not_for_one_that_is_not_there(machine):
     assert call(machine, 1, 2, VPA) == H_PARAMETER
     assert call(machine, 1, 1, VPA, cpu=0) == H_SUCCESS
@@ -158,9 +169,13 @@ def test_R11_40_bytes_for_each_vcpu_by_pseudo_registers(machine):
 
 def test_R12_a_restore_checks_less_than_the_call(machine):
     protocol, cpus = machine.protocol, tuple(machine.machine.cpus.values())
-    machine.host(protocol.restore(cpus, ((0, "dtl", DTL, 4096), (1, "vpa", VPA + 8, 640))))
-    assert registry(0, "dtl") not in machine.machine.entries
-    assert machine.machine.entries[registry(1, "vpa")] == (VPA + 8, 640)
+    machine.host(protocol.restore(cpus, ((0, "dtl", DTL, 4096), (0, "vpa", VPA + 8, 640), (1, "vpa", 1 << 40, 1024))))
+    assert not {registry(0, "dtl"), registry(0, "vpa")} & set(machine.machine.entries)
+    assert machine.machine.entries[registry(1, "vpa")] == (1 << 40, 640)
+    machine.host(protocol.restore(cpus[1:], ((1, "dtl", DTL, 4096),)))
+    machine.enter(1)
+    machine.host(protocol.restore(cpus[1:], ((1, "slb_shadow", SLB, 128),)))
+    assert machine.machine.entries[registry(1, "slb_shadow")] == (SLB, 128)
 
 
 def test_R13_the_vpa_is_restored_first_and_all_are_served_after_the_next_entry(machine):

@@ -87,7 +87,7 @@ def test_R6_the_vmm_is_told_what_is_wrong(started):
     def place(gpa):
         return started.machine.run(0, host_side(protocol.place(cpu, feature, gpa)))
 
-    assert [place(gpa) for gpa in (0x1020, 1 << 40, 0x1000, 0x2000)] == [EINVAL, EINVAL, 0, EEXIST]
+    assert [place(gpa) for gpa in (0x1020, 1 << 40, 0x1000, 0x2000, 1 << 40)] == [EINVAL, EINVAL, 0, EEXIST, EEXIST]
     assert call(started, PV_TIME_ST) == 0x1000
 
 

@@ -10,9 +10,9 @@ from workbench.features import choose
 from workbench.lifecycle import EVENTS
 from workbench.protocols.xen_vcpu import (
     AREA,
-    EACCES,
     EBUSY,
     EFAULT,
+    EINVAL,
     ENOENT,
     ENOSYS,
     ENXIO,
@@ -59,7 +59,7 @@ def test_R2_the_address_is_in_memory_as_page_and_offset_or_whole(machine):
     assert "double-fetch" not in failing(XenVcpu, "descriptor-race", ["runstate"])
 
 
-@pytest.mark.parametrize(("gpa", "error"), [(0x2_0004, ENXIO), (3 * PAGE_SIZE - 8, ENXIO), (1 << 40, EACCES)])
+@pytest.mark.parametrize(("gpa", "error"), [(0x2_0004, ENXIO), (3 * PAGE_SIZE - 8, ENXIO), (1 << 40, EINVAL)])
 def test_R3_what_crosses_is_unaligned_or_no_ram_is_refused(machine, gpa, error):
     assert vcpu_op(machine, 14, gpa) == error
     assert machine.machine.entries == {}
@@ -85,7 +85,7 @@ def test_R5_all_ones_revokes_the_others_and_a_second_address_replaces(machine, n
 def test_R6_any_vcpu_registers_for_any_other(machine):
     assert vcpu_op(machine, 14, 0x2_0000, target=1, cpu=0) == 0
     assert machine.serves("runstate", 1) == 0x2_0000
-    assert vcpu_op(machine, 14, 0x2_0000, target=2) == ENOENT
+    assert vcpu_op(machine, 14, 0x2_0000, target=2) == vcpu_op(machine, 99, 0, target=2) == ENOENT
     assert failing(XenVcpu, "registered-for-another", ["runstate"], 2) == set()
 
 
@@ -93,6 +93,16 @@ def test_R7_registering_writes_at_once(machine):
     with_all(machine)
     assert machine.number(PLACES["vcpu_info"], 1) == 1
     assert machine.number(PLACES["vcpu_time"]) == 2
+    assert machine.number(PLACES["runstate"] + 8) > 0
+
+
+def test_R7_the_run_states_of_another_vcpu_are_written_at_its_next_entry(machine):
+    assert (
+        vcpu_op(machine, 14, PLACES["runstate"], target=1) == vcpu_op(machine, 15, PLACES["vcpu_time"], target=1) == 0
+    )
+    assert machine.number(PLACES["vcpu_time"]) == 2
+    assert machine.number(PLACES["runstate"] + 8) == 0
+    machine.enter(1)
     assert machine.number(PLACES["runstate"] + 8) > 0
 
 

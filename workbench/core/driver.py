@@ -9,7 +9,7 @@ belong to the architecture and to KVM's dispatch, not to a protocol:
 * A hypercall above CPL 0 leaves the guest and is refused by KVM (-KVM_EPERM; ____kvm_emulate_hypercall).
 * An access to a register that the protocol does not claim is UNKNOWN. The VMM serves it if it asked for such exits
   (KVM_CAP_X86_USER_SPACE_MSR), and keeps one value for the VM in a variable of its own; otherwise the access
-  has no effect under kvm.ignore_msrs, or the guest takes #GP (Linux arch/x86/kvm/x86.c, kvm_msr_ignored_check).
+  has no effect under kvm.ignore_msrs, or the guest takes #GP (Linux arch/x86/kvm/x86.c, kvm_do_msr_access).
 * A hypercall that neither the protocol nor KVM claims answers ``Protocol.unknown_hypercall`` (KVM: -KVM_ENOSYS).
 * An access to a device goes to the VMM, unless the kernel serves the range (KVM_IOEVENTFD, an in-kernel device).
   If nobody claims it, the VMM reads all ones and ignores writes, as QEMU's unassigned memory does.

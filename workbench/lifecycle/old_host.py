@@ -1,7 +1,7 @@
 """A guest that uses the protocol on a host that does not know it.
 
 A guest should check CPUID first. If it does not, or if a newer VMM sets the CPUID bit, its write takes #GP; under
-kvm.ignore_msrs=1 the write has no effect and no error (Linux 6.12 arch/x86/kvm/x86.c, kvm_msr_ignored_check).
+kvm.ignore_msrs=1 the write has no effect and no error (Linux 6.12 arch/x86/kvm/x86.c, kvm_do_msr_access).
 """
 
 from dataclasses import replace

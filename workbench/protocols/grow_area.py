@@ -1,8 +1,8 @@
 """No new registration: an area that is registered already, steal time, is grown. How KVM added features since 2016.
 
 Source: Linux 6.12 arch/x86/kvm/x86.c (record_steal_time, kvm_steal_time_set_preempted), arch/x86/kernel/kvm.c
-(kvm_register_steal_time, __kvm_vcpu_is_preempted, kvm_flush_tlb_multi). The same way: KVM_FEATURE_PREEMPT of LoongArch,
-``preempted`` in RISC-V's SBI STA. That it is a design of its own is this project's view of it.
+(kvm_register_steal_time, __kvm_vcpu_is_preempted, kvm_flush_tlb_multi). The same way: KVM_FEATURE_PREEMPT of LoongArch
+(after 6.12), ``preempted`` in RISC-V's SBI STA. That it is a design of its own is this project's view of it.
 
 R1  One register, STEAL_TIME, takes the address of 64 bytes and bit 0, as in ``per_feature`` (R6 there): one exit for
     the area and all that is in it. Bits 1 to 5 must be 0 (#GP); the address is not checked. Linux does not look at the

@@ -8,10 +8,11 @@ R1  Each page has a register: hypercall page 0x40000001 and reference TSC 0x4000
     event flags 0x40000082 and messages 0x40000083 of each vCPU. Its value is the page's address and bit 0, enabled.
 R2  The guest reads the register and writes it with its bits changed: two exits for each page.
 R3  First a kernel writes its identity to GUEST_OS_ID (0x40000000), once. Without it the hypercall page's register takes
-    no value, silently; writing 0 to it takes the hypercall page away.
-R4  Bit 1 of the hypercall page's register locks it: it takes no other value until the machine is reset.
+    no value, silently; writing 0 to it takes the hypercall page away (KVM clears bit 0 of its register).
+R4  Bit 1 of the hypercall page's register locks it: it takes no other value until the machine is reset (TLFS; KVM does
+    not look at it).
 R5  Enabling lays a page of zeros of the host over the guest's; disabling takes it away, and what lay under it is there
-    again. Moving is both.
+    again. Moving is both. KVM has no overlay: it clears the guest's own page (``history/broken/hyperv.py``).
 R6  Two pages may be enabled at one address; which one is seen is up to the implementation (TLFS 5.2.1): the first,
     here. Mitigation ``refuse-stacking``: the second is #GP (this project's).
 R7  An address without RAM is #GP, and nothing changes; but the reference TSC page takes any (TLFS 12.7.1). Mitigation
@@ -21,8 +22,9 @@ R9  A reset clears the registers of the vCPU and takes its pages away.
 R10 A kernel that ends clears register by register: those of a vCPU on that vCPU, those of the VM on the boot CPU.
     Nothing revokes everything, and in a panic the registers of other CPUs cannot be written (overview.rst).
 R11 The VMM carries each register (KVM_SET_MSRS, 16 bytes), GUEST_OS_ID first because of R3.
-R12 Restoring a register enables its page anew: it is empty, and a message that was pending is lost
-    (KVM_CAP_HYPERV_SYNIC2 exists because of that). Mitigation ``carry-pages``: the VMM carries the first words too.
+R12 Restoring a register enables its page anew: it is empty, and a message that was pending is lost. So it was in KVM,
+    until efc479e6900c (4.13, KVM_CAP_HYPERV_SYNIC2): there a write by the VMM clears nothing now. Mitigation
+    ``carry-pages``: the VMM carries the first words too.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -95,7 +97,8 @@ class HyperV(Protocol):
     def on_wrmsr(self, cpu: Vcpu, msr: int, value: int, *, host_initiated: bool = False) -> Program:
         if msr == GUEST_OS_ID:
             yield Set(register(VM, GUEST_OS_ID), value or None)
-            return HANDLED if value else (yield from self._write(cpu, HYPERCALL, 0, host_initiated))  # R3
+            kept = ((yield Get(register(VM, HYPERCALL))) or 0) & ~ENABLE
+            return HANDLED if value else (yield from self._write(cpu, HYPERCALL, kept, host_initiated))  # R3
         if msr == HYPERCALL:
             locked = ((yield Get(register(VM, HYPERCALL))) or 0) & LOCKED
             if locked or not (yield Get(register(VM, GUEST_OS_ID))):

@@ -15,8 +15,8 @@ R4  There is one SELECT for the machine, as of a device, 0 at first: another vCP
     address that of another slot. Linux holds a lock around such a pair (pci_config_lock); here no lock is taken.
     Mitigation ``per-vcpu-select``: each vCPU has its own, as of a register.
 R5  On one vCPU, too, a handler of an NMI between the exits that uses the pair changes SELECT. Mitigation ``put-back``:
-    whoever uses the pair reads SELECT before, and writes it back, as Linux does for the CMOS index (lock_cmos): four
-    exits.
+    whoever uses the pair reads SELECT before, and writes it back: four exits. Linux puts the CMOS index back in its NMI
+    handler, from a copy in memory (reassert_nmi, arch/x86/include/asm/mach_traps.h).
 R6  Mitigation ``one-shot``: bits 58 to 63 of DATA are the slot's number + 1, and SELECT is not used: one exit.
 R7  The list of registers shows the VMM one slot, the selected one. It walks through the slots: writes SELECT, reads
     DATA (KVM_SET_MSRS, KVM_GET_MSRS). Before, it reads what is selected, and restores that last, because a guest may be

@@ -20,6 +20,8 @@ R10 Linux revokes on each CPU that goes down, and on every CPU from the reboot n
 
 The payload has the layout and the rules of steal time on x86 (arch/loongarch/include/asm/kvm_para.h). Only steal time
 uses the call; the generic guest ABI meets an attribute for each feature at the VMM.
+
+Not modelled: KVM counts from the registration on (last_steal); here the first update adds all that was stolen before.
 """
 
 from collections.abc import Mapping

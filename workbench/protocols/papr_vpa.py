@@ -10,9 +10,9 @@ R2  The address must be aligned to a cache line (128 bytes), not be 0, and be RA
 R3  The host reads the length at offset 4 of the area: 16 bits in a VPA, 32 bits in the others. It must not be more than
     what is left of the page, and not less than the least of its kind: 640, one log entry (48), the head alone (8).
 R4  A log or a shadow buffer can be registered only where there is a VPA; a VPA cannot be revoked while one of them is
-    registered (H_RESOURCE).
-R5  Any CPU may register for any other; an unknown one is H_PARAMETER. Linux warns that the specification calls it a
-    problem (pseries_suspend, lpar.c).
+    registered (H_RESOURCE). An area that was dropped by R7 does not count as registered (vpa_is_registered).
+R5  Any CPU may register for any other; an unknown one is H_PARAMETER. Linux warns, because the specification says that
+    it may be a problem (vpa_init, lpar.c).
 R6  The call only stages {address, length}; success does not mean "mapped".
 R7  What is staged is applied at the target's next entry: for the caller before its next instruction. An area that is
     gone by then, or too short, is unregistered silently. A newer call before that wins.
@@ -21,16 +21,18 @@ R9  Nothing compares areas with each other: overlap is not refused.
 R10 An area is at most one page; a registration of the same kind replaces the one before.
 R11 The VMM reads and writes each area by a pseudo-register (KVM_REG_PPC_VPA_ADDR 8 bytes, VPA_SLB and VPA_DTL 16 bytes:
     address and length), 40 bytes for each vCPU.
-R12 Writing them checks R4 and the least length of the log, but neither alignment nor RAM; the area is staged (R6).
+R12 Writing them checks alignment, R4 and the least length of the log, but not RAM; the area is staged (R6), a VPA with
+    640 bytes (set_vpa). What is written counts for R4, mapped or not.
 R13 QEMU restores the VPA first, because of R12. A restore stages; R7 and R8 follow at the next entry.
 R14 QEMU clears all three when the vCPU is reset.
-R15 Linux revokes log, shadow buffer and VPA, in this order, on each CPU that goes down, before kexec, and even while it
-    crashes (pseries_kexec_cpu_down).
+R15 Linux revokes log, shadow buffer and VPA, in this order, on each CPU before kexec, and even while it crashes
+    (pseries_kexec_cpu_down). On a CPU that goes down it leaves the log out (pseries_cpu_offline_self), so that KVM
+    refuses to revoke the VPA, by R4; that is not modelled: here such a CPU revokes its log, too.
 R16 Leaving secure mode revokes all areas of all vCPUs (KVM_PPC_SVM_OFF); an ordinary guest has no such call. Mitigation
     ``revoke-vm``, which is this project's: sub-function 4 with flags alone revokes for all.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple
 
 from workbench.clayout.layout import U16, U32
@@ -116,7 +118,7 @@ class PaprVpa(Protocol):
         length = (yield from self._length(gpa, SORTS[name])) if registers else 0
         if length is None:
             return H_PARAMETER  # R2, R3
-        if not (yield from self._in_order(target, name, registers)):
+        if not (yield from self._in_order(target, name, registers, self._is_registered)):
             return H_RESOURCE  # R4
         yield from self._stage(target, name, (gpa, length) if registers else None)  # R9, R10
         if target == cpu.index:
@@ -135,14 +137,23 @@ class PaprVpa(Protocol):
         """Return the least length that the host accepts (R3)."""
         return sort.least
 
-    def _in_order(self, target: int, name: str, registers: bool) -> Program:
-        """Host: whether a kind of area may come, or go, beside the others (R4)."""
+    def _in_order(self, target: int, name: str, registers: bool, has: Callable[[int, str], Program]) -> Program:
+        """Host: whether a kind of area may come, or go, beside the others that a vCPU ``has`` (R4)."""
         if registers:
-            return name == "vpa" or (yield Get(registry(target, "vpa"))) is not None
+            return name == "vpa" or (yield from has(target, "vpa"))
         for other in ("dtl", "slb_shadow") if name == "vpa" else ():
-            if (yield Get(registry(target, other))) is not None:
+            if (yield from has(target, other)):
                 return False
         return True
+
+    def _is_registered(self, target: int, name: str) -> Program:
+        """Host: whether an area is mapped, or will be (R4)."""
+        held = registry if (yield Get(staged(target, name))) else area
+        return (yield Get(held(target, name))) is not None
+
+    def _is_named(self, target: int, name: str) -> Program:
+        """Host: whether the VMM would read an address (R12)."""
+        return (yield Get(registry(target, name))) is not None
 
     def _stage(self, target: int, name: str, wanted: tuple[int, int] | None) -> Program:
         yield Set(registry(target, name), wanted)  # R6
@@ -195,9 +206,9 @@ class PaprVpa(Protocol):
 
     def restore(self, cpus: Sequence[Vcpu], saved: tuple[Any, ...]) -> Program:
         for index, name, gpa, length in saved:
-            right = name != "dtl" or length >= SORTS["dtl"].least
-            if right and (yield from self._in_order(index, name, registers=True)):  # R12
-                yield from self._stage(index, name, (gpa, length))  # R13
+            right = gpa % CACHE_LINE == 0 and (name != "dtl" or length >= SORTS["dtl"].least)
+            if right and (yield from self._in_order(index, name, True, self._is_named)):  # R12
+                yield from self._stage(index, name, (gpa, SORTS["vpa"].least if name == "vpa" else length))  # R13
 
     def state(self, entries: Mapping[Key, Any], cpus: Sequence[Vcpu]) -> list[StateEntry]:
         held = sorted((key for key in entries if key.kind == "registry"), key=lambda key: (key.cpu, str(key.name)))

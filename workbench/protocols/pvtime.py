@@ -7,7 +7,8 @@ kvm_update_stolen_time, kvm_arm_pvtime_set_attr), arch/arm64/kvm/hypercalls.c; g
 R1  The areas are memory of the host: 64 bytes for each vCPU that the machine can have. No kernel gives them away.
 R2  Once for each kernel, the guest asks whether there is such a call: ARCH_FEATURES, then PV_TIME_FEATURES.
 R3  On each CPU that comes up, PV_TIME_ST answers the address of its area, or -1. One exit; nothing else is passed.
-R4  PV_TIME_ST zeroes the structure, and the count begins anew.
+R4  PV_TIME_ST zeroes the structure, and the count begins anew. Whether that write succeeded is not looked at: -1 means
+    only that there is no address.
 R5  There is no unregistration: a CPU that goes down drops its mapping, and the host goes on writing.
 R6  The VMM gives KVM each address before the vCPU runs (KVM_ARM_VCPU_PVTIME_IPA). One that is not aligned to 64 bytes
     or not in a memslot is refused (-EINVAL), a second one for the same vCPU too (-EEXIST).
@@ -16,6 +17,8 @@ R8  A migration carries nothing: the address is part of the machine's configurat
     destination as on the source, where the first entry uses it. The structure is memory like any other.
 R9  The host writes at each entry. KVM does so from the first one on, before any guest has asked; here it begins when
     the guest asks, or when the VMM's ``place`` is run, because nothing else looks at the host's own memory before.
+
+Not modelled: KVM counts from PV_TIME_ST on (last_steal); here the first update adds all that was stolen before.
 """
 
 from collections.abc import Mapping, Sequence
@@ -69,18 +72,21 @@ class PvTime(Protocol):
             return SUPPORTED if arguments in ((PV_TIME_FEATURES,), (PV_TIME_ST,)) else NOT_SUPPORTED
         (feature,) = (one for one in self.features if self.supports(one))
         gpa = (yield Get(registry(cpu.index, "placed"))) or cpu.host_memory
-        if not gpa or not (yield Store(gpa, bytes(feature.size))):
+        if not gpa:
             return NOT_SUPPORTED
         yield Set(baseline(cpu.index, feature.name), None)  # R4
+        yield Store(gpa, bytes(feature.size))
         yield Set(area(cpu.index, feature.name), gpa)  # R9
         return gpa
 
     def place(self, cpu: Vcpu, feature: Feature, gpa: int) -> Program:
         """VMM: KVM_ARM_VCPU_PVTIME_IPA; return 0 or a negative errno (R6)."""
-        if gpa % feature.align or not (yield Backed(gpa, feature.size)):
+        if gpa % feature.align:
             return EINVAL
         if (yield Get(registry(cpu.index, "placed"))) is not None:
             return EEXIST
+        if not (yield Backed(gpa, feature.size)):
+            return EINVAL
         yield Set(registry(cpu.index, "placed"), gpa)
         yield Set(area(cpu.index, feature.name), gpa)  # R9
         return 0

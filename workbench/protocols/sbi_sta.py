@@ -10,6 +10,7 @@ R2  Flags must be 0, and the address aligned to 64 bytes (INVALID_PARAM); the hi
     address must be RAM (INVALID_ADDRESS).
 R3  All ones in both halves revokes.
 R4  The host zeroes the 64 bytes before it answers, because the specification asks for it; the guest need not.
+    If that fails, the call does (FAILED).
 R5  An update that finds no memory ends the registration (KVM: with a WARN_ON).
 R6  A reset of the hart revokes.
 R7  The guest looks at the error, and runs without steal time if there is one.
@@ -17,6 +18,8 @@ R8  The VMM reads and writes two registers, the halves of the address (KVM_REG_R
     the alignment, as since fa9681ed5c6a, and does not zero. Mitigation ``validate-restore``: all of R2 (this
     project's).
 R9  Linux registers on each CPU that comes up, and revokes on each that goes down.
+
+Not modelled: KVM counts from the registration on (last_steal); here the first update adds all that was stolen before.
 """
 
 from collections.abc import Mapping
@@ -30,7 +33,7 @@ from workbench.core.vcpu import Vcpu
 from workbench.protocols._kept import Kept
 
 EXT_STA = 0x53_5441
-SUCCESS, NOT_SUPPORTED, INVALID_PARAM, INVALID_ADDRESS = 0, -2, -3, -5
+SUCCESS, FAILED, NOT_SUPPORTED, INVALID_PARAM, INVALID_ADDRESS = 0, -1, -2, -3, -5
 ALL_ONES = (1 << 64) - 1
 
 
@@ -78,7 +81,7 @@ class SbiSta(Kept):
             return SUCCESS, 0
         error = yield from self.refusal(feature, low, high)
         if error == SUCCESS and not (yield Store(low, bytes(feature.size))):  # R4
-            error = INVALID_ADDRESS
+            error = FAILED
         if error == SUCCESS:
             yield from self.keep(cpu.index, feature, low)
         return error, 0

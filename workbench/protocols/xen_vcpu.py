@@ -8,13 +8,13 @@ R1  Hypercall 24 takes (operation, vCPU, pointer): operation 10 registers vcpu_i
     time, the last two by physical address (Xen 4.18). One exit.
 R2  The pointer leads to a structure in memory: for operation 10 {page number, offset}, for the others {address}. It is
     read once.
-R3  The area must not cross a page and must be aligned to 8 bytes (-ENXIO), and its page must be RAM that can be written
-    (-EACCES); otherwise nothing changes.
+R3  The area must not cross a page and must be aligned to 8 bytes (-ENXIO), and its page must be there (-EINVAL) and be
+    RAM that can be written (-EACCES; here every page can); otherwise nothing changes.
 R4  vcpu_info can be registered once for each vCPU (-EBUSY) and never be revoked.
 R5  The address ~0 revokes the other two; a second address replaces the first.
 R6  Any vCPU may register for any other, which is paused while its area changes; an unknown vCPU is -ENOENT.
-R7  Registering writes: in vcpu_info everything is marked pending, so that no event is lost; run states and time at
-    once.
+R7  Registering writes: in vcpu_info everything is marked pending, so that no event is lost; the time at
+    once; run states at once for the caller, and for another vCPU when it is next scheduled (runstate_area_populate).
 R8  Nothing compares areas with each other: overlap is not refused.
 R9  A reset of the vCPU leaves all areas.
 R10 Only a soft reset of the domain revokes them all. Linux asks for it by SHUTDOWN_soft_reset (hypercall 29) when it
@@ -43,7 +43,7 @@ from workbench.protocols._kept import Kept
 VCPU_OP, SCHED_OP = 24, 29
 REGISTER_VCPU_INFO, REGISTER_RUNSTATE, REGISTER_TIME = 10, 14, 15
 SCHEDOP_SHUTDOWN, SOFT_RESET = 2, 5
-ENOENT, ENXIO, EACCES, EFAULT, EBUSY, ENOSYS = -2, -6, -13, -14, -16, -38
+ENOENT, ENXIO, EFAULT, EBUSY, EINVAL, ENOSYS = -2, -6, -14, -16, -22, -38
 OPERATIONS = {"vcpu_info": REGISTER_VCPU_INFO, "runstate": REGISTER_RUNSTATE, "vcpu_time": REGISTER_TIME}
 OFF = (1 << 64) - 1
 
@@ -103,7 +103,7 @@ class XenVcpu(Kept):
         operation, target, pointer = arguments
         feature = next((one for one in self.kept() if self.known().get(one.name) == operation), None)
         if feature is None or target not in vcpus:
-            return ENOSYS if feature is None else ENOENT  # R6
+            return ENOSYS if target in vcpus else ENOENT  # R6
         asked = yield Load(pointer, AREA)  # R2
         if asked is None:
             return EFAULT
@@ -126,7 +126,7 @@ class XenVcpu(Kept):
             return EBUSY  # R4
         if gpa % 8 or gpa % PAGE_SIZE + feature.size > PAGE_SIZE:
             return ENXIO  # R3
-        return 0 if (yield Backed(gpa, feature.size)) else EACCES
+        return 0 if (yield Backed(gpa, feature.size)) else EINVAL
 
     def _change(self, cpu: Vcpu, target: int, feature: Feature, gpa: int | None) -> Program:
         if target != cpu.index:
@@ -134,7 +134,7 @@ class XenVcpu(Kept):
         yield from self.keep(target, feature, gpa)
         if gpa is not None and feature.name == "vcpu_info":
             yield Store(gpa, 1, U8)  # R7
-        elif gpa is not None:
+        elif gpa is not None and (feature.name != "runstate" or target == cpu.index):
             yield from self.deliver(cpu.but(index=target), feature)
 
     def on_init(self, cpu: Vcpu) -> Program:

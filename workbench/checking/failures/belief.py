@@ -116,7 +116,7 @@ FALSE_SUCCESS = Failure(
     what="The guest believes that a registration succeeded, but the host has never made it.",
     why="A result field that the host did not write, or an ignored instruction, looks like success.",
     example="kvm.ignore_msrs=1 on a host without the register: the write has no effect, result is still 0.",
-    seen="Linux arch/x86/kvm/x86.c kvm_msr_ignored_check; RISC-V aa35bcf2e762 (2026): a misplaced goto let RV32 PMU "
+    seen="Linux arch/x86/kvm/x86.c kvm_do_msr_access; RISC-V aa35bcf2e762 (2026): a misplaced goto let RV32 PMU "
     "snapshot calls succeed without registering; SYSTEM_TIME across a page end is accepted and not mapped.",
     premise=at_rest(in_some_place(is_believed)),
 )

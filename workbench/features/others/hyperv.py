@@ -1,6 +1,7 @@
 """The pages that a Hyper-V guest shares: SynIC messages and event flags, VP assist, reference TSC, hypercall page.
 
-Hypervisor Top Level Functional Specification (TLFS); Linux include/hyperv/hvgdk_mini.h, arch/x86/kvm/hyperv.c.
+Hypervisor Top Level Functional Specification (TLFS); Linux 6.12 include/asm-generic/hyperv-tlfs.h,
+arch/x86/include/asm/hyperv-tlfs.h, arch/x86/kvm/hyperv.c.
 """
 
 from workbench.clayout.layout import U8, U32, U64, struct

@@ -64,8 +64,12 @@ struct dtl_entry {
     __u8  preempt_reason;
     __u16 processor_id;
     __u32 enqueue_to_dispatch_time;
-    __u64 rest[4];
+    __u32 ready_to_enqueue_time;
+    __u32 waiting_to_ready_time;
     __u64 timebase;
+    __u64 fault_addr;
+    __u64 srr0;
+    __u64 srr1;
 };
 """)
     size = 4096

@@ -65,7 +65,7 @@ class Runstate(Feature):
     source = "xen include/public/vcpu.h"
 
     def update(self, cpu: int, gpa: int, now: Moment) -> Program:
-        """Host: update_runstate_area, with VMASST_TYPE_runstate_update_flag."""
+        """Host: update_runstate_area, which always sets the flag where the area is named by physical address."""
         if not (yield Store(gpa + ENTRY_TIME + 7, UPDATING, U8)):
             return
         waited = yield Load(gpa + RUNNABLE, U64)

@@ -2,7 +2,8 @@
 
 V1  KVM has no overlay pages: the page is the guest's own, and enabling it zeroes it, also when a VMM restores the
     register.
-V2  Mitigation ``synic2``: a restore does not (KVM_CAP_HYPERV_SYNIC2, Linux Documentation/virt/kvm/api.rst 8.11).
+V2  Mitigation ``synic2``: a restore does not (efc479e6900c, the commit that added KVM_CAP_HYPERV_SYNIC2, Linux
+    Documentation/virt/kvm/api.rst 8.11).
 """
 
 from collections.abc import Mapping

@@ -266,7 +266,8 @@ POINTS = (
     Point("one access", "a registration is one access", one_access,
           "An index and a data register take two: PCI's 0xCF8 and 0xCFC (pci_conf1_read, arch/x86/pci/direct.c)"),
     Point("one atomic effect", "no other vCPU comes between its parts", atomic,
-          "A device reads a descriptor in memory once, at a doorbell; software may still change it before", _RACE),
+          "0xCF8 and 0xCFC are one pair for all CPUs: Linux holds a lock around them (pci_config_lock, pci_conf1_read, "
+          "arch/x86/pci/direct.c)", _RACE),
     Point("generic save and restore", "the interface of all registers carries it", generic_save,
           "GITS_BASER is saved as a register (KVM_DEV_ARM_VGIC_GRP_ITS_REGS, "
           "Documentation/virt/kvm/devices/arm-vgic-its.rst)",
@@ -275,9 +276,9 @@ POINTS = (
           "IA32_MTRR_DEF_TYPE switches all other MTRRs on and off (Intel SDM 3A, memory cache control)"),
     Point("idempotent", "the same write again has no second effect", idempotent,
           "A write of 1 to IA32_PRED_CMD acts each time: command registers are not idempotent "
-          "(Documentation/admin-guide/hw-vuln/spectre.rst)"),
+          "(indirect_branch_prediction_barrier, arch/x86/include/asm/nospec-branch.h)"),
     Point("a refusal is told", "a place that cannot be served is refused", refusal_is_told,
-          "A WRMSR of a reserved bit is #GP; an address without memory is not noticed (Intel SDM 2B, WRMSR)"),
+          "A WRMSR of a reserved bit is #GP; an address without memory is not noticed (Intel SDM 2, WRMSR)"),
 )  # fmt: skip
 
 

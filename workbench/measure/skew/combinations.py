@@ -10,7 +10,7 @@ guest blind registers without a look at CPUID
 guest revoked  new; it revokes and starts an old kernel by kexec (arch/x86/kernel/kvm.c, kvm_pv_reboot_notify)
 guest crashed  new; it ends without revoking, and an old kernel follows (kdump of a kernel before 3d6b84132d2a)
 kernel old  does not claim the register, the hypercall or the device: #GP, or what the design says of unknown hypercalls
-kernel ignore  the same under kvm.ignore_msrs=1 (Linux arch/x86/kvm/x86.c, kvm_msr_ignored_check)
+kernel ignore  the same under kvm.ignore_msrs=1 (Linux arch/x86/kvm/x86.c, kvm_do_msr_access)
 kernel type    knows the call, but not this type of area; only for a design in which features share one call
 VMM old     does not know the design's exit to user space, sets no CPUID bit for it, does not have its state in the
             migration stream
