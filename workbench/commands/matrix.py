@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from workbench.commands import _options
-from workbench.commands.explore import FEATURES, add_what
+from workbench.commands.explore import add_what
 
 if TYPE_CHECKING:
     from workbench.core.contracts.event import Event
@@ -65,14 +65,13 @@ def _text(
     args: argparse.Namespace, cells: Sequence[Cell], bare: Sequence[Variant], added: Sequence[Variant],
     pairs: Mapping[str, Sequence[Chosen]],
 ) -> str:  # fmt: skip
-    from workbench.measure.exploration.matrix import sizes_for
+    from workbench.measure.exploration.matrix import sizes_of
     from workbench.measure.exploration.mitigations import effect
     from workbench.measure.variants import Variant
     from workbench.present.text.matrix import effects_text, matrix_text
     from workbench.present.text.pairs import chosen_text
 
-    owns = dict.fromkeys(one.kind.own_features for one in bare)
-    sizes = list(_sizes(args) or [size for own in owns for event in _events(args) for size in sizes_for(event, own)])
+    sizes = [size for one in bare for event in _events(args) for size in sizes_of(one, event, _sizes(args))]
     sizes += [one.size for chosen in pairs.values() for one in chosen]
     text = matrix_text(cells, sizes)
     if added:
@@ -157,14 +156,14 @@ def _from_files(args: argparse.Namespace) -> str:
 
 
 def _sizes(args: argparse.Namespace) -> list[Size] | None:
-    """Return the one size that was asked for, None if none was."""
+    """Return the one size that was asked for, None if none was; without features it is of each design's first one."""
     from workbench import features
     from workbench.core import own_files
     from workbench.measure.exploration.matrix import Size
 
     if args.vcpus is None and args.features is None:
         return None
-    chosen = features.choose(_options.unique(args.features) or list(FEATURES))
+    chosen = features.choose(_options.unique(args.features)) if args.features else ()
     return [Size(args.vcpus or 1, tuple(own_files.named_anywhere(feature) for feature in chosen))]
 
 

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 #: Without ``--events``, a trace is of this event.
 EVENT = "boot"
+#: Without ``--feature``, an operation is on an area of this one, if the design has no ABI of its own.
+FEATURE = "kvmclock"
 
 
 def add(subparsers: Any) -> None:
@@ -59,7 +61,7 @@ def _add_trace(kinds: Any) -> None:
     parser = _kind(kinds, "trace", _trace, "the steps of a design under an event, one by one",
                    "workbench page trace generic per_feature --events kexec -o kexec.html")  # fmt: skip
     parser.add_argument("protocols", nargs="+", metavar="PROTOCOL", help="one, or two side by side; as in explore")
-    _options.add_happening(parser, "default steal_time", f"one; default {EVENT}")
+    _options.add_happening(parser, "default steal_time, or the first of the design's own ABI", f"one; default {EVENT}")
     parser.add_argument("--vcpus", type=_options.whole_number(1, 8), metavar="N",
                         help="vCPUs of the guest, 1 to 8 (default: as the event needs; 2 for shared state)")
     parser.add_argument("--property", metavar="NAME",
@@ -70,7 +72,8 @@ def _add_operation(kinds: Any) -> None:
     parser = _kind(kinds, "operation", _operation, "one operation of a design, step by step",
                    "workbench page operation generic --what update -o update.html")  # fmt: skip
     parser.add_argument("protocol", metavar="PROTOCOL", help="as in explore")
-    parser.add_argument("--feature", default="kvmclock", metavar="NAME", help="of the area (default %(default)s)")
+    parser.add_argument("--feature", metavar="NAME",
+                        help=f"of the area (default {FEATURE}, or the first of the design's own ABI)")
     parser.add_argument("--what", default="register", metavar="NAME",
                         help="register, update, read or unregister (default %(default)s)")
 
@@ -146,24 +149,28 @@ def _slides(args: argparse.Namespace) -> int:
 
 
 def _trace(args: argparse.Namespace) -> View:
+    from workbench.measure.exploration.explore import Question
     from workbench.measure.variants import first_feature, variant
-    from workbench.present.web import side_by_side, trace
+    from workbench.present.web import beside, trace
 
     events = _options.unique(args.events) or [EVENT]
     if len(events) > 1 or events == ["all"]:
         raise WorkbenchError(f"a trace is of one event; here are {', '.join(events)} (A+B is one event: A, then B)")
-    features = _options.unique(args.features) or first_feature(variant(args.protocols[0]))
-    chosen = {"vcpus": args.vcpus, "failure": args.property}
-    if len(args.protocols) == 1:
-        return trace(args.protocols[0], events[0], features, **chosen)
-    return side_by_side(args.protocols, events[0], features, **chosen)
+    named = _options.unique(args.features)
+    if len(args.protocols) > 2:
+        raise WorkbenchError(f"side by side are two designs; here are {len(args.protocols)}")
+    asked = [(one, events[0], named or first_feature(variant(one)), args.vcpus) for one in args.protocols]
+    if len(asked) == 1:
+        return trace(*asked[0][:3], vcpus=args.vcpus, failure=args.property)
+    return beside([Question.of(*one) for one in asked], args.property)
 
 
 def _operation(args: argparse.Namespace) -> View:
     from workbench.measure.variants import variant
     from workbench.present.web import operation
 
-    return operation(variant(args.protocol), args.feature, args.what)
+    one = variant(args.protocol)
+    return operation(one, args.feature or next(iter(one.kind.own_features), FEATURE), args.what)
 
 
 def _registers(args: argparse.Namespace) -> View:
@@ -204,7 +211,7 @@ def _again(view: View, args: argparse.Namespace, *positional: str, **options: st
 def _matrix(args: argparse.Namespace) -> View:
     from workbench import features, lifecycle
     from workbench.core import own_files
-    from workbench.measure.exploration.matrix import Size, matrix, sizes_for
+    from workbench.measure.exploration.matrix import Size, matrix, sizes_of
     from workbench.measure.exploration.mitigations import price
     from workbench.present.progress import Progress
     from workbench.present.web import failure_map
@@ -213,7 +220,7 @@ def _matrix(args: argparse.Namespace) -> View:
     events = lifecycle.choose(_options.unique(args.events))
     sizes = None
     if args.vcpus is not None or args.features is not None:
-        chosen = features.choose(_options.unique(args.features) or ["steal_time"])
+        chosen = features.choose(_options.unique(args.features)) if args.features else ()
         sizes = [Size(args.vcpus or 1, tuple(own_files.named_anywhere(one) for one in chosen))]
     with _options.opened_state(args) as store:
         cells = matrix(
@@ -224,7 +231,7 @@ def _matrix(args: argparse.Namespace) -> View:
     return failure_map(
         cells,
         variants,
-        sizes or [size for one in variants for event in events for size in sizes_for(event, one.kind.own_features)],
+        [size for one in variants for event in events for size in sizes_of(one, event, sizes)],
         command=f"{_options.again(args, 'page matrix')} -o failures.html",
         prices={variant.label: price(variant) for variant in variants},
         happening=events,

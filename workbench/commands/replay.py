@@ -13,6 +13,7 @@ from workbench.core import contracts
 from workbench.core.replay_target import Engine
 from workbench.errors import not_known
 from workbench.features import choose
+from workbench.measure.variants import Variant, features_of
 from workbench.present import records
 from workbench.protocols import PROTOCOLS, find
 from workbench.replay.reading import ReplayFile, protocols_named
@@ -56,7 +57,8 @@ def run(args: argparse.Namespace) -> int:
 def asked(paths: Sequence[str], args: argparse.Namespace) -> tuple[list[ReplayFile], Engine, ProtocolOf]:
     """Read files, and return what is played: the files, the engine, and the protocol of each machine."""
     chosen = find(args.protocol)
-    features = choose(_options.unique(args.features))
+    named = _options.unique(args.features)
+    choose(named)
     files = [replay.read(path) for path in paths]
     for file in files:
         _check_protocols(file)
@@ -64,7 +66,7 @@ def asked(paths: Sequence[str], args: argparse.Namespace) -> tuple[list[ReplayFi
 
     def protocol_of(name: str | None) -> contracts.Protocol:
         kind = chosen if name is None else PROTOCOLS[name]
-        return kind(features)
+        return kind(features_of(Variant.of(kind), named))
 
     return files, engine, protocol_of
 

@@ -9,10 +9,10 @@ from urllib.parse import quote
 
 from workbench.checking.failures import FAILURES
 from workbench.core.contracts.event import Event
-from workbench.features import FEATURES
+from workbench.features import FEATURES, OTHERS
 from workbench.lifecycle import EVENTS
 from workbench.measure.exploration.cells import Cell
-from workbench.measure.exploration.matrix import Size, matrix
+from workbench.measure.exploration.matrix import Size, matrix, sizes_of
 from workbench.measure.variants import Variant
 from workbench.present import report
 from workbench.present.progress import Progress
@@ -21,8 +21,9 @@ from workbench.present.web import View, comparison, failure_map, operation, page
 
 #: What is explored for the page: small enough for seconds, and each shows another kind of failure.
 EXPLORED = ("boot", "kexec", "kexec-no-teardown", "migrate", "old-host", "ignore-msrs", "hostile-bad-base")
-ALONE, RACING = (Size(1, ("steal_time",)),), (Size(2, ("steal_time",)),)
+ALONE, RACING = (Size(1, ()),), (Size(2, ()),)  # of the first feature of each design
 RACE = "descriptor-race"
+SHIPPED = FEATURES | OTHERS
 NAME = "index.html"
 
 
@@ -51,14 +52,19 @@ def first_page(parameters: Parameters, explored: Explored, found: str, files: Se
     variants = parameters.variants
     views: list[View] = [
         comparison(
-            variants, parameters.events, parameters.features, vcpus=parameters.vcpus, each_feature=False,
+            variants, parameters.events, parameters.features if parameters.named else None,
+            vcpus=parameters.vcpus, each_feature=False,
             progress=say.counting("comparison, runs"),
         ),
-        failure_map(explored.cells, variants, explored.sizes),
+        failure_map(
+            explored.cells, variants,
+            [size for one in variants for size in sizes_of(one, EVENTS["boot"], explored.sizes)],
+        ),
     ]  # fmt: skip
-    shown = next((one for one in parameters.features if one.name in FEATURES and one.size), None)
-    if shown is not None:
-        views += [operation(one, shown) for one in variants if one.protocol(parameters.features).supports(shown)]
+    for one in variants:
+        offered = (own for own in parameters.features_of(one) if own.name in SHIPPED and own.size)
+        shown = next((own for own in offered if one.protocol(parameters.features).supports(own)), None)
+        views += [] if shown is None else [operation(one, shown)]
     parts = [(f"#view{number}", view.data["title"]) for number, view in enumerate(views, start=1)]
     parts += [(f"#files{number}", title) for number, (title, _) in enumerate(files, start=1)]
     above = f"<pre>{escape(found)}</pre>\n<nav>On this page: {', '.join(_link(*part) for part in parts)}</nav>"

@@ -59,7 +59,7 @@ def measure(
         "comparison": compare(
             variants,
             parameters.events,
-            features,
+            features if parameters.named else None,
             parameters.vcpus,
             cost_model=parameters.cost_model,
             seed=parameters.seed,

@@ -26,6 +26,7 @@ from workbench.measure.exploration.tasks import (
     failures_of,
     searched,
     sizes_for,
+    sizes_of,
     tasks,
     work,
 )
@@ -157,4 +158,5 @@ def _worked(todo: Sequence[Task], batch: Batch, jobs: int) -> Generator[tuple[in
         yield number, cells
 
 
-__all__ = ["MAX_STATES", "Cell", "Size", "Task", "cells_of", "matrix", "merged", "sizes_for", "tasks", "work"]
+__all__ = ["MAX_STATES", "Cell", "Size", "Task", "cells_of", "matrix", "merged", "sizes_for", "sizes_of", "tasks",
+           "work"]  # fmt: skip

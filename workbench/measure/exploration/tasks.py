@@ -19,7 +19,7 @@ from workbench.lifecycle import choose_one as choose_event
 from workbench.measure.exploration.cells import Cell, cells_of
 from workbench.measure.exploration.explore import Question, explored
 from workbench.measure.exploration.memory_limit import half_of_memory
-from workbench.measure.variants import Variant
+from workbench.measure.variants import Variant, first_feature
 
 #: A size that exceeds this is BOUNDED in the matrix; ``explore`` goes further.
 MAX_STATES = 1_000_000
@@ -72,6 +72,16 @@ def sizes_for(event: Event, own: tuple[str, ...] = ()) -> tuple[Size, ...]:
     chosen = (*ALONE, *together) if event.min_vcpus == 1 else TOGETHER
     sizes = tuple(size for size in chosen if event.concerns(choose_features(size.features)))
     return sizes + (READING if event.name in READERS else ())
+
+
+def sizes_of(one: Variant, event: Event, sizes: Sequence[Size] | None = None) -> tuple[Size, ...]:
+    """Return the sizes at which a design is explored: these, or by default those of :func:`sizes_for`.
+
+    A size without features is of the first feature that the design has.
+    """
+    if sizes is None:
+        return sizes_for(event, one.kind.own_features)
+    return tuple(size if size.features else replace(size, features=first_feature(one)) for size in sizes)
 
 
 def _sizes_of_own(event: Event, own: tuple[str, ...]) -> tuple[Size, ...]:
@@ -144,7 +154,7 @@ def tasks(
         Task(variant, event, size, codes, max_states)
         for variant in chosen
         for event in events
-        for size in (sizes_for(event, variant.kind.own_features) if sizes is None else sizes)
+        for size in sizes_of(variant, event, sizes)
         if size.vcpus >= event.min_vcpus
     ]
 

@@ -9,13 +9,14 @@ from workbench.present.web.failure_map import failure_map
 from workbench.present.web.operations import operation
 from workbench.present.web.replays import replayed
 from workbench.present.web.skews import version_skew
-from workbench.present.web.traces import finding, findings, side_by_side, trace
+from workbench.present.web.traces import beside, finding, findings, side_by_side, trace
 from workbench.present.web.verdicts import verdict_page
 from workbench.present.web.view import View, page
 from workbench.present.web.word_tables import recorded, register_map, register_writes, simulated_and_measured
 
 __all__ = [
     "View",
+    "beside",
     "comparison",
     "failure_map",
     "finding",

@@ -9,11 +9,10 @@ from typing import Any
 from workbench.core.contracts import Feature
 from workbench.core.contracts.event import Event
 from workbench.core.own_files import named
-from workbench.features import choose as choose_features
 from workbench.lifecycle import choose as choose_events
 from workbench.measure.comparison import cost
 from workbench.measure.comparison.runs import Measured, check_vcpus, measured
-from workbench.measure.variants import DEFAULT, Variant, variants
+from workbench.measure.variants import DEFAULT, Variant, features_of, variants
 from workbench.present.figures.style import LOOKS, looks
 from workbench.present.text.table import Column, Table, as_text
 from workbench.present.web.again import name_of
@@ -34,6 +33,8 @@ METRICS = {
     "cycles": {"title": "cost of the exits", "unit": "cycles by the cost model", "columns": ["cycles"]},
     "fate": {"title": "fate", "unit": "the worst that became of any area", "columns": [], "word": True},
 }
+#: The features with which each design runs, by its label.
+Carried = dict[str, tuple[Feature, ...]]
 #: What a fate says, in a few words.
 FATES = {
     "released": "nothing is registered any more",
@@ -59,10 +60,11 @@ def comparison(
     """
     check_vcpus(vcpus)
     chosen, happening = variants(protocols), in_groups(choose_events(events))
-    wanted = choose_features(features)
-    alone = [(one.name, (one,)) for one in wanted]
-    together = [("all features", wanted)] if len(wanted) > 1 else []
-    sets = [*together, *(alone if each_feature or not together else [])]
+    carried: Carried = {one.label: features_of(one, features) for one in chosen}
+    wanted = tuple({one.name: one for own in carried.values() for one in own}.values())
+    alone: list[tuple[str, Carried]] = [(one.name, dict.fromkeys(carried, (one,))) for one in wanted]
+    together = [("all features", carried)] if len(wanted) > 1 else []
+    sets: list[tuple[str, Carried]] = [*together, *(alone if each_feature or not together else [])]
     runs, straight = _runs(chosen, happening, [own for _, own in sets], progress)
     names = [one.name for one in happening]
     models = [_model(cost.load(name)) for name in cost.known()]
@@ -79,7 +81,7 @@ def comparison(
         "asked": {
             "designs": [name_of(variant) for variant in chosen],
             "events": {one.name: named(one) for one in happening},
-            "features": [named(own[0]) for _, own in sets],
+            "features": [named(next(iter(own.values()))[0]) for _, own in sets],
             "all": [named(one) for one in wanted],
         },
         "points": POINTS,
@@ -92,11 +94,11 @@ def comparison(
         "event": event,
         "vcpus": vcpus,
     }
-    return View("compare", data, _text(chosen, happening, wanted))
+    return View("compare", data, _text(chosen, happening, carried))
 
 
 def _runs(
-    chosen: Sequence[Variant], events: Sequence[Event], sets: Sequence[tuple[Feature, ...]],
+    chosen: Sequence[Variant], events: Sequence[Event], sets: Sequence[Carried],
     progress: Callable[[int, int], None] | None,
 ) -> tuple[dict[str, list[Any]], dict[str, bool]]:  # fmt: skip
     """Return the numbers of every run by "design event set", and whether they lie on one line from 2 vCPUs on."""
@@ -105,7 +107,7 @@ def _runs(
     everything = list(product(chosen, events, enumerate(sets)))
     for done, (variant, event, (number, features)) in enumerate(everything):
         name = f"{variant.label} {event.name} {number}"
-        runs[name] = [_numbers(variant, features, points, event) for points in POINTS]
+        runs[name] = [_numbers(variant, features[variant.label], points, event) for points in POINTS]
         straight[name] = _on_a_line(runs[name])
         if progress is not None:
             progress(done + 1, len(everything))
@@ -153,13 +155,13 @@ def _model(model: cost.CostModel) -> dict[str, Any]:
     }
 
 
-def _text(chosen: Sequence[Variant], events: Sequence[Event], features: tuple[Feature, ...]) -> str:
+def _text(chosen: Sequence[Variant], events: Sequence[Event], carried: Carried) -> str:
     """Return the exits and fates of every event at the largest machine that is run, as a table."""
     vcpus = POINTS[-1]
     rows: list[list[str | int | None]] = []
     for event in events:
         for variant in chosen:
-            run = measured(variant, features, vcpus, event)
+            run = measured(variant, carried[variant.label], vcpus, event)
             exits, user = run.counts["exits"], run.counts["user_exits"]
             rows.append([event.name, variant.label, exits, user, sum(e.wire_bytes for e in run.state), run.fate.value])
     heads = [Column(name) for name in ("event", "protocol", "exits", "to VMM", "state", "fate")]

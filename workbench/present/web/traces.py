@@ -63,7 +63,11 @@ def side_by_side(
     """
     if len(protocols) != 2:
         raise WorkbenchError(f"side by side are two designs; here are {len(protocols)}")
-    questions = [Question.of(one, event, features, vcpus) for one in protocols]
+    return beside([Question.of(one, event, features, vcpus) for one in protocols], failure)
+
+
+def beside(questions: Sequence[Question], failure: str | None) -> View:
+    """Return the traces of two questions, see :func:`side_by_side`."""
     found = [recording_of(question, failure, or_run=True) for question in questions]
     again = [trace_again(question, one.failure) for question, one in zip(questions, found, strict=True)]
     return pair(" | ".join(question.variant.label for question in questions), found, again)
@@ -89,4 +93,4 @@ def _does_not_occur(failure: Failure, question: Question) -> str:
     )
 
 
-__all__ = ["finding", "findings", "recording_of", "side_by_side", "trace"]
+__all__ = ["beside", "finding", "findings", "recording_of", "side_by_side", "trace"]
