@@ -54,7 +54,7 @@ def test_a_file_may_not_name_code(run_workbench, tmp_path):
     (tmp_path / "f.jsonl").write_text('{"op": "machine", "protocol": "own.py:Own"}\n')
     done = run_workbench("replay", "f.jsonl")
     assert done.returncode == 2
-    assert done.stderr.startswith('workbench: f.jsonl:1: machine: protocol: "own.py:Own" is not allowed; allowed: ')
+    assert done.stderr.startswith('workbench: f.jsonl:1: machine: protocol: "own.py:Own" is not allowed\nallowed:\n')
 
 
 OWN = """
