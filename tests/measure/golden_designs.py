@@ -15,6 +15,7 @@ from pathlib import Path
 
 from tests.protocols.designs import DESIGNS
 from workbench.checking.failures import FAILURES
+from workbench.history import CASES
 from workbench.lifecycle import EVENTS
 from workbench.measure.exploration.matrix import Task, matrix, sizes_for
 from workbench.measure.variants import variant
@@ -91,7 +92,14 @@ def rows(records, name):
     table = ["| fails in | under |", "| --- | --- |"]
     found = failing(records, name)
     table += [f"| {FAILURES[code].title} | {', '.join(events)} |" for code, events in found.items()]
-    return "\n".join(table) if found else "It fails in nothing."
+    return "\n".join([*(table if found else ["It fails in nothing."]), *history_of(name)])
+
+
+def history_of(name):
+    """A line with the real bugs of a design's system: those whose models are the design or derived from it."""
+    kind = variant(name).kind
+    own = [f"{' '.join(case.bugs)} ({case.title})" for case in CASES if issubclass(case.broken.kind, kind)]
+    return ["", f"[Real bugs](history.md#cases) of this design: {'; '.join(own)}."] if own else []
 
 
 def with_rows(text, records):

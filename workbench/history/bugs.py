@@ -51,10 +51,15 @@ BUGS: dict[str, str] = {
 }
 
 LEFT_OUT: dict[str, str] = {
-    "K10": "not a bug of a registration: the payload was right but written at the wrong moment. It needs a "
-    "half-emulated instruction and a TLB; the model has steps and no address translation.",
-    "K16": "an ioctl writes guest memory outside any vCPU, but the dirty ring needs a vCPU. The model's dirty log "
-    "belongs to the machine, and every step belongs to a vCPU.",
-    "K17": "no registration: the value went to a register of the processor, not of KVM, and crashed the host there.",
-    "K18": "no shared memory and no registration; it is in the list because its CVE is often cited beside the others.",
+    "K10": "not a bug of a registration: a right payload at a wrong moment. The host steps in between two steps of the "
+    "guest, and each of these is a whole instruction, so nothing is preempted inside one; and what the guest then "
+    "leaves out is the flush of a TLB, which no step reads. What of it can be said is K6 (lost-flush).",
+    "K16": "an ioctl of the VMM wrote the wall clock while no vCPU was loaded, and the dirty ring, which belongs to a "
+    "vCPU, was not there. A call of the VMM and its write can be said now (HostCall); whose dirty ring takes the write "
+    "cannot, because every step of a host is taken for some vCPU and the model has one dirty log, of the machine.",
+    "K17": "no registration, and no hypercall, device or overlay either: the value of a WRMSR went on into a register "
+    "of the processor, and the host took the fault. A handler of the model writes entries and guest memory; it has no "
+    "processor under it that could refuse.",
+    "K18": "no shared memory and no registration: a timer of a nested guest outlives the structure that it points to. "
+    "It is listed because its CVE is often cited beside the others; no step of guest or host would stand for it.",
 }
