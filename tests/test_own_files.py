@@ -100,6 +100,7 @@ def test_export_and_list(capsys, folder):
     assert names == {"feature": [*FEATURES, "pv_sched"], "event": ["sleepy-vmm"]}
 
 
+@pytest.mark.slow
 def test_report(capsys, folder):
     said(capsys, "report", "r", "--vcpus", 1, "--features", FEATURE, "--events", EVENT, "--no-notebooks")
     assert "features: pv_sched (vpa.py:PvSched)\n" in (folder / "r/report.txt").read_text()
@@ -266,14 +267,14 @@ def test_an_instance_may_be_named(folder):
 
 def test_one_file_may_hold_all_three(folder, capsys):
     protocol = (ROOT / "tests/cli/third_protocol.py").read_text()
-    feature = GOOD_FEATURE + "    align = 64\n    linux_boot = 0\n"
+    feature = GOOD_FEATURE.replace('"vpa"', '"my_page"') + "    align = 64\n    linux_boot = 0\n"
     (folder / "mine.py").write_text(protocol + "\n" + HEAD + GOOD_EVENT + feature)
     rows = json.loads(said(
         capsys, "compare", "--vcpus", 1, "--protocols", "mine.py", "--events", "mine.py", "--features", "mine.py",
         "--metrics", "fate", "--format", "json",
     ))  # fmt: skip
     assert [(row["protocol"], row["event"], row["features"], row["value"]) for row in rows] == [
-        ("packed", "handover", "vpa", "registered")
+        ("packed", "handover", "my_page", "registered")
     ]
 
 

@@ -24,7 +24,7 @@ def last_words(*options):
     return run.stdout.splitlines()
 
 
-@pytest.mark.parametrize("where", [ALONE, ("-n", "2", "--dist", "worksteal")], ids=" ".join)
+@pytest.mark.parametrize("where", [ALONE, pytest.param(("-n", "2", "--dist", "worksteal"), marks=pytest.mark.slow)], ids=" ".join)
 def test_what_was_not_checked_is_said(where):
     said = last_words(*where, "-m", "spin")
     note = r"^NOTE: all (\d+) spin tests were skipped, nothing of it was tested$"

@@ -69,7 +69,10 @@ SMALL = ("--vcpus", "2", "--features", "steal_time", "--updates", "0", "--format
 
 @pytest.mark.parametrize(
     ("protocol", "events", "without"),
-    [("generic", "boot,migrate", WITHOUT_SYMMETRY), ("per_feature", "kexec,crash", WITHOUT_EXCHANGES)],
+    [
+        pytest.param("generic", "boot,migrate", WITHOUT_SYMMETRY, marks=pytest.mark.slow),
+        ("per_feature", "kexec,crash", WITHOUT_EXCHANGES),
+    ],
     ids=["of-models", "of-machines"],
 )
 def test_without_symmetry_the_explorations_are_those_of_all_states(protocol, events, without):

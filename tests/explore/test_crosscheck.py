@@ -24,7 +24,7 @@ BOOT = Setting("boot", 1, ("steal_time",))
 #: Of these the largest models take half of the time of all; ``make crosscheck`` runs them.
 LARGE = ("cpu-unplug-no-teardown", "kexec-no-teardown", "kexec", "memslot-unplug", "migrate-damaged")
 CHECKED = [
-    pytest.param(name, setting, marks=[pytest.mark.slow] if setting.event in LARGE and name != "generic" else [])
+    pytest.param(name, setting, marks=[pytest.mark.slow] if setting.event in LARGE else [])
     for name in (*FIRST, THIRD)
     for setting in SETTINGS
 ]

@@ -105,7 +105,7 @@ def test_vcpus_that_are_paused_and_restored_in_turn(name, event):
 
 OTHERS = [
     slow("per_feature", "crash", "steal_time", (1, 2)),
-    ("generic", "encrypted", "steal_time", (1, 2)),
+    slow("generic", "encrypted", "steal_time", (1, 2)),
     slow("generic+revoke-all", "boot", "steal_time", (1, 2)),
     ("per_feature", "boot", "wall_clock,pv_eoi", (1, 2)),
     ("per_feature", "cpu-hotplug", "steal_time", (0, 1)),
@@ -201,7 +201,7 @@ def test_nor_an_event_that_does(event):
     assert len(merging.reasons) == 1
 
 
-@pytest.mark.parametrize("protocol", [asymmetric.ForgetsOne, asymmetric.FirstWins])
+@pytest.mark.parametrize("protocol", [asymmetric.ForgetsOne, pytest.param(asymmetric.FirstWins, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("vcpus", [2, pytest.param(3, marks=pytest.mark.slow)])
 def test_a_restore_may_treat_each_vcpu_as_it_likes(protocol, vcpus):
     every, merged, merging = both_ways(protocol, EVENTS["migrate"], vcpus)

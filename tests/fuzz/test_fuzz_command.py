@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.hostile.told import told
 from workbench.cli import main
 from workbench.core.replay_target import Engine
 from workbench.engines.kvm import replay_target
@@ -20,16 +21,15 @@ YES = "--yes-this-fuzzes-the-kernel"
         (f"{YES} --ops 0", "argument --ops: 0 is out of range; allowed: 1 or more"),
         (f"{YES} --jobs 0", "argument --jobs: 0 is out of range; allowed: 1 to 256"),
         (f"{YES} --length 5", "argument --length: 5 is out of range; allowed: 20 to 10000"),
-        (f"{YES} --protocol nonsense", "unknown protocol 'nonsense'; known: generic, per_feature, null, or "),
+        (f"{YES} --protocol nonsense", "unknown protocol 'nonsense'"),
     ],
 )  # fmt: skip
 def test_mistakes_are_one_line(capsys, arguments, said):
     assert main(["fuzz", *arguments.split()]) == 2
     captured = capsys.readouterr()
     assert captured.out == ""
-    assert captured.err.startswith("workbench: ")
-    assert captured.err.count("\n") == 1
-    assert said in captured.err
+    first, _ = told(captured.err)
+    assert said in first
 
 
 def test_without_kvm_it_says_why_and_what_to_do(capsys, monkeypatch):

@@ -82,7 +82,7 @@ CASES += [
 CASES += [
     (f"{line} {option}", words) for line in _COMMANDS.values()
     for option, words in {"--protokols x": "did you mean --protocols", "--events kexek": "did you mean kexec,",
-                          "--features steel_time": "did you mean steal_time?"}.items()
+                          "--features steel_time": "did you mean steal_time"}.items()
     if not ("protokols" in option and line.split()[0] in ("explore", "export"))
 ]  # fmt: skip
 CASES += [

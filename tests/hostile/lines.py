@@ -38,7 +38,7 @@ LINES = {
         "skew --trace new/new/new+old/new --features steal_time",
         "page operation generic --feature kvmclock", "page registers", "page registers --write STEAL_TIME=0x1001",
         "check {root}/tests/protocols/data/third.py:RegisterArray",
-        *(f"new {style} --folder {{out}} --style {style}"
+        *(f"new my_{style} --folder {{out}} --style {style}"
           for style in ("msr", "descriptor", "hypercall", "indexed", "device")),
     ],
     # Those that take longest: compared by the slow test alone.

@@ -15,7 +15,7 @@ def told(err):
     if not below:
         return first.removeprefix("workbench: "), []
     lead, *rows = below
-    assert lead in ("known:", "operations:", "it defines:", "keys:")
+    assert lead in ("known:", "operations:", "it defines:", "keys:", "allowed:")
     more = rows.pop() if rows[-1].startswith("or path/to/") else ""
     names = [name for row in rows for name in row.strip().split("  ") if name.strip()]
     assert rows

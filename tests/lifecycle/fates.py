@@ -11,7 +11,7 @@ from workbench.engines.simulate import simulate
 from workbench.features import choose
 from workbench.lifecycle import EVENTS
 from workbench.present import records
-from workbench.protocols import PROTOCOLS
+from workbench.protocols import FIRST, PROTOCOLS
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "fates.csv"
 VCPUS = 4
@@ -21,10 +21,10 @@ Row = tuple[str, str, str, str, int]
 
 
 def rows() -> list[Row]:
-    """Return one row for each protocol, event, feature and fate, in the order of the registries."""
+    """Return one row for each of the first protocols, event, feature and fate, in the order of the registries."""
     features = choose()
     found: list[Row] = []
-    for protocol, kind in PROTOCOLS.items():
+    for protocol, kind in ((name, PROTOCOLS[name]) for name in FIRST):
         for event in EVENTS.values():
             run = simulate(Scenario(kind(features), features, vcpus=VCPUS), event)
             counted = Counter((feature, fate.value) for (_, feature), fate in run.fates.items())

@@ -100,7 +100,7 @@ def test_shortest_traces_are_golden(case):
         ("generic", "i386-guest", "steal_time", 1, {"F14"}),
         ("generic", "encrypted-unshared", "steal_time", 1, {"F13", "S01", "S02"}),
         ("generic", "hostile-self", "steal_time", 1, {"F07", "F17"}),
-        ("generic", "overlap-vcpus", "kvmclock", 2, {"F12", "F17"}),
+        pytest.param("generic", "overlap-vcpus", "kvmclock", 2, {"F12", "F17"}, marks=pytest.mark.slow),
         ("per_feature", "boot", "steal_time", 2, set()),
         ("per_feature", "kexec", "steal_time", 1, set()),
         ("per_feature", "kexec-no-teardown", "steal_time", 1, {"F01"}),

@@ -6,7 +6,7 @@ import pytest
 
 from workbench.checking.failures import FAILURES
 from workbench.features import choose as choose_features
-from workbench.history.broken.papr import DispatchTraceLog, Lppaca, RegisterVpa
+from workbench.history.broken.papr import EarlyVpa
 from workbench.history.broken.restored import SwappedAsyncPf
 from workbench.history.events.hostile import BadBaseThenMigration
 from workbench.lifecycle import EVENTS
@@ -54,7 +54,7 @@ def test_a_shipped_design_fails_in_reverse_what_it_fails_in_order(design, featur
 def test_a_vmm_that_has_the_right_order_keeps_power_alive_and_another_does_not():
     """The VPA is first in the fixed VMM's list; in reverse order the log comes first and is refused."""
     fixes = ("at-least-640", "one-reg", "vpa-first")
-    power, areas = Variant("register_vpa", RegisterVpa, fixes), (Lppaca(), DispatchTraceLog())
+    power, areas = Variant("early_vpa", EarlyVpa, fixes), choose_features(["vpa", "dtl"])
     assert failing(power, EVENTS["migrate"], areas) == set()
     assert failing(power, REORDERED, areas) == {"F02", "F09"}
 

@@ -40,7 +40,8 @@ def test_laws_of_every_design(design):
     """Where all are new the design works, where the guest is old nothing happens, and less knowledge never helps."""
     works = REFUSED if design == "null" else WORKS
     assert verdicts(design, "new/new/new") <= {works, NOTHING}
-    assert verdicts(design, "short/short") <= {works, NOTHING} >= verdicts(design, "short/short:i386")
+    if design != "grow_area":  # its features are parts of one area, which the host writes as a whole
+        assert verdicts(design, "short/short") <= {works, NOTHING} >= verdicts(design, "short/short:i386")
     some = features_of(variant(design))[::4]
     for name, one in GUESTS.items():
         found = verdicts(design, name, some)

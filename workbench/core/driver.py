@@ -179,8 +179,8 @@ def _device(protocol: Protocol, cpu: Vcpu, step: Any, device: IoRange) -> Progra
     if side is USER:
         yield KERNEL, ToUser("device")
     if isinstance(step, MmioRead | PioRead):
-        read = protocol.on_mmio_read if isinstance(step, MmioRead) else protocol.on_pio_read
-        return checked(protocol, read.__name__, (yield from host_side(read(cpu, *step), side)))
+        name = "on_mmio_read" if isinstance(step, MmioRead) else "on_pio_read"
+        return checked(protocol, name, (yield from host_side(getattr(protocol, name)(cpu, *step), side)))
     write = protocol.on_mmio_write if isinstance(step, MmioWrite) else protocol.on_pio_write
     yield from host_side(write(cpu, *step), side)
     return HANDLED

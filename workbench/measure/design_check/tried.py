@@ -6,7 +6,7 @@ from workbench.core.contracts import Feature
 from workbench.core.driver import guest_side, host_side
 from workbench.core.host_state import DERIVED, VM, Key
 from workbench.core.scenario import Scenario
-from workbench.core.steps import Exit, Program
+from workbench.core.steps import Backed, Exit, Program
 from workbench.core.vcpu import KVM_SUPPORTED, Vcpu
 from workbench.engines.simulate.engine import Simulation
 from workbench.lifecycle import EVENTS
@@ -67,7 +67,8 @@ class Tried:
             if self.serves(first, cpu, own) is None:
                 self.register(first, own, cpu)
                 self.enter(cpu)
-        self.guest(feature.prepare(gpa), cpu)
+        if self.host(_is_memory(gpa, feature.size), cpu):  # what is no memory would be a device, and a further exit
+            self.guest(feature.prepare(gpa), cpu)
         return self.guest(self.protocol.register(self.scenario.cpu(cpu), feature, gpa), cpu)
 
     def unregister(self, feature: Feature, cpu: int = 0) -> Any:
@@ -95,6 +96,10 @@ class Tried:
             for key, value in self.machine.entries.items()
             if derived or not isinstance(key, Key) or key.kind not in DERIVED
         }
+
+
+def _is_memory(gpa: int, size: int) -> Program:
+    return (yield Backed(gpa, size))
 
 
 def differing(before: dict[Any, Any], after: dict[Any, Any]) -> list[Any]:

@@ -137,10 +137,10 @@ def by_the_rules(found: Iterable[Row]) -> list[Row]:
             and ":" not in row.combination and row.verdict != NOTHING]  # fmt: skip
 
 
-def share(found: Iterable[Row], protocol: str) -> tuple[int, int]:
+def bad_share(found: Iterable[Row], protocol: str) -> tuple[int, int]:
     """Return how many runs of a design end in a verdict of BAD, and how many there are."""
     own = [row.verdict for row in found if row.protocol == protocol and row.verdict != NOTHING]
     return sum(verdict in BAD for verdict in own), len(own)
 
 
-__all__ = ["BAD", "Cell", "Row", "by_the_rules", "cells", "parts_named", "rows", "share", "worst_run"]
+__all__ = ["BAD", "Cell", "Row", "bad_share", "by_the_rules", "cells", "parts_named", "rows", "worst_run"]

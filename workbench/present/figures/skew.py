@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from workbench.errors import WorkbenchError
 from workbench.measure.skew.combinations import PARTS
-from workbench.measure.skew.table import Cell, Row, by_the_rules, cells, share
+from workbench.measure.skew.table import Cell, Row, bad_share, by_the_rules, cells
 from workbench.present.figures.grid import Box, Grid
 from workbench.present.figures.sheet import SMALL, SOURCE, Sheet
 from workbench.present.figures.sizes import DEFAULT
@@ -54,7 +54,7 @@ def skew(table: Sequence[Row], *, size: str = DEFAULT) -> Figure:
 def _answer(table: Sequence[Row], protocols: Sequence[str]) -> str:
     """Return the title: where everybody keeps the rules of CPUID, or of all runs if there are no such."""
     ruled = by_the_rules(table)
-    shares = {one: share(ruled or table, one) for one in protocols}
+    shares = {one: bad_share(ruled or table, one) for one in protocols}
     percent = {one: 100 * bad // max(of, 1) for one, (bad, of) in shares.items()}
     said = ", though CPUID is heeded" if ruled else ""
     return f"Runs in which an area is lost, or worse{said}: {compared(percent, '%')}"

@@ -11,7 +11,7 @@ from workbench.core.contracts import Feature
 from workbench.features import choose
 from workbench.measure.skew.combinations import ALL, PARTS
 from workbench.measure.skew.run import MEANING
-from workbench.measure.skew.table import BAD, Cell, Row, by_the_rules, cells, parts_named, rows, share
+from workbench.measure.skew.table import BAD, Cell, Row, bad_share, by_the_rules, cells, parts_named, rows
 from workbench.measure.variants import DEFAULT, Variant, variants
 from workbench.present.figures.style import SKEW_TONES
 from workbench.present.text.skew import skew_text
@@ -61,7 +61,7 @@ def version_skew(
 
 
 def _told(found: Iterable[Row], labels: Sequence[str]) -> str:
-    return ", ".join(f"{label} {bad} of {of}" for label in labels for bad, of in [share(found, label)])
+    return ", ".join(f"{label} {bad} of {of}" for label in labels for bad, of in [bad_share(found, label)])
 
 
 def _ruled(found: Iterable[Row], labels: Sequence[str]) -> str:

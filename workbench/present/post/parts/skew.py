@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from workbench.measure.skew.table import by_the_rules, cells, rows, share
+from workbench.measure.skew.table import bad_share, by_the_rules, cells, rows
 from workbench.measure.variants import features_of
 from workbench.present.post.asked import Asked
 from workbench.present.post.section import Section
@@ -20,7 +20,7 @@ def section(asked: Asked, words: str) -> Section:
         areas = [feature for feature in asked.of(one) if feature in features_of(one)] or None
         found += rows([one], areas, PARTS, named=names, progress=asked.say.counting("combinations"))
     several, ruled = cells(found), by_the_rules(found)
-    told = ", ".join(f"{label} {bad} of {of}" for label in names for bad, of in [share(ruled, label)])
+    told = ", ".join(f"{label} {bad} of {of}" for label in names for bad, of in [bad_share(ruled, label)])
     return Section(
         "Version skew",
         f"Where CPUID says what is known and the guest heeds it, lost or worse in {told} runs "
