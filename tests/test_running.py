@@ -11,6 +11,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 CLOSING = re.search(r"grep -aE '(.+?)'", (ROOT / ".ci" / "run").read_text())[1]
 ALONE = ("-p", "no:xdist")
+SHARED = ("-n", "2", "--dist", "worksteal")
 
 
 def last_words(*options):
@@ -24,7 +25,7 @@ def last_words(*options):
     return run.stdout.splitlines()
 
 
-@pytest.mark.parametrize("where", [ALONE, pytest.param(("-n", "2", "--dist", "worksteal"), marks=pytest.mark.slow)], ids=" ".join)
+@pytest.mark.parametrize("where", [ALONE, pytest.param(SHARED, marks=pytest.mark.slow)], ids=" ".join)
 def test_what_was_not_checked_is_said(where):
     said = last_words(*where, "-m", "spin")
     note = r"^NOTE: all (\d+) spin tests were skipped, nothing of it was tested$"

@@ -201,7 +201,9 @@ def test_nor_an_event_that_does(event):
     assert len(merging.reasons) == 1
 
 
-@pytest.mark.parametrize("protocol", [asymmetric.ForgetsOne, pytest.param(asymmetric.FirstWins, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "protocol", [asymmetric.ForgetsOne, pytest.param(asymmetric.FirstWins, marks=pytest.mark.slow)]
+)
 @pytest.mark.parametrize("vcpus", [2, pytest.param(3, marks=pytest.mark.slow)])
 def test_a_restore_may_treat_each_vcpu_as_it_likes(protocol, vcpus):
     every, merged, merging = both_ways(protocol, EVENTS["migrate"], vcpus)
