@@ -1,7 +1,8 @@
 """The pages that a Hyper-V guest shares: SynIC messages and event flags, VP assist, reference TSC, hypercall page.
 
 Hypervisor Top Level Functional Specification (TLFS); Linux 6.12 include/asm-generic/hyperv-tlfs.h,
-arch/x86/include/asm/hyperv-tlfs.h, arch/x86/kvm/hyperv.c.
+arch/x86/include/asm/hyperv-tlfs.h, arch/x86/kvm/hyperv.c. The order at boot is that of ms_hyperv_init_platform,
+hyperv_init and hv_synic_enable_regs, at the end that of hv_synic_disable_regs, hv_cpu_die and hyperv_cleanup.
 """
 
 from workbench.clayout.layout import U8, U32, U64, struct
@@ -63,7 +64,7 @@ class VpAssist(EventFlags):
     name = "vp_assist"
     title = "VP assist page"
     payload = struct("struct hv_vp_assist_page { __u32 apic_assist; __u32 reserved; __u64 rest[4]; };")
-    linux_boot, linux_teardown = 2, 2
+    linux_boot, linux_teardown = 1, 2
     source = "TLFS, VP assist page"
 
 
@@ -78,7 +79,7 @@ class ReferenceTsc(Feature):
     size = align = PAGE_SIZE
     scope = "vm"
     update_when = "registration"
-    linux_boot, linux_teardown = 1, 3
+    linux_boot, linux_teardown = 0, 4
     source = "TLFS, reference TSC page"
 
     def update(self, cpu: int, gpa: int, now: Moment) -> Program:
@@ -103,7 +104,7 @@ class HypercallPage(Feature):
     size = align = PAGE_SIZE
     scope = "vm"
     update_when = "registration"
-    linux_boot, linux_teardown = 0, 4
+    linux_boot, linux_teardown = 2, 3
     source = "TLFS, hypercall page"
 
     def update(self, cpu: int, gpa: int, now: Moment) -> Program:
