@@ -97,8 +97,10 @@ class HyperV(Protocol):
     def on_wrmsr(self, cpu: Vcpu, msr: int, value: int, *, host_initiated: bool = False) -> Program:
         if msr == GUEST_OS_ID:
             yield Set(register(VM, GUEST_OS_ID), value or None)
+            if value:
+                return HANDLED
             kept = ((yield Get(register(VM, HYPERCALL))) or 0) & ~ENABLE
-            return HANDLED if value else (yield from self._write(cpu, HYPERCALL, kept, host_initiated))  # R3
+            return (yield from self._write(cpu, HYPERCALL, kept, host_initiated))  # R3
         if msr == HYPERCALL:
             locked = ((yield Get(register(VM, HYPERCALL))) or 0) & LOCKED
             if locked or not (yield Get(register(VM, GUEST_OS_ID))):

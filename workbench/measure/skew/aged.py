@@ -132,6 +132,7 @@ class _Sides:
                 return (1 << 8 * rest[-1]) - 1 if name.endswith("read") else None
             return (yield from getattr(self.of(host), name)(cpu, at, *rest))
 
+        handle.__name__ = name  # what it returns is checked as what that method returns
         return handle
 
     def deliver(self, cpu: Vcpu, feature: Feature) -> Program:
