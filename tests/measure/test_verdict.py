@@ -11,6 +11,7 @@ import pytest
 from workbench.cli import main
 from workbench.errors import WorkbenchError
 from workbench.measure.variants import variant
+from workbench.measure.verdict.asked import Asked
 from workbench.measure.verdict.columns import COLUMNS
 from workbench.measure.verdict.law import law
 from workbench.measure.verdict.page import page
@@ -182,3 +183,12 @@ def test_quick_explores_each_design_with_its_own_first_feature():
     found = page({name: variant(name) for name in ("papr_vpa", "null")}, scope)
     assert {cell.features for cell in found.asked["papr_vpa"].verdicts} == {"vpa"}
     assert "--features vpa --vcpus 2 --events boot" in " ".join(found.cell("papr_vpa", "fails").command)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("papr_vpa", "a number"), ("diag258", "? hypercall"), ("pci_doorbell", "? device"), ("hyperv", "a register")],
+)
+def test_where_one_more_feature_is_asked_for(name, expected):
+    asked = Asked(variant(name), name, Scope(), (), None)
+    assert COLUMNS["one more"].ask(asked).text == expected

@@ -37,8 +37,11 @@ def _exits_of(tried: Tried, feature: Feature) -> frozenset[tuple[str, Any]]:
         return leave(cpu, step)
 
     tried.machine.leave = watched  # type: ignore[method-assign]
-    tried.register(feature, tried.gpa(feature))  # the first one also makes what the others may need
-    left.clear()
+    first = tried.protocol.by_name.get(next(iter(tried.protocol.own_features), ""))
+    if first not in (None, feature):  # what the others may need; its exits are not theirs
+        tried.register(first, tried.gpa(first))
+        tried.enter()
+        left.clear()
     answer = tried.register(feature, tried.gpa(feature))
     return frozenset() if answer is REFUSED else frozenset(left)
 
