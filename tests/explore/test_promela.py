@@ -68,7 +68,9 @@ def test_spin_agrees_on_random_models(model):
 
 @pytest.mark.spin
 @pytest.mark.parametrize(
-    "model", [peterson(True), pytest.param(two_phase_commit(3), marks=pytest.mark.slow)], ids=["broken", "commit"]
+    "model",
+    [pytest.param(peterson(True), marks=pytest.mark.slow), pytest.param(two_phase_commit(3), marks=pytest.mark.slow)],
+    ids=["broken", "commit"],
 )
 def test_states_counted_in_one_run_are_those_asserted_one_property_at_a_time(model):
     text = to_promela(model)

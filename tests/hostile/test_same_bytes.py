@@ -116,6 +116,7 @@ def test_a_text_as_wide_as_the_terminal_depends_on_that_alone(tmp_path):
     compared(LINES["columns"], tmp_path, PLAIN, (jobs, others | {"COLUMNS": PLAIN[1]["COLUMNS"]}))
 
 
+@pytest.mark.slow
 @pytest.mark.kvm
 def test_the_surroundings_do_not_matter_on_kvm(tmp_path):
     compared(LINES["kvm"], tmp_path, PLAIN, OTHER)

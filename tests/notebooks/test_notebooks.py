@@ -42,7 +42,13 @@ def printed(notebook):
     return "".join(output.get("text", "") for cell in code(notebook) for output in cell.outputs)
 
 
-@pytest.mark.parametrize("path", PATHS)
+#: The notebook that takes as long as four others is run by the slow tests.
+RUN = [
+    pytest.param(path, id=path.stem, marks=[pytest.mark.slow] if "verdict" in path.stem else []) for path in notebooks()
+]
+
+
+@pytest.mark.parametrize("path", RUN)
 def test_a_run_says_what_is_committed_within_a_minute(path):
     """A minute of one processor, which a loaded machine gives more slowly; the kernel is a child of this process."""
     before = getrusage(RUSAGE_CHILDREN)
