@@ -3,11 +3,13 @@
 import json
 import re
 import shlex
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
 import pytest
 
+from tests.rules.designs import slip
 from workbench.cli import main
 from workbench.errors import WorkbenchError
 from workbench.measure.variants import variant
@@ -71,7 +73,7 @@ def test_what_is_left_behind_is_what_the_matrix_says():
     generic = cells("generic", *columns, of=explored)
     assert generic[:3] == ["safe", "fails", "fails"]
     assert int(generic[4]) < int(generic[3])
-    assert cells("null", *columns, of=explored) == ["safe", "safe", "safe", "2", "-", "-"]
+    assert cells("null", *columns, of=explored) == ["-", "-", "-", "2", "-", "-"]
     assert "stray-write" in explored().cells["generic"]["unaided"].seen
 
 
@@ -192,3 +194,42 @@ def test_quick_explores_each_design_with_its_own_first_feature():
 def test_where_one_more_feature_is_asked_for(name, expected):
     asked = Asked(variant(name), name, Scope(), (), None)
     assert COLUMNS["one more"].ask(asked).text == expected
+
+
+def changed(label, **verdict):
+    """Return the answers of a design, all of whose verdicts are changed."""
+    asked = explored().asked[label]
+    cells = tuple(cell._replace(**verdict) for cell in asked.verdicts)
+    row = replace(asked, verdicts=cells, repaired=cells)
+    return {name: column.ask(row) for name, column in COLUMNS.items()}
+
+
+def test_what_was_not_searched_to_the_end_is_not_safe_and_not_the_best():
+    for word in ("BOUNDED", "BROKE OFF"):
+        found = changed("generic", verdict=word)
+        for name in ("kexec-safe", "unaided", "crash-safe"):
+            assert (found[name].text, found[name].rank) == ("?", None)
+        for name in ("fails", "repaired"):
+            assert (found[name].text, found[name].rank) == ("0+", None)
+            assert "not finished" in found[name].seen
+
+
+def test_what_never_came_about_is_not_safe():
+    found = changed("generic", verdict="NOT EXERCISED")
+    assert [found[name].text for name in ("kexec-safe", "unaided", "crash-safe")] == ["-"] * 3
+
+
+def test_a_design_that_refuses_everything_is_not_safe(tmp_path):
+    """It leaves nothing behind because it registers nothing."""
+    path = tmp_path / "refusing.py"
+    path.write_text(slip(("        gpa = value & ~63\n", "        return FAULT\n        gpa = value & ~63\n")))
+    named = f"{path}:Mine"
+    row = page({named: variant(named)}, Scope(("steal_time",), SOME, repairs=False)).cells["mine"]
+    assert [row[name].text for name in ("kexec-safe", "unaided", "crash-safe")] == ["-"] * 3
+    assert row["per area"].text == "-"
+
+
+def test_memory_of_the_host_is_not_counted_as_nothing_to_share():
+    named = {"pvtime": variant("pvtime")}
+    cell = page(named, Scope(events=("boot",), quick=True, repairs=False)).cell("pvtime", "shared")
+    assert (cell.text, cell.rank) == ("host's", None)

@@ -11,8 +11,9 @@ R3  A block that the host cannot read is -EFAULT. Flags other than 0, a type wit
     size below the feature's are -EINVAL; a larger size is accepted, and means no more.
 R4  The address is checked by T2: -EINVAL or -EFAULT, and nothing changes.
 R5  Size 0 revokes. The guest looks at the answer.
-R6  Each slot is one register of the VMM (KVM_SET_ONE_REG), 8 bytes: size and type follow from which one it is. Restore
-    and reset are T6 and T5.
+R6  Each slot is one register of the VMM, 8 bytes: size and type follow from which one it is. The interface exists, also
+    on x86 since Linux 6.18 (KVM_SET_ONE_REG with KVM_X86_REG_KVM); the numbers would be new. Restore and reset are T6
+    and T5.
 R7  With mitigation ``revoke-vm`` (T8), type ~0 with size 0 empties the slots of all.
 R8  In an encrypted guest the block, too, must be shared with the host.
 

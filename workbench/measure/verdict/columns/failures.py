@@ -31,12 +31,21 @@ def told(found: dict[str, Verdict]) -> str:
     return ", ".join(f"{FAILURES[code].name} {cell.steps or '-'}" for code, cell in found.items()) or "none"
 
 
+def unfinished(cells: Iterable[Verdict]) -> str:
+    """Return what is said of searches that a limit or a failing program has ended; empty if none was ended so."""
+    count = sum(cell.verdict in (BOUNDED, BROKE_OFF) for cell in cells)
+    return f"{count} cells are not finished" if count else ""
+
+
+def _counted(cells: tuple[Verdict, ...], lead: str, command: tuple[str, ...]) -> Cell:
+    """Return the number of failures, with a plus sign where a search that was not finished may have more of them."""
+    found, more = shortest(cells), unfinished(cells)
+    text = f"{len(found)}{'+' if more else ''}"
+    return Cell(text, None if more else len(found), f"{lead}{told(found)}{more and f'; {more}'}", command)
+
+
 def _fails(asked: Asked) -> Cell:
-    found = shortest(asked.verdicts)
-    open_ended = sum(cell.verdict in (BOUNDED, BROKE_OFF) for cell in asked.verdicts)
-    more = f"; {open_ended} cells are not finished" if open_ended else ""
-    text = f"{len(found)}{'+' if open_ended else ''}"
-    return Cell(text, len(found), f"{told(found)}{more}", asked.matrix(*asked.scope.event_pieces()))
+    return _counted(asked.verdicts, "", asked.matrix(*asked.scope.event_pieces()))
 
 
 def _remains(asked: Asked) -> Cell:
@@ -45,8 +54,7 @@ def _remains(asked: Asked) -> Cell:
         return Cell("-", len(shortest(asked.verdicts)), NONE_MODELLED, command)
     if asked.repaired is None:
         return Cell("-", None, NOT_EXPLORED, command)
-    found = shortest(asked.repaired)
-    return Cell(str(len(found)), len(found), f"with every mitigation: {told(found)}", command)
+    return _counted(asked.repaired, "with every mitigation: ", command)
 
 
 def _price(asked: Asked) -> Cell:

@@ -5,13 +5,15 @@ from __future__ import annotations
 from functools import partial
 
 from workbench.checking.failures import FAILURES
+from workbench.engines.explore import NOT_EXERCISED
 from workbench.measure.likeness.checklist import NO, NOTHING, YES
 from workbench.measure.verdict.asked import Asked, Cell, Column
-from workbench.measure.verdict.columns.failures import shortest, told
+from workbench.measure.verdict.columns.failures import shortest, told, unfinished
 from workbench.measure.verdict.law import SIZES, law
 
 #: What a kernel that has ended must not leave behind: writes into memory that is no longer its own, areas still served.
 LEFT_BEHIND = ("F01", "F03")
+REGISTERS = "S01"
 UNAIDED = "kexec-no-teardown"
 
 
@@ -24,15 +26,21 @@ def _safe(asked: Asked, *, event: str) -> Cell:
         return Cell("-", None, f"{event} was not explored", command)
     if found:
         return Cell("fails", 1, told(found), command)
+    if open_ended := unfinished(asked_for):
+        return Cell("?", None, open_ended, command)
+    if asked.failing(REGISTERS, event=event) or all(cell.verdict == NOT_EXERCISED for cell in asked_for):
+        return Cell("-", None, "nothing registers, so nothing could be left behind", command)
     return Cell("safe", 0, "nothing is left behind", command)
 
 
 def _shared(asked: Asked) -> Cell:
+    command = asked.command("compare", "--events boot", "--metrics shared_pages", f"--vcpus {SIZES[0]}")
+    if asked.variant.kind.places_areas:
+        return Cell("host's", None, "the areas are in memory of the host, which a guest must map as shared", command)
     found = law(lambda vcpus: asked.run("boot", vcpus).guest_memory.shared_pages)
     reads = asked.likeness["request in a register"].word
     seen = f"pages shared: {', '.join(map(str, found.counts))} at {', '.join(map(str, SIZES))} vCPUs"
     more = "; the request is among them" if reads == NO else ""
-    command = asked.command("compare", "--events boot", "--metrics shared_pages", f"--vcpus {SIZES[0]}")
     return Cell(str(found), found.at_large, seen + more, command)
 
 
