@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from workbench.checking.failures import FAILURES
 from workbench.core.outcome import SEVERITY, Fate
 from workbench.measure.exploration.cells import Cell
 from workbench.present.text.report import DISCLAIMER, Parameters
-from workbench.present.text.table import WIDTH
-from workbench.printable import ascii_only
+from workbench.present.text.wrapped import wrapped
 
 if TYPE_CHECKING:
     import pandas
@@ -35,7 +33,7 @@ def what_was_found(table: pandas.DataFrame, failing: Callable[[str], Sequence[Ce
         events = {fate.value: [event for event, end in ends.items() if end == fate.value] for fate in reversed(BAD)}
         lines.append(f"  Areas end {_of_events(events) or 'well in every event'}.")
         lines.append(f"  Searches find {_failures(failing(label))}.")
-    return "".join(f"{line}\n" for text in lines for line in _wrapped(text))
+    return "".join(f"{line}\n" for text in lines for line in wrapped(text))
 
 
 _COUNTS = (("exits", "exits"), ("state_bytes", "bytes of state"), ("state_carried_bytes", "carried"))
@@ -58,12 +56,6 @@ def _failures(cells: Sequence[Cell]) -> str:
     least, more = cells[0], len(cells) - 1
     told = f"{FAILURES[least.property].failing} ({least.event}, {least.steps or '-'} steps)"
     return f"{told} and {more} more" if more else told
-
-
-def _wrapped(text: str) -> list[str]:
-    indent = " " * (len(text) - len(text.lstrip()))
-    more = indent + "  "
-    return wrap(ascii_only(text.strip()), WIDTH, initial_indent=indent, subsequent_indent=more, break_on_hyphens=False)
 
 
 __all__ = ["what_was_found"]

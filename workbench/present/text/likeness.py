@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from textwrap import wrap
 
 from workbench.measure.likeness.checklist import NO, POINTS, Answer
 from workbench.present.text.command_line import command_lines
-from workbench.present.text.table import WIDTH, Column, Table, as_text
-from workbench.printable import ascii_only
+from workbench.present.text.table import Column, Table, as_text
+from workbench.present.text.wrapped import wrapped
 
 Found = Mapping[str, Mapping[str, Answer]]  #: by a design's label: the answer to each point
 
@@ -38,27 +37,21 @@ def reasons(
         for point in POINTS:
             answer = answers[point.name]
             if answer.word == NO:
-                lines += _wrapped(f"  {point.name}: {answer.seen}")
+                lines += wrapped(f"  {point.name}: {answer.seen}")
                 if named is None:
                     continue
                 about = next(iter(answer.features), "")
                 lines += command_lines(point.command(named[label], features, about), "    $ ")
         if lines:
-            blocks.append("\n".join([*_wrapped(f"{label}: not as hardware, because"), *lines]) + "\n")
+            blocks.append("\n".join([*wrapped(f"{label}: not as hardware, because"), *lines]) + "\n")
     return blocks
 
 
 def _hardware() -> str:
     lines = ["What real hardware does:"]
     for point in POINTS:
-        lines += _wrapped(f"  {point.name}: {point.claim}. {point.hardware}")
+        lines += wrapped(f"  {point.name}: {point.claim}. {point.hardware}")
     return "\n".join(lines) + "\n"
-
-
-def _wrapped(text: str) -> list[str]:
-    indent = " " * (len(text) - len(text.lstrip()))
-    return wrap(ascii_only(text.lstrip()), WIDTH, initial_indent=indent, subsequent_indent=indent + "  ",
-                break_on_hyphens=False)  # fmt: skip
 
 
 def records(found: Found) -> list[dict[str, str]]:

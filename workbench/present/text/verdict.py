@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from textwrap import wrap
 
 from workbench.measure.verdict.columns import COLUMNS
 from workbench.measure.verdict.page import Page
 from workbench.measure.verdict.ranking import Ranked
 from workbench.measure.verdict.shown import sentences
 from workbench.present.text.command_line import command_lines
-from workbench.present.text.table import WIDTH, Column, Table, as_text
-from workbench.printable import ascii_only
+from workbench.present.text.table import Column, Table, as_text
+from workbench.present.text.wrapped import wrapped
 
 
 def verdict_text(page: Page, ranked: Sequence[Ranked] = (), weighed: Mapping[str, float] | None = None) -> str:
@@ -33,16 +32,16 @@ def verdict_table(page: Page) -> str:
 def _legend() -> str:
     lines = ["Columns, simulated and explored, not measured on hardware:"]
     for name, column in COLUMNS.items():
-        lines += _wrapped(f"  {name}: {column.title}")
+        lines += wrapped(f"  {name}: {column.title}")
     return "\n".join(lines) + "\n"
 
 
 def _failures(page: Page) -> str:
     lines = ["Failures, each with the steps of its shortest trace:"]
     for label, cells in page.cells.items():
-        lines += _wrapped(f"  {label}: {cells['fails'].seen}")
+        lines += wrapped(f"  {label}: {cells['fails'].seen}")
         if page.asked[label].repaired is not None:
-            lines += _wrapped(f"    {cells['repaired'].seen}")
+            lines += wrapped(f"    {cells['repaired'].seen}")
     return "\n".join(lines) + "\n"
 
 
@@ -51,7 +50,7 @@ def shown_text(page: Page) -> str:
     found = sentences(page)
     lines = ["What the rows show together:"] if found else []
     for text in found:
-        lines += _wrapped(f"  {text}")
+        lines += wrapped(f"  {text}")
     return "\n".join(lines) + "\n" if found else ""
 
 
@@ -77,16 +76,10 @@ def why_text(page: Page, design: str, column: str) -> str:
     """Return the evidence for one cell: what was seen, and the command line that shows it."""
     cell = page.cell(design, column)
     lines = [
-        *_wrapped(f"{design}, {column}: {cell.text}"), *_wrapped(f"  {COLUMNS[column].title}"),
-        *_wrapped(f"  {cell.seen}"), *command_lines(cell.command, "  $ "),
+        *wrapped(f"{design}, {column}: {cell.text}"), *wrapped(f"  {COLUMNS[column].title}"),
+        *wrapped(f"  {cell.seen}"), *command_lines(cell.command, "  $ "),
     ]  # fmt: skip
     return "\n".join(lines) + "\n"
-
-
-def _wrapped(text: str) -> list[str]:
-    indent = " " * (len(text) - len(text.lstrip()))
-    return wrap(ascii_only(text.lstrip()), WIDTH, initial_indent=indent, subsequent_indent=indent + "  ",
-                break_on_hyphens=False)  # fmt: skip
 
 
 def records(page: Page) -> list[dict[str, object]]:
