@@ -233,3 +233,21 @@ def test_memory_of_the_host_is_not_counted_as_nothing_to_share():
     named = {"pvtime": variant("pvtime")}
     cell = page(named, Scope(events=("boot",), quick=True, repairs=False)).cell("pvtime", "shared")
     assert (cell.text, cell.rank) == ("host's", None)
+
+
+#: What a design that carries nothing may say of its state: that an interface carries it, and that there is none.
+LIES = {
+    "carried": '[StateEntry(key.cpu, "x", 16, 8, "KVM_GET/SET_MSRS", True, True) for key in entries]',
+    "nothing": "[]",
+}
+
+
+@pytest.mark.parametrize("lie", LIES)
+def test_what_a_design_says_of_its_state_is_tried(lie, tmp_path):
+    path = tmp_path / "liar.py"
+    path.write_text(f"{slip()}\n    def state(self, entries, cpus):\n        return {LIES[lie]}\n")
+    named = f"{path}:Mine"
+    row = page({named: variant(named)}, Scope(("steal_time",), ("boot",), repairs=False)).cells["mine"]
+    for name in ("lost", "invent"):
+        assert (row[name].text, row[name].rank) == ("untrue", None)
+        assert row[name].command[0] == "workbench check"

@@ -150,7 +150,9 @@ def save_and_restore(chosen: Variant, features: tuple[Feature, ...]) -> Line:
     saved = tried.host(tried.protocol.save(cpus))
     tried.simulation.leave_host()
     tried.host(tried.protocol.restore(cpus, saved))
-    wrong = differing(before, tried.entries(derived=False))
+    after = tried.entries(derived=False)
+    # A register that was never written reads 0, and a restore may write that 0.
+    wrong = [key for key in differing(before, after) if key.kind != "register" or before.get(key) or after.get(key)]
     for cpu in range(VCPUS):  # a restore may stage what the next entry applies
         tried.enter(cpu)
     lost = [key for key, gpa in served.items() if _served(tried).get(key) != gpa]

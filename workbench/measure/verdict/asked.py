@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -62,6 +63,10 @@ class Asked:
     def command(self, command: str, *rest: str) -> tuple[str, ...]:
         """Return the command line ``workbench command ...`` for this design and its features."""
         return (f"workbench {command}", *pieces("--protocols", [self.named]), *self.scope.feature_pieces(), *rest)
+
+    def check(self) -> tuple[str, ...]:
+        """Return the command line that checks what the design says of itself."""
+        return ("workbench check", shlex.quote(self.named), *self.scope.feature_pieces())
 
     def matrix(self, *rest: str) -> tuple[str, ...]:
         """Return the command line that explores what was explored of this design; ``rest``: its events, and more."""

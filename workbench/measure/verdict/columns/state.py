@@ -1,8 +1,10 @@
-"""What a migration must carry."""
+"""What a migration must carry: by what a design says of its state, which a save and a restore must bear out."""
 
 from __future__ import annotations
 
 from workbench.measure.comparison.metrics import is_new
+from workbench.measure.design_check.line import FAIL
+from workbench.measure.design_check.runs import save_and_restore
 from workbench.measure.verdict.asked import Asked, Cell, Column
 from workbench.measure.verdict.law import SIZES, law
 
@@ -16,7 +18,22 @@ def _state(asked: Asked) -> Cell:
     return Cell(str(found), found.at_large, seen, command)
 
 
+def _tried(asked: Asked) -> str:
+    """Return what a save and a restore lose although the design says that all is carried; empty if nothing."""
+    entries = asked.run("boot", _FEW).state
+    if not all(entry.carried for entry in entries):
+        return ""  # it says so itself
+    tried = save_and_restore(asked.variant, asked.features)
+    return tried.text if tried.status == FAIL else ""
+
+
+def _untrue(asked: Asked, why: str) -> Cell:
+    return Cell("untrue", None, f"the design says 0, and a restore gives something else: {why}", asked.check())
+
+
 def _lost(asked: Asked) -> Cell:
+    if why := _tried(asked):
+        return _untrue(asked, why)
     found = law(lambda vcpus: sum(e.wire_bytes for e in asked.run("boot", vcpus).state if not e.carried))
     seen = f"of these no migration carries {', '.join(map(str, found.counts))} at {', '.join(map(str, SIZES))} vCPUs"
     metrics = "--metrics state_bytes,state_carried_bytes"
@@ -24,6 +41,8 @@ def _lost(asked: Asked) -> Cell:
 
 
 def _invent(asked: Asked) -> Cell:
+    if why := _tried(asked):
+        return _untrue(asked, why)
     entries = asked.run("boot", _FEW).state
     made = {entry.interface for entry in entries if is_new(entry)}
     existing = sorted({entry.interface for entry in entries if not is_new(entry)})
