@@ -83,6 +83,6 @@ def _memory(asked: Asked) -> Cell:
 
 COLUMNS = (
     Column("one more", "what one more feature takes in the guest's ABI", "new feature", _place),
-    Column("served by", "who must be changed for it", "new feature", _server),
+    Column("served by", "who serves registrations, and must know one more", "new feature", _server),
     Column("beside", "bytes of guest memory beside the areas, each vCPU", "new feature", _memory),
 )

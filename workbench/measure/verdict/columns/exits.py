@@ -29,8 +29,9 @@ def per_area(asked: Asked) -> Cell:
 
 COLUMNS = (
     Column("boot", "exits of a boot with V vCPUs", "exits", partial(_exits, event="boot")),
-    Column("hotplug", "exits when a CPU comes up", "exits", partial(_exits, event="cpu-hotplug")),
+    Column("hotplug", "exits when one more CPU comes up", "exits", partial(_exits, event="cpu-hotplug")),
     Column("kexec", "exits of a kexec", "exits", partial(_exits, event="kexec")),
-    Column("user", "of those of a boot, to user space", "exits", partial(_exits, event="boot", metric="user_exits")),
+    Column("user", "exits of a boot that go on to user space", "exits",
+           partial(_exits, event="boot", metric="user_exits")),
     Column("per area", "exits of a boot for each area in force", "exits", per_area),
-)
+)  # fmt: skip

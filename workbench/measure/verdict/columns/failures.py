@@ -74,6 +74,6 @@ def _price(asked: Asked) -> Cell:
 
 COLUMNS = (
     Column("fails", "failures that some event brings about", "failures", _fails),
-    Column("repaired", "those that are left with every mitigation", "failures", _remains),
+    Column("repaired", "failures that are left with every mitigation", "failures", _remains),
     Column("price", f"exits that all mitigations add to boot and kexec of {_VCPUS} vCPUs", "failures", _price),
 )

@@ -71,9 +71,10 @@ def _hardware(asked: Asked) -> Cell:
 
 COLUMNS = (
     Column("kexec-safe", "whether anything is left behind after a kexec", "kexec", partial(_safe, event="kexec")),
-    Column("unaided", "the same where the old kernel revokes nothing", "kexec", partial(_safe, event=UNAIDED)),
+    Column("unaided", "whether anything is left if the old kernel revokes nothing", "kexec",
+           partial(_safe, event=UNAIDED)),
     Column("crash-safe", "whether anything is left behind after a crash", "kexec", partial(_safe, event="crash")),
     Column("shared", "pages that an encrypted guest must share", "encrypted", _shared),
     Column("earliest", "what must work before it can be used", "boot", _earliest),
-    Column("hardware", "points of the hardware checklist, of those asked", "hardware", _hardware),
-)
+    Column("hardware", "points of the checklist of hardware that are met", "hardware", _hardware),
+)  # fmt: skip

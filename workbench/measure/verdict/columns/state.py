@@ -53,6 +53,6 @@ def _invent(asked: Asked) -> Cell:
 
 COLUMNS = (
     Column("state", "bytes of registration state of V vCPUs", "migration", _state),
-    Column("lost", "of these, what no migration carries", "migration", _lost),
+    Column("lost", "bytes of registration state that no migration carries", "migration", _lost),
     Column("invent", "interfaces to invent for a migration", "migration", _invent),
 )
