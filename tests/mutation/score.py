@@ -28,9 +28,17 @@ COPIED = ("workbench", "tests", "benchmarks", "data")
 EVENTS = ("tests/lifecycle",)  # with the golden fates of every protocol under every event
 #: The tests that concern a file, the quickest and closest first.
 TESTS: dict[str, tuple[str, ...]] = {
-    "workbench/protocols/generic.py": ("tests/protocols/test_generic.py", *EVENTS),
+    "workbench/protocols/generic.py": (
+        "tests/protocols/test_generic.py",
+        "tests/protocols/test_generic_departures.py",
+        "tests/protocols/test_generic_revocation.py",
+        "tests/protocols/test_generic_migration.py",
+        *EVENTS,
+    ),
     "workbench/protocols/per_feature.py": (
         "tests/protocols/test_per_feature.py",
+        "tests/protocols/test_per_feature_async_pf.py",
+        "tests/protocols/test_per_feature_lifetime.py",
         "tests/protocols/test_per_feature_restore.py",
         "tests/protocols/test_per_feature_policies.py",
         "tests/protocols/test_per_feature_brought.py",
@@ -42,6 +50,8 @@ TESTS: dict[str, tuple[str, ...]] = {
     "workbench/core/kvm_registers.py": (
         "tests/core/test_kvm_registers.py",
         "tests/protocols/test_per_feature.py",
+        "tests/protocols/test_per_feature_async_pf.py",
+        "tests/protocols/test_per_feature_lifetime.py",
         "tests/protocols/test_per_feature_restore.py",
         "tests/protocols/test_per_feature_policies.py",
         *EVENTS,

@@ -1,46 +1,38 @@
-"""per_feature, one test or more per clause: what Linux KVM does in addition to accepting or refusing a value."""
+"""per_feature, one test or more per clause: what Linux KVM does besides accepting or refusing a value."""
 
 import pytest
 
-from workbench.core.host_state import VM, area, pending, register
-from workbench.core.kvm_registers import KVM_REGISTERS, QEMU_ORDER
+from workbench.core.host_state import VM, area, register
+from workbench.core.kvm_registers import KVM_REGISTERS
 from workbench.core.outcome import ACCEPTED, FAULT, HANDLED
-from workbench.core.relay import driven
-from workbench.core.steps import Backed, Set, Wrmsr
+from workbench.core.steps import Set, Wrmsr
 from workbench.core.vcpu import KVM_SUPPORTED, Host
-from workbench.engines.simulate.by_hand import RAM_END, Bench
+from workbench.engines.simulate.by_hand import RAM_END
 from workbench.features import FEATURES, choose
 from workbench.protocols import PerFeature
 
 from .bench import bench_of
-
-WALL, CLOCK = 0x4B56_4D00, 0x4B56_4D01
-APF_EN, STEAL, EOI, POLL, APF_INT, APF_ACK, MIGRATION = range(0x4B56_4D02, 0x4B56_4D09)
-OLD_WALL, OLD_CLOCK = 0x11, 0x12
-HOLE = 0x30_0000
-#: What a Linux guest leaves in the registers of one vCPU.
-LINUX = {CLOCK: 0x3001, WALL: 0x3100, APF_INT: 0xF3, APF_EN: 0x3209, EOI: 0x3301, STEAL: 0x3401}
+from .per_feature_registers import (
+    APF_EN,
+    APF_INT,
+    CLOCK,
+    EOI,
+    HOLE,
+    LINUX,
+    MIGRATION,
+    OLD_CLOCK,
+    OLD_WALL,
+    POLL,
+    STEAL,
+    WALL,
+    register_all,
+    yields_of,
+)
 
 
 @pytest.fixture
 def bench():
     return bench_of(PerFeature)
-
-
-def register_all(bench, cpu=0):
-    for msr, value in LINUX.items():
-        assert bench.wrmsr(msr, value + (0 if msr == APF_INT else 0x1000 * cpu), cpu) is HANDLED
-
-
-def yields_of(program):
-    """Return the steps of a guest program whose register accesses all succeed."""
-    steps = []
-
-    def answered(step):
-        steps.append(step)
-        return HANDLED
-
-    return steps, driven(program, answered)
 
 
 # -- R1, R2: registers -----------------------------------------------------------------------------------
@@ -249,158 +241,6 @@ def test_per_feature_R7_works_without_a_lapic_in_the_kernel():
     assert bench.serves("pv_eoi") == 0x3000
 
 
-# -- R8 to R12: async page fault -------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("value", [0x5011, 0x5021, 0x5030])
-def test_per_feature_R8_reserved_bits_change_nothing(bench, value):
-    bench.wrmsr(APF_EN, 0x3009)
-    assert bench.wrmsr(APF_EN, value) is FAULT
-    assert bench.rdmsr(APF_EN) == 0x3009
-    assert bench.serves("async_pf") == 0x3000
-
-
-def test_per_feature_R8_without_a_lapic_only_zero_is_accepted():
-    bench = bench_of(PerFeature, host=Host(irqchip=False))
-    assert bench.wrmsr(APF_EN, 0x3009) is FAULT
-    assert bench.set_msr(APF_EN, 0) is True, "kernel 5.8 refused it, and QEMU aborted"
-    assert bench.rdmsr(APF_EN) == 0
-
-
-@pytest.mark.parametrize("value", [0x3001, 0x3008, 0x3003, HOLE | 1])
-def test_per_feature_R9_without_both_bits_accepted_and_silent(bench, value):
-    bench.wrmsr(APF_EN, 0x4009)
-    assert bench.wrmsr(APF_EN, value) is HANDLED
-    assert bench.rdmsr(APF_EN) == value
-    assert bench.serves("async_pf") is None
-
-
-@pytest.mark.parametrize("value", [0x3009, 0x300B, 0x300D, 0x300F])
-def test_per_feature_R9_both_bits_enable(bench, value):
-    assert bench.wrmsr(APF_EN, value) is HANDLED
-    assert bench.serves("async_pf") == 0x3000
-
-
-def token(bench, gpa=0x3000):
-    return bench.number(gpa + 4)
-
-
-@pytest.mark.parametrize("write", [Bench.wrmsr, Bench.set_msr])
-def test_per_feature_R9_enabling_wakes_all_at_the_next_entry(bench, write):
-    write(bench, APF_EN, 0x3009)
-    assert token(bench) == 0
-    bench.enter()
-    assert token(bench) == 0xFFFF_FFFF
-
-
-def test_per_feature_R9_a_token_that_was_not_taken_is_waited_for(bench):
-    bench.memory.store(0x3004, b"\5\0\0\0")
-    bench.wrmsr(APF_EN, 0x3009)
-    bench.enter()
-    assert token(bench) == 5
-    assert bench.guest(FEATURES["async_pf"].read(0x3000)) == 5
-    bench.enter()
-    assert token(bench) == 0, "KVM looks again only when the guest says so"
-    bench.wrmsr(APF_ACK, 0)
-    assert token(bench) == 0, "bit 0 says so"
-    bench.wrmsr(APF_ACK, 1)
-    assert token(bench) == 0xFFFF_FFFF
-    assert bench.guest(FEATURES["async_pf"].read(0x3000)) == 0xFFFF_FFFF
-    bench.wrmsr(APF_ACK, 1)
-    assert token(bench) == 0, "one enabling, one event"
-
-
-@pytest.mark.parametrize("drop", ["disable", "init"])
-def test_per_feature_R9_disabling_and_init_drop_what_waits(bench, drop):
-    bench.memory.store(0x3004, b"\5\0\0\0")
-    bench.wrmsr(APF_EN, 0x3009)
-    bench.memory.store(0x3004, bytes(4))
-    if drop == "init":
-        bench.init()
-    else:
-        bench.wrmsr(APF_EN, 0)
-    bench.wrmsr(APF_ACK, 1)
-    bench.enter()
-    assert token(bench) == 0
-
-
-def test_per_feature_R9_enabling_again_after_what_waited_was_dropped_wakes_all_at_the_next_entry(bench):
-    bench.memory.store(0x3004, b"\5\0\0\0")
-    bench.wrmsr(APF_EN, 0x3009)
-    bench.enter()  # the token is not taken: the wake-all waits for an ACK
-    bench.wrmsr(APF_EN, 0)
-    bench.memory.store(0x3004, bytes(4))
-    bench.wrmsr(APF_EN, 0x3009)
-    bench.enter()
-    assert token(bench) == 0xFFFF_FFFF
-
-
-def test_per_feature_R20_a_clock_that_the_vmm_disables_has_no_update_due(bench):
-    bench.register("kvmclock", 0x3000)
-    assert bench.set_msr(CLOCK, 0) is True
-    assert pending(0, "kvmclock") not in bench.machine.entries
-    assert bench.set_msr(CLOCK, 0x3001) is True
-    assert bench.machine.entries[pending(0, "kvmclock")] is True
-
-
-def test_per_feature_R10_a_refused_enable_is_remembered(bench):
-    bench.wrmsr(APF_EN, 0x3009)
-    assert bench.wrmsr(APF_EN, HOLE | 9) is FAULT
-    assert bench.rdmsr(APF_EN) == bench.get_msr(APF_EN) == HOLE | 9
-    assert bench.serves("async_pf") is None
-
-
-def test_per_feature_R10_the_remembered_value_stops_a_restore_halfway(bench):
-    """The bug as observed: KVM_SET_MSRS of {INT, EN, STEAL} stops at the second entry, and steal time is lost."""
-    register_all(bench)
-    assert bench.wrmsr(APF_EN, HOLE | 9) is FAULT
-    bench.migrate()
-    assert bench.get_msr(APF_INT) == 0xF3
-    assert bench.get_msr(STEAL) == 0
-    assert bench.serves("steal_time") is None
-
-
-def test_per_feature_R17_mitigation_quiet_restore():
-    """The host's write of WALL_CLOCK is stored; guest memory is not written until the guest registers again."""
-    bench = bench_of(PerFeature, mitigations=("quiet-restore",))
-    bench.register("wall_clock", 0x4000)
-    before = bench.counts["host_stores"]
-    bench.migrate()
-    assert bench.serves("wall_clock", VM) == 0x4000
-    assert bench.counts["host_stores"] == before
-    bench.register("wall_clock", 0x4000)
-    assert bench.counts["host_stores"] > before
-
-
-def test_per_feature_R10_mitigation_commit_after_check():
-    """Mitigation: ASYNC_PF_EN keeps its old value, and the old area, when the new one is refused."""
-    bench = bench_of(PerFeature, mitigations=("commit-after-check",))
-    register_all(bench)
-    assert bench.wrmsr(APF_EN, HOLE | 9) is FAULT
-    assert bench.rdmsr(APF_EN) == LINUX[APF_EN]
-    assert bench.serves("async_pf") == 0x3200
-    bench.migrate()
-    assert bench.get_msr(STEAL) == LINUX[STEAL]
-    assert bench.wrmsr(APF_EN, 0x5009) is HANDLED
-    assert bench.serves("async_pf") == 0x5000
-
-
-def test_per_feature_R10_the_first_8_bytes_must_be_backed(bench):
-    program = bench.protocol.on_wrmsr(bench.machine.cpus[0], APF_EN, 0x3009)
-    assert Backed(0x3000, 8) in list(program)
-
-
-def test_per_feature_R11_a_refused_vector_changes_nothing(bench):
-    bench.wrmsr(APF_INT, 0xF3)
-    assert bench.wrmsr(APF_INT, 0x1F3) is FAULT
-    assert bench.rdmsr(APF_INT) == 0xF3
-
-
-def test_per_feature_R12_an_acknowledgement_leaves_no_state(bench):
-    bench.wrmsr(APF_ACK, 1)
-    assert bench.machine.entries == {}
-
-
 # -- R13, R14 --------------------------------------------------------------------------------------------
 
 
@@ -422,172 +262,6 @@ def test_per_feature_R14_migration_control_is_the_vmms_if_it_asked_for_it():
     assert bench.get_msr(MIGRATION) is None, "KVM_GET_MSRS does not know it even then"
     control = FEATURES["migration_control"]
     assert bench.protocol.serving(bench.machine.entries, VM, control, 0x3000) == 0x3000
-
-
-# -- R16: INIT -------------------------------------------------------------------------------------------
-
-
-def test_per_feature_R16_init_clears_all_but_wall_clock_and_poll_control(bench):
-    register_all(bench)
-    bench.wrmsr(POLL, 0)
-    bench.init()
-    assert {msr: bench.rdmsr(msr) for msr in (*LINUX, POLL)} == dict.fromkeys(LINUX, 0) | {WALL: 0x3100, POLL: 0}
-    assert {key.name for key in bench.machine.host_entries("area")} == {"wall_clock"}
-
-
-def test_per_feature_R16_after_init_nothing_of_the_vcpu_is_written(bench):
-    register_all(bench)
-    bench.memory.dirty_log(0)
-    bench.init()
-    bench.enter()
-    assert bench.memory.dirty_log(0) == []
-
-
-def test_per_feature_R16_init_of_one_vcpu_leaves_the_others():
-    bench = bench_of(PerFeature, vcpus=2)
-    for cpu in (0, 1):
-        register_all(bench, cpu)
-    bench.init(1)
-    assert bench.rdmsr(STEAL, 0) == LINUX[STEAL]
-    assert bench.rdmsr(STEAL, 1) == 0
-
-
-# -- R17: the host's writes ------------------------------------------------------------------------------
-
-
-def test_per_feature_R17_a_write_by_the_host_registers_and_the_clock_follows_at_the_next_entry(bench):
-    assert bench.set_msr(CLOCK, 0x3001) is True
-    assert bench.number(0x3000) == 0, "no vCPU runs yet"
-    bench.enter()
-    assert bench.number(0x3000) == 2
-    assert bench.counts["exits"] == 0
-
-
-def test_per_feature_R17_memory_that_comes_after_the_restore(bench):
-    """SET_MSRS before the memslot exists: clock and steal time start later, PV EOI is refused, wall clock is lost."""
-    accepted = {msr: bench.set_msr(msr, value) for msr, value in [
-        (CLOCK, HOLE | 1), (STEAL, HOLE + 0x40 | 1), (WALL, HOLE + 0x80), (EOI, HOLE + 0xC0 | 1),
-    ]}  # fmt: skip
-    assert accepted == {CLOCK: True, STEAL: True, WALL: True, EOI: False}
-    bench.memory.add(HOLE, 0x1000)
-    bench.enter()
-    assert bench.number(HOLE) == 2
-    assert bench.number(HOLE + 0x48) == 2
-    assert bench.memory.load(HOLE + 0x80, 12) == bytes(12)
-
-
-@pytest.mark.parametrize("change", ["delete", "readonly", "move"])
-def test_per_feature_R17_a_slot_that_changes_under_a_registration_is_silent(bench, change):
-    bench.memory.add(HOLE, 0x1000)
-    bench.wrmsr(STEAL, HOLE | 1)
-    bench.enter()
-    {
-        "delete": lambda: bench.memory.delete(HOLE),
-        "readonly": lambda: bench.memory.set_readonly(HOLE, True),
-        "move": lambda: bench.memory.move(HOLE, HOLE + 0x10_0000),
-    }[change]()
-    bench.enter()
-    assert bench.rdmsr(STEAL) == HOLE | 1
-    if change == "readonly":
-        assert bench.number(HOLE + 8) == 2
-    if change == "move":
-        assert bench.number(HOLE + 0x10_0008) == 2
-
-
-def test_per_feature_R17_every_write_of_kvm_is_in_the_dirty_log(bench):
-    for msr, value, gpa in [(CLOCK, 0x3001, 0x3000), (WALL, 0x4000, 0x4000), (STEAL, 0x5001, 0x5000)]:
-        bench.memory.dirty_log(0)
-        bench.wrmsr(msr, value)
-        bench.enter()
-        assert gpa in bench.memory.dirty_log(0)
-    assert bench.memory.vmm_dirty() == []
-
-
-def test_per_feature_R17_two_features_at_one_address_are_accepted_and_overwrite_each_other(bench):
-    assert bench.wrmsr(WALL, 0x3000) is HANDLED
-    assert bench.wrmsr(CLOCK, 0x3001) is HANDLED
-    assert (bench.serves("wall_clock", VM), bench.serves("kvmclock")) == (0x3000, 0x3000)
-    assert bench.number(0x3000) == 4
-
-
-# -- R18: migration --------------------------------------------------------------------------------------
-
-
-def test_per_feature_R18_a_linux_vcpu_sends_146_bytes(bench):
-    register_all(bench)
-    state = bench.state()
-    assert {entry.name: entry.wire_bytes for entry in state} == {
-        "SYSTEM_TIME": 8, "WALL_CLOCK": 8, "ASYNC_PF_INT": 34, "ASYNC_PF_EN": 30, "PV_EOI_EN": 34, "STEAL_TIME": 32,
-    }  # fmt: skip
-    assert sum(entry.wire_bytes for entry in state) == 16 + 30 + 34 + 34 + 32 == 146
-    bench.wrmsr(POLL, 0)
-    assert sum(entry.wire_bytes for entry in bench.state()) == 180
-    assert {(e.entry_bytes, e.interface, e.architected, e.carried) for e in bench.state()} == {
-        (16, "KVM_GET/SET_MSRS", True, True)
-    }
-
-
-def test_per_feature_R18_a_vcpu_that_registered_nothing_sends_the_two_clocks(bench):
-    assert [(entry.name, entry.wire_bytes) for entry in bench.state()] == [("SYSTEM_TIME", 8), ("WALL_CLOCK", 8)]
-
-
-def test_per_feature_R18_clocks_first_and_the_vector_before_the_enable(bench):
-    register_all(bench)
-    bench.wrmsr(POLL, 0)
-    saved = bench.migrate()
-    left = LINUX | {POLL: 0, OLD_CLOCK: LINUX[CLOCK], OLD_WALL: LINUX[WALL]}
-    assert saved == tuple((0, msr, left[msr]) for msr in [one.msr for one in QEMU_ORDER])
-    assert [one.name for one in QEMU_ORDER] == [
-        "SYSTEM_TIME", "WALL_CLOCK", "ASYNC_PF_INT", "ASYNC_PF_EN", "PV_EOI_EN", "STEAL_TIME", "POLL_CONTROL",
-    ]  # fmt: skip
-
-
-def test_per_feature_R18_after_migration_every_register_and_area_is_as_before():
-    bench = bench_of(PerFeature, vcpus=2)
-    for cpu in (0, 1):
-        register_all(bench, cpu)
-    bench.wrmsr(POLL, 0, 1)
-    before = {(cpu, msr): bench.rdmsr(msr, cpu) for cpu in (0, 1) for msr in (*LINUX, POLL)}
-    areas = bench.machine.host_entries("area")
-    bench.migrate()
-    assert {(cpu, msr): bench.rdmsr(msr, cpu) for cpu in (0, 1) for msr in (*LINUX, POLL)} == before
-    assert bench.machine.host_entries("area") == areas
-    bench.enter(0)
-    assert bench.number(0x3000) == 4, "the clock is written anew on the destination"
-
-
-def test_per_feature_R18_the_destination_writes_the_clock_when_the_vcpu_enters(bench):
-    bench.wrmsr(CLOCK, 0x3001)
-    bench.migrate()
-    assert bench.number(0x3000) == 2, "a write by the host waits"
-    bench.enter()
-    assert bench.number(0x3000) == 4
-
-
-def test_per_feature_R18_a_hidden_register_is_carried_as_zero_and_stops_nothing():
-    bench = bench_of(PerFeature, cpuid=KVM_SUPPORTED - {6}, enforce_cpuid=True)
-    for msr in (CLOCK, STEAL):
-        bench.wrmsr(msr, LINUX[msr])
-    assert (0, EOI, 0) in bench.migrate()
-    assert bench.get_msr(STEAL) == LINUX[STEAL], "it stands behind PV_EOI_EN in QEMU's list"
-
-
-def test_per_feature_R18_the_wall_clock_is_rewritten_once_for_each_vcpu():
-    bench = bench_of(PerFeature, vcpus=3)
-    bench.wrmsr(WALL, 0x3000)
-    bench.migrate()
-    assert bench.number(0x3000) == 2 + 3 * 2
-
-
-def test_per_feature_R18_an_entry_that_is_refused_stops_that_vcpus_restore_alone():
-    bench = bench_of(PerFeature, vcpus=2)
-    for cpu in (0, 1):
-        register_all(bench, cpu)
-    bench.memory.delete(0)
-    bench.memory.add(0x4000, 0x1000)  # only the second vCPU's areas
-    bench.migrate()
-    assert [bench.get_msr(STEAL, cpu) for cpu in (0, 1)] == [0, LINUX[STEAL] + 0x1000]
-    assert bench.get_msr(CLOCK, 0) == LINUX[CLOCK], "what came before the refused one is there"
 
 
 # -- R19, R20: the guest ---------------------------------------------------------------------------------
