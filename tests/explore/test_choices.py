@@ -5,6 +5,8 @@ import pytest
 from workbench.engines.explore import Model, Program, Property, explore
 from workbench.errors import WorkbenchError
 
+from .engines import ENGINES
+
 LETTERS = "abc"
 
 
@@ -31,7 +33,7 @@ def any_order(letters=LETTERS, choices=3):
     )
 
 
-@pytest.mark.parametrize("tables", ["python", "numpy", "numba"])
+@pytest.mark.parametrize("tables", ENGINES)
 def test_every_order_is_taken_and_no_step_twice(tables):
     result = explore(any_order(), tables=tables)
     # words of distinct letters: 1 + 3 + 3*2 + 3*2*1

@@ -1,7 +1,5 @@
 """All engines see the same states, transitions, depth, verdicts and equally short traces."""
 
-from importlib.util import find_spec
-
 import pytest
 from hypothesis import given, settings
 
@@ -10,10 +8,9 @@ from benchmarks.models.per_feature import per_feature
 from workbench.engines.explore import BOUNDED, Model, Property, Rule, Symmetry, explore
 from workbench.errors import WorkbenchError
 
+from .engines import ENGINES, HERE, WITH_TABLES
 from .random_models import models, symmetric_models
 from .toys import counter, peterson, philosophers, two_phase_commit
-
-ENGINES = ["numpy", pytest.param("numba", marks=pytest.mark.skipif(find_spec("numba") is None, reason="no numba"))]
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -43,7 +40,7 @@ def seen(model, tables, **more):
     )
 
 
-@pytest.mark.parametrize("tables", ENGINES)
+@pytest.mark.parametrize("tables", WITH_TABLES)
 @given(model=models())
 @settings(max_examples=150)
 def test_random_models(tables, model):
@@ -56,7 +53,7 @@ def test_random_models(tables, model):
         assert seen(model, tables) == expected
 
 
-@pytest.mark.parametrize("tables", ENGINES)
+@pytest.mark.parametrize("tables", WITH_TABLES)
 @given(model=symmetric_models())
 @settings(max_examples=60)
 def test_random_symmetric_models(tables, model):
@@ -69,7 +66,7 @@ def test_random_symmetric_models(tables, model):
     assert seen(model, tables) == seen(model, "python")
 
 
-@pytest.mark.parametrize("tables", ENGINES)
+@pytest.mark.parametrize("tables", WITH_TABLES)
 @pytest.mark.parametrize("model", [counter(3, False), peterson(), philosophers(4), two_phase_commit(3)])
 def test_toys(tables, model):
     assert seen(model, tables) == seen(model, "python")
@@ -77,7 +74,7 @@ def test_toys(tables, model):
         assert seen(model, tables, symmetry=True) == seen(model, "python", symmetry=True)
 
 
-@pytest.mark.parametrize("tables", ["python", *ENGINES])
+@pytest.mark.parametrize("tables", ENGINES)
 def test_reference_counts_of_the_generic_protocol(tables):
     result = explore(generic(2, 1), tables=tables)
     assert (result.states, result.transitions) == (48_301, 177_689)
@@ -85,7 +82,7 @@ def test_reference_counts_of_the_generic_protocol(tables):
     assert result.verdicts == {"STALE": "HOLDS", "CORRUPT": "FAILS", "LOST": "FAILS", "ANY": "FAILS", "DONE": "HOLDS"}
 
 
-@pytest.mark.parametrize("tables", ENGINES)
+@pytest.mark.parametrize("tables", WITH_TABLES)
 def test_reference_counts_of_the_per_feature_protocol(tables):
     result = explore(per_feature(2, 2), tables=tables)
     assert (result.states, result.transitions) == (192_290, 1_097_120)
@@ -93,7 +90,7 @@ def test_reference_counts_of_the_per_feature_protocol(tables):
     assert result.verdicts == {"CORRUPT": "FAILS", "LOST": "HOLDS", "ANY": "FAILS", "DONE": "HOLDS"}
 
 
-@pytest.mark.parametrize("tables", ["python", *ENGINES])
+@pytest.mark.parametrize("tables", ENGINES)
 def test_reference_counts_under_symmetry(tables):
     result = explore(generic(2, 1), tables=tables, symmetry=True)
     assert result.states == 24_276
@@ -109,7 +106,7 @@ def test_reference_counts_under_symmetry(tables):
         (generic, (2, 2), 4_296_396, 22_298_378, 2_564_612),
     ],
 )
-@pytest.mark.parametrize("tables", ENGINES)
+@pytest.mark.parametrize("tables", WITH_TABLES)
 def test_larger_reference_counts(tables, make, size, states, transitions, violating):
     result = explore(make(*size), tables=tables)
     assert (result.states, result.transitions, result.hits["ANY"]) == (states, transitions, violating)
@@ -120,7 +117,7 @@ def test_larger_reference_counts(tables, make, size, states, transitions, violat
     ("make", "size", "states"),
     [(per_feature, (2, 2), 96_376), (per_feature, (4, 1), 31_604), (generic, (3, 1), 365_421)],
 )
-@pytest.mark.parametrize("tables", ENGINES)
+@pytest.mark.parametrize("tables", WITH_TABLES)
 def test_larger_reference_counts_under_symmetry(tables, make, size, states):
     assert explore(make(*size), tables=tables, symmetry=True).states == states
 
@@ -132,7 +129,7 @@ def test_handing_over_between_engines(monkeypatch):
     monkeypatch.setattr(api, "COMPILED", "not loaded")
     monkeypatch.setattr(api, "WORTH_NUMBA", 5_000)
     result = explore(generic(2, 1))
-    assert result.engine == ("numba" if find_spec("numba") else "numpy")
+    assert result.engine == HERE[-1]
     assert seen(generic(2, 1), "auto") == seen(generic(2, 1), "numpy")
     assert seen(generic(2, 1), "auto", symmetry=True) == seen(generic(2, 1), "numpy", symmetry=True)
     assert explore(generic(2, 1), max_states=4_000).verdicts["STALE"] == BOUNDED
@@ -158,7 +155,7 @@ def wide(count, size):
     )
 
 
-@pytest.mark.parametrize("tables", ENGINES)
+@pytest.mark.parametrize("tables", WITH_TABLES)
 def test_states_of_several_words(tables):
     flags = {("flag", number): 0 for number in range(70)}
     model = wide(4, 4)
@@ -177,7 +174,7 @@ def test_states_of_several_words(tables):
     assert seen(model, tables) == seen(model, "python")
 
 
-@pytest.mark.parametrize("tables", ENGINES)
+@pytest.mark.parametrize("tables", WITH_TABLES)
 def test_symmetry_of_states_of_several_words(tables):
     model = wide(3, 60)
     flags = {("flag", number): 0 for number in range(70)}
@@ -208,13 +205,13 @@ def limited(rule):
     return lambda view: False if view[name] == 8 else rule.fn(view)
 
 
-@pytest.mark.parametrize("tables", ENGINES)
+@pytest.mark.parametrize("tables", WITH_TABLES)
 def test_domains_that_grow_while_packed(tables):
     model = wide(2, 100)
     assert seen(model, tables) == seen(model, "python")
 
 
-@pytest.mark.parametrize("tables", ENGINES)
+@pytest.mark.parametrize("tables", WITH_TABLES)
 def test_variables_that_appear_while_packed(tables):
     def grow(view):
         if view["n"] == 90:
@@ -232,7 +229,7 @@ def test_variables_that_appear_while_packed(tables):
     assert seen(model, tables) == seen(model, "python")
 
 
-@pytest.mark.parametrize("tables", ENGINES)
+@pytest.mark.parametrize("tables", WITH_TABLES)
 @pytest.mark.parametrize("verdict", [True, False])
 def test_an_ending_predicate_that_asks_for_something_new(tables, verdict):
     model = wide(3, 9)
@@ -242,7 +239,7 @@ def test_an_ending_predicate_that_asks_for_something_new(tables, verdict):
     assert seen(model, tables) == seen(model, "python")
 
 
-@pytest.mark.parametrize("tables", ["python", *ENGINES])
+@pytest.mark.parametrize("tables", ENGINES)
 def test_limits_are_bounded_and_never_hold(tables):
     model = wide(4, 12)
     result = explore(model, tables=tables, max_states=5000)
@@ -253,7 +250,7 @@ def test_limits_are_bounded_and_never_hold(tables):
     assert explore(model, tables=tables, max_states=12**4).verdicts == {"A": "FAILS"}
 
 
-@pytest.mark.parametrize("tables", ["python", *ENGINES])
+@pytest.mark.parametrize("tables", ENGINES)
 def test_interrupting_keeps_what_was_seen(tables):
     def impatient(progress):
         if progress.states > 3000:
@@ -271,7 +268,7 @@ def test_interrupting_keeps_what_was_seen(tables):
     assert result.states > 3000
 
 
-@pytest.mark.parametrize("tables", ["python", *ENGINES])
+@pytest.mark.parametrize("tables", ENGINES)
 def test_a_false_claim_of_symmetry_is_refused(tables):
     model = wide(2, 3)
     model.properties = ()
@@ -286,7 +283,7 @@ def test_symmetry_must_be_declared():
         explore(wide(2, 2), symmetry=True)
 
 
-@pytest.mark.parametrize("tables", ENGINES)
+@pytest.mark.parametrize("tables", WITH_TABLES)
 def test_the_same_search_gives_the_same_trace(tables):
     traces = [[finding.as_json() for finding in explore(generic(2, 1), tables=tables).findings] for _ in range(2)]
     assert traces[0] == traces[1]

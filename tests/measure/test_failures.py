@@ -4,6 +4,7 @@ import csv
 
 import pytest
 
+from tests.explore.engines import ENGINES
 from tests.measure.golden_matrix import (
     MATRIX,
     MUST_HAVE,
@@ -281,10 +282,8 @@ def test_a_property_is_exercised_where_its_premise_comes_about(protocol, event, 
 COUNTED = (3231, 2994, 1718, {"kvmclock": Culprit(458, 22), "steal_time": Culprit(1512, 28)})
 
 
-@pytest.mark.parametrize("tables", ["python", "numpy", "numba"])
+@pytest.mark.parametrize("tables", ENGINES)
 def test_every_engine_counts_premises_and_culprits_alike(tables):
-    if tables == "numba":
-        pytest.importorskip("numba")
     asked = Question(variant("per_feature"), EVENTS["kexec-no-teardown"], choose_features(["kvmclock", "steal_time"]))
     machine = machine_of(asked, choose())
     result = explore_machine(machine, tables=tables)
