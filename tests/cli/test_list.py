@@ -1,4 +1,4 @@
-"""``workbench list``: the known protocols, features, events, metrics and cost models."""
+"""``workbench list``: the known protocols, features, events, properties, metrics and cost models."""
 
 import json
 import subprocess
@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from workbench.checking.failures import FAILURES
 from workbench.cli import main
 from workbench.features import SHIPPED
 from workbench.lifecycle import EVENTS
@@ -19,6 +20,7 @@ NAMES = {
     "protocol": list(PROTOCOLS),
     "feature": list(SHIPPED),
     "event": list(EVENTS),
+    "property": [failure.name for failure in FAILURES.values()],
     "metric": [*METRICS, "cost_cycles"],
     "cost model": list(cost.known()),
 }

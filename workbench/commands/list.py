@@ -1,4 +1,4 @@
-"""``workbench list``: list the known protocols, features, events, metrics and cost models."""
+"""``workbench list``: list the known protocols, features, events, properties, metrics and cost models."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _CLAUSE = re.compile(r"^\s*(?:[-*]\s+)?[A-Z]\d+[a-z]?\b(?=[ .:)])", re.MULTILINE
 def add(subparsers: Any) -> None:
     """Declare the command."""
     parser = _options.add_command(
-        subparsers, "list", run, "list protocols, features, events, metrics, cost models",
+        subparsers, "list", run, "list protocols, features, events, properties, metrics, cost models",
         description=__doc__,
         example="workbench list --format json",
     )  # fmt: skip
@@ -40,6 +40,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _lists(args: argparse.Namespace) -> Lists:
     from workbench import features, lifecycle
+    from workbench.checking.failures import FAILURES
     from workbench.measure.comparison import cost
     from workbench.measure.comparison.metrics import COST, METRICS
 
@@ -52,6 +53,10 @@ def _lists(args: argparse.Namespace) -> Lists:
             for f in (features.choose(_options.unique(args.features)) if args.features else features.SHIPPED.values())
         ],
         "event": [{"name": e.name, "vcpus": e.min_vcpus, "title": e.title} for e in chosen],
+        "property": [
+            {"name": failure.name, "code": failure.code, "title": failure.title, "what": failure.what}
+            for failure in FAILURES.values()
+        ],
         "metric": [
             *({"name": m.name, "unit": m.unit, "title": m.title} for m in METRICS.values()),
             {"name": COST, "unit": "cycles", "title": "of the exits, by --cost-model"},
@@ -110,6 +115,9 @@ def _render(form: str, lists: Lists) -> str:
     return _as_tables(lists, markdown=form == "markdown")
 
 
+#: Plurals that take more than an "s".
+_PLURALS = {"property": "properties"}
+
 #: Notes printed below a list.
 _NOTES = {
     "event": ["vcpus: the least number of vCPUs to which the event can happen."],
@@ -121,7 +129,7 @@ _NOTES = {
 
 
 #: What is too long for a column is said in a note, behind the name and this.
-_IN_NOTES = {"source": "", "features": " carries", "mitigations": "+..."}
+_IN_NOTES = {"source": "", "what": "", "features": " carries", "mitigations": "+..."}
 
 
 def _as_tables(lists: Lists, *, markdown: bool) -> str:
@@ -138,6 +146,6 @@ def _as_tables(lists: Lists, *, markdown: bool) -> str:
         ]
         notes += _NOTES.get(kind, ())
         columns = [Column(key) for key in details[0]]
-        table = Table(f"{kind}s", columns, [list(one.values()) for one in details], labels=1, notes=notes)
+        table = Table(_PLURALS.get(kind, f"{kind}s"), columns, [list(one.values()) for one in details], labels=1, notes=notes)
         parts.append(as_markdown(table) if markdown else as_text(table))
     return "\n".join(parts)
