@@ -94,7 +94,7 @@ def comparison(
         "event": event,
         "vcpus": vcpus,
     }
-    return View("compare", data, _text(chosen, happening, carried))
+    return View("compare", data, _text(chosen, happening, carried, vcpus))
 
 
 def _runs(
@@ -155,18 +155,18 @@ def _model(model: cost.CostModel) -> dict[str, Any]:
     }
 
 
-def _text(chosen: Sequence[Variant], events: Sequence[Event], carried: Carried) -> str:
-    """Return the exits and fates of every event at the largest machine that is run, as a table."""
-    vcpus = POINTS[-1]
+def _text(chosen: Sequence[Variant], events: Sequence[Event], carried: Carried, vcpus: int) -> str:
+    """Return the exits and fates of every event that can happen to the machine that is asked for, as a table."""
     rows: list[list[str | int | None]] = []
-    for event in events:
+    for event in (one for one in events if vcpus >= one.min_vcpus):
         for variant in chosen:
             run = measured(variant, carried[variant.label], vcpus, event)
             exits, user = run.counts["exits"], run.counts["user_exits"]
             rows.append([event.name, variant.label, exits, user, sum(e.wire_bytes for e in run.state), run.fate.value])
     heads = [Column(name) for name in ("event", "protocol", "exits", "to VMM", "state", "fate")]
     note = "state: bytes that the host holds afterwards."
-    return as_text(Table(f"{vcpus} vCPUs (simulated)", heads, rows, notes=(note,)))
+    title = f"{vcpus} vCPU{'' if vcpus == 1 else 's'} (simulated)"
+    return as_text(Table(title, heads, rows, notes=(note,)))
 
 
 __all__ = ["comparison"]
