@@ -146,6 +146,7 @@ def _as_tables(lists: Lists, *, markdown: bool) -> str:
         ]
         notes += _NOTES.get(kind, ())
         columns = [Column(key) for key in details[0]]
-        table = Table(_PLURALS.get(kind, f"{kind}s"), columns, [list(one.values()) for one in details], labels=1, notes=notes)
+        title = _PLURALS.get(kind, f"{kind}s")
+        table = Table(title, columns, [list(one.values()) for one in details], labels=1, notes=notes)
         parts.append(as_markdown(table) if markdown else as_text(table))
     return "\n".join(parts)
