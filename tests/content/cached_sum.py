@@ -1,6 +1,6 @@
 """Stolen time as arm64 kept it before 5.9: the host has the sum in a variable of its own, and writes it.
 
-Source: Linux 2dbd780e34ac, "KVM: arm64: pvtime: Fix stolen time accounting across migration".
+Source: Linux 53f985584e3c, "KVM: arm64: pvtime: Fix stolen time accounting across migration".
 """
 
 from workbench.design import U64, Get, Now, PerFeature, Store, area

@@ -22,7 +22,7 @@ def add(subparsers: Any) -> None:
         description=__doc__,
         example="workbench history --bug B4,K15",
     )  # fmt: skip
-    _options.add_names(parser, "--bug", "bugs (B1 to B23, K1 to K19) or cases, with their traces (default all)")
+    _options.add_names(parser, "--bug", "bugs (B1 to B23, K1 to K23, V1 to V8) or cases, with traces (default all)")
     _options.add_state(parser, "cases")
     _options.add_output(parser)
 

@@ -5,13 +5,14 @@ from workbench.history.bugs import BUGS, LEFT_OUT
 from workbench.history.case import EVIDENCE, Case, Design
 from workbench.history.cases_kvm import KVM_CASES
 from workbench.history.cases_others import OTHER_CASES
+from workbench.history.cases_vmm import VMM_CASES
 from workbench.history.runner import ASKED, CaseOutcome, explore_cases, explore_design, failing
 
 _ORDER = list(BUGS)
 
 #: All cases, in the order of the first bug of each.
 CASES: tuple[Case, ...] = tuple(
-    sorted((*KVM_CASES, *OTHER_CASES), key=lambda case: (_ORDER.index(case.bugs[0]), case.name))
+    sorted((*KVM_CASES, *OTHER_CASES, *VMM_CASES), key=lambda case: (_ORDER.index(case.bugs[0]), case.name))
 )
 
 

@@ -1,8 +1,9 @@
 """The two lists of bugs on which the workbench is tested: real bugs of memory shared with a hypervisor.
 
 B1 to B23 are kinds of bugs, each with a real instance, collected over the designs that share memory with a hypervisor
-(Xen, PAPR, Arm, RISC-V, LoongArch, s390, Hyper-V, VMware, SEV, TDX, virtio). K1 to K19 are single bugs of KVM's
-paravirtual registers on x86 and around them. A bug that is not a case is in LEFT_OUT, with the reason.
+(Xen, PAPR, Arm, RISC-V, LoongArch, s390, Hyper-V, VMware, SEV, TDX, virtio). K1 to K23 are single bugs of KVM and its
+guests, most of them of the paravirtual registers on x86. V1 to V8 are reports from the trackers of VMMs and of other
+guests. A bug that is not a case is in LEFT_OUT, with the reason.
 """
 
 BUGS: dict[str, str] = {
@@ -48,6 +49,18 @@ BUGS: dict[str, str] = {
     "K17": "CVE-2014-3610: non-canonical value reaches hardware",
     "K18": "CVE-2019-7221: VMX preemption timer",
     "K19": "a crossing SYSTEM_TIME leaves the old area live",
+    "K20": "53f985584e3c: Arm's stolen time goes back after a migration",
+    "K21": "e880c6ea55b9: Hyper-V's TSC page is read before its update",
+    "K22": "d831de177217: 0 refused without LAPIC",
+    "K23": "a reset leaves kvmclock registered",
+    "V1": "Firecracker: registers missing in the list to save",
+    "V2": "cloud-hypervisor: a list read in part and taken for all",
+    "V3": "cloud-hypervisor: KVM's registers not saved",
+    "V4": "Firecracker: news of the stop lost in the snapshot",
+    "V5": "cloud-hypervisor: a guest without clock cannot be stopped",
+    "V6": "OSv: wall clock read, and never asked for again",
+    "V7": "cloud-hypervisor: vCPUs run before the VM's clock is set",
+    "V8": "cloud-hypervisor: VM's clock not set after a migration",
 }
 
 LEFT_OUT: dict[str, str] = {

@@ -8,17 +8,31 @@ from workbench.checking.facts import Facts
 from workbench.checking.failures import Failure
 from workbench.checking.failures.premises import an_area_is_served, in_some_place, is_believed
 from workbench.checking.ghosts import Ghost
+from workbench.core.host_state import VM, Key, baseline
 
 FOREIGN = Ghost("host touched memory that is not the guest's")
 TRIPPED = Ghost("host met what its code holds impossible")
 DROPPED = Ghost("an update that was due was dropped")
 GUEST_TRIPPED = Ghost("guest used a mapping that it had torn down")
 FLUSH_LEFT_TO_HOST = Ghost("a vCPU left its TLB flush to the host")
+GAVE_UP = Ghost("VMM gave up because of a refusal that the guest does not need")
+VMM_ASKED = Ghost("VMM asked the host for something of its own accord")
+READ_TIME = Ghost("time of day as the guest has it")
 FLUSHED = Ghost("host flushed the TLB as it was asked")
+
+
+def time_of_day() -> Key:
+    """The key of the host's time of day at which the guest booted (value: s); another host has another."""
+    return baseline(VM, "time of day")
 
 
 def _no_flush_is_lost(facts: Facts) -> bool:
     return not facts.at_rest() or not facts.value(FLUSH_LEFT_TO_HOST) or bool(facts.value(FLUSHED))
+
+
+def _time_of_day_is_the_hosts(facts: Facts) -> bool:
+    read = facts.value(READ_TIME)
+    return not read or read == facts.value(time_of_day())
 
 
 FOREIGN_MEMORY = Failure(
@@ -77,4 +91,27 @@ LOST_REQUEST = Failure(
     premise=lambda facts: bool(facts.value(FLUSH_LEFT_TO_HOST)),
 )
 
-OWN = (FOREIGN_MEMORY, HOST_TRIPS, UPDATE_DROPPED, GUEST_TRIPS, LOST_REQUEST)
+VMM_GIVES_UP = Failure(
+    "H06",
+    "vmm-gives-up",
+    "always",
+    lambda facts: not facts.value(GAVE_UP),
+    what="The host refuses what this guest has not asked for, and the VMM ends its operation, or the machine.",
+    why="A guest that does not use a feature is lost by it: it does not start, or cannot be migrated.",
+    example="The VMM says that the guest was stopped; the guest is in its firmware and has no clock, so KVM refuses.",
+    seen="cloud-hypervisor pull request 3591; QEMU bug 1896263 on Launchpad, Linux d831de177217 (5.9).",
+    premise=lambda facts: bool(facts.value(VMM_ASKED)),
+)
+OLD_TIME = Failure(
+    "H07",
+    "old-time-of-day",
+    "always",
+    _time_of_day_is_the_hosts,
+    what="The guest takes for the present time of day what the host wrote long ago, and would write anew if asked.",
+    why="The guest's time of day differs from the host's for as long as it does not ask.",
+    example="The guest registers the wall clock once, at boot, and only reads it afterwards.",
+    seen="OSv issue 1015 (2018).",
+    premise=lambda facts: bool(facts.value(READ_TIME)),
+)
+
+OWN = (FOREIGN_MEMORY, HOST_TRIPS, UPDATE_DROPPED, GUEST_TRIPS, LOST_REQUEST, VMM_GIVES_UP, OLD_TIME)

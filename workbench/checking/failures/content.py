@@ -143,7 +143,7 @@ BACK = Failure(
     what="The host writes a smaller number into a counter that the guest believes to be only growing.",
     why="A difference of two readings becomes negative or enormous: the guest's accounting of time is wrong for ever.",
     example="The host keeps the sum itself and writes it; after a migration it begins at 0 again.",
-    seen='Linux 2dbd780e34ac "KVM: arm64: pvtime: Fix stolen time accounting across migration" (5.9).',
+    seen='Linux 53f985584e3c "KVM: arm64: pvtime: Fix stolen time accounting across migration" (5.9).',
     premise=in_some_place(_counts),
 )
 OVERDUE = Failure(

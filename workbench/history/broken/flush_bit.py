@@ -6,7 +6,9 @@ V3  Mitigation ``look-after-clearing``: it reads the request after it has cleare
 
 Two bits of one byte in Linux, which sets and clears them by atomic exchanges; two bytes here, because no step both
 reads and writes. The fix must ensure the same: once "running again" is visible, no request is missed.
-Source: CVE-2019-3016 (Firecracker, production host setup; 1eff70a9abd4 is a part of the fix).
+Source: "x86/KVM: Make sure KVM_VCPU_FLUSH_TLB flag is not missed" (b043138246a4, Boris Ostrovsky, December 2019), part
+of the fix of CVE-2019-3016: between the clearing of its own copy of the byte and the copy's arrival in the guest, the
+host missed a request. 1eff70a9abd4 only prepares it (kvm_map_gfn).
 """
 
 from typing import ClassVar
