@@ -8,7 +8,7 @@ import pytest
 
 from workbench import replay
 from workbench.errors import EngineError
-from workbench.features import choose
+from workbench.measure.variants import Variant, features_of
 from workbench.protocols import find
 
 
@@ -24,7 +24,12 @@ def engine(request):
 @pytest.fixture
 def protocol_of():
     """Return what makes the protocol of a machine, ``per_feature`` if it names none."""
-    return lambda name: find(name or "per_feature")(choose())
+
+    def made(name):
+        kind = find(name or "per_feature")
+        return kind(features_of(Variant.of(kind), None))
+
+    return made
 
 
 @pytest.fixture

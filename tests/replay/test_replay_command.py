@@ -8,7 +8,8 @@ import pytest
 
 from tests.hostile.told import told
 from workbench.core.vcpu import KVM_SUPPORTED
-from workbench.replay.grammar import OPERATIONS, REQUIRED
+from workbench.replay.form import REQUIRED
+from workbench.replay.operations import OPERATIONS
 
 
 @pytest.fixture
@@ -130,10 +131,8 @@ def shown_default(value):
 
 
 def test_the_manual_lists_every_operation(manual):
-    rows = re.findall(r"^\| `(\w+)` \| (.*?) \|(.*?)\|$", manual, re.MULTILINE)
+    rows = re.findall(r"^\| `(\w+)` \|(.*?) \|(.*?)\|$", manual, re.MULTILINE)
     listed = {name: (re.sub(r"`", "", keys).strip(), re.sub(r"`", "", expects).strip()) for name, keys, expects in rows}
-    rows = re.findall(r"^\| `(\w+)` \| \| \|$", manual, re.MULTILINE)
-    listed |= dict.fromkeys(rows, ("", ""))
     spelled = {}
     for name, form in OPERATIONS.items():
         keys = [

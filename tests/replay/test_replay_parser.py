@@ -10,7 +10,7 @@ from workbench import replay
 from workbench.core.outcome import FAULT, HANDLED, UNKNOWN
 from workbench.core.vcpu import KVM_SUPPORTED
 from workbench.errors import WorkbenchError
-from workbench.replay.grammar import OPERATIONS
+from workbench.replay.operations import OPERATIONS
 
 
 def one(line):
@@ -29,7 +29,7 @@ def test_defaults_are_filled_in():
     assert one('{"op": "wrmsr", "msr": 18, "value": 1}').arguments == {"cpu": 0, "msr": 18, "value": 1}
     assert one('{"op": "machine"}').arguments == {"vcpus": 1, "irqchip": True, "protocol": None}
     assert one('{"op": "cpuid"}').arguments == {"cpu": 0, "enforce": False, "features": KVM_SUPPORTED}
-    assert one('{"op": "migrate"}').arguments == {}
+    assert one('{"op": "migrate"}').arguments == {"registers": None}
 
 
 @pytest.mark.parametrize(
@@ -98,8 +98,10 @@ def test_expectations_are_read_in_every_form():
 
 OPS = ", ".join(OPERATIONS)
 WHO = (
-    "store: outcome; load: outcome, hex, not_hex; wrmsr: outcome; rdmsr: outcome, value; "
-    "host_set_msr: accepted; host_get_msr: accepted, value; kvmclock_ctrl: accepted"
+    "hypercall: value, values; store: outcome; load: outcome, hex, not_hex; wrmsr: outcome; rdmsr: outcome, value; "
+    "host_set_msr: accepted; host_get_msr: accepted, value; host_set_msrs: processed; "
+    "host_get_msrs: processed, values; kvmclock_ctrl: accepted; "
+    "get_clock: at_least, at_most, realtime; copy_round: sent, not_sent"
 )
 
 #: A line, and the full error message.
@@ -118,7 +120,7 @@ MALFORMED = [
         'wrmsr: unknown key "vlaue"; did you mean value? keys: op, cpu, msr, value, expect',
     ),
     ('{"op": "run", "vcpu": 1}', 'run: unknown key "vcpu"; did you mean cpu? keys: op, cpu'),
-    ('{"op": "migrate", "cpu": 0}', 'migrate: unknown key "cpu"; keys: op'),
+    ('{"op": "migrate", "cpu": 0}', 'migrate: unknown key "cpu"; keys: op, registers'),
     (
         '{"op": "rdmsr", "msr": "0x100000000"}',
         'rdmsr: msr: "0x100000000" is not allowed; '
@@ -177,6 +179,60 @@ MALFORMED = [
         '{"op": "host_set_msr", "msr": 1, "value": 0, "expect": {"accepted": "yes"}}',
         'host_set_msr: expect: accepted: "yes" is not allowed; allowed: true, false',
     ),
+    (
+        '{"op": "host_set_msrs", "entries": [["0x12", 0], ["0x12"]]}',
+        "host_set_msrs: entries: a list is not allowed; allowed: an entry [register, value]",
+    ),
+    (
+        '{"op": "host_set_msrs", "entries": {"0x12": 0}}',
+        "host_set_msrs: entries: an object is not allowed; allowed: a list of at most 255 entries [register, value]",
+    ),
+    (
+        '{"op": "host_get_msrs", "registers": [' + ", ".join(["18"] * 256) + "]}",
+        "host_get_msrs: registers: a list of 256 is not allowed; allowed: a list of at most 255 registers",
+    ),
+    (
+        '{"op": "migrate", "registers": ["0x100000000"]}',
+        'migrate: registers: "0x100000000" is not allowed; '
+        'allowed: an integer or a string like "0x1f" or "31", from 0 to 0xffffffff',
+    ),
+    (
+        '{"op": "msr_filter", "allow": [1], "deny": []}',
+        "msr_filter: allow and deny exclude each other; allowed: one of them, or none for no filter",
+    ),
+    (
+        '{"op": "msr_filter", "deny": [' + ", ".join(str(place << 20) for place in range(17)) + "]}",
+        "msr_filter: MSRs in 17 places: KVM filters at most 16 ranges",
+    ),
+    (
+        '{"op": "set_clock", "ns": -1}',
+        'set_clock: ns: -1 is not allowed; allowed: an integer or a string like "0x1f" or "31", '
+        "from 0 to 0xffffffffffffffff",
+    ),
+    (
+        '{"op": "set_clock", "ns": 0, "realtime": "now"}',
+        'set_clock: realtime: "now" is not allowed; allowed: an integer or a string like "0x1f" or "31", '
+        "from 0 to 0xffffffffffffffff",
+    ),
+    (
+        '{"op": "hypercall", "number": 1, "args": [0, 0, 0, 0, 0, 0, 0, 0]}',
+        "hypercall: args: a list of 8 is not allowed; allowed: a list of at most 7 numbers",
+    ),
+    (
+        '{"op": "hypercall", "number": 1, "args": [-9223372036854775809]}',
+        "hypercall: args: -9223372036854775809 is not allowed; "
+        'allowed: an integer or a string like "0x1f" or "31", from 0 to 0xffffffffffffffff',
+    ),
+    (
+        '{"op": "host_set_msrs", "entries": [], "expect": {"processed": 256}}',
+        "host_set_msrs: expect: processed: 256 is not allowed; "
+        'allowed: an integer or a string like "0x1f" or "31", from 0 to 0xff',
+    ),
+    (
+        '{"op": "get_clock", "expect": {"realtime": 1}}',
+        "get_clock: expect: realtime: 1 is not allowed; allowed: true, false",
+    ),
+    ('{"op": "ram", "gpa": 0, "size": 4096, "readonly": 1}', "ram: readonly: 1 is not allowed; allowed: true, false"),
     ('{"op": "run", "cpu": NaN}', "NaN is not JSON; allowed: finite numbers"),
     ("[" * 200_000, "not JSON that can be read: nested too deeply; allowed: one object per line"),
     (b'{"op": "run"\xff}', "byte 13 of the line is not UTF-8"),
@@ -206,6 +262,12 @@ IMPOSSIBLE = [
         '{"op": "unplug", "gpa": 4096}',
         "unplug: no memslot begins at gpa 0x1000; memslots: 0x0..0x1000",
     ),
+    (
+        '{"op": "ram", "gpa": 0, "size": 4096}',
+        '{"op": "move_ram", "gpa": 4096}',
+        "move_ram: no memslot begins at gpa 0x1000; memslots: 0x0..0x1000",
+    ),
+    ("", '{"op": "protect", "gpa": 0}', "protect: no memslot begins at gpa 0x0; memslots: none"),
     (
         "",
         '{"op": "ram", "gpa": "0xffffffffff000", "size": 8192}',

@@ -5,10 +5,10 @@ import pytest
 
 from workbench import replay
 from workbench.core.outcome import FAULT, HANDLED, UNKNOWN
-from workbench.core.replay_target import Engine
+from workbench.core.replay_target import Engine, MachineSpec
 from workbench.engines.simulate.replay_target import SimulatedTarget
 from workbench.errors import EngineError, WorkbenchError
-from workbench.replay.runner import fits
+from workbench.replay.expectations import fits
 
 RAM = '{"op": "ram", "gpa": 0, "size": "0x4000"}'
 
@@ -270,3 +270,82 @@ def test_the_same_file_gives_the_same_records(repo, protocol_of):
         replay.records(replay.play([replay.read(p) for p in paths], engine, protocol_of)) for _ in range(2)
     )
     assert first == second
+
+
+# -- operations of the VMM ------------------------------------------------------------------------------------
+
+
+@pytest.mark.kvm
+def test_kvms_own_hypercalls_are_refused_in_one_line_on_a_real_kvm(play):
+    try:
+        with pytest.raises(EngineError) as caught:
+            play('{"op": "hypercall", "number": 12}', engine="kvm")
+    except EngineError as error:
+        pytest.skip(str(error))
+    assert str(caught.value) == (
+        "f.jsonl:1: hypercall: hypercall 12 is none of the protocol's, and KVM's own are not tried: "
+        "VMCALL at CPL 0 never ends where guest kernel code is emulated (kvm_pvm); use --engine sim"
+    )
+
+
+def test_an_unknown_hypercall_is_answered_as_kvm_does(play):
+    (result,) = play('{"op": "hypercall", "number": 77, "args": [1], "expect": {"value": -1000}}')
+    assert result.ok
+    assert result.observed["values"] == ((1 << 64) - 1000,)
+
+
+def test_arguments_that_a_handler_cannot_take_are_an_error_of_one_line(play):
+    with pytest.raises(WorkbenchError, match=r"f\.jsonl:2: hypercall: hypercall 5461057 does not take 2 arguments"):
+        play('{"op": "machine", "protocol": "sbi_sta"}', '{"op": "hypercall", "number": "0x535441", "args": [1, 2]}')
+
+
+def test_what_was_sent_is_listed_by_address(play):
+    results = play(
+        RAM,
+        '{"op": "copy_round"}',
+        '{"op": "store", "gpa": "0x3fff", "hex": "01"}',
+        '{"op": "copy_round", "expect": {"sent": ["0x1000", "0x3000"]}}',
+        '{"op": "copy_round", "expect": {"not_sent": "0x3000"}}',
+    )
+    assert observed(results[1::2]) == [{"sent": ((0, 0x4000),)}, {"sent": ((0x3000, 0x4000),)}]
+    assert replay.totals(results) == (1, 1)
+    assert replay.as_text(results).splitlines()[0] == (
+        "f.jsonl:4: copy_round: sent: expected 0x1000 and 0x3000, observed [[0x3000, 0x4000]]"
+    )
+    assert replay.records(results)[3]["observed"] == {"sent": [["0x3000", "0x4000"]]}
+
+
+def test_a_write_that_no_log_has_is_lost_with_the_source(protocol_of):
+    """The destination has what was sent, not what the source holds."""
+    engine = replay.find_engine("sim")
+    target = engine.open(MachineSpec(), protocol_of(None))
+    target.add_ram(0, 0x2000)
+    target.copy_round()
+    target.machine.memory.pages.write(0x1000, b"\xff")  # behind every log
+    target.store(0, b"\xee")
+    target.migrate()
+    assert target.load(0, 1) == b"\xee"
+    assert target.load(0x1000, 1) == b"\0"
+
+
+def test_a_snapshot_may_be_restored_more_than_once(play):
+    results = play(
+        RAM,
+        '{"op": "store", "gpa": 0, "hex": "11"}',
+        '{"op": "snapshot"}',
+        *2 * ('{"op": "store", "gpa": 0, "hex": "22"}', '{"op": "reset_in_place"}'),
+        '{"op": "load", "gpa": 0, "size": 1, "expect": {"hex": "11"}}',
+    )
+    assert replay.totals(results) == (1, 0)
+
+
+def test_the_most_memory_is_reset_and_sent_without_touching_every_page(play):
+    results = play(
+        '{"op": "ram", "gpa": 0, "size": "0x400000000"}',
+        '{"op": "copy_round"}',
+        '{"op": "store", "gpa": "0x3ffffffff", "hex": "22"}',
+        '{"op": "reset_in_place"}',
+        '{"op": "migrate"}',
+        '{"op": "load", "gpa": "0x3ffffffff", "size": 1, "expect": {"hex": "00"}}',
+    )
+    assert replay.totals(results) == (1, 0)

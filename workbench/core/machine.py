@@ -22,9 +22,12 @@ from workbench.errors import WorkbenchError
 
 MAX_VCPUS = 4096
 
+#: The Unix time on which virtual hosts agree; any fixed number would do, this is the date of the 2011 mail.
+EPOCH_NS = 1_296_039_614 * 1_000_000_000
 #: One tick of virtual time per step, in nanoseconds; a TSC of 2 GHz.
 TICK_NS = 100
 TSC_PER_NS = 2
+CLOCK_MASK = (1 << 64) - 1
 
 
 class Access(NamedTuple):
@@ -58,6 +61,7 @@ class Machine:
         self.on_host_store: Callable[[int, int, Side], None] | None = None
         self._start_ns = 1_000_000 + (seed * 7919) % 1_000_000
         self._ticks = 0
+        self._clock_offset = 0  # of KVM_SET_CLOCK
         self._kernel_exit = False  # KVM is handling an exit that it may still pass to user space
 
     # -- running programs ---------------------------------------------------------------------------
@@ -138,8 +142,19 @@ class Machine:
             self.notes[key] = value
 
     def now(self) -> Moment:
-        ns = self._start_ns + self._ticks * TICK_NS
-        return Moment(ns, ns * TSC_PER_NS, ns // 10)
+        ns = self._uptime()
+        return Moment(ns + self._clock_offset & CLOCK_MASK, ns * TSC_PER_NS, ns // 10)
+
+    def _uptime(self) -> int:
+        return self._start_ns + self._ticks * TICK_NS
+
+    def realtime(self) -> int:
+        """Return the time of day in ns."""
+        return EPOCH_NS + self._uptime()
+
+    def set_clock(self, ns: int) -> None:
+        """Let the machine's clock go on from ``ns``."""
+        self._clock_offset = ns - self._uptime()
 
     def leave(self, cpu: int, step: Exit) -> Vcpu:
         counts = self.counts

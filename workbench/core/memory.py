@@ -108,8 +108,13 @@ class GuestMemory:
 
     def set_readonly(self, gpa: int, readonly: bool) -> None:
         """Make the memslot that begins at ``gpa`` read-only, or writable again."""
-        self._slot_at(gpa).readonly = readonly
-        self.generation += 1
+        slot = self._slot_at(gpa)
+        slot.readonly = readonly
+        self._added_again(slot)
+
+    def give_other_pages(self, gpa: int) -> None:
+        """Give the memslot that begins at ``gpa`` other pages of the host, with the same content."""
+        self._added_again(self._slot_at(gpa))
 
     def find(self, gpa: int) -> Memslot | None:
         """Return the memslot that holds ``gpa``, or None."""
@@ -249,6 +254,12 @@ class GuestMemory:
             slot.dirty.update(frames)
 
     # -- inside ------------------------------------------------------------------------------------
+
+    def _added_again(self, slot: Memslot) -> None:
+        """A memslot was deleted and added again, because KVM changes neither flag nor address: its log is lost."""
+        slot.dirty.clear()
+        self._vmm_dirty -= among(slot.frames, self._vmm_dirty)
+        self.generation += 1
 
     def _insert(self, slot: Memslot) -> None:
         index = bisect_right(self._starts, slot.gpa)

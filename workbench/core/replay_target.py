@@ -7,20 +7,27 @@ same file runs on the simulator and on a real KVM, so the rules here are limited
   that are due for this vCPU are delivered first.
 * A guest's access to a register that is not claimed is UNKNOWN for the VMM (KVM_CAP_X86_USER_SPACE_MSR reports
   it so) and #GP for the guest; kvm.ignore_msrs is off.
-* ``host_set_msr`` and ``host_get_msr`` are one entry of KVM_SET_MSRS and KVM_GET_MSRS; no MSR filter applies.
-* ``store`` and ``load`` access RAM as the guest would; outside RAM they are FAULT, and nothing is written.
-* ``migrate`` saves every register of the VMM's list, in QEMU's order, and restores them on a new host, which
-  holds no other state; CPUID is set first, memory is copied (QEMU target/i386/kvm/kvm.c, kvm_put_msrs).
+* ``host_set_msrs`` and ``host_get_msrs`` are one KVM_SET_MSRS and KVM_GET_MSRS; no MSR filter applies.
+* ``store`` and ``load`` access RAM as the guest would; outside RAM they are FAULT, and nothing is written. A store to
+  a read-only memslot is FAULT, too.
+* ``migrate`` saves every register of the VMM's list, and restores them on a new host, which holds no other state; CPUID
+  and the MSR filter are set first, memory is copied (QEMU target/i386/kvm/kvm.c, kvm_put_msrs).
+* A memslot changes its host pages, or becomes read-only, by being deleted and added again: KVM_SET_USER_MEMORY_REGION
+  refuses any other way (virt/kvm/kvm_main.c, kvm_set_memory_region).
+
+What every VMM does by these operations alone is in ``workbench.core.replay_vmm``.
 
 An engine raises a WorkbenchError for an operation that the machine cannot carry out (a memslot that overlaps
 another, a vCPU that it does not have), never for what the guest does.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
 from workbench.core import contracts
+from workbench.core.msr_filter import MsrFilter
 from workbench.core.outcome import Outcome
+from workbench.core.replay_vmm import Entries, Range
 
 
 class MachineSpec(NamedTuple):
@@ -37,14 +44,27 @@ class Reading(NamedTuple):
     value: int | None = None
 
 
+class ClockReading(NamedTuple):
+    """The result of KVM_GET_CLOCK: the VM's clock, and the time of day at that moment, where the host tells it."""
+
+    ns: int
+    realtime: int | None  #: CLOCK_REALTIME in ns; None without KVM_CLOCK_REALTIME
+
+
 class Target(Protocol):
     """A machine that carries out replay operations. ``cpu`` is a vCPU's index; gpa and sizes are bytes."""
 
     #: False: the engine reports FAULT for a register that is not claimed, because it cannot distinguish the two.
     tells_unknown: bool
 
-    def add_ram(self, gpa: int, size: int) -> None:
+    def add_ram(self, gpa: int, size: int, readonly: bool = False) -> None:
         """Add a memslot of zeroed memory; raise WorkbenchError if it is not possible."""
+
+    def protect_ram(self, gpa: int, readonly: bool) -> None:
+        """Make the memslot that begins at ``gpa`` read-only, or writable again."""
+
+    def move_ram(self, gpa: int) -> None:
+        """Give the memslot that begins at ``gpa`` other pages of the host, with the same content."""
 
     def delete_ram(self, gpa: int) -> None:
         """Delete the memslot that begins at ``gpa``; raise WorkbenchError if there is none."""
@@ -67,6 +87,18 @@ class Target(Protocol):
     def host_get_msr(self, cpu: int, msr: int) -> int | None:
         """The VMM reads a register; None if KVM did not process the entry."""
 
+    def host_set_msrs(self, cpu: int, entries: Entries) -> int:
+        """The VMM writes a list of registers; return how many KVM processed before one that it refused."""
+
+    def host_get_msrs(self, cpu: int, registers: Sequence[int]) -> tuple[int, ...]:
+        """The VMM reads a list of registers; the values end before the first that KVM did not process."""
+
+    def filter_msrs(self, wanted: MsrFilter) -> None:
+        """The VMM filters the guest's accesses; a denied one is #GP."""
+
+    def hypercall(self, cpu: int, number: int, arguments: tuple[int, ...]) -> tuple[int, ...]:
+        """The guest makes a hypercall; return what its registers hold after it, without sign, the result first."""
+
     def set_cpuid(self, cpu: int, features: frozenset[int], enforce: bool) -> None:
         """Offer these bits of leaf 0x40000001 EAX; with ``enforce`` they decide which registers exist."""
 
@@ -79,8 +111,26 @@ class Target(Protocol):
     def kvmclock_ctrl(self, cpu: int) -> bool:
         """The VMM says that the guest was stopped (KVM_KVMCLOCK_CTRL); tell whether the host accepted it."""
 
-    def migrate(self) -> None:
-        """The machine moves to another host and continues there."""
+    def set_clock(self, ns: int, realtime: int | bool) -> None:
+        """The VMM sets the VM's clock (KVM_SET_CLOCK), as of a time of day in ns; True: of now; False: without one."""
+
+    def get_clock(self) -> ClockReading:
+        """The VMM reads the VM's clock (KVM_GET_CLOCK)."""
+
+    def system_reset(self) -> None:
+        """The VMM resets the machine, as QEMU's system_reset does."""
+
+    def snapshot(self) -> None:
+        """The VMM keeps memory and registers."""
+
+    def reset_in_place(self) -> None:
+        """The VMM writes the last snapshot into the live machine; without one, the state in which it began."""
+
+    def copy_round(self) -> tuple[Range, ...]:
+        """The VMM sends new memory and dirty pages to the next migration's destination; return what it sent."""
+
+    def migrate(self, registers: Sequence[int] | None = None) -> None:
+        """The machine moves to another host and continues there; without ``registers``, by QEMU's list."""
 
     def close(self) -> None:
         """Release the resources of the machine; may be called twice."""

@@ -8,6 +8,7 @@ MSR_KVM_WALL_CLOCK_NEW). One area for the VM.
 from workbench.clayout.layout import Abi, struct
 from workbench.core.contracts import Compared, Feature, Hidden
 from workbench.core.kvm_registers import KVM_REGISTERS
+from workbench.core.machine import EPOCH_NS
 from workbench.core.memory import PAGE_SIZE
 from workbench.core.steps import Moment, Program, Store
 from workbench.features import seqlock
@@ -20,8 +21,7 @@ struct pvclock_wall_clock {
 } __attribute__((__packed__));
 """)
 
-#: The Unix time at which virtual hosts booted; any fixed number would do, this is the date of the 2011 mail.
-EPOCH_NS = 1_296_039_614 * 1_000_000_000
+__all__ = ["EPOCH_NS", "WallClock"]
 
 
 class WallClock(Feature):

@@ -13,7 +13,7 @@ from workbench.core.vcpu import KVM_SUPPORTED
 from workbench.fuzz import scenarios
 from workbench.fuzz.palette import GATING_BITS, SLOTS, pick
 from workbench.fuzz.script import VCPUS, Script
-from workbench.replay.grammar import Operation
+from workbench.replay.grammar import Operation, complete
 
 #: Written to every state file: a campaign with sequences of another generator cannot be continued.
 GENERATOR = 2
@@ -76,7 +76,7 @@ def sequence(seed: int, number: int, length: int, options: Options = Options()) 
     while len(script.operations) < length:
         pick(rng, _CHOICES)(script)
     ended = _ended(script.operations, length)
-    return Sequence(tuple(Operation(line, *each) for line, each in enumerate(ended, 1)), offer)
+    return Sequence(tuple(complete(line, *each) for line, each in enumerate(ended, 1)), offer)
 
 
 def _introduce(script: Script) -> None:

@@ -8,7 +8,7 @@ from random import Random
 from typing import Any
 
 from workbench.fuzz.palette import SLOTS, Palette
-from workbench.replay.grammar import CHOSEN
+from workbench.replay.operations.machines import CHOSEN
 
 VCPUS = 2
 

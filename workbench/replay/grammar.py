@@ -1,32 +1,17 @@
-"""Defines the operations of a replay file: the keys of each, and the expectations it can have.
+"""Parses the operations of a replay file: their keys, and the expectations they have.
 
-The table OPERATIONS is the format; docs/replay.md explains it and a test compares the two. A key that an
-operation does not have is refused, because a misspelt expectation would silently test nothing.
+``workbench.replay.operations`` has the operations. A key that an operation does not have is refused, because a misspelt
+expectation would silently test nothing.
 """
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
-from workbench.core.vcpu import KVM_SUPPORTED
 from workbench.errors import WorkbenchError, not_known
-from workbench.replay import values
+from workbench.replay.expectations import EXPECTATIONS
+from workbench.replay.form import REQUIRED, Form
+from workbench.replay.operations import OPERATIONS
 from workbench.replay.values import NotAllowedError, quote
-
-REQUIRED = object()
-
-
-class Field(NamedTuple):
-    """One key of an operation: the parser of its value, and its default."""
-
-    parse: Callable[[object], Any]
-    default: Any = REQUIRED
-
-
-class Form(NamedTuple):
-    """One operation: its keys, and the expectations it can have."""
-
-    fields: Mapping[str, Field]
-    expects: tuple[str, ...] = ()
 
 
 class Operation(NamedTuple):
@@ -39,44 +24,10 @@ class Operation(NamedTuple):
     written: Mapping[str, Any] = {}  #: ``expect`` as written in the file
 
 
-_CPU = Field(values.cpu_index, 0)
-_GPA, _MSR, _VALUE = Field(values.u64), Field(values.u32), Field(values.u64)
-
-#: The default of ``protocol``: the protocol chosen on the command line.
-CHOSEN = None
-
-OPERATIONS: Mapping[str, Form] = {
-    "machine": Form(
-        {
-            "vcpus": Field(values.vcpu_count, 1),
-            "irqchip": Field(values.boolean, True),
-            "protocol": Field(values.text, CHOSEN),
-        }
-    ),
-    "ram": Form({"gpa": _GPA, "size": Field(values.u64)}),
-    "unplug": Form({"gpa": _GPA}),
-    "store": Form({"gpa": _GPA, "hex": Field(values.data)}, ("outcome",)),
-    "load": Form({"gpa": _GPA, "size": Field(values.byte_count)}, ("outcome", "hex", "not_hex")),
-    "wrmsr": Form({"cpu": _CPU, "msr": _MSR, "value": _VALUE}, ("outcome",)),
-    "rdmsr": Form({"cpu": _CPU, "msr": _MSR}, ("outcome", "value")),
-    "host_set_msr": Form({"cpu": _CPU, "msr": _MSR, "value": _VALUE}, ("accepted",)),
-    "host_get_msr": Form({"cpu": _CPU, "msr": _MSR}, ("accepted", "value")),
-    "cpuid": Form(
-        {"cpu": _CPU, "enforce": Field(values.boolean, False), "features": Field(values.bits, KVM_SUPPORTED)}
-    ),
-    "run": Form({"cpu": _CPU}),
-    "init": Form({"cpu": _CPU}),
-    "kvmclock_ctrl": Form({"cpu": _CPU}, ("accepted",)),
-    "migrate": Form({}),
-}
-
-_EXPECTATIONS: Mapping[str, Callable[[object], tuple[Any, ...]]] = {
-    "outcome": values.one_or_more(values.outcome),
-    "value": values.one_or_more(values.u64),
-    "hex": values.one_or_more(values.pattern),
-    "not_hex": values.one_or_more(values.pattern),
-    "accepted": lambda value: (values.boolean(value),),
-}
+def complete(line: int, op: str, arguments: Mapping[str, Any]) -> Operation:
+    """Return an operation with these arguments, and the defaults of all others."""
+    defaults = {key: field.default for key, field in OPERATIONS[op].fields.items() if field.default is not REQUIRED}
+    return Operation(line, op, {**defaults, **arguments})
 
 
 def operation(line: int, record: Mapping[str, Any]) -> Operation:
@@ -119,7 +70,7 @@ def _expectations(name: str, form: Form, expect: object) -> dict[str, tuple[Any,
         raise NotAllowedError(f"expect: {quote(expect)} is not allowed; allowed: an object")
     wrong = (key for key in expect if key not in form.expects)
     _refuse_unknown("expectation", wrong, form.expects, f"{name} can expect")
-    return {key: _parsed(f"expect: {key}", _EXPECTATIONS[key], value) for key, value in expect.items()}
+    return {key: _parsed(f"expect: {key}", EXPECTATIONS[key].parse, value) for key, value in expect.items()}
 
 
 def _who_expects() -> str:

@@ -11,15 +11,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from workbench.core.memory import GuestMemory
 from workbench.errors import GuestMemoryError, WorkbenchError
 from workbench.reading import SyntaxWrongError, parse_json, read_bytes
-from workbench.replay.grammar import CHOSEN, Operation, operation
+from workbench.replay.grammar import Operation, operation
+from workbench.replay.layout import Layout
+from workbench.replay.operations import OPERATIONS
+from workbench.replay.operations.machines import CHOSEN
 from workbench.replay.values import NotAllowedError, quote
-
-#: The most RAM that a machine may have at one time, in bytes and memslots, and where RAM must end: hosts lay out
-#: tables for every page of a memslot, and x86-64 physical addresses have at most 52 bits (Intel SDM, MAXPHYADDR).
-RAM_LIMIT, SLOT_LIMIT, GPA_END = 16 << 30, 256, 1 << 52
 
 
 class ReplayFile(NamedTuple):
@@ -37,14 +35,14 @@ def read(path: str | os.PathLike[str]) -> ReplayFile:
 
 def parse(name: str, content: bytes) -> ReplayFile:
     """Return the operations in ``content``; raise WorkbenchError that names file, line and what is allowed."""
-    layout = _Layout()
+    layout = Layout()
     operations = []
     for line, text in enumerate(content.removeprefix(BOM_UTF8).split(b"\n"), 1):
         try:
             record = _record(text)
             if record is not None:
                 operations.append(operation(line, record))
-                layout.follow(operations[-1])
+                _follow(layout, operations[-1])
         except NotAllowedError as error:
             raise error.within(f"{name}:{line}: ", WorkbenchError) from None
     return ReplayFile(name, operations)
@@ -52,10 +50,10 @@ def parse(name: str, content: bytes) -> ReplayFile:
 
 def check_layout(operations: Iterable[Operation]) -> None:
     """Raise WorkbenchError unless each of ``operations`` is possible after those before it."""
-    layout = _Layout()
+    layout = Layout()
     for step in operations:
         try:
-            layout.follow(step)
+            _follow(layout, step)
         except NotAllowedError as error:
             raise error.within("", WorkbenchError) from None
 
@@ -79,41 +77,16 @@ def _record(line: bytes) -> dict[str, Any] | None:
     return record
 
 
-class _Layout:
-    """Tracks the vCPUs and memslots that the machine has at each line."""
-
-    def __init__(self) -> None:
-        self.vcpus = 1
-        self.memory = GuestMemory()
-
-    def follow(self, step: Operation) -> None:
-        """Apply one operation; raise NotAllowedError if it is not possible."""
-        try:
-            self._follow(step)
-        except (NotAllowedError, GuestMemoryError) as error:
-            raise error.within(f"{step.op}: ", NotAllowedError) from None
-
-    def _follow(self, step: Operation) -> None:
-        arguments = step.arguments
-        if step.op == "machine":
-            self.vcpus, self.memory = arguments["vcpus"], GuestMemory()
-        elif step.op == "ram":
-            self._add(arguments["gpa"], arguments["size"])
-        elif step.op == "unplug":
-            self.memory.delete(arguments["gpa"])
-        elif arguments.get("cpu", 0) >= self.vcpus:
-            last = f"0 to {self.vcpus - 1}" if self.vcpus > 1 else "0 alone"
-            raise NotAllowedError(f"vCPU {arguments['cpu']} does not exist; this machine has {last}")
-
-    def _add(self, gpa: int, size: int) -> None:
-        slots = self.memory.slots
-        if gpa + size > GPA_END:
-            raise NotAllowedError(f"it ends at {gpa + size:#x}; allowed: RAM below {GPA_END:#x}")
-        if sum(slot.size for slot in slots) + size > RAM_LIMIT:
-            raise NotAllowedError(f"{size:#x} bytes are too many; allowed: {RAM_LIMIT:#x} bytes in all memslots")
-        if len(slots) == SLOT_LIMIT:
-            raise NotAllowedError(f"one memslot too many; allowed: {SLOT_LIMIT} at a time")
-        self.memory.add(gpa, size)
+def _follow(layout: Layout, step: Operation) -> None:
+    """Apply one operation to the layout; raise NotAllowedError if it is not possible."""
+    try:
+        if "cpu" in step.arguments:
+            layout.check_cpu(step.arguments["cpu"])
+        follow = OPERATIONS[step.op].follow
+        if follow is not None:
+            follow(layout, step.arguments)
+    except (NotAllowedError, GuestMemoryError) as error:
+        raise error.within(f"{step.op}: ", NotAllowedError) from None
 
 
 def protocols_named(file: ReplayFile) -> Iterator[tuple[int, str]]:

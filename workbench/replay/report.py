@@ -7,8 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from workbench.core.outcome import Outcome
+from workbench.replay.expectations import EXPECTATIONS, key_of
 from workbench.replay.grammar import Operation
-from workbench.replay.runner import OBSERVED_AS, Result, totals
+from workbench.replay.runner import Result, totals
 
 _LONGEST_HEX = 128
 _MISSING = {"hex": "no bytes", "value": "no value"}
@@ -25,18 +26,17 @@ def mismatches(result: Result) -> Iterable[str]:
     """Yield one line for each expectation that was not met."""
     step = result.operation
     for key in result.failed:
-        expected = " or ".join(_shown(word) for word in step.expect[key])
-        if key == "not_hex":
-            expected = f"not {expected}"
+        expected = EXPECTATIONS[key].joined.join(_shown(word) for word in step.expect[key])
         yield (
             f"{result.file}:{step.line}: {describe(step)}: {key}: "
-            f"expected {expected}, observed {seen(result.observed, OBSERVED_AS.get(key, key))}"
+            f"expected {EXPECTATIONS[key].says}{expected}, observed {seen(result.observed, key_of(key))}"
         )
 
 
 def describe(step: Operation) -> str:
     """Return an operation in one line: its name and arguments."""
-    arguments = (f"{key}={value if key == 'cpu' else _shown(value)}" for key, value in step.arguments.items())
+    given = ((key, value) for key, value in step.arguments.items() if value is not None or key == "protocol")
+    arguments = (f"{key}={value if key == 'cpu' else _shown(value)}" for key, value in given)
     return " ".join([step.op, *arguments])
 
 
@@ -61,7 +61,9 @@ def records(results: Iterable[Result]) -> list[dict[str, Any]]:
 def _plain(key: str, value: Any) -> Any:
     if isinstance(value, Outcome):
         return value.name
-    return f"{value:#x}" if key == "value" else value
+    if isinstance(value, tuple):
+        return [_plain(key, one) for one in value]
+    return f"{value:#x}" if type(value) is int and key in ("value", "values", "sent") else value
 
 
 def _shown(value: Any) -> str:
@@ -73,6 +75,8 @@ def _shown(value: Any) -> str:
         return f"{value:#x}"
     if isinstance(value, frozenset):
         return "[" + ",".join(str(bit) for bit in sorted(value)) + "]"
+    if isinstance(value, tuple):
+        return "[" + ", ".join(_shown(one) for one in value) + "]"
     text = value.hex() if isinstance(value, bytes) else str(value)
     return text if len(text) <= _LONGEST_HEX else f"{text[:_LONGEST_HEX]}... ({len(text) // 2} bytes)"
 

@@ -1,8 +1,6 @@
 """Carries out replay operations on an engine and compares the answers with the expectations.
 
-The rules kept here: every file begins with a machine of its own (one vCPU, LAPIC in the kernel, no RAM); an
-expectation about a value that was not returned fails, ``not_hex`` included; UNKNOWN satisfies an expected
-FAULT, because a guest cannot tell the two apart.
+The rule kept here: every file begins with a machine of its own (one vCPU, LAPIC in the kernel, no RAM).
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -10,10 +8,11 @@ from contextlib import closing
 from typing import Any, NamedTuple
 
 from workbench.core import contracts
-from workbench.core.outcome import FAULT, HANDLED, UNKNOWN, Outcome
 from workbench.core.replay_target import Engine, MachineSpec, Target
 from workbench.errors import WorkbenchError
+from workbench.replay.expectations import is_met, key_of
 from workbench.replay.grammar import Operation
+from workbench.replay.operations import OPERATIONS
 from workbench.replay.reading import ReplayFile
 
 #: Makes the protocol that a ``machine`` operation names; None means the one chosen by the user.
@@ -101,75 +100,11 @@ class _Player:
 
 def perform(target: Target, step: Operation) -> Mapping[str, Any]:
     """Carry out one operation other than ``machine`` on ``target``; return the answer."""
-    observed: Mapping[str, Any] = _PERFORM[step.op](target, **step.arguments) or {}
-    return observed
-
-
-def _load(target: Target, gpa: int, size: int) -> Mapping[str, Any]:
-    data = target.load(gpa, size)
-    return {"outcome": FAULT} if data is None else {"outcome": HANDLED, "hex": data.hex()}
-
-
-def _rdmsr(target: Target, cpu: int, msr: int) -> Mapping[str, Any]:
-    outcome, value = target.rdmsr(cpu, msr)
-    return {"outcome": outcome} if value is None else {"outcome": outcome, "value": value}
-
-
-def _host_get_msr(target: Target, cpu: int, msr: int) -> Mapping[str, Any]:
-    value = target.host_get_msr(cpu, msr)
-    return {"accepted": False} if value is None else {"accepted": True, "value": value}
-
-
-_PERFORM: Mapping[str, Callable[..., Any]] = {
-    "ram": lambda target, gpa, size: target.add_ram(gpa, size),
-    "unplug": lambda target, gpa: target.delete_ram(gpa),
-    "store": lambda target, gpa, hex: {"outcome": target.store(gpa, hex)},
-    "load": _load,
-    "wrmsr": lambda target, cpu, msr, value: {"outcome": target.wrmsr(cpu, msr, value)},
-    "rdmsr": _rdmsr,
-    "host_set_msr": lambda target, cpu, msr, value: {"accepted": target.host_set_msr(cpu, msr, value)},
-    "host_get_msr": _host_get_msr,
-    "cpuid": lambda target, cpu, enforce, features: target.set_cpuid(cpu, features, enforce),
-    "run": lambda target, cpu: target.run(cpu),
-    "init": lambda target, cpu: target.init(cpu),
-    "kvmclock_ctrl": lambda target, cpu: {"accepted": target.kvmclock_ctrl(cpu)},
-    "migrate": lambda target: target.migrate(),
-}
-
-
-# -- comparing ---------------------------------------------------------------------------------------------
+    return OPERATIONS[step.op].perform(target, **step.arguments) or {}
 
 
 def _unmet(step: Operation, observed: Mapping[str, Any], tells_unknown: bool) -> Iterator[str]:
     for key, words in step.expect.items():
-        seen = observed.get(OBSERVED_AS.get(key, key))
-        if seen is None or not _meets(key, seen, words, tells_unknown):
+        seen = observed.get(key_of(key))
+        if seen is None or not is_met(key, seen, words, tells_unknown=tells_unknown):
             yield key
-
-
-#: The key of the answer with which an expectation is compared, if not its own.
-OBSERVED_AS = {"not_hex": "hex"}
-
-
-def _meets(key: str, seen: Any, words: tuple[Any, ...], tells_unknown: bool) -> bool:
-    if key == "outcome":
-        return any(_satisfies(seen, word, tells_unknown) for word in words)
-    if key == "hex":
-        return any(fits(seen, word) for word in words)
-    if key == "not_hex":
-        return not any(fits(seen, word) for word in words)
-    return seen in words
-
-
-def _satisfies(seen: Outcome, word: Outcome, tells_unknown: bool) -> bool:
-    if seen is UNKNOWN:
-        return word in (UNKNOWN, FAULT)
-    return seen is word or (seen is FAULT and word is UNKNOWN and not tells_unknown)
-
-
-def fits(digits: str, pattern: str) -> bool:
-    """Tell whether hex ``digits`` fit ``pattern``, in which ``?`` stands for any digit."""
-    if "?" not in pattern:
-        return digits == pattern
-    pairs = zip(digits, pattern, strict=True)
-    return all(wanted in ("?", digit) for digit, wanted in pairs)

@@ -11,12 +11,15 @@ from typing import Any
 
 from workbench.core.machine import MAX_VCPUS
 from workbench.core.outcome import Outcome
+from workbench.core.replay_vmm import MAX_IO_MSRS
 from workbench.errors import WorkbenchError, not_known
 
 U64_MAX = (1 << 64) - 1
 U32_MAX = (1 << 32) - 1
 #: The most bytes of one load or store; longer ones are unreadable for people and slow to carry out.
 MAX_BYTES = 1 << 20
+#: The most arguments of a hypercall: as many registers pass them (rbx, rcx, rdx, rsi, rdi, r8, r9).
+MOST_ARGUMENTS = 7
 
 _NUMBER = re.compile(r"0[xX][0-9a-fA-F]+|[0-9]+")
 _BYTES = re.compile(r"(?:[0-9a-fA-F]{2})+")
@@ -68,6 +71,7 @@ u32 = number(0, U32_MAX)
 cpu_index = number(0, MAX_VCPUS - 1)
 vcpu_count = number(1, MAX_VCPUS)
 byte_count = number(1, MAX_BYTES)
+entry_count = number(0, MAX_IO_MSRS - 1)
 _bit = number(0, 31)
 
 
@@ -90,6 +94,51 @@ def bits(value: object) -> frozenset[int]:
     if not isinstance(value, list):
         raise NotAllowedError(f"{quote(value)} is not allowed; allowed: a list of bit numbers from 0 to 31")
     return frozenset(_bit(item) for item in value)
+
+
+def word(value: object) -> int:
+    """Parse the content of a 64-bit register; a negative number is the word with the same bits."""
+    if type(value) is int and -(1 << 63) <= value < 0:
+        return value + (1 << 64)
+    return u64(value)
+
+
+def _listed(value: object, parse: Callable[[object], Any], most: int, what: str) -> tuple[Any, ...]:
+    if not isinstance(value, list) or len(value) > most:
+        said = f"a list of {len(value)}" if isinstance(value, list) else quote(value)
+        raise NotAllowedError(f"{said} is not allowed; allowed: a list of at most {most} {what}")
+    return tuple(parse(item) for item in value)
+
+
+def registers(value: object) -> tuple[int, ...]:
+    """Parse a list of registers' numbers."""
+    return _listed(value, u32, MAX_IO_MSRS - 1, "registers")
+
+
+def entries(value: object) -> tuple[tuple[int, int], ...]:
+    """Parse a list of [register, value]."""
+    return _listed(value, _entry, MAX_IO_MSRS - 1, "entries [register, value]")
+
+
+def _entry(value: object) -> tuple[int, int]:
+    if not isinstance(value, list) or len(value) != 2:
+        raise NotAllowedError(f"{quote(value)} is not allowed; allowed: an entry [register, value]")
+    return u32(value[0]), u64(value[1])
+
+
+def words(value: object) -> tuple[int, ...]:
+    """Parse a list of the contents of 64-bit registers."""
+    return _listed(value, word, MAX_IO_MSRS - 1, "numbers")
+
+
+def call_arguments(value: object) -> tuple[int, ...]:
+    """Parse the arguments of a hypercall, one for each register that passes them."""
+    return _listed(value, word, MOST_ARGUMENTS, "numbers")
+
+
+def moment(value: object) -> int | bool:
+    """Parse a time of day in ns; true is now, false is none."""
+    return value if isinstance(value, bool) else u64(value)
 
 
 def data(value: object) -> bytes:

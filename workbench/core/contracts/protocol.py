@@ -252,6 +252,15 @@ class Protocol:
                 accepted = True
         return accepted
 
+    def on_clock_set(self, cpu: Vcpu) -> Program:
+        """Host: the VMM has set the clock of the VM. Called for each vCPU.
+
+        Default, as in KVM (KVM_SET_CLOCK): payloads that are written on request are due again.
+        """
+        for feature in self.features:
+            if feature.update_when == "request":
+                yield Set(pending(cpu.index, feature.name), True)
+
     def on_entry(self, cpu: Vcpu) -> Program:
         """Host: the vCPU is about to enter the guest; deliver the payload updates that are due."""
         for feature in self.features:

@@ -85,6 +85,7 @@ RETURNS: Mapping[str, Rule] = {
     "on_pio_write": Rule(True),
     "on_init": Rule(True),
     "on_guest_stopped": Rule(True, lambda value: isinstance(value, bool), "True or False: is it accepted?", _BOOL),
+    "on_clock_set": Rule(True),
     "on_entry": Rule(True),
     "deliver": Rule(True),
     "save": Rule(True, lambda value: isinstance(value, tuple), "a tuple; write return tuple(saved)"),

@@ -9,51 +9,39 @@ The rules kept here:
 * :meth:`KvmTarget.reset` makes a used machine equal to a new one as far as replays can observe, and checks it.
 """
 
-from collections.abc import Callable, Hashable
+import time
+from collections.abc import Callable, Hashable, Iterator, MutableMapping, Sequence
+from dataclasses import replace
 from functools import partial
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 from workbench.core.contracts import Protocol
-from workbench.core.driver import host_side, served
-from workbench.core.kvm_registers import ASYNC_PF_INT, KVM_RANGE, QEMU_ORDER, SYSTEM_TIME, WALL_CLOCK
+from workbench.core.driver import REGISTER, host_side, hypercall, served
+from workbench.core.msr_filter import MsrFilter
 from workbench.core.outcome import FAULT, HANDLED, UNKNOWN, Outcome
-from workbench.core.replay_target import Engine, MachineSpec, Reading
-from workbench.core.steps import Rdmsr, Wrmsr
+from workbench.core.pages import PAGE_SHIFT, PAGE_SIZE
+from workbench.core.replay_target import ClockReading, Engine, MachineSpec, Reading
+from workbench.core.replay_vmm import Entries, Range, VmmSide
+from workbench.core.steps import Hypercall, Rdmsr, Wrmsr
 from workbench.core.vcpu import Host
 from workbench.core.vcpu import Vcpu as Record
 from workbench.engines.kvm import state
-from workbench.engines.kvm.api import cpuid
 from workbench.engines.kvm.api.exits import MsrExit, MsrReason
 from workbench.engines.kvm.api.ioctl import CAP_USER_SPACE_MSR, KvmError
-from workbench.engines.kvm.guest import longmode
-from workbench.engines.kvm.guest.exit_answers import MsrAnswer
-from workbench.engines.kvm.guest.guest import Guest
+from workbench.engines.kvm.guest.exit_answers import MsrAnswer, all_ones
 from workbench.engines.kvm.probe import probe
-from workbench.engines.kvm.replay_ram import ReplayRam
+from workbench.engines.kvm.replay_machine import ReplayMachine
 from workbench.engines.kvm.world import KvmWorld, backs
 from workbench.errors import EngineError
 
 T = TypeVar("T")
 
-#: KVM's paravirtual registers outside its reserved range: the two old numbers of the clocks.
-_OLD_NAMES = frozenset({SYSTEM_TIME.msr, WALL_CLOCK.msr})
-#: State that a vCPU has after creation; writing it back resets the vCPU.
-_AFTER_CREATION = {register.msr: register.initial for register in QEMU_ORDER}
-_NO_REFUSAL_WITHOUT_LAPIC = {ASYNC_PF_INT.msr}
 
-
-class _Opened(NamedTuple):
-    """A VM, its RAM, and the CPUID bits that each vCPU was offered."""
-
-    guest: Guest
-    ram: ReplayRam
-    offered: dict[int, frozenset[int]]
-
-
-class KvmTarget:
+class KvmTarget(VmmSide):
     """A real VM that carries out replay operations. With ``log_dirty``, :meth:`dirty_pages` can be asked."""
 
     def __init__(self, spec: MachineSpec, protocol: Protocol, *, log_dirty: bool = False) -> None:
+        super().__init__()
         self.protocol = protocol
         self.entries: dict[Hashable, Any] = {}
         self.ever: dict[Hashable, Any] = {}
@@ -62,44 +50,41 @@ class KvmTarget:
         self._spec, self._log_dirty = spec, log_dirty
         self._forget()
         self._answered: dict[int, Any] = {}
-        self._told: set[tuple[Guest, int]] = set()  # the vCPUs for which KVM has a stop to tell, or has told it
-        self._other: _Opened | None = None  #: the source VM of the last migration; the destination of the next
+        self._other: ReplayMachine | None = None  #: the source VM of the last migration; the destination of the next
         self._here = self._open()
         self.guest = self._here.guest
         self.tells_unknown = bool(self.guest.vm.has(CAP_USER_SPACE_MSR))
         self._worlds = [KvmWorld(self, cpu) for cpu in range(spec.vcpus)]
 
-    def _open(self) -> _Opened:
-        protocol = self.protocol
-        guest = Guest(self._spec.vcpus, ram=(), lapic=self._spec.irqchip, on_msr_exit=self._answer)
-        try:
-            kvms = _OLD_NAMES | {msr for msr in guest.vm.msr_index_list() if msr in KVM_RANGE}
-            guest.deflected = protocol.deflected | (kvms - protocol.msrs)
-            if guest.deflected:
-                guest.vm.deflect(guest.deflected)
-            if guest.vm.has(CAP_USER_SPACE_MSR):
-                guest.vm.enable_cap(CAP_USER_SPACE_MSR, MsrReason.UNKNOWN | MsrReason.FILTER)
-        except BaseException:
-            guest.close()
-            raise
-        bits = cpuid.pv_features(guest.cpuid_entries)
-        offered = frozenset(bit for bit in range(32) if bits >> bit & 1)
-        ram = ReplayRam(guest, log_dirty=self._log_dirty)
-        return _Opened(guest, ram, dict.fromkeys(range(guest.cpus), offered))
+    def _open(self) -> ReplayMachine:
+        opened = ReplayMachine(self._spec, self.protocol, self._answer, log_dirty=self._log_dirty)
+        opened.guest.serve(all_ones, self._call)
+        return opened
 
     def _forget(self) -> None:
         for table in (self.entries, self.ever, self.notes):
             table.clear()
+        self.snapshot_taken = self.rounds = None
         host = Host(irqchip=self._spec.irqchip)
         self.records = {cpu: Record(cpu, host=host) for cpu in range(self._spec.vcpus)}
 
     # -- memory ----------------------------------------------------------------------------------------
 
-    def add_ram(self, gpa: int, size: int) -> None:
-        self._here.ram.add(gpa, size)
+    def add_ram(self, gpa: int, size: int, readonly: bool = False) -> None:
+        self._here.ram.add(gpa, size, readonly=readonly)
+        self.memslot_changed(gpa)
 
     def delete_ram(self, gpa: int) -> None:
         self._here.ram.delete(gpa)
+        self.memslot_changed(gpa)
+
+    def protect_ram(self, gpa: int, readonly: bool) -> None:
+        self._here.ram.protect(gpa, readonly)
+        self.memslot_changed(gpa)
+
+    def move_ram(self, gpa: int) -> None:
+        self._here.ram.move(gpa)
+        self.memslot_changed(gpa)
 
     def store(self, gpa: int, data: bytes) -> Outcome:
         self._here.ram.settle()
@@ -128,23 +113,33 @@ class KvmTarget:
         result = self.guest.rdmsr(cpu, msr)
         return Reading(self._refusal(cpu)) if result.outcome is FAULT else Reading(HANDLED, result.value)
 
-    def host_set_msr(self, cpu: int, msr: int, value: int) -> bool:
+    def host_set_msrs(self, cpu: int, entries: Entries) -> int:
         self._here.ram.settle()
-        if msr in self.guest.deflected:
-            return False  # KVM does not have it; only the guest's accesses come to us
+        kvms = _before(self.guest.deflected, entries, lambda entry: entry[0])
         vcpu = self.guest.vcpu(cpu)
-        return self.guest.call(cpu, lambda: vcpu.set_msrs(((msr, value),))) == 1
+        return self.guest.call(cpu, lambda: vcpu.set_msrs(kvms))
 
-    def host_get_msr(self, cpu: int, msr: int) -> int | None:
-        if msr in self.guest.deflected:
-            return None
+    def host_get_msrs(self, cpu: int, registers: Sequence[int]) -> tuple[int, ...]:
+        kvms = _before(self.guest.deflected, registers, lambda msr: msr)
         vcpu = self.guest.vcpu(cpu)
-        found = self.guest.call(cpu, lambda: vcpu.get_msrs((msr,)))
-        return found[0] if found else None
+        return tuple(self.guest.call(cpu, lambda: vcpu.get_msrs(kvms)))
+
+    def filter_msrs(self, wanted: MsrFilter) -> None:
+        self._here.filter_msrs(wanted)
+
+    def hypercall(self, cpu: int, number: int, arguments: tuple[int, ...]) -> tuple[int, ...]:
+        if number not in self.protocol.hypercalls:
+            raise EngineError(
+                f"hypercall {number} is none of the protocol's, and KVM's own are not tried: VMCALL at CPL 0 never "
+                "ends where guest kernel code is emulated (kvm_pvm); use --engine sim"
+            )
+        self._before_entry(cpu)
+        value = self.guest.call(cpu, partial(self.guest.executor(cpu).hypercall, number, arguments)).value
+        return tuple(one & REGISTER for one in (value if isinstance(value, tuple) else (value,)))
 
     def set_cpuid(self, cpu: int, features: frozenset[int], enforce: bool) -> None:
         try:
-            self.guest.call(cpu, partial(_set_cpuid, self._here, cpu, features, enforce))
+            self.guest.call(cpu, partial(self._here.set_cpuid, cpu, features, enforce))
         except KvmError as error:
             raise EngineError(
                 f"vCPU {cpu} has entered the guest: KVM takes other CPUID bits only before that ({error})"
@@ -168,19 +163,34 @@ class KvmTarget:
     def kvmclock_ctrl(self, cpu: int) -> bool:
         self._here.ram.settle()
         if "kvmclock" in self.protocol.native or not self.protocol.answers_itself:
-            accepted = self.guest.call(cpu, self.guest.vcpu(cpu).kvmclock_ctrl)
-            self._told |= {(self.guest, cpu)} if accepted else set()
-            return accepted
+            return self._here.tell_stopped(cpu)
         return bool(self._on_host(self.protocol.on_guest_stopped(self.records[cpu])))
 
-    def migrate(self) -> None:
+    def set_clock(self, ns: int, realtime: int | bool) -> None:
+        now = time.time_ns() if realtime is True else realtime
+        self._here.set_clock(ns, None if now is False else now)
+        if self.protocol.answers_itself:
+            for record in self.records.values():
+                self._on_host(self.protocol.on_clock_set(record))
+
+    def get_clock(self) -> ClockReading:
+        clock = self.guest.vm.get_clock()
+        return ClockReading(clock.clock, clock.realtime if clock.tells_realtime else None)
+
+    def migrate(self, registers: Sequence[int] | None = None) -> None:
         saved = state.save(self.guest)
+        if registers is not None:
+            listed = [self.read_listed(cpu, registers) for cpu in self.records]
+            vcpus = (replace(vcpu, pv_msrs=pv) for vcpu, pv in zip(saved.vcpus, listed, strict=True))
+            saved = replace(saved, vcpus=tuple(vcpus))
         own = self._on_host(self.protocol.save(tuple(self.records.values()))) if self.protocol.answers_itself else ()
+        arrived = self.arrived()
         destination = self._destination()
         try:
-            self._arrive(destination, saved)
+            pages = self.content() if arrived is None else arrived.items()
+            destination.take_over(self._here, saved, pages, self.records.values())
         except BaseException:
-            destination.guest.close()
+            destination.close()
             raise
         self._here, self._other = destination, self._here
         self.guest = destination.guest
@@ -188,31 +198,18 @@ class KvmTarget:
         if self.protocol.answers_itself:
             self._on_host(self.protocol.restore(tuple(self.records.values()), own))
 
-    def _arrive(self, destination: _Opened, saved: state.GuestState) -> None:
-        """Restore memory first, because PV EOI and async page faults are checked against it; CPUID before registers."""
-        for slot in self._here.ram.slots:
-            destination.ram.add(slot.gpa, slot.size)
-        copy = state.MemoryCopy(self.guest.memory, destination.guest.memory)
-        copy.everything()
-        copy.stop()
-        for cpu, record in self.records.items():
-            if record.enforce_cpuid:
-                destination.guest.call(cpu, partial(_set_cpuid, destination, cpu, record.cpuid, True))
-        state.load(destination.guest, saved, tell_stopped=False)
-        destination.offered.update(self._here.offered)
-
-    def _destination(self) -> _Opened:
+    def _destination(self) -> ReplayMachine:
         """Return a VM without memory: a new one, or the source of the last migration after a reset.
 
         A VM that has run keeps its CPUID bits, so it can be used only for a machine with the same bits.
         """
         other, self._other = self._other, None
         if other is not None and other.offered == self._here.offered:
-            self._clear(other.guest)
+            other.clear()
             other.ram.delete_all()
             return other
         if other is not None:
-            other.guest.close()
+            other.close()
         return self._open()
 
     def _on_host(self, program: Any) -> Any:
@@ -222,6 +219,32 @@ class KvmTarget:
         """Run ``job`` in the thread of vCPU ``cpu``, where its operations need no change of threads."""
         return self.guest.call(cpu, job)
 
+    # -- what the VMM's operations are made of (``core.replay_vmm``) ------------------------------------------
+
+    def vcpu_count(self) -> int:
+        return self._spec.vcpus
+
+    def memslots(self) -> list[Range]:
+        return [(slot.gpa, slot.end) for slot in self._here.ram.slots]
+
+    def content(self) -> Iterator[tuple[int, bytes]]:
+        return self._here.ram.content()
+
+    def page(self, frame: int) -> bytes:
+        return self.guest.memory.read(frame << PAGE_SHIFT, PAGE_SIZE)
+
+    def write_page(self, frame: int, data: bytes) -> None:
+        self.guest.memory.write(frame << PAGE_SHIFT, data, through_readonly=True)
+
+    def begin_log(self) -> None:
+        self._here.ram.begin_log()
+
+    def take_log(self) -> set[int]:
+        return self._here.ram.written()
+
+    def served(self) -> MutableMapping[Any, Any]:
+        return self.entries
+
     # -- using it again ----------------------------------------------------------------------------------
 
     def reset(self) -> None:
@@ -230,32 +253,13 @@ class KvmTarget:
         Raises EngineError if a register does not go back to its first value.
         """
         self._forget()
-        self._clear(self.guest)
+        self._here.clear()
         self._here.ram.begin_again()
-
-    def _clear(self, guest: Guest) -> None:
-        for cpu in range(guest.cpus):
-            guest.call(cpu, partial(self._clear_vcpu, guest, cpu))
-
-    def _clear_vcpu(self, guest: Guest, cpu: int) -> None:
-        vcpu = guest.vcpu(cpu)
-        vcpu.enforce_pv_cpuid(False)
-        if (guest, cpu) in self._told:  # KVM keeps the news until a clock is updated: let it tell memory of the engine
-            vcpu.set_msrs({SYSTEM_TIME.msr: longmode.bounce(cpu) | 1})
-            guest.executor(cpu).nop()
-            self._told.remove((guest, cpu))
-        if guest.deflected:
-            return
-        lapic = self._spec.irqchip
-        wanted = {msr: v for msr, v in _AFTER_CREATION.items() if lapic or msr not in _NO_REFUSAL_WITHOUT_LAPIC}
-        vcpu.set_msrs(wanted)
-        if vcpu.get_msrs(tuple(wanted)) != list(wanted.values()):
-            raise EngineError(f"the registers of vCPU {cpu} do not go back to their first values", "kvm")
 
     def close(self) -> None:
         self.guest.close()
         if self._other is not None:
-            self._other.guest.close()
+            self._other.close()
 
     # -- inside ------------------------------------------------------------------------------------------
 
@@ -269,7 +273,9 @@ class KvmTarget:
     def _answer(self, cpu: int, access: MsrExit) -> MsrAnswer:
         """Answer an access that KVM passes to user space: by the protocol's handler, or as an unknown register."""
         result: Any = UNKNOWN
-        if access.reason is MsrReason.FILTER:
+        if self._here.filter.denies(access.index):
+            result = FAULT
+        elif access.reason is MsrReason.FILTER:
             step = Wrmsr(access.index, access.data) if access.write else Rdmsr(access.index)
             _, result = self._worlds[cpu].carry_out(served(self.protocol, step))
         if result is FAULT or result is UNKNOWN:
@@ -277,20 +283,21 @@ class KvmTarget:
             return MsrAnswer(error=True)
         return MsrAnswer(data=0 if access.write else result)
 
+    def _call(self, cpu: int, number: int, arguments: tuple[int, ...]) -> int | tuple[int, ...]:
+        answer = self._worlds[cpu].carry_out(hypercall(self.protocol, Hypercall(number, arguments)))
+        return tuple(answer) if isinstance(answer, tuple) else int(answer)
+
     def _refusal(self, cpu: int) -> Outcome:
         """Return the outcome of the access that has just ended with #GP: ours if we refused it, else KVM's."""
         outcome: Outcome = self._answered.pop(cpu, FAULT)
         return outcome
 
 
-def _set_cpuid(opened: _Opened, cpu: int, features: frozenset[int], enforce: bool) -> None:
-    """Offer ``features``; in the vCPU's thread."""
-    guest, vcpu = opened.guest, opened.guest.vcpu(cpu)
-    if opened.offered[cpu] != features:  # after the first run KVM_SET_CPUID2 can fail even for the same bits
-        bits = sum(1 << bit for bit in features)
-        vcpu.set_cpuid(cpuid.for_vcpu(cpuid.with_pv_features(guest.cpuid_entries, bits), cpu))
-        opened.offered[cpu] = features
-    vcpu.enforce_pv_cpuid(enforce)
+def _before(deflected: frozenset[int], listed: Sequence[T], msr_of: Callable[[T], int]) -> Sequence[T]:
+    """Return the entries before the first one of a register that user space serves: KVM does not have it."""
+    if not deflected:
+        return listed
+    return listed[: next((at for at, one in enumerate(listed) if msr_of(one) in deflected), len(listed))]
 
 
 def _why_not() -> str | None:

@@ -4,19 +4,22 @@ The rule kept here: a guest access is an entry into the guest, the exit it cause
 the handler's answer is reported unchanged, UNKNOWN included. This file contains no rule of a protocol.
 """
 
+from collections.abc import Iterator, MutableMapping, Sequence
 from typing import Any
 
 from workbench.core.contracts import Protocol
-from workbench.core.driver import host_read, host_side, host_write, served
-from workbench.core.machine import Machine
+from workbench.core.driver import REGISTER, host_read, host_side, host_write, hypercall, served
+from workbench.core.machine import CLOCK_MASK, Machine
 from workbench.core.memory import PAGE_SHIFT
+from workbench.core.msr_filter import NO_FILTER, MsrFilter
 from workbench.core.outcome import FAULT, HANDLED, Outcome
-from workbench.core.replay_target import Engine, MachineSpec, Reading
-from workbench.core.steps import GUEST, Rdmsr, Side, Wrmsr
+from workbench.core.replay_target import ClockReading, Engine, MachineSpec, Reading
+from workbench.core.replay_vmm import Entries, Range, VmmSide
+from workbench.core.steps import GUEST, USER, Hypercall, Rdmsr, Side, Wrmsr
 from workbench.core.vcpu import Host, Vcpu
 
 
-class SimulatedTarget:
+class SimulatedTarget(VmmSide):
     """A simulated machine that carries out replay operations; the same operations give the same bytes.
 
     With ``log_dirty``, :meth:`dirty_pages` can be asked.
@@ -25,8 +28,11 @@ class SimulatedTarget:
     tells_unknown = True
 
     def __init__(self, spec: MachineSpec, protocol: Protocol, *, log_dirty: bool = False) -> None:
+        super().__init__()
         host = Host(irqchip=spec.irqchip)
         self._dirty: set[int] = set()  #: page frames of present memory that the host wrote
+        self._filter = NO_FILTER
+        self._log_dirty = self._logging = log_dirty
         self.protocol = protocol
         self.machine = Machine(Vcpu(index, host=host) for index in range(spec.vcpus))
         if log_dirty:
@@ -34,14 +40,28 @@ class SimulatedTarget:
 
     # -- memory ----------------------------------------------------------------------------------------
 
-    def add_ram(self, gpa: int, size: int) -> None:
-        self.machine.memory.add(gpa, size)
+    def add_ram(self, gpa: int, size: int, readonly: bool = False) -> None:
+        self.machine.memory.add(gpa, size, readonly=readonly)
+        self.memslot_changed(gpa)
 
     def delete_ram(self, gpa: int) -> None:
-        slot = self.machine.memory.find(gpa)
+        self._lose_log(gpa)
         self.machine.memory.delete(gpa)
+
+    def protect_ram(self, gpa: int, readonly: bool) -> None:
+        self._lose_log(gpa)
+        self.machine.memory.set_readonly(gpa, readonly)
+
+    def move_ram(self, gpa: int) -> None:
+        self._lose_log(gpa)
+        self.machine.memory.give_other_pages(gpa)
+
+    def _lose_log(self, gpa: int) -> None:
+        """The memslot at ``gpa`` is deleted, if only to be added again: what its dirty log held is lost."""
+        slot = self.machine.memory.find(gpa)
         if slot is not None and self._dirty:
-            self._dirty.difference_update(range(slot.gpa >> PAGE_SHIFT, slot.end >> PAGE_SHIFT))
+            self._dirty.difference_update(slot.frames)
+        self.memslot_changed(gpa)
 
     def store(self, gpa: int, data: bytes) -> Outcome:
         return HANDLED if self.machine.memory.poke(gpa, data, GUEST) else FAULT
@@ -68,15 +88,30 @@ class SimulatedTarget:
         answer = self._access(cpu, Rdmsr(msr))
         return Reading(answer) if isinstance(answer, Outcome) else Reading(HANDLED, answer)
 
-    def host_set_msr(self, cpu: int, msr: int, value: int) -> bool:
+    def host_set_msrs(self, cpu: int, entries: Entries) -> int:
         machine = self.machine
-        accepted: bool = machine.run(cpu, host_write(self.protocol, machine.cpus[cpu], msr, value))
-        return accepted
+        for number, (msr, value) in enumerate(entries):
+            if not machine.run(cpu, host_write(self.protocol, machine.cpus[cpu], msr, value)):
+                return number
+        return len(entries)
 
-    def host_get_msr(self, cpu: int, msr: int) -> int | None:
+    def host_get_msrs(self, cpu: int, registers: Sequence[int]) -> tuple[int, ...]:
         machine = self.machine
-        value: int | None = machine.run(cpu, host_read(self.protocol, machine.cpus[cpu], msr))
-        return value
+        found: list[int] = []
+        for msr in registers:
+            value = machine.run(cpu, host_read(self.protocol, machine.cpus[cpu], msr))
+            if value is None:
+                break
+            found.append(value)
+        return tuple(found)
+
+    def filter_msrs(self, wanted: MsrFilter) -> None:
+        self._filter = wanted
+
+    def hypercall(self, cpu: int, number: int, arguments: tuple[int, ...]) -> tuple[int, ...]:
+        self.run(cpu)
+        answer = self.machine.run(cpu, hypercall(self.protocol, Hypercall(number, arguments)))
+        return tuple(one & REGISTER for one in (answer if isinstance(answer, tuple) else (answer,)))
 
     def set_cpuid(self, cpu: int, features: frozenset[int], enforce: bool) -> None:
         cpus = self.machine.cpus
@@ -95,21 +130,74 @@ class SimulatedTarget:
         accepted: bool = machine.run(cpu, host_side(self.protocol.on_guest_stopped(machine.cpus[cpu])))
         return accepted
 
-    def migrate(self) -> None:
+    def set_clock(self, ns: int, realtime: int | bool) -> None:
         machine = self.machine
+        since = 0 if isinstance(realtime, bool) else max(0, machine.realtime() - realtime)
+        machine.set_clock(ns + since)
+        for cpu in machine.cpus.values():
+            machine.run(cpu.index, host_side(self.protocol.on_clock_set(cpu)))
+
+    def get_clock(self) -> ClockReading:
+        return ClockReading(self.machine.now().ns & CLOCK_MASK, self.machine.realtime())
+
+    def migrate(self, registers: Sequence[int] | None = None) -> None:
+        machine, protocol = self.machine, self.protocol
         cpus = tuple(machine.cpus.values())
-        saved = machine.run(0, host_side(self.protocol.save(cpus)))
+        listed = [self.read_listed(cpu.index, registers) for cpu in cpus] if registers is not None else []
+        own = protocol.answers_itself or registers is None
+        saved = machine.run(0, host_side(protocol.save(cpus))) if own else ()
+        arrived = self.arrived()
+        if arrived is not None:
+            self._fill(arrived)
         machine.entries.clear()
         self._dirty.clear()  # the dirty log belongs to the host that was left
-        machine.run(0, host_side(self.protocol.restore(cpus, saved)))
+        self._logging = self._log_dirty
+        for cpu, entries in enumerate(listed):
+            self.host_set_msrs(cpu, entries)
+        if own:
+            machine.run(0, host_side(protocol.restore(cpus, saved)))
 
     def close(self) -> None:
         """Do nothing: the machine holds only memory of this process."""
+
+    # -- what the VMM's operations are made of (``core.replay_vmm``) ------------------------------------------
+
+    def vcpu_count(self) -> int:
+        return len(self.machine.cpus)
+
+    def memslots(self) -> list[Range]:
+        return [(slot.gpa, slot.end) for slot in self.machine.memory.slots]
+
+    def content(self) -> Iterator[tuple[int, bytes]]:
+        return ((frame, bytes(data)) for frame, data in list(self.machine.memory.pages.present.items()) if any(data))
+
+    def page(self, frame: int) -> bytes:
+        return self.machine.memory.load(frame << PAGE_SHIFT, 1 << PAGE_SHIFT)
+
+    def write_page(self, frame: int, data: bytes) -> None:
+        self.machine.memory.poke(frame << PAGE_SHIFT, data, USER)
+
+    def begin_log(self) -> None:
+        if not self._logging:  # the flag of every memslot changes, so KVM installs new memslots
+            self._logging = True
+            self.machine.memory.generation += 1
+        self.take_log()
+
+    def take_log(self) -> set[int]:
+        self._dirty.clear()
+        memory = self.machine.memory
+        written = [gpa for slot in memory.slots for gpa in memory.dirty_log(slot.gpa)]
+        return {gpa >> PAGE_SHIFT for gpa in (*written, *memory.vmm_dirty())}
+
+    def served(self) -> MutableMapping[Any, Any]:
+        return self.machine.entries
 
     # -- inside ----------------------------------------------------------------------------------------
 
     def _access(self, cpu: int, step: Wrmsr | Rdmsr) -> Any:
         self.run(cpu)
+        if self._filter.denies(step.msr):
+            return FAULT
         _, answer = self.machine.run(cpu, served(self.protocol, step))
         return answer
 

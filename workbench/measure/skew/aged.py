@@ -94,7 +94,7 @@ class Aged(Variant):
 #: What the host does if its kernel does not know the design.
 _BY_KERNEL: dict[str, Any] = {
     "on_wrmsr": UNKNOWN, "on_rdmsr": UNKNOWN, "on_hypercall": UNKNOWN, "on_init": None, "on_guest_stopped": False,
-    "on_entry": None,
+    "on_clock_set": None, "on_entry": None,
 }  # fmt: skip
 _BY_VMM = ("on_mmio_read", "on_mmio_write", "on_pio_read", "on_pio_write")
 

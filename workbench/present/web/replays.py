@@ -21,7 +21,8 @@ from workbench.replay.report import describe, mismatches, seen
 from workbench.replay.runner import ProtocolOf
 
 #: Who takes an operation; the VMM takes all others.
-_SIDES = {**dict.fromkeys(("store", "load", "wrmsr", "rdmsr"), GUEST), **dict.fromkeys(("run", "init"), KERNEL)}
+_GUESTS = ("store", "load", "wrmsr", "rdmsr", "hypercall")
+_SIDES = {**dict.fromkeys(_GUESTS, GUEST), **dict.fromkeys(("run", "init"), KERNEL)}
 _WRITES = ("wrmsr", "host_set_msr")
 _NAMES = {number: name for name, number in reversed(REGISTERS.items())}
 

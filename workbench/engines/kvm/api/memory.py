@@ -126,7 +126,7 @@ class GuestMemory:
         elif any(s.slot == slot for s in self._slots):
             raise WorkbenchError(f"memslot {slot} exists; delete it first")
         flags = (READONLY if readonly else 0) | (LOG_DIRTY_PAGES if log_dirty else 0)
-        made = Memslot(slot, gpa, size, flags, backing or self._new_backing(size))
+        made = Memslot(slot, gpa, size, flags, backing or self.new_backing(size))
         self._tell_kvm(made, size)
         self._replace(slot, made)
         return made
@@ -234,6 +234,12 @@ class GuestMemory:
             gpa = found.end
         return True
 
+    def new_backing(self, size: int) -> Backing:
+        """Return memory for a memslot, which :meth:`close` unmaps."""
+        made = Backing(size)
+        self._backings.append(made)
+        return made
+
     def close(self) -> None:
         """Unmap everything this object mapped; after the VM's descriptors are closed."""
         self._slots = ()
@@ -241,11 +247,6 @@ class GuestMemory:
             self._backings.pop().close()
 
     # -- inside --------------------------------------------------------------------------------------
-
-    def _new_backing(self, size: int) -> Backing:
-        made = Backing(size)
-        self._backings.append(made)
-        return made
 
     def _write_part(self, found: Memslot, start: int, data: bytes) -> None:
         found.backing.bytes[start : start + len(data)] = data

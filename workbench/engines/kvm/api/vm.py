@@ -8,12 +8,13 @@ Source: Documentation/virt/kvm/api.rst.
 import ctypes
 import os
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
+from workbench.core.msr_filter import NO_FILTER, MsrFilter
 from workbench.engines.kvm.api import cpuid
 from workbench.engines.kvm.api.exits import MsrReason
 from workbench.engines.kvm.api.ioctl import (
@@ -39,7 +40,6 @@ from workbench.engines.kvm.api.ioctl import (
 from workbench.engines.kvm.api.memory import GuestMemory
 from workbench.engines.kvm.api.stats import BinaryStats
 from workbench.engines.kvm.api.vcpu import Vcpu
-from workbench.errors import WorkbenchError
 
 #: Where Intel's KVM keeps its real-mode TSS and identity map; below the BIOS, as QEMU places them.
 IDENTITY_MAP, TSS = 0xFEFFC000, 0xFEFFD000
@@ -47,8 +47,7 @@ APIC_BASE = 0xFEE00000
 DELIVER_INIT, DELIVER_SIPI = 0x500, 0x600
 
 _IOAPIC_PINS = 24
-_FILTER_RANGES, _FILTER_SPAN = 16, 0x600 * 8
-_FILTER_READ, _FILTER_WRITE = 1, 2
+_FILTER_READ, _FILTER_WRITE, _FILTER_DEFAULT_DENY = 1, 2, 1
 _clock = struct.Struct("<QI4xQQ16x")
 _CLOCK_REALTIME = 4
 
@@ -61,6 +60,11 @@ class Clock:
     flags: int
     realtime: int  #: CLOCK_REALTIME in ns at that moment; valid if flags & 4
     host_tsc: int  #: the host's TSC at that moment; valid if flags & 8
+
+    @property
+    def tells_realtime(self) -> bool:
+        """Whether ``realtime`` is valid: KVM knows it only while it uses the master clock."""
+        return bool(self.flags & _CLOCK_REALTIME)
 
 
 class Vm:
@@ -169,14 +173,17 @@ class Vm:
         ``mask`` adds reasons: with INVAL and UNKNOWN (7 in all) refusals by KVM exit as well, instead of
         raising #GP. Only guest accesses are deflected; KVM_SET_MSRS and KVM_GET_MSRS reach KVM.
         """
-        wanted = sorted(set(indices))
-        if wanted or self._filtering:
+        wanted = MsrFilter(listed=frozenset(indices))
+        if wanted.listed or self._filtering:
             self.enable_cap(CAP_USER_SPACE_MSR, mask)
-        flags = (_FILTER_READ if read else 0) | (_FILTER_WRITE if write else 0)
+        self.filter_msrs(wanted, (_FILTER_READ if read else 0) | (_FILTER_WRITE if write else 0))
+
+    def filter_msrs(self, wanted: MsrFilter, flags: int = _FILTER_READ | _FILTER_WRITE) -> None:
+        """KVM_X86_SET_MSR_FILTER. A denied access exits if user space asked for it, else it is #GP."""
         packed, keep = _filter(wanted, flags)
         call(self.fd, KVM_X86_SET_MSR_FILTER, packed)
         del keep  # the bitmaps: KVM has copied them
-        self._filtering = bool(wanted)
+        self._filtering = wanted != NO_FILTER
 
     # -- clock, interrupts -----------------------------------------------------------------------------
 
@@ -197,23 +204,19 @@ class Vm:
         return call(self.fd, KVM_SIGNAL_MSI, bytearray(struct.pack("<IIII16x", address, 0, data, 0)))
 
 
-def _filter(indices: Sequence[int], flags: int) -> tuple[bytearray, list[ctypes.Array[ctypes.c_char]]]:
-    """Pack a struct kvm_msr_filter that denies ``indices``; also return the bitmaps it points to."""
-    ranges: list[list[int]] = []
-    for index in indices:
-        if ranges and index - ranges[-1][0] < _FILTER_SPAN:
-            ranges[-1].append(index)
-        else:
-            ranges.append([index])
-    if len(ranges) > _FILTER_RANGES:
-        raise WorkbenchError(f"MSRs in {len(ranges)} places: KVM filters at most {_FILTER_RANGES} ranges")
+def _filter(wanted: MsrFilter, flags: int) -> tuple[bytearray, list[ctypes.Array[ctypes.c_char]]]:
+    """Pack a struct kvm_msr_filter; also return the bitmaps it points to."""
+    ranges = wanted.ranges()
+    if not wanted.denying and not ranges:
+        ranges = ((0,),)  # KVM refuses to deny everything without a range (kvm_vm_ioctl_set_msr_filter)
     packed, keep = bytearray(392), []
+    struct.pack_into("<I", packed, 0, 0 if wanted.denying else _FILTER_DEFAULT_DENY)
     for number, group in enumerate(ranges):
         base, count = group[0], group[-1] - group[0] + 1
-        bitmap = bytearray(b"\xff" * ((count + 7) // 8))  # 1: allow
-        for index in group:
-            bitmap[(index - base) // 8] &= ~(1 << (index - base) % 8)
-        view = (ctypes.c_char * len(bitmap)).from_buffer(bitmap)
+        bits = sum(1 << (index - base) for index in group if index in wanted.listed)  # 1: allow
+        size = (count + 7) // 8
+        bitmap = bytearray((~bits & (1 << 8 * size) - 1 if wanted.denying else bits).to_bytes(size, "little"))
+        view = (ctypes.c_char * size).from_buffer(bitmap)
         keep.append(view)
         struct.pack_into("<IIIIQ", packed, 8 + 24 * number, flags, count, base, 0, ctypes.addressof(view))
     return packed, keep

@@ -1,0 +1,22 @@
+"""Operations of a migration: rounds that copy memory, and the move to another host."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from workbench.core.replay_target import Target
+from workbench.replay import values
+from workbench.replay.form import Field, Form
+
+#: The default of ``registers``: what QEMU carries, in its order.
+QEMUS = None
+
+
+def _migrate(target: Target, registers: tuple[int, ...] | None) -> Mapping[str, Any]:
+    target.migrate(registers)
+    return {}
+
+
+FORMS: Mapping[str, Form] = {
+    "copy_round": Form({}, lambda target: {"sent": target.copy_round()}, ("sent", "not_sent")),
+    "migrate": Form({"registers": Field(values.registers, QEMUS)}, _migrate),
+}
