@@ -151,6 +151,21 @@ class MemoryAgainstModel(RuleBasedStateMachine):
             return
         self.memory.set_readonly(gpa, readonly)
         self.slots[gpa].readonly = readonly
+        self.log_is_lost(gpa)
+
+    @rule(gpa=page_gpas)
+    def give_other_pages(self, gpa):
+        if gpa not in self.slots:
+            self.refused(self.no_slot(gpa), self.memory.give_other_pages, gpa)
+            return
+        before = self.memory.generation
+        self.memory.give_other_pages(gpa)
+        self.log_is_lost(gpa)
+        assert self.memory.generation > before
+
+    def log_is_lost(self, gpa):
+        self.slots[gpa].dirty.clear()
+        self.by_vmm -= self.slots[gpa].pages()
 
     # -- accesses ----------------------------------------------------------------------------------
 
