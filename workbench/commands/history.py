@@ -197,11 +197,24 @@ def _as_markdown(outcomes: Sequence[Told], is_all: bool) -> str:
     if is_all:
         why = [[bug, BUGS[bug], reason] for bug, reason in LEFT_OUT.items()]
         parts.append(as_markdown(Table("Left out", [Column(head) for head in ("bug", "what", "why")], why)))
+        parts += [as_markdown(table) for table in _sources()]
     listed = [[bug, title] for bug, title in BUGS.items()]
     parts.append(as_markdown(Table("The bugs", [Column("bug"), Column("what")], listed)))
     marks = [[word, meaning] for word, meaning in EVIDENCE.items()]
     parts.append(as_markdown(Table("Evidence", [Column("mark"), Column("meaning")], marks)))
     return "\n".join(parts)
+
+
+def _sources() -> Iterator[Table]:
+    """Yield the table of the claims against their sources, and the meaning of its marks."""
+    from workbench.history.sources import HOW, SOURCES, counted, rows
+    from workbench.present.text.table import Column, Table
+
+    heads = ("row", "source", "what it says, in our words", "compared by", "what was read", "what was wrong")
+    found = [[name, source, one.says, one.how, one.read or "-", one.was_wrong or "-"] for name, source, one in rows()]
+    yield Table("Claims and sources", [Column(head) for head in heads], found, notes=[counted(SOURCES.values())])
+    marks = [[mark, meaning] for mark, meaning in HOW.items()]
+    yield Table("How a claim was compared", [Column("mark"), Column("meaning")], marks)
 
 
 def _codes(outcomes: Sequence[Told]) -> Table:

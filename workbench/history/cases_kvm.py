@@ -67,7 +67,7 @@ KVM_CASES = (
         Design(IndexUnchecked, UnknownIndex(), STEAL),
         ("H01",),
         Design(IndexUnchecked, UnknownIndex(), STEAL, fixes=("check-index",)),
-        "the index is compared with the table's size",
+        "a2c118bfab8b: the index is compared with the table's size",
     ),
     Case(
         "vapic-across-a-page",
@@ -194,7 +194,7 @@ KVM_CASES = (
         "crash-other-cpus",
         ("B11",),
         "after a crash the host still writes the stopped CPUs' areas",
-        "3d6b84132d2a (5.13); Linux Documentation/virt/hyperv/overview.rst",
+        "Linux Documentation/virt/hyperv/overview.rst; 3d6b84132d2a (5.13): KVM guests revoke on the crashing CPU",
         INFERRED,
         Design(CrashRevoke, CRASH, STEAL, vcpus=2, updates=0),
         ("F03",),
@@ -204,7 +204,7 @@ KVM_CASES = (
     Case(
         "hidden-clock",
         ("K14",),
-        "the VMM reads 0 from a hidden register, and writing that 0 back is refused",
+        "a hidden register refuses the 0 that the VMM writes, and the registers after it are lost",
         "5bb9ac186512 (2026)",
         READ,
         Design(HiddenClock, MigrateHiddenClock(), STEAL),

@@ -1,7 +1,8 @@
 """Two restores of KVM's registers that stopped before all were restored.
 
 HiddenClock (until 2026)
-V1  CPUID bits are enforced, and a register whose bit is missing refuses the host too, even the 0 it has read.
+V1  CPUID bits are enforced, and a register whose bit is missing refuses the host too: the 0 that QEMU has from its own
+    reset, and the read (which is not modelled: here it reads 0).
 V2  Mitigation ``host-may-write-0``: the host may write 0 to a register that it offers ("KVM: x86: Return
     "unsupported" instead of "invalid" on access to unsupported PV MSR", 5bb9ac186512).
 

@@ -5,8 +5,9 @@ V1  KVM_SET_ONE_REG took any address, also one that the call refuses, and the ne
 V2  Mitigation ``validate-on-restore``: it checks the alignment (fa9681ed5c6a, 2026; R8 of the design).
 
 RustSbi
-V3  The guest revokes by all-ones, as the specification says; the firmware took 0 for "off" and refused all-ones.
-V4  Mitigation ``spec-sentinel``: all-ones is "off" (RustSBI pull request 255; R3 of the design).
+V3  The guest revokes by all-ones, as the specification says; but in its own variable the firmware kept 0 for "no area".
+    Address 0 may be memory: an area there was zeroed, accepted, and counted as none.
+V4  Mitigation ``spec-sentinel``: all-ones is kept for "no area" (review of RustSBI pull request 255).
 
 PmuSnapshot (extension PMU)
 V5  On RV32 a misplaced goto let every call with an address above 4 GiB succeed and register nothing.
@@ -64,11 +65,12 @@ class RustSbi(SbiSta):
     """sbi_steal_time_set_shmem in a firmware."""
 
     name = "rustsbi"
-    title = "RustSBI: 0 means off"
-    mitigations_known: ClassVar[Mapping[str, str]] = {"spec-sentinel": "all-ones means off (V4)"}
+    title = "RustSBI: 0 kept for no area"
+    mitigations_known: ClassVar[Mapping[str, str]] = {"spec-sentinel": "all-ones is kept for no area (V4)"}
 
-    def means_off(self, low: int, high: int) -> bool:
-        return super().means_off(low, high) if "spec-sentinel" in self.mitigations else low == high == 0  # V3, V4
+    def keep(self, owner: int, feature: Feature, value: int | None) -> Program:
+        kept = value if value or "spec-sentinel" in self.mitigations else None  # V3, V4
+        yield from super().keep(owner, feature, kept)
 
 
 class PmuSnapshot(SbiSta):
