@@ -28,7 +28,7 @@ def test_the_same_seed_gives_the_same_bytes():
 def test_a_state_file_is_continued_by_the_generator_that_began_it():
     """If this fails because the sequences were changed on purpose, GENERATOR needs another number."""
     text = as_replay(sequence(2011, 4, 200).operations, Divergence(999, "none", "", ""), ())
-    assert (GENERATOR, hashlib.sha256(text.encode()).hexdigest()[:16]) == (2, "ef90fdc640caa40f")
+    assert (GENERATOR, hashlib.sha256(text.encode()).hexdigest()[:16]) == (3, "a0de1122d460920c")
 
 
 @pytest.mark.parametrize("length", [20, 60, 200])
@@ -83,7 +83,7 @@ def test_no_init_without_a_lapic(many):
 
 def test_all_operations_and_registers_are_reached(many):
     ops = Counter(step.op for operations in many for step in operations)
-    assert set(ops) <= set(OPERATIONS)
+    assert set(ops) == set(OPERATIONS) - {"hypercall"}, "KVM's own are not possible everywhere (docs/fuzzing.md)"
     for op in ("wrmsr", "rdmsr", "host_set_msr", "host_get_msr"):
         reached = {s.arguments["msr"] for operations in many for s in operations if s.op == op}
         assert reached >= set(CLAIMED) | set(UNCLAIMED)

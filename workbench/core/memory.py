@@ -116,6 +116,10 @@ class GuestMemory:
         """Give the memslot that begins at ``gpa`` other pages of the host, with the same content."""
         self._added_again(self._slot_at(gpa))
 
+    def log_begins(self) -> None:
+        """The VMM begins to log written pages: a flag of every memslot changes, and KVM installs all anew."""
+        self.generation += 1
+
     def find(self, gpa: int) -> Memslot | None:
         """Return the memslot that holds ``gpa``, or None."""
         index = bisect_right(self._starts, gpa) - 1

@@ -8,16 +8,17 @@ the comparison of a sequence, because later differences may be its consequence.
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from workbench.core.outcome import FAULT, HANDLED, UNKNOWN, Outcome
+from workbench.fuzz.effects import EFFECTS, NONE
 from workbench.fuzz.known import Known
 from workbench.fuzz.payload import Payloads
 from workbench.fuzz.runners import Answers, Observed
 from workbench.replay.grammar import Operation
 
-#: Operations for which the vCPU enters the guest.
-_ENTERS = frozenset({"run", "wrmsr", "rdmsr"})
+#: Nanoseconds: longer than any machine of the fuzzer lives.
+_HOUR = 3600 * 10**9
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +26,7 @@ class Divergence:
     """The first operation on which the hosts disagree, and both answers."""
 
     position: int  #: index in the sequence; the sequence's length if only the final state differs
-    key: str  #: outcome, value, accepted, hex, dirty, error
+    key: str  #: of the answer (outcome, value, accepted, hex, sent ...), or dirty, or error
     simulated: str
     real: str
     why: str = ""
@@ -72,32 +73,43 @@ def compare(
 def _step(
     position: int, step: Operation, ours: Observed, kvms: Observed, payloads: Payloads, simulated: Answers
 ) -> Divergence | None:
-    if step.op == "load":
-        return _load(position, step, ours, kvms, payloads, simulated)
-    if step.op in _ENTERS:
+    effect = EFFECTS.get(step.op, NONE)
+    if effect.enters:
         payloads.entered(step.arguments["cpu"])
+    compared = _COMPARED.get(step.op)
+    if compared is not None:
+        return compared(position, step, ours, kvms, payloads, simulated)
     if ours != kvms:
-        key = next(key for key in ("outcome", "accepted", "value") if ours.get(key) != kvms.get(key))
+        key = next(key for key in (*ours, *kvms) if ours.get(key) != kvms.get(key))
         return Divergence(position, key, shown(ours), shown(kvms), expect=kvms)
-    _follow(step, ours, payloads, simulated.served.get(position, frozenset()))
+    if effect.follow is not None:
+        effect.follow(payloads, step.arguments, ours, simulated.served.get(position, frozenset()))
     return None
 
 
-def _follow(step: Operation, observed: Observed, payloads: Payloads, served: frozenset[tuple[str, int]]) -> None:
-    arguments = step.arguments
-    if step.op == "wrmsr":
-        if observed["outcome"] is HANDLED:
-            payloads.registered(**arguments, by_host=False)
-    elif step.op == "host_set_msr":
-        if observed["accepted"]:
-            payloads.registered(**arguments, by_host=True)
-    elif step.op == "store":
-        if observed["outcome"] is HANDLED:
-            payloads.stored(arguments["gpa"], arguments["hex"], served)
-    elif step.op == "ram":
-        payloads.appeared(arguments["gpa"], arguments["size"], served)
-    elif step.op == "unplug":
-        payloads.disappeared(arguments["gpa"])
+def _clock(
+    position: int, step: Operation, ours: Observed, kvms: Observed, payloads: Payloads, simulated: Answers
+) -> Divergence | None:
+    """Two hosts' clocks differ by the age of their machines; what KVM_SET_CLOCK has set is far from others."""
+    if (ours["ns"] - kvms["ns"] + _HOUR) % (1 << 64) <= 2 * _HOUR:
+        return None
+    low = max(0, kvms["ns"] - _HOUR)
+    return Divergence(position, "ns", shown(ours), shown(kvms), expect={"at_least": low, "at_most": low + 2 * _HOUR})
+
+
+def _sent(
+    position: int, step: Operation, ours: Observed, kvms: Observed, payloads: Payloads, simulated: Answers
+) -> Divergence | None:
+    found = _pages(_frames(ours), _frames(kvms), payloads)
+    if found is None:
+        return None
+    pages = [page << 12 for page in sorted(found.pages)]
+    expect = {"not_sent" if found.missing else "sent": pages}
+    return Divergence(position, "sent", shown(ours), shown(kvms), found.why, expect=expect)
+
+
+def _frames(observed: Observed) -> frozenset[int]:
+    return frozenset(page for low, high in observed["sent"] for page in range(low >> 12, high >> 12))
 
 
 def _load(
@@ -121,14 +133,33 @@ def _load(
 def _at_the_end(position: int, simulated: Answers, real: Answers, payloads: Payloads) -> Divergence | None:
     if simulated.error != real.error:
         return Divergence(position, "error", simulated.error or "nothing", real.error or "nothing")
-    missing = simulated.dirty - real.dirty - payloads.unpromised_pages()
-    served = {page for area in payloads.areas.values() for page in area.pages}
-    stray = real.dirty - simulated.dirty - served
-    if not missing and not stray:
+    found = _pages(simulated.dirty, real.dirty, payloads)
+    if found is None:
         return None
-    why = "KVM's dirty log lacks" if missing else "KVM wrote pages of no area:"
-    pages = ", ".join(f"{page << 12:#x}" for page in sorted(missing or stray))
-    return Divergence(position, "dirty", _listed(simulated.dirty), _listed(real.dirty), f"{why} {pages}")
+    return Divergence(position, "dirty", _listed(simulated.dirty), _listed(real.dirty), found.why)
+
+
+class _Pages(NamedTuple):
+    """Pages that one log has and the other must not lack; ``missing``: in KVM's."""
+
+    pages: frozenset[int]
+    missing: bool
+
+    @property
+    def why(self) -> str:
+        """The difference as text."""
+        why = "KVM's dirty log lacks" if self.missing else "KVM wrote pages of no area:"
+        return f"{why} {', '.join(f'{page << 12:#x}' for page in sorted(self.pages))}"
+
+
+def _pages(simulated: frozenset[int], real: frozenset[int], payloads: Payloads) -> _Pages | None:
+    """Compare two dirty logs: KVM's may have more pages only where areas are, and lack only what it need not write."""
+    missing = simulated - real - payloads.unpromised_pages()
+    if missing:
+        return _Pages(missing, True)
+    served = {page for area in payloads.areas.values() for page in area.pages}
+    stray = real - simulated - served
+    return _Pages(stray, False) if stray else None
 
 
 def _listed(pages: frozenset[int]) -> str:
@@ -150,3 +181,7 @@ def shown(observed: Mapping[str, Any]) -> str:
         else:
             parts.append(f"{value:#x}" if isinstance(value, int) else str(value))
     return " ".join(parts) or "nothing"
+
+
+#: Operations whose answers need not be equal.
+_COMPARED = {"load": _load, "get_clock": _clock, "copy_round": _sent}

@@ -10,13 +10,13 @@ from random import Random
 from typing import Any, NamedTuple
 
 from workbench.core.vcpu import KVM_SUPPORTED
-from workbench.fuzz import scenarios
+from workbench.fuzz import scenarios, vmm_scenarios
 from workbench.fuzz.palette import GATING_BITS, SLOTS, pick
 from workbench.fuzz.script import VCPUS, Script
 from workbench.replay.grammar import Operation, complete
 
 #: Written to every state file: a campaign with sequences of another generator cannot be continued.
-GENERATOR = 2
+GENERATOR = 3
 _OFFERS = 6
 
 #: The scenarios, and the relative frequency of each.
@@ -35,6 +35,7 @@ _PHRASES = (
     (scenarios.enforcement, 3),
     (scenarios.migration, 2),
     (scenarios.stopped, 2),
+    *vmm_scenarios.PHRASES,
 )
 _CHOICES = tuple(phrase for phrase, weight in _PHRASES for _ in range(weight))
 

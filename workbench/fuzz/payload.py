@@ -16,98 +16,14 @@ payload more often than the model does (a vCPU that moves to another CPU, a chan
 * A clock in memory that was missing at the registration, or that was deleted and added again: KVM writes with its
   next update of any kind, the simulator at the next entry; "promised" does not hold until it is registered again.
 * Where areas overlap, their bytes are not compared; only the bytes around them are.
-
-Which bytes are clocks, counters, padding is each feature's own fact (``Feature.compared``).
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
-from workbench.clayout.layout import Abi
-from workbench.core.contracts import Feature, Update
-from workbench.core.kvm_registers import Register
-from workbench.features import FEATURES
+from workbench.fuzz.areas import FORMS, Area, Form
 from workbench.fuzz.palette import RAM_END
-
-#: Byte ranges of an area, each as first byte and end (exclusive).
-Ranges = tuple[tuple[int, int], ...]
-
-
-class Form(NamedTuple):
-    """The layout of one feature's area, as offsets."""
-
-    feature: str
-    register: Register
-    size: int  #: bytes that a host reads or writes
-    version: int | None  #: offset of the u32 version
-    free: Ranges
-    rewritten: Ranges
-    mailbox: Ranges
-    update_when: Update
-
-
-def form_of(feature: Feature) -> Form:
-    """Return the form of a feature that has a register for its address."""
-    register, compared = feature.registers[0], feature.compared
-    layout = feature.payload.on(Abi.X86_64)
-    size = register.touches or feature.size
-    if compared is None:
-        return Form(feature.name, register, size, None, ((0, size),), (), (), feature.update_when)
-
-    def ranges(names: Iterable[str]) -> Ranges:
-        fields = [layout.field(name) for name in names]
-        return tuple((field.offset, field.offset + field.size) for field in fields)
-
-    return Form(
-        feature.name,
-        register,
-        size,
-        None if compared.version is None else layout.offset_of(compared.version),
-        ranges(compared.free),
-        ranges(compared.rewritten),
-        ranges([compared.mailbox] if compared.mailbox else []),
-        feature.update_when,
-    )
-
-
-#: By every number under which a register takes the address.
-_FORMS = {
-    one.msr: form_of(feature)
-    for feature in FEATURES.values()
-    if feature.registers and feature.registers[0].address
-    for one in feature.registers
-    if one.cell == feature.registers[0].msr
-}
-
-
-@dataclass(slots=True)
-class Area:
-    """One area that was registered at some time in this sequence."""
-
-    form: Form
-    gpa: int
-    alone: bool = True  #: no other area overlaps it
-    seen: tuple[int, int] | None = None  #: the versions at the last comparison, (simulator, KVM)
-    served: bool = False  #: by the simulator's host at the last look
-    registered: bool = False  #: since the last comparison
-    waiting: bool = False  #: registered, and its vCPU has not entered since
-    by_host: bool = False  #: the VMM registered it since the last comparison
-    delivered: bool = False  #: registered since the last comparison, and its vCPU has entered after that
-    promised: bool = True
-    loose: bool = False  #: only one host has written it since both did: padding and evenness may differ
-
-    @property
-    def end(self) -> int:
-        """First gpa after the area."""
-        return self.gpa + self.form.size
-
-    @property
-    def pages(self) -> range:
-        """The page frames that it touches."""
-        return range(self.gpa >> 12, (self.end - 1 >> 12) + 1)
-
 
 #: An area that a host serves: (feature, gpa).
 Served = frozenset[tuple[str, int]]
@@ -135,6 +51,8 @@ class Payloads:
         self.explained: Counter[str] = Counter()
         self.areas: dict[tuple[str, int], Area] = {}
         self._memory: dict[int, int] = {}  #: ends of memslots by their first gpa
+        self._readonly: set[int] = set()  #: memslots, by their first gpa
+        self._kept = bytes(RAM_END + 0x2000)  #: the shadow of the last snapshot
         self._shadow = bytearray(RAM_END + 0x2000)  #: the contents written by the guest's own stores
         self._tokens_differ = False
         self._waiting: dict[int, list[Area]] = {}
@@ -148,7 +66,7 @@ class Payloads:
 
     def registered(self, cpu: int, msr: int, value: int, *, by_host: bool) -> None:
         """A register of ``cpu`` took ``value``."""
-        form = _FORMS.get(msr)
+        form = FORMS.get(msr)
         gpa = None if form is None else form.register.address_in(value)
         if form is None or gpa is None or gpa >= RAM_END:
             return
@@ -189,9 +107,11 @@ class Payloads:
                 area.served |= (area.form.feature, area.gpa) in served
                 area.delivered = area.by_host = False
 
-    def appeared(self, gpa: int, size: int, served: Served) -> None:
+    def appeared(self, gpa: int, size: int, served: Served, *, readonly: bool = False) -> None:
         """A zeroed memslot was added."""
         self._memory[gpa] = gpa + size
+        self._readonly.discard(gpa)
+        self._readonly |= {gpa} if readonly else set()
         self.stored(gpa, bytes(size), served)
         self._changed(gpa, gpa + size)
 
@@ -199,10 +119,33 @@ class Payloads:
         """A memslot was deleted."""
         self._changed(gpa, self._memory.pop(gpa))
 
+    def protected(self, gpa: int, readonly: bool) -> None:
+        """A memslot became read-only, or writable again."""
+        self._readonly.discard(gpa)
+        self._readonly |= {gpa} if readonly else set()
+        self._changed(gpa, self._memory[gpa])
+
+    def moved(self, gpa: int) -> None:
+        """A memslot got other pages of the host, with the same content."""
+        self._changed(gpa, self._memory[gpa])
+
     def _changed(self, low: int, high: int) -> None:
         for area in self.areas.values():
             if area.gpa < high and low < area.end:
                 area.promised = False
+
+    def snapshot(self) -> None:
+        """The VMM keeps memory."""
+        kept = bytearray(len(self._shadow))
+        for low, high in self._memory.items():
+            kept[low:high] = self._shadow[low:high]
+        self._kept = bytes(kept)
+
+    def restored(self) -> None:
+        """The VMM wrote the kept memory back: areas hold what they held then, which two hosts need not share."""
+        self._shadow[:] = self._kept
+        for area in self.areas.values():
+            area.seen, area.delivered = None, False
 
     def unpromised_pages(self) -> frozenset[int]:
         """Return the page frames of areas that the simulator's host may write before, or without, KVM."""
@@ -212,7 +155,7 @@ class Payloads:
     def _backed(self, gpa: int, size: int) -> bool:
         end = gpa + size
         for start, stop in sorted(self._memory.items()):
-            if start <= gpa < stop:
+            if start <= gpa < stop and start not in self._readonly:
                 gpa = stop
         return gpa >= end
 

@@ -13,12 +13,18 @@ from workbench.core.host_state import Key
 from workbench.core.replay_target import Engine, MachineSpec, Target
 from workbench.errors import WorkbenchError
 from workbench.replay.grammar import Operation
+from workbench.replay.operations import OPERATIONS
 from workbench.replay.runner import perform
 
 Observed = Mapping[str, Any]
 
 #: Operations that read or overwrite payloads: the areas served at that time say which host may have written before.
 _LOOKS = frozenset({"load", "store", "ram"})
+
+
+#: Operations on the machine as a whole; those on memory belong into any vCPU's thread.
+_ON_MEMORY = frozenset({"ram", "unplug", "protect", "move_ram", "store", "load"})
+_OF_THE_MACHINE = frozenset(op for op, form in OPERATIONS.items() if "cpu" not in form.fields) - _ON_MEMORY
 
 
 class Answers(NamedTuple):
@@ -145,10 +151,10 @@ def _perform_all(machine: Any, group: Sequence[Operation], observed: list[Observ
 
 
 def _grouped(operations: Sequence[Operation]) -> list[tuple[int | None, list[Operation]]]:
-    """Return runs of operations of one vCPU; ``migrate`` is a run of its own, because it concerns all threads."""
+    """Return runs of operations of one vCPU; one that concerns all vCPUs, and so all threads, is a run of its own."""
     groups: list[tuple[int | None, list[Operation]]] = []
     for step in operations:
-        if step.op == "migrate":
+        if step.op in _OF_THE_MACHINE:
             groups.append((None, [step]))
             continue
         cpu = step.arguments.get("cpu")

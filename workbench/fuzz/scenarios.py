@@ -68,7 +68,7 @@ def burst_of_host_accesses(script: Script) -> None:
 def register_and_look(script: Script) -> None:
     """A payload arrives, again and again, at the address in the register."""
     msr = pick(script.rng, (CLOCK, STEAL, *WALLS, APF_EN, *BROUGHT))
-    gpa = _good(script)
+    gpa = script.good()
     script.wrmsr(msr, likely(script.rng, msr, gpa))
     script.run()
     _look_at(script, gpa)
@@ -78,7 +78,7 @@ def register_and_look(script: Script) -> None:
 
 def crossing(script: Script) -> None:
     """A clock moves to an area that crosses a page: the old area stays in use (virt/kvm/pfncache.c)."""
-    gpa, edge = _good(script), pick(script.rng, (0x1FF0, 0x13FF0, 0x7FF0, 0x2FE2))
+    gpa, edge = script.good(), pick(script.rng, (0x1FF0, 0x13FF0, 0x7FF0, 0x2FE2))
     script.wrmsr(pick(script.rng, CLOCKS), gpa | 1)
     script.run()
     for _ in range(2):
@@ -118,7 +118,7 @@ def memory_goes_and_returns(script: Script) -> None:
 
 def same_place(script: Script) -> None:
     """Two features, or two vCPUs, at one address."""
-    gpa = _good(script)
+    gpa = script.good()
     for _ in range(2):
         msr = pick(script.rng, AREAS)
         script.wrmsr(msr, likely(script.rng, msr, gpa))
@@ -133,7 +133,7 @@ def init(script: Script) -> None:
     if not script.irqchip:
         return
     msr = pick(script.rng, AREAS)
-    gpa = _good(script)
+    gpa = script.good()
     script.wrmsr(msr, likely(script.rng, msr, gpa))
     script.run()
     _look_at(script, gpa)
@@ -150,7 +150,7 @@ def refused(script: Script) -> None:
     """A value is refused: what does the register hold then, and which area does the host still serve?"""
     rng = script.rng
     msr = pick(rng, (STEAL, EOI, APF_EN, APF_INT))
-    gpa = _good(script)
+    gpa = script.good()
     script.wrmsr(msr, likely(rng, msr, gpa))
     wrong = {STEAL: gpa | 3, EOI: 0x9001, APF_EN: pick(rng, (0x9009, gpa | 0x19)), APF_INT: 0x1F3}[msr]
     script.wrmsr(msr, wrong)
@@ -162,7 +162,7 @@ def refused(script: Script) -> None:
 def wake_all(script: Script) -> None:
     """Enabling async page faults wakes all tasks, once, if the guest has taken the token before."""
     rng = script.rng
-    gpa = _good(script)
+    gpa = script.good()
     if rng.random() < 0.5:
         script.add("store", gpa=gpa + TOKEN_OFFSET, hex=b"\x05\0\0\0")
     script.wrmsr(APF_EN, gpa | 9)
@@ -178,7 +178,7 @@ def wake_all(script: Script) -> None:
 
 def stamp(script: Script) -> None:
     """The guest fills an area with a pattern: other bytes must stay unchanged, odd versions become even."""
-    gpa = _good(script)
+    gpa = script.good()
     script.add("store", gpa=gpa, hex=bytes([pick(script.rng, (0xA5, 0x5A, 0xFF, 0x00))]) * 64)
     msr = pick(script.rng, (CLOCK, WALL, STEAL))
     script.wrmsr(msr, likely(script.rng, msr, gpa + pick(script.rng, (0, 0, 16))))
@@ -200,7 +200,7 @@ def enforcement(script: Script) -> None:
 
 def stopped(script: Script) -> None:
     """The VMM says that the guest was stopped: with a clock, without one, and before the next update."""
-    gpa = _good(script)
+    gpa = script.good()
     script.wrmsr(pick(script.rng, CLOCKS), likely(script.rng, CLOCK, gpa))
     script.add("kvmclock_ctrl", cpu=script.cpu)
     if script.rng.random() < 0.5:
@@ -214,7 +214,7 @@ def migration(script: Script) -> None:
     """The machine migrates: which register values arrive, and which payloads are still written?"""
     if script.rng.random() < 0.4:
         return
-    gpa = _good(script)
+    gpa = script.good()
     msr = pick(script.rng, AREAS)
     script.wrmsr(msr, likely(script.rng, msr, gpa))
     script.add("migrate")
@@ -222,11 +222,6 @@ def migration(script: Script) -> None:
         script.add("host_get_msr", cpu=script.cpu, msr=register)
     script.run()
     _look_at(script, gpa)
-
-
-def _good(script: Script) -> int:
-    """An address of 64 bytes' alignment, mostly in memory."""
-    return pick(script.rng, script.palette.good) & ~0x3F
 
 
 def _toggle(script: Script, gpa: int, size: int) -> None:

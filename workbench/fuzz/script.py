@@ -7,7 +7,7 @@ whether there is a LAPIC); code that appends operations consults it.
 from random import Random
 from typing import Any
 
-from workbench.fuzz.palette import SLOTS, Palette
+from workbench.fuzz.palette import SLOTS, Palette, pick
 from workbench.replay.operations.machines import CHOSEN
 
 VCPUS = 2
@@ -49,6 +49,10 @@ class Script:
     def look(self, gpa: int, size: int = 64) -> None:
         """Load what lies at ``gpa``."""
         self.add("load", gpa=gpa, size=size)
+
+    def good(self) -> int:
+        """Return an address of 64 bytes' alignment, mostly in memory."""
+        return pick(self.rng, self.palette.good) & ~0x3F
 
     def other_cpu(self) -> None:
         """Let scenarios act on another vCPU from now on."""

@@ -84,6 +84,10 @@ def _variants(step: Operation) -> Iterator[Operation]:
     if step.op in ("wrmsr", "host_set_msr"):
         for value in _plainer_values(arguments["value"]):
             yield step._replace(arguments=arguments | {"value": value})
+    for key in ("entries", "registers", "allow", "deny"):
+        listed = arguments.get(key) or ()
+        for at in range(len(listed)):
+            yield step._replace(arguments=arguments | {key: (*listed[:at], *listed[at + 1 :])})
     if step.op == "load" and arguments["size"] > 64:
         for start in range(arguments["gpa"], arguments["gpa"] + arguments["size"], arguments["size"] // 8):
             yield step._replace(arguments=arguments | {"gpa": start, "size": arguments["size"] // 8})

@@ -178,9 +178,9 @@ class SimulatedTarget(VmmSide):
         self.machine.memory.poke(frame << PAGE_SHIFT, data, USER)
 
     def begin_log(self) -> None:
-        if not self._logging:  # the flag of every memslot changes, so KVM installs new memslots
+        if not self._logging:
             self._logging = True
-            self.machine.memory.generation += 1
+            self.machine.memory.log_begins()
         self.take_log()
 
     def take_log(self) -> set[int]:

@@ -1,0 +1,64 @@
+"""What each operation means for a comparison: which payloads it may change, and how its answers are compared.
+
+One entry for an operation; one without an entry changes no payload, and both hosts must answer it alike.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from workbench.core.outcome import HANDLED
+from workbench.fuzz.payload import Payloads
+from workbench.fuzz.runners import Observed
+
+Served = frozenset[tuple[str, int]]
+
+
+class Effect(NamedTuple):
+    """``follow`` takes payloads, arguments, the (equal) answer, and the areas that the simulator's host serves.
+
+    ``enters``: the vCPU enters the guest, so deliveries that were due have arrived.
+    """
+
+    follow: Callable[[Payloads, Mapping[str, Any], Observed, Served], None] | None = None
+    enters: bool = False
+
+
+def _wrmsr(payloads: Payloads, arguments: Mapping[str, Any], observed: Observed, served: Served) -> None:
+    if observed["outcome"] is HANDLED:
+        payloads.registered(**arguments, by_host=False)
+
+
+def _host_set_msr(payloads: Payloads, arguments: Mapping[str, Any], observed: Observed, served: Served) -> None:
+    if observed["accepted"]:
+        payloads.registered(**arguments, by_host=True)
+
+
+def _host_set_msrs(payloads: Payloads, arguments: Mapping[str, Any], observed: Observed, served: Served) -> None:
+    for msr, value in arguments["entries"][: observed["processed"]]:
+        payloads.registered(arguments["cpu"], msr, value, by_host=True)
+
+
+def _store(payloads: Payloads, arguments: Mapping[str, Any], observed: Observed, served: Served) -> None:
+    if observed["outcome"] is HANDLED:
+        payloads.stored(arguments["gpa"], arguments["hex"], served)
+
+
+def _ram(payloads: Payloads, arguments: Mapping[str, Any], observed: Observed, served: Served) -> None:
+    payloads.appeared(arguments["gpa"], arguments["size"], served, readonly=arguments["readonly"])
+
+
+EFFECTS: Mapping[str, Effect] = {
+    "run": Effect(enters=True),
+    "rdmsr": Effect(enters=True),
+    "wrmsr": Effect(_wrmsr, enters=True),
+    "host_set_msr": Effect(_host_set_msr),
+    "host_set_msrs": Effect(_host_set_msrs),
+    "store": Effect(_store),
+    "ram": Effect(_ram),
+    "unplug": Effect(lambda payloads, arguments, observed, served: payloads.disappeared(arguments["gpa"])),
+    "protect": Effect(lambda payloads, arguments, observed, served: payloads.protected(**arguments)),
+    "move_ram": Effect(lambda payloads, arguments, observed, served: payloads.moved(arguments["gpa"])),
+    "snapshot": Effect(lambda payloads, arguments, observed, served: payloads.snapshot()),
+    "reset_in_place": Effect(lambda payloads, arguments, observed, served: payloads.restored()),
+}
+NONE = Effect()
