@@ -105,6 +105,13 @@ def test_an_access_that_cuts_an_atom_begins_the_search_again():
     cells.know("an entry")
 
 
+def test_a_walk_forgets_what_an_access_did_before_memory_was_cut_finer():
+    """Two payloads at one address, of which one is read by four bytes and one by one."""
+    result = explore_machine(machine("hyperv", "overlap", choose(["simp", "vp_assist"])))
+    assert result.verdicts["F17"] == FAILS
+    assert result.verdicts["S02"] == HOLDS
+
+
 # -- mistakes ----------------------------------------------------------------------------------------------
 
 

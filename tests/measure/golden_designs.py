@@ -1,9 +1,9 @@
 """The golden failure matrix of the designs that ship beside the two of the question, and the rows of docs/designs.md.
 
-    python -m tests.measure.golden_designs [NAME ...]
+    python -m tests.measure.golden_designs [DESIGN | EVENT ...]
 
-explores the designs (those named; the others keep their rows), writes tests/golden/designs.csv and puts the verdicts
-into docs/designs.md; read the diff before you commit it. It takes a minute or more for each design, in as many
+explores the designs and events (those named; the others keep their rows), writes tests/golden/designs.csv and puts the
+verdicts into docs/designs.md; read the diff before you commit it. It takes a minute or more for each design, in as many
 processes as there are CPUs, at most 4, and says how far it is.
 """
 
@@ -113,13 +113,15 @@ def with_rows(text, records):
 
 
 def main():
-    named = sys.argv[1:] or list(DESIGNS)
-    kept = [one for one in golden() if one["protocol"] in DESIGNS and one["protocol"] not in named]
+    events = [name for name in EVENTS if name in sys.argv[1:]]
+    named = [name for name in DESIGNS if name in sys.argv[1:]] or list(DESIGNS)
+    kept = [one for one in golden() if one["protocol"] in DESIGNS]
     for name in named:
-        new = explored([name], jobs=min(os.cpu_count() or 1, 4))
-        kept = [*(one for one in kept if one["protocol"] != name), *new]
-        order = list(DESIGNS)
-        kept.sort(key=lambda one: order.index(one["protocol"]))
+        new = explored([name], tuple(events or EVENTS), jobs=min(os.cpu_count() or 1, 4))
+        gone = [one for one in kept if one["protocol"] == name and (not events or one["event"] in events)]
+        kept = [*(one for one in kept if one not in gone), *new]
+        orders = list(DESIGNS), list(EVENTS)
+        kept.sort(key=lambda one: (orders[0].index(one["protocol"]), orders[1].index(one["event"])))
         GOLDEN.write_text(as_csv(kept))
         CARDS.write_text(with_rows(CARDS.read_text(), kept))
         print(f"wrote {name} to {GOLDEN} and {CARDS}")

@@ -1,12 +1,15 @@
 """The golden failure matrix, and golden traces worth showing to the designs' authors.
 
-    python -m tests.measure.golden_matrix
+    python -m tests.measure.golden_matrix [EVENT ...]
 
-writes tests/golden/matrix.csv, tests/golden/violations.csv and tests/golden/traces/*.txt again; read the diff before
-you commit it.
+writes tests/golden/matrix.csv, tests/golden/violations.csv and tests/golden/traces/*.txt again; with events, the rows
+of these alone. Read the diff before you commit it.
 """
 
+import csv
+import io
 import os
+import sys
 from pathlib import Path
 
 from workbench.checking.failures import FAILURES
@@ -83,11 +86,25 @@ def trace_text(case):
     return head + diagram(rows, end.since) + where(exploration.question.places(rows)) + ending_text(failure, end)
 
 
+def replaced(path, new, events):
+    """The rows of a file with those of ``events`` replaced by the records ``new``, in the order of the matrix."""
+    header = list(new[0])
+    kept = [row for row in csv.DictReader(io.StringIO(path.read_text())) if row["event"] not in events]
+    rows = [*kept, *csv.DictReader(io.StringIO(as_csv(new)))]
+    designs, order = list(dict.fromkeys(row["protocol"] for row in rows)), list(EVENTS)
+    rows.sort(key=lambda row: (designs.index(row["protocol"]), order.index(row["event"])))
+    return as_csv([{name: row[name] for name in header} for row in rows])
+
+
 def main():
-    found = explored(jobs=min(os.cpu_count() or 1, 4))
-    MATRIX.write_text(as_csv(records(found)))
-    VIOLATIONS.write_text(as_csv(violations(found)))
+    named = tuple(sys.argv[1:])
+    found = explored(named or tuple(EVENTS), jobs=min(os.cpu_count() or 1, 4))
+    for path, new in ((MATRIX, records(found)), (VIOLATIONS, violations(found))):
+        if new:
+            path.write_text(replaced(path, new, named) if named else as_csv(new))
     print(f"wrote {MATRIX} and {VIOLATIONS}")
+    if named:
+        return
     TRACES.mkdir(exist_ok=True)
     for case in MUST_HAVE:
         trace_file(case).write_text(trace_text(case))

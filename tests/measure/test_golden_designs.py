@@ -15,6 +15,10 @@ def test_the_cards_say_what_was_explored():
     assert all(f"<!-- verdicts of {name} -->" in text for name in NAMES)
 
 
+def test_no_search_of_a_design_that_ships_broke_off():
+    assert [one for one in GOLDEN if one["verdict"] == "BROKE OFF"] == []
+
+
 @pytest.mark.parametrize("name", ["pvtime", "diag258"])
 def test_a_few_events_are_as_they_were(name):
     wanted = [one for one in GOLDEN if (one["protocol"], one["event"]) in {(name, event) for event in QUICK}]

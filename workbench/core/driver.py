@@ -224,6 +224,8 @@ _SERVED: dict[type, Callable[[Protocol, Any, int], Program]] = {
     PioRead: port_io,
     PioWrite: port_io,
 }
+#: The kinds of these steps.
+LEAVES_THE_GUEST = frozenset(_SERVED)
 
 
 def host_side(handler: Program, side: Side = KERNEL) -> Program:

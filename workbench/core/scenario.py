@@ -215,13 +215,14 @@ class Scenario:
             yield Note(noted(unit.cpu, own.feature.name), gpa)
 
     def revoke(self, cpu: Vcpu, feature: Feature, generation: int) -> Program:
-        """Guest: unregister ``feature`` and, unless that is refused, note that it is no longer registered."""
+        """Guest: unregister ``feature``; unless refused, note that it is no longer registered. Return the Answer."""
         unit = self.addresses.area(generation, cpu.index, feature)
         if self.retakes:
             yield from self._retake(cpu, generation, ())
         answer = yield from self.protocol.unregister(cpu, feature, self.addresses.gpa(unit))
         if answer is not REFUSED:
             yield Note(believes(unit.cpu, feature.name), None)
+        return answer
 
     def look_back(self, cpu: Vcpu, feature: Feature, generation: int) -> Program:
         """Guest: read back whether ``feature`` is registered; if not, note that it is refused; return the Answer."""

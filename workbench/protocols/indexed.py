@@ -79,16 +79,29 @@ class Indexed(Slots):
         if "one-shot" in self.mitigations:
             outcome = yield Wrmsr(DATA, (slot + 1) << NUMBER | value)  # R6
             return REFUSED if outcome is FAULT else ACCEPTED
-        before: Any = (yield Rdmsr(SELECT)) if "put-back" in self.mitigations else FAULT
-        yield Wrmsr(SELECT, slot)  # R1
+        before = yield from self._take(slot)
         outcome = yield Wrmsr(DATA, value)
-        if before is not FAULT:
-            yield Wrmsr(SELECT, before)  # R5
+        yield from self._put_back(before)
         return REFUSED if outcome is FAULT else ACCEPTED
 
+    def _read(self, slot: int) -> Program:
+        before = yield from self._take(slot)
+        value = yield Rdmsr(DATA)
+        yield from self._put_back(before)
+        return value
+
+    def _take(self, slot: int) -> Program:
+        """Guest: select a slot; return what was selected, if it is to be put back, else FAULT."""
+        before: Any = (yield Rdmsr(SELECT)) if "put-back" in self.mitigations else FAULT
+        yield Wrmsr(SELECT, slot)  # R1
+        return before
+
+    def _put_back(self, before: Any) -> Program:
+        if before is not FAULT:
+            yield Wrmsr(SELECT, before)  # R5
+
     def confirm(self, cpu: Vcpu, feature: Feature, gpa: int) -> Program:
-        yield Wrmsr(SELECT, self.number(feature))
-        return ACCEPTED if (yield Rdmsr(DATA)) == gpa | ENABLE else REFUSED
+        return ACCEPTED if (yield from self._read(self.number(feature))) == gpa | ENABLE else REFUSED
 
     def control_bits(self, feature: Feature) -> ControlBits:
         return ControlBits(ENABLE, RESERVED)
@@ -97,8 +110,7 @@ class Indexed(Slots):
         """Guest: with the mitigation ``revoke-all``, clear what is enabled."""
         for slot, feature in self.by_slot.items() if "revoke-all" in self.mitigations else ():
             if feature.scope == "vcpu" or cpu.index == 0:
-                yield Wrmsr(SELECT, slot)  # R9
-                value = yield Rdmsr(DATA)
+                value = yield from self._read(slot)  # R9
                 if value is FAULT:
                     return
                 if value & ENABLE:

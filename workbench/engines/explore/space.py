@@ -147,6 +147,11 @@ class Space(Numbering):
         """The parts found so far."""
         return list(self._parts.values())
 
+    def forget(self) -> None:
+        """Forget what actions do: the variables that they read are no longer the same."""
+        for action in (*self.actions, *self._parts.values()):
+            action.root = None
+
     def initial(self) -> tuple[int, ...]:
         """The initial state: number 0 everywhere."""
         return (0,) * len(self.names)

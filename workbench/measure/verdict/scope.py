@@ -15,7 +15,7 @@ from workbench.measure.variants import Variant, features_of, first_feature
 EVENTS = (
     "boot", "old-host", "cpu-hotplug", "cpu-unplug", "init", "suspend-resume", "kexec", "kexec-no-teardown", "crash",
     "migrate", "migrate-damaged", "memslot-unplug", "descriptor-race", "double-registration-moved", "overlap",
-    "hostile-bad-base", "hostile-page-crossing", "encrypted", "read-back",
+    "hostile-bad-base", "hostile-page-crossing", "encrypted", "nmi-between-exits", "read-back",
 )  # fmt: skip
 #: With how many vCPUs designs are explored if not at the sizes of the failure matrix.
 VCPUS = 2

@@ -73,6 +73,11 @@ class MemoryCells:
         return tuple(cell for start, end in self._covered for cell in self._between(start, end))
 
     @property
+    def cuts(self) -> int:
+        """How often memory was cut so far: what was learned of an access before the last cut may no longer be so."""
+        return len(self._cuts)
+
+    @property
     def is_learning(self) -> bool:
         """Whether new cells and names are recorded without raising Finer."""
         return self._is_learning

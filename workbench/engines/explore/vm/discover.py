@@ -62,7 +62,10 @@ def walk(machine: MachineModel, seed: int) -> bool:
         if seed > 1:
             order = choice.sample(space.actions, len(space.actions))
         for action in order:
+            cuts = machine.cells.cuts
             effect = action.effect(state)
+            if machine.cells.cuts != cuts:
+                space.forget()
             if effect.enabled:
                 state = applied(space, effect, state)
                 break
