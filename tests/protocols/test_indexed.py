@@ -3,7 +3,7 @@
 import pytest
 
 from tests.protocols.designs import bench, failing
-from workbench.design import ACCEPTED, FAULT, HANDLED, REFUSED, VM, Wrmsr, registry
+from workbench.design import ACCEPTED, FAULT, HANDLED, REFUSED, VM, registry
 from workbench.engines.explore.vm import Bounds
 from workbench.features import choose
 from workbench.history.broken.indexed import IndexUnchecked
