@@ -74,6 +74,7 @@ class Area:
     served: bool = False  #: by the simulator's host at the last look
     registered: bool = False  #: since the last comparison
     waiting: bool = False  #: registered, and its vCPU has not entered since
+    asked: bool = False  #: a guest's write has requested a token, and its vCPU has not entered since
     by_host: bool = False  #: the VMM registered it since the last comparison
     delivered: bool = False  #: registered since the last comparison, and its vCPU has entered after that
     promised: bool = True

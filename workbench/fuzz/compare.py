@@ -76,6 +76,8 @@ def _step(
     effect = EFFECTS.get(step.op, NONE)
     if effect.enters:
         payloads.entered(step.arguments["cpu"])
+    if effect.disturbs(step.arguments):
+        payloads.disturbed(step.arguments.get("cpu"))
     compared = _COMPARED.get(step.op)
     if compared is not None:
         return compared(position, step, ours, kvms, payloads, simulated)

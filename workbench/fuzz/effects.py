@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from workbench.core.outcome import HANDLED
+from workbench.fuzz.palette import APF_EN
 from workbench.fuzz.payload import Payloads
 from workbench.fuzz.runners import Observed
 
@@ -16,11 +17,13 @@ Served = frozenset[tuple[str, int]]
 class Effect(NamedTuple):
     """``follow`` takes payloads, arguments, the (equal) answer, and the areas that the simulator's host serves.
 
-    ``enters``: the vCPU enters the guest, so deliveries that were due have arrived.
+    ``enters``: the vCPU enters the guest, so deliveries that were due have arrived. ``disturbs`` takes the arguments
+    and tells whether it changes what a vCPU has requested and not got, whatever the answer.
     """
 
     follow: Callable[[Payloads, Mapping[str, Any], Observed, Served], None] | None = None
     enters: bool = False
+    disturbs: Callable[[Mapping[str, Any]], bool] = lambda arguments: False
 
 
 def _wrmsr(payloads: Payloads, arguments: Mapping[str, Any], observed: Observed, served: Served) -> None:
@@ -47,18 +50,31 @@ def _ram(payloads: Payloads, arguments: Mapping[str, Any], observed: Observed, s
     payloads.appeared(arguments["gpa"], arguments["size"], served, readonly=arguments["readonly"])
 
 
+def _always(arguments: Mapping[str, Any]) -> bool:
+    return True
+
+
+def _writes_async_pf(arguments: Mapping[str, Any]) -> bool:
+    return any(msr == APF_EN for msr, _ in arguments["entries"])
+
+
 EFFECTS: Mapping[str, Effect] = {
     "run": Effect(enters=True),
     "rdmsr": Effect(enters=True),
     "wrmsr": Effect(_wrmsr, enters=True),
-    "host_set_msr": Effect(_host_set_msr),
-    "host_set_msrs": Effect(_host_set_msrs),
+    "host_set_msr": Effect(_host_set_msr, disturbs=lambda arguments: arguments["msr"] == APF_EN),
+    "host_set_msrs": Effect(_host_set_msrs, disturbs=_writes_async_pf),
     "store": Effect(_store),
     "ram": Effect(_ram),
-    "unplug": Effect(lambda payloads, arguments, observed, served: payloads.disappeared(arguments["gpa"])),
-    "protect": Effect(lambda payloads, arguments, observed, served: payloads.protected(**arguments)),
+    "unplug": Effect(
+        lambda payloads, arguments, observed, served: payloads.disappeared(arguments["gpa"]), disturbs=_always
+    ),
+    "protect": Effect(lambda payloads, arguments, observed, served: payloads.protected(**arguments), disturbs=_always),
     "move_ram": Effect(lambda payloads, arguments, observed, served: payloads.moved(arguments["gpa"])),
-    "snapshot": Effect(lambda payloads, arguments, observed, served: payloads.snapshot()),
-    "reset_in_place": Effect(lambda payloads, arguments, observed, served: payloads.restored()),
+    "snapshot": Effect(lambda payloads, arguments, observed, served: payloads.snapshot(), disturbs=_always),
+    "reset_in_place": Effect(lambda payloads, arguments, observed, served: payloads.restored(), disturbs=_always),
+    "reset": Effect(disturbs=_always),
+    "init": Effect(disturbs=_always),
+    "migrate": Effect(disturbs=_always),
 }
 NONE = Effect()

@@ -62,7 +62,8 @@ class Payloads:
     def entered(self, cpu: int) -> None:
         """A vCPU enters the guest: deliveries requested by it or for it have arrived now."""
         for area in self._waiting.pop(cpu, ()):
-            area.waiting, area.delivered = False, area.registered
+            area.waiting = area.asked = False
+            area.delivered = area.registered
 
     def registered(self, cpu: int, msr: int, value: int, *, by_host: bool) -> None:
         """A register of ``cpu`` took ``value``."""
@@ -76,8 +77,17 @@ class Payloads:
         area.registered = area.waiting = True
         area.delivered = False
         area.by_host |= by_host
+        area.asked |= bool(form.mailbox) and not by_host
         self._waiting.setdefault(cpu, []).append(area)
         area.promised = self._backed(gpa, form.size)
+
+    def disturbed(self, cpu: int | None = None) -> None:
+        """The VMM acts on a vCPU (None: on all) that has requested a token and not entered since.
+
+        Whether the token was there before depends on the vendor's code, and on interrupts; so does what follows.
+        """
+        waiting = self._waiting.items() if cpu is None else [(cpu, self._waiting.get(cpu, []))]
+        self._tokens_differ |= any(area.asked for _, areas in waiting for area in areas)
 
     def _new(self, form: Form, gpa: int) -> Area:
         area = Area(form, gpa)
