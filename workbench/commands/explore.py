@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workbench.commands import _options
@@ -38,6 +39,9 @@ def add(subparsers: Any) -> None:
     parser.add_argument("--max-memory", type=_options.whole_number(1), metavar="MIB",
                         help="stop a search when its states take MIB mebibytes (default: half of what rlimits, "
                         "cgroups and the machine let this process use)")
+    parser.add_argument("--disk", type=Path, metavar="DIR",
+                        help="keep the states in files in DIR, not in memory, which is slower (docs/scale.md); "
+                        "--max-memory is then about the files")
     parser.add_argument("--timing", action="store_true",
                         help="JSON also has the seconds that the searches took, which differ from run to run")
     parser.add_argument("--trace", choices=TRACES, default="diagram",
@@ -74,7 +78,10 @@ def run(args: argparse.Namespace) -> int:
     not.
     """
     from workbench.checking.failures import choose as choose_failures
+    from workbench.measure.exploration.memory_limit import half_of_disk
 
+    if args.disk is not None:
+        half_of_disk(args.disk)  # whether it can take files is told before the work begins
     asked, failures = questions(args), choose_failures(_options.unique(args.property))
     parts: list[Told] = []
     with _options.opened_state(args) as store:
@@ -107,6 +114,7 @@ def _explore(
             max_states=most,
             max_bytes=args.max_memory and args.max_memory << 20,
             symmetry=args.symmetry,
+            disk=args.disk,
             partial=args.partial,
             progress=say.searching(question.event.name),
         )
@@ -133,7 +141,8 @@ def _keys(
 
     if store.folder is None:
         return [None] * len(asked)
-    options = [args.max_states, args.max_memory, args.symmetry, args.trace, subject_text(args)]
+    # With --disk more may fit, so that what stopped for lack of memory is asked again.
+    options = [args.max_states, args.max_memory, args.disk is not None, args.symmetry, args.trace, subject_text(args)]
     codes = [failure.code for failure in failures]
     return [
         [question.described(), codes, options, named(question.event), [named(one) for one in question.features]]

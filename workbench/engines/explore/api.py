@@ -7,9 +7,12 @@ table engine when the model turns out to have more than a few thousand states.
 from __future__ import annotations
 
 import sys
+import tempfile
 from collections.abc import Callable
 from importlib.util import find_spec
+from pathlib import Path
 
+from workbench.engines.explore.disk_search.engine import DiskSearch
 from workbench.engines.explore.export.promela import promela
 from workbench.engines.explore.marks import Role
 from workbench.engines.explore.model import Model, Property
@@ -27,7 +30,7 @@ PILOT = 2000  # states; by then most reads are known; for fewer states, tables c
 WORTH_NUMBA = 400_000  # states from which on loading numba pays
 COMPILED = "workbench.engines.explore.numba_search.engine"
 Search = PlainSearch | PackedSearch
-TABLES = ("auto", "python", "numpy", "numba")
+TABLES = ("auto", "python", "numpy", "numba", "disk")
 
 
 def explore(
@@ -39,13 +42,15 @@ def explore(
     symmetry: bool = False,
     stop_at_first: bool = False,
     progress: Callable[[Progress], None] | None = None,
+    disk: Path | None = None,
 ) -> Result:
     """Visit every reachable state of a model, breadth first.
 
     `max_states` and `max_bytes` (of what the engine stores) stop the search with verdict BOUNDED, and so
     does Ctrl-C. `symmetry` merges states that differ by exchanging the model's interchangeable slots, and raises
     SymmetryError if it finds that the model is not symmetric as declared.
-    `stop_at_first` ends after the level in which an `always` property was first violated. Raises
+    `stop_at_first` ends after the level in which an `always` property was first violated. `disk` is a directory
+    for files without a name, in which the states are kept in place of memory (`max_bytes` counts them). Raises
     WorkbenchError for a model that is not deterministic, never ends, or names what does not exist.
     """
     if tables not in TABLES:
@@ -53,7 +58,7 @@ def explore(
     limits = Limits(max_states, max_bytes, stop_at_first, progress)
     space = Space(model)
     reduction = SymmetryReduction(space) if symmetry else None
-    search = _search(space, limits, tables, reduction)
+    search = _search(space, limits, tables, reduction, disk)
     outcome = search.outcome
     if reduction is not None:
         outcome.stands_for = reduction.stands_for(search)
@@ -80,7 +85,9 @@ def to_promela(model: Model, *, max_states: int | None = None) -> str:
     return explore_and_export(model, max_states=max_states)[1]
 
 
-def _search(space: Space, limits: Limits, tables: str, reduction: SymmetryReduction | None) -> Search:
+def _search(
+    space: Space, limits: Limits, tables: str, reduction: SymmetryReduction | None, disk: Path | None = None
+) -> Search:
     """Begin with the reference engine; continue with tables if it reaches its limit and `tables` allows them.
 
     Returns the last search that was run; it holds the outcome.
@@ -96,6 +103,8 @@ def _search(space: Space, limits: Limits, tables: str, reduction: SymmetryReduct
     handed_over = pilot.outcome.limit == f"limit of {enough} states" and limits.max_states != enough
     if not handed_over and (tables == "auto" or pilot.outcome.limit == "interrupted"):
         return pilot
+    if tables == "disk" or (tables == "auto" and disk is not None):
+        return _done(DiskSearch(space, limits, reduction, disk or Path(tempfile.gettempdir())))
     if tables == "numpy" or (tables == "auto" and find_spec("numba") is None):
         return _done(VectorSearch(space, limits, reduction))
     if tables == "auto" and COMPILED not in sys.modules:  # loading numba takes half a second

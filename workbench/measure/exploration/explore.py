@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from workbench.checking.environment import EnvironmentAction
@@ -29,7 +30,7 @@ from workbench.engines.simulate.schedule import Schedule, Turn
 from workbench.errors import EngineError, WorkbenchError
 from workbench.lifecycle import Composed, composed
 from workbench.lifecycle import choose_one as choose_event
-from workbench.measure.exploration.memory_limit import half_of_memory
+from workbench.measure.exploration.memory_limit import half_of_disk, half_of_memory
 from workbench.measure.exploration.shared_state import touches_others_state
 from workbench.measure.variants import Variant, features_of, variants
 
@@ -191,6 +192,7 @@ def explore_question(
     max_states: int | None = MAX_STATES,
     max_bytes: int | None = None,
     symmetry: bool = False,
+    disk: Path | None = None,
     partial: bool = False,
     progress: Callable[[Progress], None] | None = None,
 ) -> Exploration:
@@ -199,6 +201,7 @@ def explore_question(
     Raises KeyboardInterrupt when the user stops the search; with ``partial`` it returns what is known by then instead.
 
     ``max_bytes`` of stored states stop the search, as ``max_states`` do; None: half of what this process may use.
+    ``disk``: a directory that takes the states in place of memory, up to half of what is free there.
     ``symmetry``: merge states that differ only by exchanging interchangeable vCPUs.
     """
     machine = machine_of(question, failures)
@@ -206,7 +209,8 @@ def explore_question(
         machine,
         symmetry=symmetry,
         max_states=max_states,
-        max_bytes=max_bytes or half_of_memory(),
+        max_bytes=max_bytes or (half_of_memory() if disk is None else half_of_disk(disk)),
+        disk=disk,
         progress=progress,
     )
     exploration = Exploration(question, result, tuple(failures), machine.merging if symmetry else None)

@@ -5,10 +5,14 @@ and v1 ``memory.limit_in_bytes``, its own group and all above: the kernel charge
 space and data (RLIMIT_AS, RLIMIT_DATA; setrlimit(2)), less what of these two it uses already.
 """
 
+import errno
 import os
 import resource
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
+
+from workbench.errors import WorkbenchError
 
 _ROOT = Path("/")
 #: Version of cgroups -> the file that holds a group's limit in bytes, or the word "max".
@@ -25,6 +29,16 @@ def half_of_memory(sharing: int = 1) -> int | None:
     shared = (most // sharing for most in (*machines_memory(), *limits_of_groups()))
     known = [*shared, *limits_of_process()]
     return max(min(known) // 2, 1) if known else None
+
+
+def half_of_disk(folder: Path) -> int:
+    """Return half of what is free in the file system of a directory; raise WorkbenchError if there is none."""
+    try:
+        if not folder.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+        return max(shutil.disk_usage(folder).free // 2, 1)
+    except OSError as error:
+        raise WorkbenchError(f"{str(folder)!r} cannot take states: {error.strerror}; name a directory") from error
 
 
 def machines_memory() -> Iterator[int]:

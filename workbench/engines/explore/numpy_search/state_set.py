@@ -39,7 +39,7 @@ class StateSet:
 
     def add(self, states: Words) -> np.ndarray:
         """Add states; returns the indices of those that are new, each state once. Call `has_room` first."""
-        rest, slot = _marked(states), _hashed(states, self.bits)
+        rest, slot = _marked(states), home_slots(states, self.bits)
         index = np.arange(len(slot))
         fresh = [index[:0]]
         while len(index):
@@ -91,12 +91,21 @@ class StateSet:
 
     def _place(self, states: Words) -> None:
         """Insert states that are known to be distinct and new."""
-        rest, slot = _marked(states), _hashed(states, self.bits)
+        rest, slot = _marked(states), home_slots(states, self.bits)
         self.count += len(slot)
         while len(slot):
             self._reach(rest, slot)
             left = np.flatnonzero(_differ(self.slots, slot, rest))
             rest, slot = _taken(rest, left), self._next(slot.take(left))
+
+    def states(self) -> Words:
+        """All states, in the order of their slots."""
+        taken = np.flatnonzero(self.slots[0])
+        return [self.slots[0].take(taken) & ~TAG, *_taken(self.slots[1:], taken)]
+
+    def take_up(self, slots: Words, count: int) -> None:
+        """Go on with the slots of another set, which has `count` states."""
+        self.slots, self.count, self.bits = slots, count, len(slots[0]).bit_length() - 1
 
     def _next(self, slot: np.ndarray) -> np.ndarray:
         return (slot + 1) & (len(self.slots[0]) - 1)
@@ -110,7 +119,7 @@ class RecentStates:
 
     def others(self, states: Words) -> np.ndarray:
         """The indices of states that are not known to be recent; they are recent from now on."""
-        slot, marked = _hashed(states, RECENT), _marked(states)
+        slot, marked = home_slots(states, RECENT), _marked(states)
         other = np.flatnonzero(_differ(self.slots, slot, marked))
         where = slot.take(other)
         for slots, word in zip(self.slots, marked, strict=True):
@@ -138,7 +147,7 @@ def _differ(slots: Words, slot: np.ndarray, states: Words) -> np.ndarray:
     return differ
 
 
-def _hashed(states: Words, bits: int) -> np.ndarray:
+def home_slots(states: Words, bits: int) -> np.ndarray:
     """The home slots: the upper bits of a product, into which each further word is mixed."""
     hashed = states[0] * SPREAD
     for word in states[1:]:

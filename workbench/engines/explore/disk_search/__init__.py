@@ -1,0 +1,1 @@
+"""The search engine for what does not fit in memory: visited states and levels are in files."""
