@@ -59,3 +59,12 @@ def test_which_operations_disturb():
     by_register = {op for op in disturbing if not EFFECTS[op].disturbs(others)}
     assert by_register == {"host_set_msr", "host_set_msrs"}
     assert disturbing - by_register == {"unplug", "protect", "snapshot", "reset_in_place", "reset", "init", "migrate"}
+
+
+def test_a_token_may_be_in_the_log_before_the_entry_or_in_the_next_one(payloads):
+    assert AREA >> 12 not in payloads.unpromised_pages()
+    payloads.log_taken()
+    assert AREA >> 12 in payloads.unpromised_pages()
+    payloads.entered(1)
+    payloads.log_taken()
+    assert AREA >> 12 not in payloads.unpromised_pages()

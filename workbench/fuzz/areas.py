@@ -4,7 +4,7 @@ Which bytes are clocks, counters, padding is each feature's own fact (``Feature.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from workbench.clayout.layout import Abi
@@ -69,6 +69,7 @@ class Area:
 
     form: Form
     gpa: int
+    cpus: set[int] = field(default_factory=set)  #: whose registers have named it
     alone: bool = True  #: no other area overlaps it
     seen: tuple[int, int] | None = None  #: the versions at the last comparison, (simulator, KVM)
     served: bool = False  #: by the simulator's host at the last look

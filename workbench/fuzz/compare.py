@@ -103,6 +103,7 @@ def _sent(
     position: int, step: Operation, ours: Observed, kvms: Observed, payloads: Payloads, simulated: Answers
 ) -> Divergence | None:
     found = _pages(_frames(ours), _frames(kvms), payloads)
+    payloads.log_taken()
     if found is None:
         return None
     pages = [page << 12 for page in sorted(found.pages)]

@@ -50,6 +50,11 @@ def _ram(payloads: Payloads, arguments: Mapping[str, Any], observed: Observed, s
     payloads.appeared(arguments["gpa"], arguments["size"], served, readonly=arguments["readonly"])
 
 
+def _kvmclock_ctrl(payloads: Payloads, arguments: Mapping[str, Any], observed: Observed, served: Served) -> None:
+    if observed["accepted"]:
+        payloads.clock_due(served, arguments["cpu"])
+
+
 def _always(arguments: Mapping[str, Any]) -> bool:
     return True
 
@@ -64,6 +69,8 @@ EFFECTS: Mapping[str, Effect] = {
     "wrmsr": Effect(_wrmsr, enters=True),
     "host_set_msr": Effect(_host_set_msr, disturbs=lambda arguments: arguments["msr"] == APF_EN),
     "host_set_msrs": Effect(_host_set_msrs, disturbs=_writes_async_pf),
+    "set_clock": Effect(lambda payloads, arguments, observed, served: payloads.clock_due(served)),
+    "kvmclock_ctrl": Effect(_kvmclock_ctrl),
     "store": Effect(_store),
     "ram": Effect(_ram),
     "unplug": Effect(

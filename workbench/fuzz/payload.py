@@ -56,6 +56,7 @@ class Payloads:
         self._shadow = bytearray(RAM_END + 0x2000)  #: the contents written by the guest's own stores
         self._tokens_differ = False
         self._waiting: dict[int, list[Area]] = {}
+        self._early: frozenset[int] = frozenset()  # page frames whose token KVM may have written before the last round
 
     # -- following ---------------------------------------------------------------------------------------
 
@@ -74,12 +75,25 @@ class Payloads:
         area = self.areas.get((form.feature, gpa))
         if area is None:
             area = self._new(form, gpa)
-        area.registered = area.waiting = True
-        area.delivered = False
+        area.cpus.add(cpu)
+        self._due(cpu, area)
         area.by_host |= by_host
         area.asked |= bool(form.mailbox) and not by_host
-        self._waiting.setdefault(cpu, []).append(area)
         area.promised = self._backed(gpa, form.size)
+
+    def _due(self, cpu: int, area: Area) -> None:
+        """The host has to write ``area`` by the next entry of a vCPU."""
+        area.registered = area.waiting = True
+        area.delivered = False
+        self._waiting.setdefault(cpu, []).append(area)
+
+    def clock_due(self, served: Served, cpu: int | None = None) -> None:
+        """The VMM has requested an update of a vCPU's clock (None: of all); an area of several vCPUs is left out."""
+        for area in self.areas.values():
+            wanted = area.form.update_when == "request" and (area.form.feature, area.gpa) in served
+            owner = next(iter(area.cpus)) if len(area.cpus) == 1 else None
+            if wanted and owner is not None and cpu in (None, owner):
+                self._due(owner, area)
 
     def disturbed(self, cpu: int | None = None) -> None:
         """The VMM acts on a vCPU (None: on all) that has requested a token and not entered since.
@@ -160,7 +174,11 @@ class Payloads:
     def unpromised_pages(self) -> frozenset[int]:
         """Return the page frames of areas that the simulator's host may write before, or without, KVM."""
         loose = (a for a in self.areas.values() if not a.promised or (a.form.mailbox and self._tokens_differ))
-        return frozenset(page for area in loose for page in area.pages)
+        return self._early.union(page for area in loose for page in area.pages)
+
+    def log_taken(self) -> None:
+        """A dirty log was read: a token that a guest has requested may be in it, or in the next one."""
+        self._early = frozenset(page for area in self.areas.values() if area.asked for page in area.pages)
 
     def _backed(self, gpa: int, size: int) -> bool:
         end = gpa + size

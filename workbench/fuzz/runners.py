@@ -18,8 +18,9 @@ from workbench.replay.runner import perform
 
 Observed = Mapping[str, Any]
 
-#: Operations that read or overwrite payloads: the areas served at that time say which host may have written before.
-_LOOKS = frozenset({"load", "store", "ram"})
+#: Operations that read or overwrite payloads, or request some: the areas served at that time say which host may have
+#: written before, and which must write next.
+_LOOKS = frozenset({"load", "store", "ram", "set_clock", "kvmclock_ctrl"})
 
 
 #: Operations on the machine as a whole; those on memory belong into any vCPU's thread.

@@ -7,7 +7,7 @@ from workbench.core import contracts
 from workbench.core.replay_target import Engine
 from workbench.fuzz import known as known_divergences
 from workbench.fuzz.compare import Divergence, Verdict, compare
-from workbench.fuzz.runners import Pool, opener, simulate
+from workbench.fuzz.runners import Answers, Pool, opener, simulate
 from workbench.fuzz.shrink import shrink
 from workbench.replay.grammar import Operation
 
@@ -51,6 +51,10 @@ class Bench:
         simulated = simulate(self._open_simulated, operations)
         real = self._pool.carry_out(operations, fresh=fresh)
         return compare(operations, simulated, real, self.known, tells_unknown=self._pool.tells_unknown)
+
+    def on_kvm(self, operations: Sequence[Operation]) -> Answers:
+        """Run a sequence on KVM alone."""
+        return self._pool.carry_out(operations)
 
     def make_small(self, operations: Sequence[Operation], found: Divergence) -> Small:
         """Return the smallest sequence found that shows a divergence like ``found``."""
