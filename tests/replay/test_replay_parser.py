@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from workbench import replay
 from workbench.core.outcome import FAULT, HANDLED, UNKNOWN
 from workbench.core.vcpu import KVM_SUPPORTED
+from workbench.core.vmm import STOPS_SHORT
 from workbench.errors import WorkbenchError
 from workbench.replay.operations import OPERATIONS
 
@@ -29,7 +30,7 @@ def test_defaults_are_filled_in():
     assert one('{"op": "wrmsr", "msr": 18, "value": 1}').arguments == {"cpu": 0, "msr": 18, "value": 1}
     assert one('{"op": "machine"}').arguments == {"vcpus": 1, "irqchip": True, "protocol": None}
     assert one('{"op": "cpuid"}').arguments == {"cpu": 0, "enforce": False, "features": KVM_SUPPORTED}
-    assert one('{"op": "migrate"}').arguments == {"registers": None}
+    assert one('{"op": "migrate"}').arguments == {"registers": None, "vmm": STOPS_SHORT}
 
 
 @pytest.mark.parametrize(
@@ -101,7 +102,7 @@ WHO = (
     "hypercall: value, values; store: outcome; load: outcome, hex, not_hex; wrmsr: outcome; rdmsr: outcome, value; "
     "host_set_msr: accepted; host_get_msr: accepted, value; host_set_msrs: processed; "
     "host_get_msrs: processed, values; kvmclock_ctrl: accepted; "
-    "get_clock: at_least, at_most, realtime; copy_round: sent, not_sent"
+    "get_clock: at_least, at_most, realtime; copy_round: sent, not_sent; migrate: machine"
 )
 
 #: A line, and the full error message.
@@ -120,7 +121,7 @@ MALFORMED = [
         'wrmsr: unknown key "vlaue"; did you mean value? keys: op, cpu, msr, value, expect',
     ),
     ('{"op": "run", "vcpu": 1}', 'run: unknown key "vcpu"; did you mean cpu? keys: op, cpu'),
-    ('{"op": "migrate", "cpu": 0}', 'migrate: unknown key "cpu"; keys: op, registers'),
+    ('{"op": "migrate", "cpu": 0}', 'migrate: unknown key "cpu"; keys: op, registers, vmm, expect'),
     (
         '{"op": "rdmsr", "msr": "0x100000000"}',
         'rdmsr: msr: "0x100000000" is not allowed; '
@@ -195,6 +196,15 @@ MALFORMED = [
         '{"op": "migrate", "registers": ["0x100000000"]}',
         'migrate: registers: "0x100000000" is not allowed; '
         'allowed: an integer or a string like "0x1f" or "31", from 0 to 0xffffffff',
+    ),
+    (
+        '{"op": "migrate", "vmm": "Qemu"}',
+        'migrate: vmm: "Qemu" is not allowed; did you mean qemu? allowed: qemu, cloud-hypervisor, firecracker',
+    ),
+    ('{"op": "migrate", "vmm": 1}', "migrate: vmm: 1 is not allowed; allowed: qemu, cloud-hypervisor, firecracker"),
+    (
+        '{"op": "migrate", "expect": {"machine": "abort"}}',
+        'migrate: expect: machine: "abort" is not allowed; did you mean aborts? allowed: goes_on, refused, aborts',
     ),
     (
         '{"op": "msr_filter", "allow": [1], "deny": []}',

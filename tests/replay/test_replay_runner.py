@@ -52,7 +52,7 @@ def test_each_operation_tells_what_came_back(play):
         {},
         {},
         {},
-        {},
+        {"machine": "goes_on"},
     ]
 
 
@@ -326,6 +326,23 @@ def test_a_write_that_no_log_has_is_lost_with_the_source(protocol_of):
     target.migrate()
     assert target.load(0, 1) == b"\xee"
     assert target.load(0x1000, 1) == b"\0"
+
+
+def test_a_machine_that_the_destination_does_not_take_goes_on_as_it_was(play):
+    """Its log of written pages included: the wall clock that the destination wrote is not in it."""
+    results = play(
+        RAM,
+        '{"op": "ram", "gpa": "0x100000", "size": "0x1000"}',
+        '{"op": "wrmsr", "msr": "0x4b564d04", "value": "0x100001"}',
+        '{"op": "wrmsr", "msr": "0x4b564d00", "value": "0x1000"}',
+        '{"op": "unplug", "gpa": "0x100000"}',
+        '{"op": "store", "gpa": "0x2000", "hex": "01"}',
+        '{"op": "migrate", "vmm": "qemu", "expect": {"machine": "aborts"}}',
+        '{"op": "load", "gpa": "0x1000", "size": 4, "expect": {"hex": "02000000"}}',
+        '{"op": "load", "gpa": "0x2000", "size": 1, "expect": {"hex": "01"}}',
+        '{"op": "rdmsr", "msr": "0x4b564d04", "expect": {"value": "0x100001"}}',
+    )
+    assert replay.totals(results) == (4, 0)
 
 
 def test_a_snapshot_may_be_restored_more_than_once(play):

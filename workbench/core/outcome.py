@@ -1,4 +1,4 @@
-"""Three vocabularies: the outcome of an access, the answer that the guest got, the fate of an area.
+"""Four vocabularies: the outcome of an access, the answer of a guest, the fate of an area, what a machine becomes.
 
 Code, tables, traces and mail use the same words. "Accepted" is not "active": the outcome of an access and the fate
 of a registration are different things, with a column each.
@@ -61,3 +61,19 @@ SEVERITY = tuple(Fate)
 def worst(fates: "list[Fate]") -> Fate:
     """Return the most harmful of ``fates``; ``RELEASED`` if there are none."""
     return max(fates, key=SEVERITY.index, default=Fate.RELEASED)
+
+
+class Becomes(Enum):
+    """What becomes of a machine that is restored on a host; ordered from harmless to harmful."""
+
+    GOES_ON = "goes on"
+    LESS = "goes on with less"  #: something was refused, and the guest runs without it
+    REFUSED = "refused"  #: the destination does not take the machine; the saved state is as it was
+    ABORTS = "aborts"  #: the VMM of the destination ends itself
+
+    __hash__ = object.__hash__
+
+    @property
+    def is_end(self) -> bool:
+        """Whether the machine does not run on that host."""
+        return self in (Becomes.REFUSED, Becomes.ABORTS)

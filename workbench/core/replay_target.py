@@ -26,8 +26,9 @@ from typing import NamedTuple, Protocol
 
 from workbench.core import contracts
 from workbench.core.msr_filter import MsrFilter
-from workbench.core.outcome import Outcome
+from workbench.core.outcome import Becomes, Outcome
 from workbench.core.replay_vmm import Entries, Range
+from workbench.core.vmm import STOPS_SHORT, Vmm
 
 
 class MachineSpec(NamedTuple):
@@ -129,8 +130,11 @@ class Target(Protocol):
     def copy_round(self) -> tuple[Range, ...]:
         """The VMM sends new memory and dirty pages to the next migration's destination; return what it sent."""
 
-    def migrate(self, registers: Sequence[int] | None = None) -> None:
-        """The machine moves to another host and continues there; without ``registers``, by QEMU's list."""
+    def migrate(self, registers: Sequence[int] | None = None, vmm: Vmm = STOPS_SHORT) -> Becomes:
+        """The machine moves to another host and continues there; without ``registers``, by QEMU's list.
+
+        Return what becomes of it. If the VMM of the destination ends it, the machine goes on where it was.
+        """
 
     def close(self) -> None:
         """Release the resources of the machine; may be called twice."""

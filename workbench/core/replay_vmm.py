@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 from workbench.core.contracts import Protocol
 from workbench.core.kvm_registers import QEMU_ORDER
 from workbench.core.pages import PAGE_SHIFT, PAGE_SIZE
+from workbench.core.vmm import Vmm
 
 #: KVM_SET_MSRS and KVM_GET_MSRS take fewer entries than this (arch/x86/kvm/x86.c, MAX_IO_MSRS).
 MAX_IO_MSRS = 256
@@ -113,6 +114,14 @@ class VmmSide(Primitives):
         """Read a VMM's own list of registers for a migration; those that cannot be read are left out."""
         found = ((msr, self.host_get_msr(cpu, msr)) for msr in registers)
         return tuple((msr, value) for msr, value in found if value is not None)
+
+    def restore_listed(self, cpu: int, entries: Entries, vmm: Vmm) -> int:
+        """Write the registers of a migration as ``vmm`` does; return how many were refused."""
+        refused, left = 0, entries
+        while left and (processed := self.host_set_msrs(cpu, left)) < len(left):
+            refused += 1
+            left = left[processed + 1 :] if vmm.skips else ()
+        return refused
 
     # -- reset, snapshot -------------------------------------------------------------------------------
 

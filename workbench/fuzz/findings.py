@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from workbench.core.outcome import Outcome
+from workbench.core.vmm import STOPS_SHORT, Vmm
 from workbench.durable.replace import replace
 from workbench.errors import WorkbenchError
 from workbench.fuzz.compare import Divergence
@@ -53,7 +54,7 @@ def both_sides(operations: Sequence[Operation], found: Divergence) -> list[str]:
 
 
 def _record(step: Operation) -> dict[str, Any]:
-    arguments = {key: value for key, value in step.arguments.items() if value is not None}
+    arguments = {key: value for key, value in step.arguments.items() if value not in (None, STOPS_SHORT)}
     return {"op": step.op, **_plain(arguments)}
 
 
@@ -66,6 +67,8 @@ def _json(key: str, value: Any) -> Any:
         return value.name
     if isinstance(value, bytes):
         return value.hex()
+    if isinstance(value, Vmm):
+        return value.name
     if isinstance(value, frozenset):
         return sorted(value)
     if isinstance(value, tuple):

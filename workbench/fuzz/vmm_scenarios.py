@@ -3,6 +3,7 @@
 Each tests one property, as those in ``scenarios`` do. KVM's own hypercalls are left out: on kvm_pvm VMCALL never ends.
 """
 
+from workbench.core.vmm import STOPS_SHORT, VMMS
 from workbench.fuzz.palette import (
     APF_EN,
     AREAS,
@@ -158,7 +159,7 @@ def own_migration(script: Script) -> None:
     gpa = script.good()
     msr = pick(rng, AREAS)
     script.wrmsr(msr, likely(rng, msr, gpa))
-    script.add("migrate", registers=_some_registers(script))
+    script.add("migrate", registers=_some_registers(script), vmm=pick(rng, (STOPS_SHORT, *VMMS.values())))
     _read_all(script)
     script.run()
     script.look(gpa)

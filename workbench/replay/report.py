@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from workbench.core.outcome import Outcome
+from workbench.core.vmm import STOPS_SHORT, Vmm
 from workbench.replay.expectations import EXPECTATIONS, key_of
 from workbench.replay.grammar import Operation
 from workbench.replay.runner import Result, totals
@@ -35,7 +36,8 @@ def mismatches(result: Result) -> Iterable[str]:
 
 def describe(step: Operation) -> str:
     """Return an operation in one line: its name and arguments."""
-    given = ((key, value) for key, value in step.arguments.items() if value is not None or key == "protocol")
+    unsaid = (None, STOPS_SHORT)
+    given = [(key, value) for key, value in step.arguments.items() if value not in unsaid or key == "protocol"]
     arguments = (f"{key}={value if key == 'cpu' else _shown(value)}" for key, value in given)
     return " ".join([step.op, *arguments])
 
@@ -75,6 +77,8 @@ def _shown(value: Any) -> str:
         return f"{value:#x}"
     if isinstance(value, frozenset):
         return "[" + ",".join(str(bit) for bit in sorted(value)) + "]"
+    if isinstance(value, Vmm):
+        return value.name
     if isinstance(value, tuple):
         return "[" + ", ".join(_shown(one) for one in value) + "]"
     text = value.hex() if isinstance(value, bytes) else str(value)

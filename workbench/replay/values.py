@@ -6,12 +6,13 @@ clipped or guessed. Numbers are JSON integers or strings, because in many langua
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from workbench.core.machine import MAX_VCPUS
-from workbench.core.outcome import Outcome
+from workbench.core.outcome import Becomes, Outcome
 from workbench.core.replay_vmm import MAX_IO_MSRS
+from workbench.core.vmm import VMMS, Vmm
 from workbench.errors import WorkbenchError, not_known
 
 U64_MAX = (1 << 64) - 1
@@ -165,12 +166,32 @@ def _digits(value: object) -> str:
 
 def outcome(value: object) -> Outcome:
     """Parse the name of an outcome, in any case."""
-    if isinstance(value, str) and value.upper() in Outcome.__members__:
-        return Outcome[value.upper()]
-    name = value if isinstance(value, str) else ""
-    raise not_known(f"{quote(value)} is not allowed", name, Outcome.__members__, lead="allowed").within(
-        "", NotAllowedError
-    )
+    return Outcome[_named(value.upper() if isinstance(value, str) else value, Outcome.__members__, value)]
+
+
+#: The words of a file for what becomes of the machine; that it goes on with less is seen in its registers.
+END_OF = {
+    Becomes.GOES_ON: "goes_on", Becomes.LESS: "goes_on", Becomes.REFUSED: "refused", Becomes.ABORTS: "aborts",
+}  # fmt: skip
+
+
+def vmm(value: object) -> Vmm:
+    """Parse the name of a VMM."""
+    return VMMS[_named(value, VMMS)]
+
+
+def end(value: object) -> str:
+    """Parse what becomes of a machine."""
+    return _named(value, dict.fromkeys(END_OF.values()))
+
+
+def _named(value: object, names: Iterable[str], written: object = None) -> str:
+    """Return a name that is among ``names``; ``written``: as the file has it, if that is not ``value``."""
+    if isinstance(value, str) and value in names:
+        return value
+    shown = value if written is None else written
+    name = shown if isinstance(shown, str) else ""
+    raise not_known(f"{quote(shown)} is not allowed", name, names, lead="allowed").within("", NotAllowedError)
 
 
 def one_or_more(parse: Callable[[object], Any]) -> Callable[[object], tuple[Any, ...]]:

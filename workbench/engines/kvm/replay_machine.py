@@ -13,6 +13,7 @@ from workbench.core.msr_filter import NO_FILTER, MsrFilter
 from workbench.core.pages import PAGE_SHIFT
 from workbench.core.replay_target import MachineSpec
 from workbench.core.vcpu import Vcpu
+from workbench.core.vmm import Vmm
 from workbench.engines.kvm import state
 from workbench.engines.kvm.api import cpuid
 from workbench.engines.kvm.api.exits import MsrReason
@@ -87,8 +88,11 @@ class ReplayMachine:
         saved: state.GuestState,
         pages: Iterable[tuple[int, bytes]],
         records: Iterable[Vcpu],
-    ) -> None:
+        vmm: Vmm,
+    ) -> int:
         """Arrive here from ``source``, with the content of its ``pages``; this VM has no RAM yet.
+
+        Return how many of the listed registers KVM refused; ``vmm`` decides what it writes after one.
 
         Memory is restored first, because PV EOI and async page faults are checked against it; CPUID before registers.
         """
@@ -100,9 +104,10 @@ class ReplayMachine:
         for record in records:
             if record.enforce_cpuid:
                 self.guest.call(record.index, partial(self.set_cpuid, record.index, record.cpuid, True))
-        state.load(self.guest, saved, tell_stopped=False)
+        loaded = state.load(self.guest, saved, tell_stopped=False, skips=vmm.skips)
         self._clock_was_set = True
         self.offered.update(source.offered)
+        return sum(one.refused_listed for one in loaded)
 
     def clear(self) -> None:
         """Return registers, clock and filter to their first state; raise EngineError if a register does not."""

@@ -18,13 +18,14 @@ from typing import Any, TypeVar
 from workbench.core.contracts import Protocol
 from workbench.core.driver import REGISTER, host_side, hypercall, served
 from workbench.core.msr_filter import MsrFilter
-from workbench.core.outcome import FAULT, HANDLED, UNKNOWN, Outcome
+from workbench.core.outcome import FAULT, HANDLED, UNKNOWN, Becomes, Outcome
 from workbench.core.pages import PAGE_SHIFT, PAGE_SIZE
 from workbench.core.replay_target import ClockReading, Engine, MachineSpec, Reading
 from workbench.core.replay_vmm import Entries, Range, VmmSide
 from workbench.core.steps import Hypercall, Rdmsr, Wrmsr
 from workbench.core.vcpu import Host
 from workbench.core.vcpu import Vcpu as Record
+from workbench.core.vmm import STOPS_SHORT, Vmm
 from workbench.engines.kvm import state
 from workbench.engines.kvm.api.exits import MsrExit, MsrReason
 from workbench.engines.kvm.api.ioctl import CAP_USER_SPACE_MSR, KvmError
@@ -177,7 +178,7 @@ class KvmTarget(VmmSide):
         clock = self.guest.vm.get_clock()
         return ClockReading(clock.clock, clock.realtime if clock.tells_realtime else None)
 
-    def migrate(self, registers: Sequence[int] | None = None) -> None:
+    def migrate(self, registers: Sequence[int] | None = None, vmm: Vmm = STOPS_SHORT) -> Becomes:
         saved = state.save(self.guest)
         if registers is not None:
             listed = [self.read_listed(cpu, registers) for cpu in self.records]
@@ -188,15 +189,19 @@ class KvmTarget(VmmSide):
         destination = self._destination()
         try:
             pages = self.content() if arrived is None else arrived.items()
-            destination.take_over(self._here, saved, pages, self.records.values())
+            refused = destination.take_over(self._here, saved, pages, self.records.values(), vmm)
         except BaseException:
             destination.close()
             raise
+        if vmm.ends(refused):
+            destination.close()
+            return vmm.becomes
         self._here, self._other = destination, self._here
         self.guest = destination.guest
         self.entries.clear()
         if self.protocol.answers_itself:
             self._on_host(self.protocol.restore(tuple(self.records.values()), own))
+        return Becomes.LESS if refused else Becomes.GOES_ON
 
     def _destination(self) -> ReplayMachine:
         """Return a VM without memory: a new one, or the source of the last migration after a reset.

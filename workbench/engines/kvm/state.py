@@ -76,6 +76,7 @@ class Loaded:
 
     refused: tuple[int, ...]  #: MSRs KVM rejected
     lost: tuple[int, ...]  #: paravirtual MSRs never tried, because one before them was rejected
+    refused_listed: int = 0  #: how many of the paravirtual MSRs KVM rejected
 
 
 def msr_lists(vm: Vm, excluded: Iterable[int]) -> tuple[tuple[int, ...], tuple[int, ...]]:
@@ -104,10 +105,11 @@ def save_vcpu(vcpu: Vcpu, machine: Sequence[int], pv: Sequence[int]) -> VcpuStat
     )
 
 
-def load_vcpu(vcpu: Vcpu, state: VcpuState, *, own_cpuid: bool = False) -> Loaded:
+def load_vcpu(vcpu: Vcpu, state: VcpuState, *, own_cpuid: bool = False, skips: bool = False) -> Loaded:
     """Write a vCPU's state in QEMU's order, in its thread. Memslots must exist already (PV EOI, async PF).
 
-    ``own_cpuid``: CPUID stays as the destination's VMM has set it, as under QEMU, whose stream does not carry it.
+    ``skips``: the VMM leaves a rejected paravirtual MSR out and writes those after it. ``own_cpuid``: CPUID stays as
+    the destination's VMM has set it, as under QEMU, whose stream does not carry it.
     """
     if not own_cpuid:
         vcpu.set_cpuid(state.cpuid)
@@ -120,14 +122,17 @@ def load_vcpu(vcpu: Vcpu, state: VcpuState, *, own_cpuid: bool = False) -> Loade
     vcpu.fetch_regs()
     vcpu.set(KVM_SET_XSAVE, state.xsave)
     vcpu.set(KVM_SET_XCRS, state.xcrs)
-    refused = _write_machine_msrs(vcpu, [pair for pair in state.machine_msrs if pair[0] != _TSC_DEADLINE_MSR])
-    taken = vcpu.set_msrs(state.pv_msrs)
-    rejected = [index for index, _ in state.pv_msrs[taken:]]
+    refused = _write_each(vcpu, [pair for pair in state.machine_msrs if pair[0] != _TSC_DEADLINE_MSR])
+    if skips:
+        rejected, lost = _write_each(vcpu, state.pv_msrs), []
+    else:
+        rejected = [index for index, _ in state.pv_msrs[vcpu.set_msrs(state.pv_msrs) :]]
+        rejected, lost = rejected[:1], rejected[1:]
     vcpu.set(KVM_SET_VCPU_EVENTS, state.events)
     vcpu.set(KVM_SET_MP_STATE, state.mp_state)
-    refused += _write_machine_msrs(vcpu, [pair for pair in state.machine_msrs if pair[0] == _TSC_DEADLINE_MSR])
+    refused += _write_each(vcpu, [pair for pair in state.machine_msrs if pair[0] == _TSC_DEADLINE_MSR])
     vcpu.set(KVM_SET_DEBUGREGS, state.debugregs)
-    return Loaded((*refused, *rejected[:1]), tuple(rejected[1:]))
+    return Loaded((*refused, *rejected), tuple(lost), len(rejected))
 
 
 def save(guest: Guest) -> GuestState:
@@ -147,20 +152,21 @@ def load(
     set_clock: bool = True,
     tell_stopped: bool = True,
     own_cpuid: bool = False,
+    skips: bool = False,
 ) -> tuple[Loaded, ...]:
     """Write a saved state into a guest with as many vCPUs, whose memory has already arrived; one result per vCPU.
 
     ``order``: the order in which the vCPUs are loaded, by default from the first to the last.
     ``clock_first``: KVM_SET_CLOCK before the MSRs, so that the wall clock, which the MSR write computes, is
-    right; QEMU sets the clock last. ``tell_stopped``: KVM_KVMCLOCK_CTRL on each vCPU, as QEMU does. ``own_cpuid``: see
-    :func:`load_vcpu`.
+    right; QEMU sets the clock last. ``tell_stopped``: KVM_KVMCLOCK_CTRL on each vCPU, as QEMU does. ``own_cpuid``,
+    ``skips``: see :func:`load_vcpu`.
     """
     if len(state.vcpus) != guest.cpus:
         raise WorkbenchError(f"a state of {len(state.vcpus)} vCPUs does not fit a guest of {guest.cpus}")
     if set_clock and clock_first:
         guest.vm.set_clock(state.clock.clock)
     loaded = {
-        cpu: guest.call(cpu, partial(load_vcpu, guest.vcpu(cpu), state.vcpus[cpu], own_cpuid=own_cpuid))
+        cpu: guest.call(cpu, partial(load_vcpu, guest.vcpu(cpu), state.vcpus[cpu], own_cpuid=own_cpuid, skips=skips))
         for cpu in (range(guest.cpus) if order is None else order)
     }
     if set_clock and not clock_first:
@@ -219,7 +225,8 @@ def _read_msrs(vcpu: Vcpu, indices: Sequence[int]) -> Msrs:
     return tuple(found)
 
 
-def _write_machine_msrs(vcpu: Vcpu, pairs: Sequence[tuple[int, int]]) -> list[int]:
+def _write_each(vcpu: Vcpu, pairs: Sequence[tuple[int, int]]) -> list[int]:
+    """Write MSRs, leaving out those that KVM rejects; return these."""
     refused: list[int] = []
     left = list(pairs)
     while left and (taken := vcpu.set_msrs(left)) < len(left):

@@ -12,11 +12,12 @@ from workbench.core.driver import REGISTER, host_read, host_side, host_write, hy
 from workbench.core.machine import CLOCK_MASK, Machine
 from workbench.core.memory import PAGE_SHIFT
 from workbench.core.msr_filter import NO_FILTER, MsrFilter
-from workbench.core.outcome import FAULT, HANDLED, Outcome
+from workbench.core.outcome import FAULT, HANDLED, Becomes, Outcome
 from workbench.core.replay_target import ClockReading, Engine, MachineSpec, Reading
-from workbench.core.replay_vmm import Entries, Range, VmmSide
+from workbench.core.replay_vmm import ORDER, Entries, Range, VmmSide
 from workbench.core.steps import GUEST, USER, Hypercall, Rdmsr, Side, Wrmsr
 from workbench.core.vcpu import Host, Vcpu
+from workbench.core.vmm import STOPS_SHORT, Vmm
 
 
 class SimulatedTarget(VmmSide):
@@ -140,22 +141,26 @@ class SimulatedTarget(VmmSide):
     def get_clock(self) -> ClockReading:
         return ClockReading(self.machine.now().ns & CLOCK_MASK, self.machine.realtime())
 
-    def migrate(self, registers: Sequence[int] | None = None) -> None:
+    def migrate(self, registers: Sequence[int] | None = None, vmm: Vmm = STOPS_SHORT) -> Becomes:
         machine, protocol = self.machine, self.protocol
         cpus = tuple(machine.cpus.values())
-        listed = [self.read_listed(cpu.index, registers) for cpu in cpus] if registers is not None else []
-        own = protocol.answers_itself or registers is None
-        saved = machine.run(0, host_side(protocol.save(cpus))) if own else ()
+        by_list = not protocol.answers_itself and (registers is not None or vmm is not STOPS_SHORT)
+        order = ORDER if registers is None else registers
+        listed = [self.read_listed(cpu.index, order) for cpu in cpus] if by_list else []
+        saved = () if by_list else machine.run(0, host_side(protocol.save(cpus)))
         arrived = self.arrived()
+        left = _Left(machine, self._dirty)
         if arrived is not None:
             self._fill(arrived)
         machine.entries.clear()
-        self._dirty.clear()  # the dirty log belongs to the host that was left
-        self._logging = self._log_dirty
-        for cpu, entries in enumerate(listed):
-            self.host_set_msrs(cpu, entries)
-        if own:
+        refused = sum(self.restore_listed(cpu, entries, vmm) for cpu, entries in enumerate(listed))
+        if not by_list:
             machine.run(0, host_side(protocol.restore(cpus, saved)))
+        if vmm.ends(refused):
+            left.go_on(machine, self._dirty)
+            return vmm.becomes
+        self._logging = self._log_dirty
+        return Becomes.LESS if refused else Becomes.GOES_ON
 
     def close(self) -> None:
         """Do nothing: the machine holds only memory of this process."""
@@ -200,6 +205,29 @@ class SimulatedTarget(VmmSide):
             return FAULT
         _, answer = self.machine.run(cpu, served(self.protocol, step))
         return answer
+
+
+class _Left:
+    """The host that a migration leaves: its entries and memory, in case the destination does not take the machine."""
+
+    def __init__(self, machine: Machine, dirty: set[int]) -> None:
+        self._entries = dict(machine.entries)
+        self._pages = {frame: bytes(data) for frame, data in machine.memory.pages.present.items()}
+        self._logs = [set(slot.dirty) for slot in machine.memory.slots]
+        self._dirty = set(dirty)
+        dirty.clear()  # the dirty log belongs to the host that is left
+
+    def go_on(self, machine: Machine, dirty: set[int]) -> None:
+        """Let the machine go on where it was."""
+        machine.entries.clear()
+        machine.entries.update(self._entries)
+        pages = machine.memory.pages.present
+        pages.clear()
+        pages.update((frame, bytearray(data)) for frame, data in self._pages.items())
+        for slot, log in zip(machine.memory.slots, self._logs, strict=True):
+            slot.dirty = log
+        dirty.clear()
+        dirty |= self._dirty
 
 
 ENGINE = Engine("sim", lambda: None, SimulatedTarget)
