@@ -107,7 +107,8 @@ class ReplayMachine:
         loaded = state.load(self.guest, saved, tell_stopped=False, skips=vmm.skips)
         self._clock_was_set = True
         self.offered.update(source.offered)
-        return sum(one.refused_listed for one in loaded)
+        listed = ({msr for msr, _ in vcpu.pv_msrs} for vcpu in saved.vcpus)
+        return sum(len(msrs.intersection(one.refused)) for msrs, one in zip(listed, loaded, strict=True))
 
     def clear(self) -> None:
         """Return registers, clock and filter to their first state; raise EngineError if a register does not."""

@@ -76,7 +76,6 @@ class Loaded:
 
     refused: tuple[int, ...]  #: MSRs KVM rejected
     lost: tuple[int, ...]  #: paravirtual MSRs never tried, because one before them was rejected
-    refused_listed: int = 0  #: how many of the paravirtual MSRs KVM rejected
 
 
 def msr_lists(vm: Vm, excluded: Iterable[int]) -> tuple[tuple[int, ...], tuple[int, ...]]:
@@ -132,7 +131,7 @@ def load_vcpu(vcpu: Vcpu, state: VcpuState, *, own_cpuid: bool = False, skips: b
     vcpu.set(KVM_SET_MP_STATE, state.mp_state)
     refused += _write_each(vcpu, [pair for pair in state.machine_msrs if pair[0] == _TSC_DEADLINE_MSR])
     vcpu.set(KVM_SET_DEBUGREGS, state.debugregs)
-    return Loaded((*refused, *rejected), tuple(lost), len(rejected))
+    return Loaded((*refused, *rejected), tuple(lost))
 
 
 def save(guest: Guest) -> GuestState:
