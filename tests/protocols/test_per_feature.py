@@ -2,7 +2,7 @@
 
 import pytest
 
-from workbench.core.host_state import VM, area, register
+from workbench.core.host_state import VM, area, old_clock, register
 from workbench.core.kvm_registers import KVM_REGISTERS
 from workbench.core.outcome import ACCEPTED, FAULT, HANDLED
 from workbench.core.steps import Set, Wrmsr
@@ -161,13 +161,42 @@ def test_per_feature_R4_bit_0_clear_ends_it(bench):
     assert bench.rdmsr(CLOCK) == 0x3000
 
 
-def test_per_feature_R4_an_area_in_no_slot_is_written_when_memory_appears(bench):
+def test_per_feature_R4_an_area_in_no_slot_is_written_with_the_next_update_after_memory_appears(bench):
     bench.wrmsr(CLOCK, HOLE | 1)
     bench.enter()
     bench.memory.add(HOLE, 0x1000)
-    assert bench.memory.load(HOLE, 32) == bytes(32)
     bench.enter()
+    assert bench.memory.load(HOLE, 32) == bytes(32), "the update that was asked for is spent"
+    bench.wrmsr(CLOCK, HOLE | 1)
     assert bench.number(HOLE) == 2
+
+
+def _flags(bench, *areas):
+    return [bench.memory.load(gpa + 29, 1)[0] for gpa in areas]
+
+
+def test_per_feature_R4_the_old_number_ends_the_master_clock_for_all():
+    bench = bench_of(PerFeature, vcpus=2)
+    bench.wrmsr(CLOCK, 0x3001)
+    bench.wrmsr(OLD_CLOCK, 0x4001, 1)
+    assert bench.set_msr(OLD_CLOCK, 0x3001) is True
+    bench.enter()
+    assert _flags(bench, 0x3000, 0x4000) == [1, 1], "written by another vCPU, or by the host"
+    bench.wrmsr(OLD_CLOCK, 0)
+    bench.enter(1)
+    assert _flags(bench, 0x4000) == [0]
+    bench.wrmsr(CLOCK, 0x3001)
+    bench.enter(1)
+    assert _flags(bench, 0x3000, 0x4000) == [1, 1]
+
+
+def test_per_feature_R4_another_host_does_not_know_of_the_old_number():
+    bench = bench_of(PerFeature)
+    bench.wrmsr(OLD_CLOCK, 0x3001)
+    bench.init()
+    assert bench.machine.entries[old_clock()] is True
+    bench.migrate()
+    assert old_clock() not in bench.machine.entries
 
 
 def test_per_feature_R5_a_page_crossing_address_leaves_the_old_area_live(bench):
@@ -226,7 +255,28 @@ def test_per_feature_R7_refused_keeps_the_previous_value(bench, value):
     bench.wrmsr(EOI, 0x3001)
     assert bench.wrmsr(EOI, value) is FAULT
     assert bench.rdmsr(EOI) == bench.get_msr(EOI) == 0x3001
+    assert bench.serves("pv_eoi") == (None if value == HOLE | 1 else 0x3000)
+
+
+def test_per_feature_R7_R22_the_old_area_comes_back_when_memslots_change(bench):
+    bench.wrmsr(EOI, 0x3001)
+    assert bench.wrmsr(EOI, HOLE | 1) is bench.wrmsr(EOI, HOLE | 5) is FAULT
+    bench.memory.add(2 * HOLE, 0x1000)
     assert bench.serves("pv_eoi") == 0x3000
+
+
+@pytest.mark.parametrize("after", ["disabled", "registered again", "INIT", "migration"])
+def test_per_feature_R7_R22_what_replaces_the_old_area_keeps_it_from_coming_back(bench, after):
+    bench.wrmsr(EOI, 0x3001)
+    bench.wrmsr(EOI, HOLE | 1)
+    if after == "registered again":
+        bench.wrmsr(EOI, 0x4001)
+    elif after == "migration":
+        bench.migrate()
+    else:
+        bench.init() if after == "INIT" else bench.wrmsr(EOI, 0)
+    bench.memory.add(2 * HOLE, 0x1000)
+    assert bench.serves("pv_eoi") == {"registered again": 0x4000, "migration": 0x3000}.get(after)
 
 
 def test_per_feature_R7_disabled_needs_no_memory(bench):
@@ -308,7 +358,7 @@ def test_per_feature_R1_every_entry_is_a_register_or_derived_from_one(bench):
     register_all(bench)
     bench.enter()
     kinds = {key.kind for key in bench.machine.entries}
-    assert kinds == {"register", "area", "baseline"}
+    assert kinds == {"register", "area", "baseline", "cached"}
     assert {key.name for key in bench.machine.host_entries("register")} == set(LINUX)
 
 

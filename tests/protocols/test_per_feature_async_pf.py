@@ -127,6 +127,23 @@ def test_per_feature_R10_a_refused_enable_is_remembered(bench):
     assert bench.wrmsr(APF_EN, HOLE | 9) is FAULT
     assert bench.rdmsr(APF_EN) == bench.get_msr(APF_EN) == HOLE | 9
     assert bench.serves("async_pf") is None
+    bench.memory.add(2 * HOLE, 0x1000)
+    assert bench.serves("async_pf") == 0x3000, "R22: the area before, which the register does not name"
+
+
+def test_per_feature_R10_R22_an_area_that_was_given_up_comes_back(bench):
+    """The cache keeps an address that the register enables no longer: a refused value enables it again."""
+    bench.wrmsr(APF_EN, 0x3009)
+    bench.wrmsr(APF_EN, 0)
+    bench.memory.add(2 * HOLE, 0x1000)
+    assert bench.serves("async_pf") is None
+    assert bench.wrmsr(APF_EN, HOLE | 9) is FAULT
+    assert bench.serves("async_pf") is None
+    bench.memory.delete(2 * HOLE)
+    assert bench.serves("async_pf") == 0x3000
+    assert bench.wrmsr(APF_EN, 0) is HANDLED
+    bench.memory.add(2 * HOLE, 0x1000)
+    assert bench.serves("async_pf") is None
 
 
 def test_per_feature_R10_the_remembered_value_stops_a_restore_halfway(bench):
@@ -152,11 +169,13 @@ def test_per_feature_R17_mitigation_quiet_restore():
 
 
 def test_per_feature_R10_mitigation_commit_after_check():
-    """Mitigation: ASYNC_PF_EN keeps its old value, and the old area, when the new one is refused."""
+    """Mitigation: ASYNC_PF_EN keeps its old value when the new one is refused; the old area waits, as PV EOI's does."""
     bench = bench_of(PerFeature, mitigations=("commit-after-check",))
     register_all(bench)
     assert bench.wrmsr(APF_EN, HOLE | 9) is FAULT
     assert bench.rdmsr(APF_EN) == LINUX[APF_EN]
+    assert bench.serves("async_pf") is None
+    bench.memory.add(2 * HOLE, 0x1000)
     assert bench.serves("async_pf") == 0x3200
     bench.migrate()
     assert bench.get_msr(STEAL) == LINUX[STEAL]

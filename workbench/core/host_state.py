@@ -11,6 +11,10 @@ carry) from mappings that the host derives from it, and engines can read both.
 * ``staged(cpu, feature)``: an area that the vCPU's next entry maps; a restore stages it again.
 * ``stop_news(cpu, feature)``: the VMM said that the guest was stopped; the next update of the payload tells it. Another
   host must be told again.
+* ``returning(cpu, feature)``: an address that is not served, and is served again once the memslots change.
+* ``cached(cpu, feature)``: the last address that a cache of addresses took, also while no register enables it.
+* ``old_clock()``: the boot vCPU wrote its clock's old register, so no clock of the VM is offered as stable. Another
+  host does not know it.
 
 ``cpu`` is the vCPU's index, or :data:`VM` for state of the whole machine.
 """
@@ -20,7 +24,7 @@ from typing import NamedTuple
 #: Used in place of a vCPU index for VM-wide state.
 VM = -1
 
-DERIVED = frozenset({"area", "pending", "baseline", "staged", "stop news"})
+DERIVED = frozenset({"area", "pending", "baseline", "staged", "stop news", "returning", "cached", "old clock"})
 
 
 class Key(NamedTuple):
@@ -64,3 +68,18 @@ def staged(cpu: int, feature: str) -> Key:
 def stop_news(cpu: int, feature: str) -> Key:
     """The guest was stopped, and the next update of the payload of ``feature`` tells it (value: True)."""
     return Key("stop news", cpu, feature)
+
+
+def returning(cpu: int, feature: str) -> Key:
+    """The address of ``feature`` that is served again once the memslots change (value: gpa)."""
+    return Key("returning", cpu, feature)
+
+
+def cached(cpu: int, feature: str) -> Key:
+    """The last address of ``feature`` that a cache of addresses took, enabled or not (value: gpa)."""
+    return Key("cached", cpu, feature)
+
+
+def old_clock() -> Key:
+    """The boot vCPU wrote its clock's old register, so no clock of the VM is offered as stable (value: True)."""
+    return Key("old clock", VM, "kvmclock")

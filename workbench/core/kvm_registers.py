@@ -37,6 +37,7 @@ class Register:
     always_sent: bool = False  #: a migration sends it even if it holds its initial value
     second_name_of: int | None = None
     keeps_refused: bool = False  #: it holds a value whose address was refused
+    in_cache: bool = False  #: KVM's address is in a gfn_to_hva_cache, which a refusal spoils (core.address_cache)
 
     @cached_property
     def cell(self) -> int:
@@ -75,13 +76,16 @@ WALL_CLOCK = replace(WALL_CLOCK_NEW, name="WALL_CLOCK", msr=0x11, cpuid_bit=0, s
 STEAL_TIME = Register(
     "STEAL_TIME", 0x4B56_4D03, 5, address=_ALL & ~0x3F, enable=1, reserved=0x3E, touches=64, wire=32
 )
-PV_EOI_EN = Register("PV_EOI_EN", 0x4B56_4D04, 6, address=_ALL & ~1, enable=1, reserved=2, touches=1, wire=34)
+PV_EOI_EN = Register(
+    "PV_EOI_EN", 0x4B56_4D04, 6, address=_ALL & ~1, enable=1, reserved=2, touches=1, wire=34, in_cache=True
+)  # fmt: skip
 POLL_CONTROL = Register("POLL_CONTROL", 0x4B56_4D05, 12, reserved=_ALL & ~1, initial=1, wire=34)
 
 APF_DELIVER_AS_VMEXIT, APF_DELIVER_AS_INT = 1 << 2, 1 << 3
 ASYNC_PF_EN = Register(
     "ASYNC_PF_EN", 0x4B56_4D02, 4, address=_ALL & ~0x3F, enable=1 | APF_DELIVER_AS_INT, reserved=0x30,
     gates=((APF_DELIVER_AS_VMEXIT, 10), (APF_DELIVER_AS_INT, 14)), touches=8, wire=30, keeps_refused=True,
+    in_cache=True,
 )  # fmt: skip
 #: What Linux writes to ASYNC_PF_INT (arch/x86/include/asm/irq_vectors.h).
 HYPERVISOR_CALLBACK_VECTOR = 0xF3

@@ -12,6 +12,7 @@ from collections.abc import Callable, Hashable, Iterable
 from itertools import repeat
 from typing import Any, NamedTuple
 
+from workbench.core.address_cache import memslots_changed
 from workbench.core.host_state import Key
 from workbench.core.memory import PAGE_SIZE, GuestMemory
 from workbench.core.rules.place import MORE_STEPS, MOST_STEPS, at_step, never_ends
@@ -53,6 +54,7 @@ class Machine:
             raise WorkbenchError(f"a machine of {len(self.cpus)} vCPUs: allowed are 1 to {MAX_VCPUS}")
         self.most_steps = MOST_STEPS + MORE_STEPS * len(self.cpus)  #: of one program
         self.memory = GuestMemory(encrypted=encrypted)
+        self.memory.on_change = self._memslots_changed
         self.entries: dict[Hashable, Any] = {}
         self.ever: dict[Hashable, Any] = {}  # the last value of every entry that ever existed
         self.notes: dict[Hashable, Any] = {}
@@ -183,6 +185,9 @@ class Machine:
     def quiesce(self, cpu: int) -> None:
         # Each program runs to its end before the next one starts, so there is nothing to wait for.
         self.counts["quiesces"] += 1
+
+    def _memslots_changed(self) -> None:
+        memslots_changed(self.entries, self.get, self.set)
 
     # -- questions -----------------------------------------------------------------------------------
 

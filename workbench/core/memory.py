@@ -10,6 +10,7 @@ of the VMM through its own mapping are not, but are recorded separately (:meth:`
 """
 
 from bisect import bisect_right
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from workbench.core.pages import OFFSET_MASK, PAGE_SHIFT, PAGE_SIZE, Pages, among, pieces
@@ -54,6 +55,7 @@ class GuestMemory:
     def __init__(self, *, encrypted: bool = False) -> None:
         self.encrypted = encrypted
         self.generation = 0  # like KVM's memslot generation: counts every change of the layout
+        self.on_change: Callable[[], None] | None = None  # called after every change of the layout
         self._slots: list[Memslot] = []
         self._starts: list[int] = []
         self.pages = Pages()
@@ -118,7 +120,7 @@ class GuestMemory:
 
     def log_begins(self) -> None:
         """The VMM begins to log written pages: a flag of every memslot changes, and KVM installs all anew."""
-        self.generation += 1
+        self._changed()
 
     def find(self, gpa: int) -> Memslot | None:
         """Return the memslot that holds ``gpa``, or None."""
@@ -263,19 +265,24 @@ class GuestMemory:
         """A memslot was deleted and added again, because KVM changes neither flag nor address: its log is lost."""
         slot.dirty.clear()
         self._vmm_dirty -= among(slot.frames, self._vmm_dirty)
+        self._changed()
+
+    def _changed(self) -> None:
         self.generation += 1
+        if self.on_change is not None:
+            self.on_change()
 
     def _insert(self, slot: Memslot) -> None:
         index = bisect_right(self._starts, slot.gpa)
         self._slots.insert(index, slot)
         self._starts.insert(index, slot.gpa)
-        self.generation += 1
+        self._changed()
 
     def _remove(self, gpa: int) -> Memslot:
         slot = self._slot_at(gpa)
         index = self._slots.index(slot)
         del self._slots[index], self._starts[index]
-        self.generation += 1
+        self._changed()
         return slot
 
     def _slot_at(self, gpa: int) -> Memslot:

@@ -218,11 +218,15 @@ class Note(NamedTuple):
 
 
 class Moment(NamedTuple):
-    """A point in time as a host sees it: virtual nanoseconds, guest TSC, nanoseconds not scheduled."""
+    """A point in time as a host sees it: virtual nanoseconds, guest TSC, nanoseconds not scheduled.
+
+    ``stable``: all vCPUs' clocks are made from one reading (KVM's master clock), so they never differ.
+    """
 
     ns: int
     tsc: int
     run_delay: int
+    stable: bool = True
 
 
 #: A guest program or a host handler: yields steps, receives answers, returns a value.

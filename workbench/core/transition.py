@@ -8,7 +8,7 @@ from collections.abc import Callable, Hashable
 from typing import Any, Protocol
 
 from workbench.clayout.layout import Abi, Layout, Scalar, Struct
-from workbench.core.host_state import Key
+from workbench.core.host_state import Key, old_clock
 from workbench.core.memory import PAGE_SIZE
 from workbench.core.outcome import HANDLED
 from workbench.core.rules.sides import by_side, objection
@@ -117,6 +117,12 @@ def _share(world: World, cpu: int, side: Side, step: Share) -> Any:
     return HANDLED
 
 
+def _now(world: World, cpu: int, side: Side, step: Now) -> Moment:
+    """The time, and whether it is one for all vCPUs: KVM reads both together (kvm_guest_time_update, pvclock_sc)."""
+    moment = world.now()
+    return moment if world.get(old_clock()) is None else moment._replace(stable=False)
+
+
 def _page(step: Cover | Uncover) -> int:
     if step.gpa % PAGE_SIZE:
         raise WorkbenchError(f"{step!r}: {step.gpa:#x} is not the address of a page of {PAGE_SIZE} bytes")
@@ -159,7 +165,7 @@ _ACTIONS: dict[type, Callable[[World, int, Side, Any], Any]] = {
     Backed: lambda world, cpu, side, step: world.backed(step.gpa, step.size, side),
     Cover: lambda world, cpu, side, step: world.cover(_page(step), side),
     Uncover: lambda world, cpu, side, step: world.uncover(_page(step)),
-    Now: lambda world, cpu, side, step: world.now(),
+    Now: _now,
     Note: _note,
     Exit: lambda world, cpu, side, step: world.leave(cpu, step),
     ToUser: lambda world, cpu, side, step: world.to_user(cpu, step),

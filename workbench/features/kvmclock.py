@@ -6,9 +6,11 @@ kvm_setup_guest_pvclock; arch/x86/include/asm/kvm_para.h):
 * The version is odd while the host updates; a reader ignores the payload then, and tries again if the version changed.
 * An update keeps GUEST_STOPPED as it finds it, and sets it if the VMM has said that the guest was stopped
   (KVM_KVMCLOCK_CTRL, kvm_set_guest_paused: -EINVAL while no area is mapped). The guest clears it when it has seen it
-  (arch/x86/kernel/kvmclock.c, kvm_check_and_clear_guest_paused). Since Linux 6.15 ("KVM: x86: Process "guest stopped
-  request" once per guest time update") the news is lost if the area cannot be reached at the next update; here, as
-  before, the next update that arrives brings it.
+  (arch/x86/kernel/kvmclock.c, kvm_check_and_clear_guest_paused). The news is lost if the area cannot be reached at
+  the next update (since Linux 6.15, 6c4927a4b7b8; before, the next update that arrived brought it).
+* An update that finds no memory is spent (kvm_setup_guest_pvclock returns); the next one writes, whatever asked for it:
+  a write of the register, KVM_KVMCLOCK_CTRL, KVM_SET_CLOCK, or, after some time, KVM itself.
+* TSC_STABLE is set while the VM has a master clock (``Moment.stable``).
 * ``flags`` say what the guest may assume; the last 8 bits of the CPUID feature word say which of them are
   valid. If none of those bits is set, all flags are ignored.
 """
@@ -83,26 +85,26 @@ class Kvmclock(Feature):
 
     def update(self, cpu: int, gpa: int, now: Moment) -> Program:
         """Host: version odd, fields, version even."""
+        news = yield Get(stop_news(cpu, self.name))
+        if news:
+            yield Set(stop_news(cpu, self.name), None)
         version = yield from seqlock.begin(gpa)
         if version is None:
-            return False
+            return
         found = (yield Load(gpa + FLAGS, U8)) or 0
-        news = yield Get(stop_news(cpu, self.name))
         fields = PVCLOCK_VCPU_TIME_INFO(
             version=version,
             tsc_timestamp=now.tsc,
             system_time=now.ns,
             tsc_to_system_mul=TSC_MUL,
             tsc_shift=TSC_SHIFT,
-            flags=PVCLOCK_TSC_STABLE_BIT | (PVCLOCK_GUEST_STOPPED if news else found & PVCLOCK_GUEST_STOPPED),
+            flags=(PVCLOCK_TSC_STABLE_BIT if now.stable else 0)
+            | (PVCLOCK_GUEST_STOPPED if news else found & PVCLOCK_GUEST_STOPPED),
         )
         # Separate stores, because another vCPU may read between them; the version tells it to try again.
         yield Store(gpa + 4, fields.pack()[4:16])  # the kernel copies the whole structure, padding included
-        told = yield Store(gpa + 16, fields.pack()[16:])
-        if news and told:
-            yield Set(stop_news(cpu, self.name), None)
+        yield Store(gpa + 16, fields.pack()[16:])
         yield from seqlock.end(gpa, version)
-        return True
 
     def read(self, gpa: int) -> Program:
         """Guest: return a consistent structure, or None."""

@@ -8,15 +8,22 @@ QEMU 7.2 target/i386/kvm/kvm.c and machine.c.
 R1  Each feature has a register of its own; its value is address and control bits; a registration is one exit.
 R2  0x11 and 0x12 are second names of 0x4b564d00 and 0x4b564d01: both names of a pair access one value.
 R3  WALL_CLOCK: no enable bit, no check; for a value other than 0 the payload is written at once, also for the host.
-R4  SYSTEM_TIME: bit 0 enables. No address is ever refused.
+R4  SYSTEM_TIME: bit 0 enables. No address is ever refused. A guest's write of the boot vCPU by the old number 0x12,
+    whatever its value, ends the VM's master clock: no vCPU's clock is offered as stable (TSC_STABLE) until that vCPU
+    writes the new number. Every clock is then written again. Writes of other vCPUs, those of the host and INIT change
+    nothing, and another host does not know of it (kvm_write_system_time, boot_vcpu_runs_old_kvmclock; 54750f2cf042).
 R5  SYSTEM_TIME: an area that crosses a page is not mapped; the previously mapped area stays live.
 R6  STEAL_TIME: bits 1 to 5 must be 0 (#GP), enabled or not; the address is not checked.
-R7  PV_EOI_EN: bit 1 must be 0 (#GP), enabled or not; enabling with an unbacked address is #GP and changes nothing.
+R7  PV_EOI_EN: bit 1 must be 0 (#GP), enabled or not; enabling with an unbacked address is #GP. The register then reads
+    the value before (since 5.16, afd67ee3cbbd), but KVM writes nowhere until the memslots change (R22).
 R8  ASYNC_PF_EN: bits 4 and 5 must be 0 (#GP); without a LAPIC in the kernel every value except 0 is #GP.
 R9  ASYNC_PF_EN: enabled means bits 0 and 3; if one is missing, the write succeeds but has no effect. Enabling
     wakes all tasks: token ~0 at the next entry, or at the next ACK if the token is not 0 at that entry
     (kvm_async_pf_wakeup_all).
-R10 ASYNC_PF_EN: enabling with an unbacked address is #GP, but the register keeps the refused value.
+R10 ASYNC_PF_EN: enabling with an unbacked address is #GP, but the register keeps the refused value, and KVM writes
+    nowhere until the memslots change; then to the last address that it accepted, even if that was disabled since
+    (R22). Kernels with the series 20260406225359.1245490 (April 2026) keep the value before, and are then like R7; that
+    they too spoil the cached address is read in the source, not measured.
 R11 ASYNC_PF_INT: bits 8 to 63 must be 0 and the LAPIC must be in the kernel; otherwise #GP, even for 0.
 R12 ASYNC_PF_ACK: never refused; reads 0. Bit 0 requests the event that waits until the guest has taken the last token.
 R13 POLL_CONTROL: bits 1 to 63 must be 0 (#GP); 1 after creation.
@@ -36,6 +43,8 @@ R21 A feature that the kernel serves may define a register that KVM does not hav
     this register treats it like STEAL_TIME: reserved bits must be 0 (#GP), the address is not checked, INIT clears it
     if it belongs to a vCPU. A payload that is due at registration or on request is written at once. A migration
     carries the register after the others.
+R22 PV_EOI_EN and ASYNC_PF_EN keep their addresses in a gfn_to_hva_cache, and kvmclock its own in a gfn_to_pfn_cache:
+    ``workbench.core.address_cache`` says what a refusal and a change of the memslots do to them.
 
 The bits of each register and their names: ``workbench.core.kvm_registers``.
 """
@@ -45,8 +54,9 @@ from types import MappingProxyType
 from typing import Any
 
 from workbench.clayout.layout import U32, Abi
+from workbench.core import address_cache
 from workbench.core.contracts import ControlBits, Feature, Protocol, StateEntry
-from workbench.core.host_state import VM, Key, area, pending, register
+from workbench.core.host_state import VM, Key, area, old_clock, pending, register
 from workbench.core.kvm_registers import (
     APF_DELIVER_AS_VMEXIT,
     ASYNC_PF_ACK,
@@ -65,7 +75,7 @@ from workbench.core.kvm_registers import (
 )
 from workbench.core.memory import PAGE_SIZE
 from workbench.core.outcome import ACCEPTED, FAULT, HANDLED, REFUSED, UNKNOWN, Outcome
-from workbench.core.steps import Backed, Get, Load, Program, Rdmsr, Set, Store, Wrmsr
+from workbench.core.steps import AllVcpus, Get, Load, Program, Rdmsr, Set, Store, Wrmsr
 from workbench.core.vcpu import Vcpu
 
 #: KVM has all of these, whichever features a scenario selects; it does not serve MIGRATION_CONTROL (R14).
@@ -76,6 +86,8 @@ KVMS_OWN = MappingProxyType(
 #: R9: states of the wake-all: KVM tries it at the next entry, or waits until the guest acknowledges.
 REQUESTED, WAITING = "requested", "waiting"
 WAKE_ALL = 0xFFFF_FFFF
+#: The vCPU by whose clock KVM decides whether there is a master clock (vcpu_id 0).
+BOOT_VCPU = 0
 
 
 class PerFeature(Protocol):
@@ -90,7 +102,7 @@ class PerFeature(Protocol):
         "revoke-on-crossing": "a SYSTEM_TIME area that crosses a page unmaps the previous area (R5)",
         "quiet-restore": "WALL_CLOCK written by the host is stored, but no payload is written (R17)",
         "order-free-restore": "the VMM continues after an entry that KVM_SET_MSRS refuses (R18)",
-        "commit-after-check": "ASYNC_PF_EN keeps its old value when the new one is refused (R10)",
+        "commit-after-check": "ASYNC_PF_EN keeps its old value when the new one is refused; where KVM writes is R7's (R10)",
     }
 
     def __init__(self, features: Sequence[Feature], mitigations: Iterable[str] = ()) -> None:
@@ -157,6 +169,8 @@ class PerFeature(Protocol):
         written = self.registers[msr]
         if not cpu.may_use(written.cpuid_bit):  # R15
             return HANDLED if host_initiated and value == 0 else UNKNOWN
+        if written.cell == SYSTEM_TIME_NEW.msr and not host_initiated:
+            yield from self._which_clock(cpu, old=written.msr != written.cell)
         write = self._WRITE.get(written.cell)  # R2
         if write is None:
             return (yield from self._brought_register(cpu, *self._brought[written.cell], value))
@@ -173,7 +187,10 @@ class PerFeature(Protocol):
     def on_init(self, cpu: Vcpu) -> Program:
         for feature in ("kvmclock", "async_pf", "pv_eoi", "steal_time"):  # R16
             yield Set(register(cpu.index, self.register_of[feature].msr), None)
-            yield Set(area(cpu.index, feature), None)
+            if self.register_of[feature].in_cache:
+                yield from address_cache.release(cpu.index, feature)
+            else:
+                yield Set(area(cpu.index, feature), None)
         yield Set(register(cpu.index, ASYNC_PF_INT.msr), None)
         yield Set(pending(cpu.index, "async_pf"), None)
         for brought, feature_of_it in self._brought.values():  # R21
@@ -193,6 +210,14 @@ class PerFeature(Protocol):
         if taken:
             yield Store(gpa + self._token, WAKE_ALL, U32)
         yield Set(pending(cpu.index, "async_pf"), None if taken else WAITING)
+
+    def _which_clock(self, cpu: Vcpu, *, old: bool) -> Program:
+        """Host: note by which number the boot vCPU writes its clock; if by another than before, update all clocks."""
+        if bool((yield Get(old_clock()))) is old or cpu.index != BOOT_VCPU:
+            return
+        yield Set(old_clock(), old or None)  # R4
+        for each in (yield AllVcpus()):
+            yield Set(pending(each, "kvmclock"), True)  # KVM_REQ_MASTERCLOCK_UPDATE
 
     def _system_time(self, cpu: Vcpu, value: int, host_initiated: bool) -> Program:
         yield Set(register(cpu.index, SYSTEM_TIME_NEW.msr), value)
@@ -236,10 +261,11 @@ class PerFeature(Protocol):
         if not PV_EOI_EN.is_allowed(value):
             return FAULT  # R7
         gpa = PV_EOI_EN.address_in(value)
-        if gpa is not None and not (yield Backed(gpa, PV_EOI_EN.touches)):
+        if gpa is None:
+            yield from address_cache.release(cpu.index, "pv_eoi")
+        elif not (yield from address_cache.point(cpu.index, "pv_eoi", gpa, PV_EOI_EN.touches)):
             return FAULT  # R7
         yield from self._keep(cpu, PV_EOI_EN, value)
-        yield Set(area(cpu.index, "pv_eoi"), gpa)
         return HANDLED
 
     def _async_pf_en(self, cpu: Vcpu, value: int, host_initiated: bool) -> Program:
@@ -254,13 +280,12 @@ class PerFeature(Protocol):
         after = "commit-after-check" in self.mitigations
         if not after:
             yield from self._keep(cpu, ASYNC_PF_EN, value)  # R10: before the check
-        if gpa is not None and not (yield Backed(gpa, ASYNC_PF_EN.touches)):
-            if not after:
-                yield Set(area(cpu.index, "async_pf"), None)
+        if gpa is None:
+            yield from address_cache.release(cpu.index, "async_pf")
+        elif not (yield from address_cache.point(cpu.index, "async_pf", gpa, ASYNC_PF_EN.touches, kept=not after)):
             return FAULT  # R10
         if after:
             yield from self._keep(cpu, ASYNC_PF_EN, value)
-        yield Set(area(cpu.index, "async_pf"), gpa)
         if "async_pf" in self.by_name:
             yield from self._queue_wake_all(cpu, gpa is not None)
         return HANDLED

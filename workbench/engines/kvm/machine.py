@@ -15,11 +15,13 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, cast
 
+from workbench.core.address_cache import memslots_changed
 from workbench.core.address_map import Region, Unit
 from workbench.core.contracts import Protocol
 from workbench.core.driver import host_side
 from workbench.core.event_steps import OnHost, Start, in_order
 from workbench.core.host_state import Key
+from workbench.core.kvm_registers import PV_EOI_EN
 from workbench.core.machine_transition import perform_on_machine
 from workbench.core.memory import GuestMemory as Shadow
 from workbench.core.relay import driven, relayed
@@ -70,6 +72,7 @@ class KvmMachine:
         self._handlers = Handlers(scenario.protocol, self._worlds)
         for region in scenario.memslots():
             self.shadow.add(region.gpa, region.size)
+        self.shadow.on_change = self._memslots_changed
         self.guest = self._open(scenario.cpu(0), scenario.memslots(), scenario.cpuid)
         if scenario.cpuid is None:
             self._offer_what_kvm_offers()
@@ -269,6 +272,11 @@ class KvmMachine:
         self._take_off(gpa)
         self.guest.memory.move(slot_at(self.guest, gpa), to)
         self.shadow.move(gpa, to)
+
+    def _memslots_changed(self) -> None:
+        memslots_changed(self.entries, self.entries.get, self._worlds[0].set)
+        for cpu, msr in [own for own in self._refused if own[1] == PV_EOI_EN.msr]:
+            del self._refused[cpu, msr]  # KVM looks its old address up again
 
     def _take_off(self, gpa: int) -> None:
         """Take away the pages of the host over the memslot that begins at ``gpa``."""

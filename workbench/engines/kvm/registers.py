@@ -2,9 +2,11 @@
 
 The rules kept here: the feature defines the bits of a register (``Feature.registers``); the protocol says whether a
 real KVM serves it (``native``). An address in a register does not show that KVM's writes arrive there; see ``observe``.
-Two registers hold values that KVM does not act on: ASYNC_PF_EN is set before kvm_gfn_to_hva_cache_init looks at the
-address (``Register.keeps_refused``; Linux 6.12 arch/x86/kvm/x86.c, kvm_pv_enable_async_pf), and SYSTEM_TIME with an
-area that crosses a page leaves the mapping as it was (``Feature.one_mapping``; virt/kvm/pfncache.c).
+Three registers hold values that KVM does not act on: ASYNC_PF_EN is set before kvm_gfn_to_hva_cache_init looks at the
+address (``Register.keeps_refused``; Linux 6.12 arch/x86/kvm/x86.c, kvm_pv_enable_async_pf); PV_EOI_EN keeps the value
+before a refused one, and KVM does not act on it until the memslots change (``core.address_cache``); and SYSTEM_TIME
+with an area that crosses a page leaves the mapping as it was (``Feature.one_mapping``; virt/kvm/pfncache.c). Which
+address an ASYNC_PF_EN that was refused has after a change of the memslots, no register tells: none is reported.
 """
 
 from collections.abc import Hashable, Iterable, Mapping
@@ -61,7 +63,8 @@ def held_by_kvm(
             gpa = one.address_in(value)
             if gpa is not None and feature.one_mapping and gpa % PAGE_SIZE + one.touches > PAGE_SIZE:
                 gpa = before.get(served)
-            if gpa is not None and not (one.keeps_refused and refused.get((cpu, one.msr)) == value):
+            spoilt_by = refused.get((cpu, one.msr)) if one.in_cache else None
+            if gpa is not None and (spoilt_by is None or not one.is_allowed(spoilt_by)):
                 found[served] = gpa
     return found
 

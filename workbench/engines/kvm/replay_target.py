@@ -15,6 +15,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
 
+from workbench.core.address_cache import memslots_changed
 from workbench.core.contracts import Protocol
 from workbench.core.driver import REGISTER, host_side, hypercall, served
 from workbench.core.msr_filter import MsrFilter
@@ -241,8 +242,17 @@ class KvmTarget(VmmSide):
     def write_page(self, frame: int, data: bytes) -> None:
         self.guest.memory.write(frame << PAGE_SHIFT, data, through_readonly=True)
 
+    def memslot_changed(self, gpa: int) -> None:
+        super().memslot_changed(gpa)
+        self._tell_our_side()
+
+    def _tell_our_side(self) -> None:
+        """Tell our own host side that memslots have changed; KVM sees their generation."""
+        memslots_changed(self.entries, self.entries.get, self._worlds[0].set)
+
     def begin_log(self) -> None:
         self._here.ram.begin_log()
+        self._tell_our_side()
 
     def take_log(self) -> set[int]:
         return self._here.ram.written()

@@ -4,10 +4,10 @@ V1  The register takes the new value; then the address is looked up; a failure i
 Source: afd67ee3cbbd, the fix (Vitaly Kuznetsov, 8 November 2021).
 """
 
-from workbench.core.host_state import area
+from workbench.core import address_cache
 from workbench.core.kvm_registers import PV_EOI_EN
 from workbench.core.outcome import FAULT, HANDLED
-from workbench.core.steps import Backed, Program, Set
+from workbench.core.steps import Program
 from workbench.core.vcpu import Vcpu
 from workbench.protocols.per_feature import PerFeature
 
@@ -23,9 +23,10 @@ class KeptEoi(PerFeature):
             return FAULT
         gpa = PV_EOI_EN.address_in(value)
         yield from self._keep(cpu, PV_EOI_EN, value)  # V1
-        if gpa is not None and not (yield Backed(gpa, PV_EOI_EN.touches)):
+        if gpa is None:
+            yield from address_cache.release(cpu.index, "pv_eoi")
+        elif not (yield from address_cache.point(cpu.index, "pv_eoi", gpa, PV_EOI_EN.touches, kept=True)):
             return FAULT  # V1
-        yield Set(area(cpu.index, "pv_eoi"), gpa)
         return HANDLED
 
     _WRITE = {**PerFeature._WRITE, PV_EOI_EN.msr: _pv_eoi}  # noqa: RUF012

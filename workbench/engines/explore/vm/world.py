@@ -5,6 +5,7 @@ from typing import Any
 
 from workbench.checking.environment import MOMENTS, is_quiet
 from workbench.checking.ghosts import GHOST_KINDS, OwnerOf, was_area
+from workbench.core.address_cache import memslots_changed
 from workbench.core.address_map import Region, Unit
 from workbench.core.event_steps import Begin, OnHost
 from workbench.core.host_state import Key
@@ -252,6 +253,7 @@ class EventWorld:
                 f"memslot {gpa:#x}+{size:#x} overlaps the one at {over.gpa:#x}+{over.size:#x}; KVM would refuse it"
             )
         self._view[MEMSLOTS] = tuple(sorted((*slots, Region(gpa, size, readonly))))
+        self._memslots_changed()
 
     def delete_memslot(self, gpa: int) -> None:
         gone = self._taken_out(gpa)
@@ -280,7 +282,18 @@ class EventWorld:
             begins = ", ".join(f"{slot.gpa:#x}" for slot in slots)
             raise WorkbenchError(f"no memslot begins at gpa {gpa:#x}; memslots begin at: {begins}")
         self._view[MEMSLOTS] = tuple(slot for slot in slots if slot is not found)
+        self._memslots_changed()
         return found
+
+    def _memslots_changed(self) -> None:
+        memslots_changed(self._machine.cells.names, self._view.__getitem__, self._set)
+
+    def _set(self, key: Key, value: Any) -> None:
+        self._machine.watch(self._view).host_sets(None, key, value)
+        self._view[key] = value
+        if key.kind == "area" and value is not None:
+            self._machine.cells.know(was_area(key))
+            self._view[was_area(key)] = value
 
     def _take_off(self, gpa: int, size: int) -> None:
         """Take away the pages of the host over [gpa, gpa + size)."""
