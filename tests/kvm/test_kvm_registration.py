@@ -263,7 +263,7 @@ def token(guest):
 
 
 def test_an_area_of_async_page_faults_comes_back_after_a_refusal_when_memslots_change():
-    """The clause R10 of per_feature says that it is gone; KVM keeps its address in the cache, and looks again."""
+    """per_feature R10, R22: KVM keeps its address in the cache, and looks again."""
     with Guest(ram=((0, 0x200000), (AREA, 0x1000))) as guest:
         guest.wrmsr(0, ASYNC_PF_INT, 0xF3)
         guest.store(0, TOKEN, (5).to_bytes(4, "little"))  # the wake-all waits until this token is taken
@@ -281,7 +281,7 @@ def test_an_area_of_async_page_faults_comes_back_after_a_refusal_when_memslots_c
 
 
 def test_the_news_of_a_stop_is_forgotten_while_the_area_is_away():
-    """Since Linux 6.15; before, the news waited for an update that arrives, as in the model."""
+    """Since Linux 6.15, and in the model; before, the news waited for an update that arrives."""
     release = tuple(int(number) for number in os.uname().release.split(".")[:2])
     with Guest(ram=((0, 0x200000), (AREA, 0x1000))) as guest:
         guest.wrmsr(0, SYSTEM_TIME_NEW, AREA | 1)

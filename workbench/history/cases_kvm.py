@@ -144,7 +144,7 @@ KVM_CASES = (
         Design(KeptEoi, BadBase(), EOI),
         ("F16",),
         Design(PerFeature, BadBase(), EOI),
-        "afd67ee3cbbd: the value is kept once the address is good",
+        "afd67ee3cbbd: the value is kept once the address is good (the cached address is spoilt all the same: R7)",
     ),
     Case(
         "refused-async-pf-kept",
@@ -155,7 +155,7 @@ KVM_CASES = (
         Design(PerFeature, BadBase(), ASYNC),
         ("F16",),
         Design(PerFeature, BadBase(), ASYNC, fixes=("commit-after-check",)),
-        "series 20260406225359.1245490 (2026): check, then commit",
+        "series 20260406225359.1245490 (2026): check, then commit (the cached address is spoilt all the same: R10)",
     ),
     Case(
         "refused-async-pf-restored",
