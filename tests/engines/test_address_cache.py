@@ -1,4 +1,4 @@
-"""A refused address spoils what KVM's cache holds until the memslots change: the same in simulator, explorer, replay."""
+"""A refused address spoils what KVM's cache holds until memslots change: the same in simulator, explorer and replay."""
 
 from collections import Counter
 
