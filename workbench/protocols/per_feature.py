@@ -102,7 +102,7 @@ class PerFeature(Protocol):
         "revoke-on-crossing": "a SYSTEM_TIME area that crosses a page unmaps the previous area (R5)",
         "quiet-restore": "WALL_CLOCK written by the host is stored, but no payload is written (R17)",
         "order-free-restore": "the VMM continues after an entry that KVM_SET_MSRS refuses (R18)",
-        "commit-after-check": "ASYNC_PF_EN keeps its old value when the new one is refused; where KVM writes: as R7 (R10)",
+        "commit-after-check": "a refused value is not kept in ASYNC_PF_EN; what KVM then writes is as in R7 (R10)",
     }
 
     def __init__(self, features: Sequence[Feature], mitigations: Iterable[str] = ()) -> None:
