@@ -145,8 +145,7 @@ class Machine:
 
     def now(self) -> Moment:
         ns = self._uptime()
-        clock = ns if not self._clock_offset else ns + self._clock_offset & CLOCK_MASK  # ns may stand for many vCPUs
-        return Moment(clock, ns * TSC_PER_NS, ns // 10)
+        return Moment(ns + self._clock_offset & CLOCK_MASK, ns * TSC_PER_NS, ns // 10)
 
     def _uptime(self) -> int:
         return self._start_ns + self._ticks * TICK_NS

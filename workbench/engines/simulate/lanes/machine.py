@@ -58,6 +58,7 @@ class LaneMachine(Machine):
         self.host_stores: list[tuple[Any, int, Side]] = []
         self.on_host_store = lambda *store: self.host_stores.append(store)
         self._start_ns = real._start_ns
+        self._clock_offset = real._clock_offset
         self._ticks = self.batch.lane(real._ticks, steps)
 
     def vcpus(self) -> tuple[int, ...]:
