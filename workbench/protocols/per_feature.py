@@ -262,7 +262,7 @@ class PerFeature(Protocol):
             return FAULT  # R7
         gpa = PV_EOI_EN.address_in(value)
         if gpa is None:
-            yield from address_cache.release(cpu.index, "pv_eoi")
+            yield from address_cache.release(cpu.index, "pv_eoi")  # R22
         elif not (yield from address_cache.point(cpu.index, "pv_eoi", gpa, PV_EOI_EN.touches)):
             return FAULT  # R7
         yield from self._keep(cpu, PV_EOI_EN, value)
