@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import os
 import shlex
 import sys
-from collections.abc import Callable, Collection, Iterable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from workbench.errors import WorkbenchError
 from workbench.measure.variants import DEFAULT
 
 if TYPE_CHECKING:
+    from workbench.durable.share import Jobs
     from workbench.durable.store import Store
     from workbench.present.text.report import Parameters
 
@@ -144,6 +146,35 @@ def add_state(parser: argparse.ArgumentParser, pieces: str, *, partial: bool = F
             "--partial", action="store_true",
             help="when stopped by Ctrl-C, still write what is known by then; what is not is BOUNDED, interrupted",
         )  # fmt: skip
+
+
+def add_jobs(parser: argparse.ArgumentParser, default: str = "one for each CPU, at most 4") -> None:
+    """Add the options that say who shares the work; see :func:`workers`."""
+    who = parser.add_mutually_exclusive_group()
+    who.add_argument("--jobs", type=whole_number(1, 256), metavar="N",
+                     help=f"processes that share the work (default: {default})")  # fmt: skip
+    who.add_argument("--scheduler", metavar="ADDRESS", help="let workers of a Dask scheduler, tcp://HOST:8786, do it")
+    who.add_argument("--cluster", type=_local, metavar="local:N", help="the same with N Dask workers on this machine")
+
+
+def _local(text: str) -> int:
+    kind, _, number = text.partition(":")
+    if kind != "local":
+        raise argparse.ArgumentTypeError(f"{text!r} is not local:N; for other machines: --scheduler tcp://HOST:8786")
+    found: int = whole_number(1, 256)(number)
+    return found
+
+
+@contextmanager
+def workers(args: argparse.Namespace, default: int | None = None) -> Iterator[Jobs]:
+    """Yield who shares the work by the options of :func:`add_jobs`; ``default``: processes if nothing is said."""
+    if args.scheduler is None and args.cluster is None:
+        yield args.jobs or default or min(os.cpu_count() or 1, 4)
+        return
+    from workbench.durable.cluster import cluster
+
+    with cluster(scheduler=args.scheduler, local=args.cluster or 0) as found:
+        yield found
 
 
 def opened_state(args: argparse.Namespace) -> AbstractContextManager[Store]:

@@ -45,9 +45,7 @@ def add(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
         "--out", type=Path, default=Path("fuzz-findings"), metavar="DIR",
         help="directory for replay files of divergences (default: %(default)s)",
     )  # fmt: skip
-    parser.add_argument(
-        "--jobs", type=_options.whole_number(1, 256), metavar="N", help="processes (default: one for each CPU)"
-    )
+    _options.add_jobs(parser, "one for each CPU")
     parser.add_argument(
         "--length", type=_options.whole_number(20, 10_000), default=200, metavar="N",
         help="operations in each sequence (default: %(default)s)",
@@ -89,10 +87,10 @@ def run(args: argparse.Namespace) -> int:
         journal = Journal(store, campaign.head_of(task, line))
         if journal.done:
             say.note(f"resuming from {args.state}: {len(journal.done)} sequences, {journal.operations} operations")
-        jobs = args.jobs or campaign.jobs_by_default()
         plan = Plan(args.ops, seconds)
-        for last in campaign.run(task, plan, journal, args.out, jobs=jobs, notes=(line,)):
-            say(_progress(last))
+        with _options.workers(args, default=campaign.jobs_by_default()) as jobs:
+            for last in campaign.run(task, plan, journal, args.out, jobs=jobs, notes=(line,), host=line):
+                say(_progress(last))
     say.note(f"this run: {_progress(last)}")
     _options.write(args, "\n".join([line, *_report(last)]) + "\n")
     return 1 if last.findings else 0

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from workbench.commands import _options
 
 if TYPE_CHECKING:
+    from workbench.durable.share import Jobs
     from workbench.durable.store import Store
     from workbench.history import Case
     from workbench.history.table import Told
@@ -23,6 +25,7 @@ def add(subparsers: Any) -> None:
         example="workbench history --bug B4,K15",
     )  # fmt: skip
     _options.add_names(parser, "--bug", "bugs (B1 to B23, K1 to K23, V1 to V8) or cases, with traces (default all)")
+    _options.add_jobs(parser, "1")
     _options.add_state(parser, "cases")
     _options.add_output(parser)
 
@@ -33,27 +36,50 @@ def run(args: argparse.Namespace) -> int:
 
     cases = choose(_options.unique(args.bug))
     with _options.opened_state(args) as store:
-        outcomes = tuple(_told(cases, store))
+        with _options.workers(args, default=1) as jobs:
+            outcomes = tuple(_told(cases, store, jobs))
         _options.write(args, _render(args.format, outcomes, is_all=args.bug is None))
     return 0 if all(outcome.reproduced for outcome in outcomes) else 1
 
 
-def _told(cases: Sequence[Case], store: Store) -> Iterator[Told]:
+def _told(cases: Sequence[Case], store: Store, jobs: Jobs) -> Iterator[Told]:
     """Yield what is printed of each case, explored now or kept from an earlier run."""
     from workbench.durable.content import described
-    from workbench.history import explore_cases
-    from workbench.history.table import Told, told
+    from workbench.history.table import Told
     from workbench.present.progress import Progress
 
     say, batch = Progress().counting("cases"), store.batch("cases", [described(case) for case in cases])
 
-    def work(number: int) -> list[Any]:
-        say(number, len(cases))
-        (outcome,) = explore_cases(cases[number : number + 1])
-        return [*told(outcome)[1:]]
+    def complete(piece: list[Any]) -> bool:
+        return bool(piece[-1])
 
-    for case, piece in zip(cases, batch.each(work, complete=lambda piece: bool(piece[-1])), strict=True):
+    if jobs == 1:
+        def work(number: int) -> list[Any]:
+            say(number, len(cases))
+            return _piece(cases[number])
+
+        pieces = batch.each(work, complete=complete)
+    else:
+        pieces = batch.shared(_exploring, [[case.name for case in cases]], jobs, complete=complete)
+    for case, piece in zip(cases, pieces, strict=True):
         yield Told(case, *piece)
+
+
+def _piece(case: Case) -> list[Any]:
+    from workbench.history import explore_cases
+    from workbench.history.table import told
+
+    (outcome,) = explore_cases([case])
+    return [*told(outcome)[1:]]
+
+
+@contextmanager
+def _exploring(names: list[str]) -> Iterator[tuple[None, Callable[[tuple[int, int]], tuple[int, list[Any]]]]]:
+    """Begin in a worker (``durable.share``)."""
+    from workbench.history import choose
+
+    cases = choose(names)
+    yield None, lambda piece: (piece[0], _piece(cases[piece[1]]))
 
 
 def _render(form: str, outcomes: Sequence[Told], *, is_all: bool) -> str:

@@ -6,7 +6,6 @@ With ``--mitigations`` the matrix is explored without and with them, and the dif
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +14,7 @@ from workbench.commands.explore import add_what
 
 if TYPE_CHECKING:
     from workbench.core.contracts.event import Event
+    from workbench.durable.share import Jobs
     from workbench.durable.store import Store
     from workbench.measure.exploration.matrix import Cell, Size, Task
     from workbench.measure.exploration.pairs import Chosen
@@ -30,8 +30,7 @@ def add(subparsers: Any) -> None:
     )  # fmt: skip
     _options.add_names(parser, "--protocols", "protocols as in compare (default generic,per_feature)")
     add_what(parser)
-    parser.add_argument("--jobs", type=_options.whole_number(1, 64), metavar="N",
-                        help="processes that share the work (default: one for each CPU, at most 4)")
+    _options.add_jobs(parser)
     _options.add_state(parser, "searches", partial=True)
     _options.add_output(parser, _options.EXPLORED_FORMATS)
 
@@ -50,7 +49,8 @@ def run(args: argparse.Namespace) -> int:
     added = mitigated(bare, args.mitigations) if args.mitigations else []
     pairs = _pairs(args, bare)
     with _options.opened_state(args) as store:
-        cells = _cells(args, [*bare, *added], pairs, store)
+        with _options.workers(args) as jobs:
+            cells = _cells(args, [*bare, *added], pairs, store, jobs)
         if args.format == "text":
             _options.write(args, _text(args, cells, bare, added, pairs))
         else:
@@ -82,8 +82,9 @@ def _text(
 
 
 def _cells(
-    args: argparse.Namespace, chosen: Sequence[Variant], pairs: Mapping[str, Sequence[Chosen]], store: Store
-) -> list[Cell]:
+    args: argparse.Namespace, chosen: Sequence[Variant], pairs: Mapping[str, Sequence[Chosen]], store: Store,
+    jobs: Jobs,
+) -> list[Cell]:  # fmt: skip
     from workbench.checking.failures import choose as choose_failures
     from workbench.measure.exploration.matrix import MAX_STATES, Task, matrix
     from workbench.present.progress import Progress
@@ -106,7 +107,7 @@ def _cells(
         _sizes(args),
         more=more,
         max_states=most,
-        jobs=args.jobs or min(os.cpu_count() or 1, 4),
+        jobs=jobs,
         progress=progress,
         state=store,
         partial=args.partial,

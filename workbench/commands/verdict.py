@@ -8,7 +8,6 @@ it; ``--weigh migration=3,exits=1`` adds a ranking by your own weights.
 from __future__ import annotations
 
 import argparse
-import os
 from typing import TYPE_CHECKING, Any
 
 from workbench.commands import _options
@@ -40,8 +39,7 @@ def add_what(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--quick", action="store_true", help="explore each design with its first feature alone")
     parser.add_argument("--no-repairs", dest="repairs", action="store_false",
                         help="do not explore designs with their mitigations (half of the time)")
-    parser.add_argument("--jobs", type=_options.whole_number(1, 64), metavar="N",
-                        help="processes that share the work (default: one for each CPU, at most 4)")
+    _options.add_jobs(parser)
     _options.add_state(parser, "searches")
 
 
@@ -105,11 +103,12 @@ def answered(args: argparse.Namespace, store: Store) -> Page:
     def progress(done: int, of: int, task: Task) -> None:
         say(f"{done} of {of}: {task.variant.label} under {task.event.name}, {task.size}")
 
-    return page(
-        dict(zip(texts, variants(texts), strict=True)),
-        scope,
-        jobs=args.jobs or min(os.cpu_count() or 1, 4),
-        progress=progress,
-        asking=say.counting("designs asked"),
-        state=store,
-    )
+    with _options.workers(args) as jobs:
+        return page(
+            dict(zip(texts, variants(texts), strict=True)),
+            scope,
+            jobs=jobs,
+            progress=progress,
+            asking=say.counting("designs asked"),
+            state=store,
+        )

@@ -15,6 +15,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
 
+from workbench.core.rules import place
 from workbench.core.rules.place import by_author, raised, said
 from workbench.errors import WorkbenchError, not_known
 from workbench.reading import read_bytes
@@ -86,6 +87,17 @@ def from_files(*things: Any) -> list[str]:
     return described(*{id(one): one for one in things if named(one) != one.name}.values())
 
 
+def loaded() -> tuple[str, ...]:
+    """Return the full paths of the files that were executed, in this order."""
+    return tuple(name for name in _LOADED if name in sys.modules)
+
+
+def load(path: Path) -> None:
+    """Execute the file at a full path, as :func:`find` does; raise WorkbenchError if it does not load."""
+    (found,) = _places(str(path))
+    _module(found, "file", f"file {str(path)!r}")
+
+
 def named_anywhere(thing: Any) -> str:
     """Return a name by which any process on this machine finds it: the full path of its file, or its own name."""
     return _NAMES[id(thing)][2] if id(thing) in _NAMES else str(thing.name)
@@ -138,6 +150,8 @@ def _is_file(path: Path) -> bool:
 def _places(path_text: str) -> list[Path]:
     """Return the places where a path may lead, without duplicates: from here, and from the file that names it."""
     path = Path(path_text)
+    if place.elsewhere is not None and path.is_absolute():
+        return [place.moved_into(place.elsewhere, path)]
     try:
         folders = [Path.cwd()]
     except OSError:  # the current directory was deleted
@@ -166,7 +180,7 @@ def _folder_of_caller() -> Path | None:
 
 def _module(path: Path, what: str, called: str) -> ModuleType:
     """Return the module of a file, executed now unless it is known and unchanged."""
-    name, state = str(path.resolve()), (path.stat().st_mtime_ns, path.stat().st_size)
+    name, state = str(place.at_home(path.resolve())), (path.stat().st_mtime_ns, path.stat().st_size)
     if _LOADED.get(name) == state and name in sys.modules:
         return sys.modules[name]
     text = read_bytes(path, what)

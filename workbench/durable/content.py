@@ -43,12 +43,24 @@ def workbench() -> str:
     for path in sorted((*_PACKAGE.rglob("*.py"), *(file for file in DATA.rglob("*") if file.is_file()))):
         content = path.read_bytes()
         digest.update(f"{path.name} {len(content)}\n".encode() + content)
-    versions = [sys.implementation.cache_tag, *map(str, sys.version_info)]
+    told = [sys.implementation.cache_tag, *map(str, sys.version_info)]
+    told += [f"{name} {version}" for name, version in _versions().items()]
+    digest.update("\n".join(told).encode())
+    return digest.hexdigest()
+
+
+def versions() -> dict[str, str]:
+    """Return what two machines must have in common for the same results: Python, libraries, and this package."""
+    python = f"{sys.implementation.cache_tag} {sys.version.split()[0]}"
+    return {"Python": python, **_versions(), "workbench": workbench()[:12]}
+
+
+def _versions() -> dict[str, str]:
+    found = {}
     for name in _LIBRARIES:
         with suppress(metadata.PackageNotFoundError):
-            versions.append(f"{name} {metadata.version(name)}")
-    digest.update("\n".join(versions).encode())
-    return digest.hexdigest()
+            found[name] = metadata.version(name)
+    return found
 
 
 def described(thing: Any) -> Any:
@@ -132,17 +144,25 @@ def _is_a_package(path: Path) -> bool:
 
 def _texts(path: Path) -> list[list[str]]:
     """Return the name and a digest of a file, and of every file that it uses, in the order in which they are found."""
-    found: dict[Path, list[str]] = {}
+    return [[file.name, hashlib.sha256(text).hexdigest()] for file, text in files_of(path).items()]
+
+
+def files_of(path: Path) -> dict[Path, bytes]:
+    """Return the contents of a file and of every file that it uses, by full path, in the order in which they are found.
+
+    Raises WorkbenchError if one cannot be read.
+    """
+    found: dict[Path, bytes] = {}
     ahead = [path.resolve()]
     while ahead:
         file = ahead.pop(0)
         if file in found:
             continue
         content = _content(file)
-        found[file] = [file.name, hashlib.sha256(content).hexdigest()]
+        found[file] = content
         if file.suffix == ".py":
             ahead += _used(file, content)
-    return list(found.values())
+    return found
 
 
 def _content(file: Path) -> bytes:

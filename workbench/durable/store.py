@@ -20,6 +20,8 @@ from typing import Any
 from workbench.durable import content
 from workbench.durable.guard import guarded_folder
 from workbench.durable.lock import NAME, Lock
+from workbench.durable.pool import Begin
+from workbench.durable.share import Jobs, shared
 from workbench.errors import WorkbenchError
 
 FILE = "pieces.sqlite"
@@ -161,6 +163,20 @@ class Batch:
             if complete(value):
                 self.keep(number, value)
             yield value
+
+
+    def shared(
+        self, begin: Begin, arguments: Sequence[Any], jobs: Jobs, *, complete: Callable[[Any], bool]
+    ) -> Iterator[Any]:
+        """Yield every piece in order as ``each`` does; ``jobs`` share those that are not kept, by their numbers."""
+        made: dict[int, Any] = {}
+        left = {number: number for number in range(self.total) if number not in self.kept}
+        for number, value in shared(left, begin, arguments, jobs) if left else ():
+            made[number] = value
+            if complete(value):
+                self.keep(number, value)
+        for number in range(self.total):
+            yield made[number] if number in made else self.get(number)
 
 
 #: Keeps nothing.

@@ -34,7 +34,7 @@ def main(connection: Connection, errors: int) -> None:
     except (EOFError, ConnectionError):
         return  # the parent is gone: nothing to report to
     except BaseException as error:  # noqa: BLE001 - the parent tells it
-        connection.send_bytes(_failed(error))
+        connection.send_bytes(failed(error))
         os._exit(1)  # what is left to do may fail too, where memory is lacking
 
 
@@ -42,10 +42,10 @@ def _answer(work: Any, piece: Any) -> bytes:
     try:
         return pickle.dumps((True, work(piece)))
     except BaseException as error:  # noqa: BLE001 - the parent raises it
-        return _failed(error)
+        return failed(error)
 
 
-def _failed(error: BaseException) -> bytes:
+def failed(error: BaseException) -> bytes:
     """Return the answer that an exception is; one that cannot travel goes as another one with its text."""
     try:
         if isinstance(error, MemoryError):

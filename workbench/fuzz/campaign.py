@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from workbench.durable.content import described
-from workbench.durable.pool import Pool
+from workbench.durable.share import Jobs, pool_of
 from workbench.fuzz import findings
 from workbench.fuzz.generate import GENERATOR
 from workbench.fuzz.journal import Count, Entry, Journal
@@ -57,14 +57,16 @@ def head_of(task: Task, host: str) -> dict[str, Any]:
 
 
 def run(
-    task: Task, plan: Plan, journal: Journal, folder: Path, *, jobs: int, notes: tuple[str, ...] = ()
-) -> Iterator[Tally]:
+    task: Task, plan: Plan, journal: Journal, folder: Path, *, jobs: Jobs, notes: tuple[str, ...] = (),
+    host: str | None = None,
+) -> Iterator[Tally]:  # fmt: skip
     """Run the campaign; yield a Tally whenever sequences are finished, and one of what counts at the end.
 
-    Findings go to ``folder`` as replay files that begin with ``notes``. Raises EngineError if a worker fails.
+    Findings go to ``folder`` as replay files that begin with ``notes``. ``host``: which KVM all workers must have.
+    Raises EngineError if a worker fails.
     """
     record = _Recorder(task, plan, journal, folder, notes)
-    with Pool(jobs, working, [task]) as workers:
+    with pool_of(jobs, working, [task, host], needs="KVM") as workers:
         began, before = time.monotonic(), journal.operations
         end = max(journal.done, default=-1) + 1
         gaps = [number for number in range(end) if number not in journal.done]  # a killed campaign leaves some

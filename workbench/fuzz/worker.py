@@ -6,6 +6,8 @@ from functools import partial
 from typing import NamedTuple
 
 from workbench.core import contracts
+from workbench.engines.kvm.probe import probe
+from workbench.errors import WorkbenchError
 from workbench.features import choose
 from workbench.fuzz.generate import Options, sequence
 from workbench.fuzz.journal import Entry
@@ -30,11 +32,13 @@ class Done(NamedTuple):
 
 
 @contextmanager
-def working(task: Task) -> Iterator[tuple[tuple[str, ...], Callable[[int], Done]]]:
+def working(task: Task, host: str | None = None) -> Iterator[tuple[tuple[str, ...], Callable[[int], Done]]]:
     """Begin in a worker (``durable.pool``); yield the known divergences that this KVM shows, and what runs a sequence.
 
-    Raises WorkbenchError if that is not possible here.
+    Raises WorkbenchError if that is not possible here, or if this KVM is not the one that ``host`` describes.
     """
+    if host is not None and (here := probe().line) != host:
+        raise WorkbenchError(f"a worker has another KVM ({here}) than this campaign ({host})")
     with open_bench(task) as bench:
         yield tuple(entry.name for entry in bench.known.entries), partial(carry_out, bench, task)
 

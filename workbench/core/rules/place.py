@@ -15,6 +15,8 @@ from workbench.errors import AuthorError, EngineError, WorkbenchError
 
 #: The package's own folder; what lies elsewhere is an author's file.
 _PACKAGE = Path(__file__).resolve().parents[2]
+#: Where authors' files of another machine are laid out, each at its path there; None for files of this machine.
+elsewhere: Path | None = None
 #: Locals in which a relay (``core.driver``, ``core.relay``) holds the program that it drives.
 _RELAYED = ("program", "handler")
 #: Rooms that run the programs of others.
@@ -41,8 +43,20 @@ def shown(file: str, line: int) -> str:
     """Return ``file:line``; the path is relative to the current directory if it lies below that."""
     path = Path(file)
     with suppress(ValueError, OSError):
-        path = path.resolve().relative_to(Path.cwd())
-    return f"{path}:{line}"
+        return f"{path.resolve().relative_to(Path.cwd())}:{line}"
+    return f"{at_home(path)}:{line}"
+
+
+def moved_into(folder: Path, path: Path) -> Path:
+    """Return where the file at an absolute ``path`` of another machine lies in ``folder``."""
+    return folder / path.relative_to("/")
+
+
+def at_home(path: Path) -> Path:
+    """Return the path of a file on the machine that it comes from."""
+    if elsewhere is not None and path.is_relative_to(elsewhere):
+        return Path("/") / path.relative_to(elsewhere)
+    return path
 
 
 def of_code(code: CodeType, line: int | None = None) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 from workbench.checking.failures import FAILURES, Failure
 from workbench.core.contracts.event import Event
 from workbench.durable.content import described
+from workbench.durable.share import Jobs
 from workbench.durable.store import Batch, Store, opened
 from workbench.errors import WorkbenchError
 from workbench.features import choose as choose_features
@@ -44,7 +45,7 @@ def matrix(
     *,
     more: Iterable[Task] = (),
     max_states: int = MAX_STATES,
-    jobs: int = 1,
+    jobs: Jobs = 1,
     progress: Reporter | None = None,
     state: Store | Path | str | None = None,
     partial: bool = False,
@@ -54,9 +55,10 @@ def matrix(
 
     ``more``: further tasks of these variants; ``events`` may then be empty.
 
-    ``jobs`` processes share the work; ``progress(done, total, task)`` is called after each task. A program that fails
-    breaks off its own cells. ``state``: a directory in which finished searches are kept, without traces, and used by a
-    later call with it, which makes those searches again whose traces are in the result. ``traces``: whether any are.
+    ``jobs`` processes, or a cluster (``durable.cluster``), share the work; ``progress(done, total, task)`` is called
+    after each task. A program that fails breaks off its own cells. ``state``: a directory in which finished searches
+    are kept, without traces, and used by a later call with it, which makes those searches again whose traces are in the
+    result. ``traces``: whether any are.
 
     Raises KeyboardInterrupt when the user stops it, because a cell that lacks a size has no verdict; with ``partial``,
     each such cell is BOUNDED instead, and its note begins with "interrupted". Raises WorkbenchError if nothing could be
@@ -114,7 +116,7 @@ def _deciding(cell: Cell, label: str) -> tuple[Any, ...]:
 
 
 def _trace_again(
-    todo: Sequence[Task], done: dict[int, list[Cell]], again: Sequence[int], jobs: int, progress: Reporter | None
+    todo: Sequence[Task], done: dict[int, list[Cell]], again: Sequence[int], jobs: Jobs, progress: Reporter | None
 ) -> None:
     """Search again what lacks its traces; raise WorkbenchError if a search does not end as the one that was kept."""
     for count, (number, cells) in enumerate(searched(todo, again, jobs), 1):
@@ -147,7 +149,7 @@ def _keys(todo: Sequence[Task], store: Store) -> list[Any]:
     ]  # fmt: skip
 
 
-def _worked(todo: Sequence[Task], batch: Batch, jobs: int) -> Generator[tuple[int, list[Cell]], None, None]:
+def _worked(todo: Sequence[Task], batch: Batch, jobs: Jobs) -> Generator[tuple[int, list[Cell]], None, None]:
     """Yield the number and the cells of each task as soon as it is finished, those that were kept first."""
     for number in sorted(batch.kept):
         yield number, [of_piece(piece) for piece in batch.get(number)]

@@ -10,7 +10,8 @@ from typing import Any
 from workbench.checking.failures import FAILURES, Failure
 from workbench.core import own_files
 from workbench.core.contracts.event import Event
-from workbench.durable.pool import NotSharedError, Pool, script_of
+from workbench.durable.pool import NotSharedError
+from workbench.durable.share import Jobs, shared, sharing
 from workbench.engines.explore.vm import Bounds
 from workbench.features import FEATURES
 from workbench.features import choose as choose_features
@@ -165,30 +166,21 @@ def failures_of(task: Task) -> list[Failure]:
     return [FAILURES[code] for code in task.codes]
 
 
-def searched(todo: Sequence[Task], left: Sequence[int], jobs: int) -> Iterator[tuple[int, list[Cell]]]:
+def searched(todo: Sequence[Task], left: Sequence[int], jobs: Jobs) -> Iterator[tuple[int, list[Cell]]]:
     """Yield the number and the cells of each of the tasks ``left``, as soon as it is finished by one of ``jobs``."""
-    return _in_processes(todo, left, min(jobs, len(left))) if jobs > 1 and left else _here(todo, left)
+    return _shared(todo, left, jobs) if left and jobs != 1 else _here(todo, left)
 
 
 def _here(todo: Sequence[Task], left: Iterable[int]) -> Iterator[tuple[int, list[Cell]]]:
     return ((number, work(todo[number])) for number in left)
 
 
-def _in_processes(todo: Sequence[Task], left: Sequence[int], jobs: int) -> Iterator[tuple[int, list[Cell]]]:
+def _shared(todo: Sequence[Task], left: Sequence[int], jobs: Jobs) -> Iterator[tuple[int, list[Cell]]]:
     """Share the work out; do it all here if it needs a class that no other process can find."""
     try:
-        script = script_of([todo[number] for number in left])
+        yield from shared({number: todo[number] for number in left}, _searching, [sharing(jobs, len(left))], jobs)
     except NotSharedError:
         yield from _here(todo, left)
-        return
-    with Pool(jobs, _searching, [jobs], script) as workers:
-        waiting = iter(left)
-        while True:
-            while workers.idle and (number := next(waiting, None)) is not None:
-                workers.give((number, todo[number]))
-            if not workers.in_flight:
-                break
-            yield from workers.finished()
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from workbench.checking.failures import FAILURES
+from workbench.durable.share import Jobs
 from workbench.durable.store import Store
 from workbench.errors import unknown
 from workbench.features import choose as choose_features
@@ -57,7 +58,7 @@ def page(
     named: Mapping[str, Variant],
     scope: Scope | None = None,
     *,
-    jobs: int = 1,
+    jobs: Jobs = 1,
     progress: Reporter | None = None,
     asking: Progress | None = None,
     state: Store | Path | str | None = None,

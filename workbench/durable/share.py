@@ -1,0 +1,72 @@
+"""Work shared out: by processes of this machine (``pool``) or by workers of a Dask cluster (``cluster``).
+
+Who has work asks for one of the two by ``jobs``, a number of processes or a :class:`Crew`, and need not know which.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, Protocol
+
+from workbench.durable.pool import Begin, Pool, script_of
+
+
+class Workers(Protocol):
+    """What shares work; see ``pool.Pool`` for what each does."""
+
+    hello: list[Any]
+
+    @property
+    def in_flight(self) -> int: ...
+    @property
+    def idle(self) -> bool: ...
+    def give(self, piece: Any) -> None: ...
+    def finished(self, patience: float | None = None) -> list[Any]: ...
+
+
+class Crew(Protocol):
+    """Workers that are there already; ``sharing``: how many of them share the memory of one machine."""
+
+    sharing: int
+
+    def pool(
+        self, begin: Begin, arguments: Sequence[Any], *, needs: str | None = None
+    ) -> AbstractContextManager[Workers]: ...
+
+
+Jobs = int | Crew
+
+
+def pool_of(
+    jobs: Jobs, begin: Begin, arguments: Sequence[Any] = (), script: str | None = None, *, needs: str | None = None
+) -> AbstractContextManager[Workers]:
+    """Return workers. ``needs``: what a machine must have for this work, the name of a resource of Dask's."""
+    if isinstance(jobs, int):
+        return Pool(jobs, begin, arguments, script)
+    return jobs.pool(begin, arguments, needs=needs)
+
+
+def sharing(jobs: Jobs, pieces: int) -> int:
+    """Return how many workers share the memory of one machine."""
+    return min(jobs, pieces) if isinstance(jobs, int) else jobs.sharing
+
+
+def shared(
+    pieces: Mapping[int, Any], begin: Begin, arguments: Sequence[Any], jobs: Jobs
+) -> Iterator[tuple[int, Any]]:
+    """Yield the number and the answer of each piece as soon as it is finished.
+
+    What ``begin`` yields is given (number, piece) and answers (number, answer). Raises NotSharedError before any work
+    begins if no other process can find a class that the pieces need.
+    """
+    script = script_of([list(pieces.values()), arguments])
+    jobs = min(jobs, len(pieces)) if isinstance(jobs, int) else jobs
+    with pool_of(jobs, begin, arguments, script) as workers:
+        waiting = iter(pieces.items())
+        while True:
+            while workers.idle and (piece := next(waiting, None)) is not None:
+                workers.give(piece)
+            if not workers.in_flight:
+                break
+            yield from workers.finished()
