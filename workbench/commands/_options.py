@@ -153,7 +153,7 @@ def add_jobs(parser: argparse.ArgumentParser, default: str = "one for each CPU, 
     who = parser.add_mutually_exclusive_group()
     who.add_argument("--jobs", type=whole_number(1, 256), metavar="N",
                      help=f"processes that share the work (default: {default})")  # fmt: skip
-    who.add_argument("--scheduler", metavar="ADDRESS", help="let workers of a Dask scheduler, tcp://HOST:8786, do it")
+    who.add_argument("--scheduler", metavar="TCP", help="let workers of a Dask scheduler, tcp://HOST:8786, do it")
     who.add_argument("--cluster", type=_local, metavar="local:N", help="the same with N Dask workers on this machine")
 
 
