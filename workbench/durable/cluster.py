@@ -135,7 +135,7 @@ class ClusterPool:
     def __init__(self, client: Any, work: bytes, needs: str | None) -> None:
         there = client.scheduler_info(n_workers=-1)["workers"].values()
         if needs and not any(needs in one["resources"] for one in there):
-            raise WorkbenchError(f"no worker offers {needs}: dask worker tcp://HOST:8786 --resources {needs}=1, where it is")
+            raise WorkbenchError(f"no worker offers {needs}: dask worker tcp://HOST:8786 --resources {needs}=1")
         self.hello: list[Any] = []
         self._client, self._campaign, self._needs = client, secrets.token_hex(8), needs
         self._work = client.submit(carry.kept, work, key=f"work-{self._campaign}")
