@@ -197,11 +197,11 @@ class OtherPagesAreEmpty(SimulatedTarget):
         self.add_ram(gpa, size)
 
 
-class OrderIsQemus(SimulatedTarget):
+class OrderIsAscending(SimulatedTarget):
     """A migration restores the registers of a VMM's own list in ascending order."""
 
-    def migrate(self, registers=None):
-        super().migrate(registers and sorted(registers))
+    def migrate(self, registers=None, *how):
+        return super().migrate(registers and sorted(registers), *how)
 
 
 def with_feature(changed):
@@ -216,7 +216,7 @@ _PROTOCOLS = (
 )  # fmt: skip
 _FEATURES = (StealClearsItsFlags, ClockLeavesPadding)
 _TARGETS = (
-    FilterLetsReadsPass, ListGoesOn, ResetKeepsPollControl, ReadonlyIsWritable, OtherPagesAreEmpty, OrderIsQemus,
+    FilterLetsReadsPass, ListGoesOn, ResetKeepsPollControl, ReadonlyIsWritable, OtherPagesAreEmpty, OrderIsAscending,
 )  # fmt: skip
 MUTANTS = {kind.__name__: (lambda kind=kind: kind(choose())) for kind in _PROTOCOLS}
 MUTANTS |= {kind.__name__: (lambda kind=kind: with_feature(kind())) for kind in _FEATURES}
