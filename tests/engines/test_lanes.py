@@ -28,7 +28,7 @@ def test_lanes_leave_the_machine_as_one_vcpu_after_the_other_does(protocol, even
     assert at_once == in_turn
 
 
-@pytest.mark.parametrize("mitigation", [*((PROTOCOLS["generic"], m) for m in Generic.mitigations_known)], ids=str)
+@pytest.mark.parametrize("mitigation", [*((PROTOCOLS["generic"], m) for m in Generic.switches())], ids=str)
 @pytest.mark.parametrize("event", ["boot", "kexec", "migrate", "encrypted", "suspend-resume", "init"])
 def test_mitigations_too(mitigation, event):
     protocol, name = mitigation

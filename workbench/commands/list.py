@@ -86,6 +86,7 @@ def _protocols(chosen: list[str] | None) -> list[dict[str, Any]]:
             "features": _carried(one),
             "clauses": len(_CLAUSE.findall(_opening(one.kind))),
             "mitigations": " ".join(one.kind.mitigations_known) or "none",
+            "readings": " ".join(one.kind.readings_known) or "none",
         }
         for one in variants(chosen or PROTOCOLS)
     ]
@@ -129,7 +130,7 @@ _NOTES = {
 
 
 #: What is too long for a column is said in a note, behind the name and this.
-_IN_NOTES = {"source": "", "what": "", "features": " carries", "mitigations": "+..."}
+_IN_NOTES = {"source": "", "what": "", "features": " carries", "mitigations": "+...", "readings": " or +..."}
 
 
 def _as_tables(lists: Lists, *, markdown: bool) -> str:

@@ -1,5 +1,8 @@
 """Variants, which are what is compared: protocols, by name or from a file, each with mitigations switched on.
 
+What is said of mitigations goes for other readings of a design's source too (``Protocol.readings_known``); only "all
+mitigations" never means them.
+
 A variant is written ``NAME``, ``path/to/file.py:Class`` or ``path/to/file.py``, each followed by any number of
 ``+mitigation``: ``generic+carry-registry``. In tables a protocol from a file is labelled with its own name, not
 with the path.
@@ -68,9 +71,9 @@ def variant(text: str) -> Variant:
     kind = protocols.find(match["name"])
     found = Variant.of(kind, dict.fromkeys(Label.read(match["mitigations"]).mitigations))
     for mitigation in found.mitigations:
-        if mitigation not in kind.mitigations_known:
+        if mitigation not in kind.switches():
             said = f"protocol {Variant.of(kind).label!r} has no mitigation {mitigation!r}"
-            raise not_known(said, mitigation, kind.mitigations_known)
+            raise not_known(said, mitigation, kind.switches())
     return found
 
 

@@ -27,7 +27,8 @@ from workbench.core.memory import PAGE_SIZE
 from workbench.core.steps import AllVcpus, Backed, Get, Program, Quiesce, Set, ToUser
 from workbench.core.vcpu import Vcpu
 from workbench.protocols._kept import Kept
-from workbench.protocols.generic import EBUSY, EFAULT, EINVAL, OK, TYPES
+from workbench.protocols._registry import OK
+from workbench.protocols.generic import EBUSY, EFAULT, EINVAL, TYPES
 
 #: The types in order of their slots (T1), as numbered for the call of 2011.
 SLOTS = tuple(TYPES)

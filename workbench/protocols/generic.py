@@ -14,21 +14,24 @@ R8  The host may change the contents of a registered area at will, at any time.
 
 What the patch leaves open, with the assumptions made here (departures):
 
-R9  result is 0 for success and an errno otherwise, as everywhere in the kernel.
+R9  result is 0 for success and an errno otherwise, as everywhere in the kernel. Reading ``success-is-one``.
 R10 The dispatcher reads the descriptor to choose a server and to check it; the server reads it again, because
     an MSR exit passes on only the register's value. Mitigation ``copy-once``: it is read once.
-R11 A descriptor that the host cannot read is #GP, because the host has nowhere to write a result.
+R11 A descriptor that the host cannot read is #GP, because the host has nowhere to write a result. Reading
+    ``unreadable-ignored``.
 R12 base to base + size must not wrap and must be RAM that the host can write (EFAULT); a known type needs at
-    least the size of its payload (EINVAL). Alignment, page crossing and overlap are not checked.
-R13 A vCPU holds one area for each type; registering the type again replaces it.
-R14 size 0 revokes the type. Nothing else revokes it, neither INIT nor a new kernel.
+    least the size of its payload (EINVAL). Alignment, page crossing and overlap are not checked. Reading
+    ``unchecked-base``.
+R13 A vCPU holds one area for each type; registering the type again replaces it. Reading ``refuse-second``.
+R14 size 0 revokes the type. Nothing else revokes it, neither INIT nor a new kernel. Reading ``never-revoked``.
 R15 No existing interface reads the registry, so a migration loses it. Mitigation ``carry-registry``; it restores the
     stream unchecked, as KVM did with RISC-V's KVM_SET_ONE_REG until fa9681ed5c6a (2026). Mitigation
-    ``validate-restore``: an area is restored if R12 allows it.
-R16 The host reads 24 bytes, the x86-64 layout, also from i386 guests, whose descriptor has 20.
+    ``validate-restore``: an area is restored if R12 allows it. Reading ``user-carries-its-own``.
+R16 The host reads 24 bytes, the x86-64 layout, also from i386 guests, whose descriptor has 20. Reading ``own-layout``.
 R17 The descriptor has no field for an interrupt vector (async page fault): the vector is in the area, where the host
-    reads it at every event.
-R18 Type numbers are those of TYPES; user space accepts every type number, without a limit.
+    reads it at every event. Reading ``vector-register``.
+R18 Type numbers are those of TYPES; user space accepts every type number, without a limit. Reading
+    ``refuse-unknown-types``.
 R19 No vCPU revokes for another, so the areas of CPUs that a crashing kernel has stopped stay registered. Mitigation
     ``revoke-vm``: writing 1 (never a descriptor's address, because the struct is aligned) revokes all areas of the VM,
     as leaving secure mode does under PAPR (KVM_PPC_SVM_OFF). The caller stops the other CPUs first; otherwise an area
@@ -43,26 +46,20 @@ import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from workbench.clayout.layout import U8, Value, struct
-from workbench.core.contracts import Feature, Protocol, StateEntry
-from workbench.core.host_state import VM, Key, area, pending, registry
+from workbench.clayout.layout import U8, Value
+from workbench.core.contracts import Feature
+from workbench.core.host_state import VM, area, pending, register, registry
+from workbench.core.kvm_registers import HYPERVISOR_CALLBACK_VECTOR
 from workbench.core.outcome import ACCEPTED, FAULT, HANDLED, REFUSED, UNKNOWN
 from workbench.core.steps import AllVcpus, Backed, Get, Load, Program, Quiesce, Set, Store, ToUser, Wrmsr
 from workbench.core.vcpu import Vcpu
+from workbench.protocols._readings import READINGS, VECTOR_MSR
+from workbench.protocols._registry import KVM_MEMORY_AREA, OK, CarriedRegistry
 
 MSR_KVM_REGISTER_MEM_AREA = 0x4B56_4D03  # R1
 
-KVM_MEMORY_AREA = struct("""
-struct kvm_memory_area {
-    __u64 base;
-    __u32 size;
-    __u32 type;
-    __u8  result;
-    __u8  pad[3];
-};
-""")
 RESULT = 16  # offset of result on both ABIs
-OK, EFAULT, EINVAL, EBUSY, ENOSPC, PENDING = 0, 14, 22, 16, 28, 255  # R9
+EFAULT, EINVAL, EBUSY, ENOSPC, PENDING = 14, 22, 16, 28, 255  # R9
 
 TYPES = {  # R18
     "kvmclock": 1,
@@ -84,7 +81,7 @@ def type_number(feature: Feature) -> int:
     return TYPES.get(feature.name) or zlib.crc32(feature.name.encode()) | 0x8000_0000
 
 
-class Generic(Protocol):
+class Generic(CarriedRegistry):
     """MSR_KVM_REGISTER_MEM_AREA and struct kvm_memory_area, as proposed in January 2011."""
 
     name = "generic"
@@ -107,14 +104,21 @@ class Generic(Protocol):
         "bound-registry": "user space keeps at most 16 areas for one vCPU and answers ENOSPC (R18)",
     }
 
+    readings_known = READINGS
+
     def __init__(self, features: Sequence[Feature], mitigations: Sequence[str] = ()) -> None:
         super().__init__(features, mitigations)
         self.by_type = {type_number(feature): feature for feature in self.features}
+        self.success = 1 if "success-is-one" in self.mitigations else OK  # R9
+        if "vector-register" in self.mitigations:  # R17
+            vars(self)["msrs"] = vars(self)["deflected"] = self.msrs | {VECTOR_MSR}
 
     # -- the guest's side ----------------------------------------------------------------------------
 
     def register(self, cpu: Vcpu, feature: Feature, gpa: int) -> Program:
-        return self._call(cpu, gpa, feature.size, type_number(feature))
+        if "vector-register" in self.mitigations and feature.name == "async_pf":
+            yield Wrmsr(VECTOR_MSR, HYPERVISOR_CALLBACK_VECTOR)  # R17
+        return (yield from self._call(cpu, gpa, feature.size, type_number(feature)))
 
     def unregister(self, cpu: Vcpu, feature: Feature, gpa: int) -> Program:
         return self._call(cpu, gpa, 0, type_number(feature))  # R14
@@ -127,7 +131,7 @@ class Generic(Protocol):
         if outcome is FAULT:
             return REFUSED
         result = yield Load(cpu.descriptor + RESULT, U8)  # R5
-        return ACCEPTED if result == OK else REFUSED
+        return ACCEPTED if result == self.success else REFUSED
 
     def revoke_all(self, cpu: Vcpu) -> Program:
         """Guest: with the mitigation ``revoke-all``, a new kernel first revokes all areas of this vCPU."""
@@ -146,6 +150,9 @@ class Generic(Protocol):
     # -- the host's side -----------------------------------------------------------------------------
 
     def on_wrmsr(self, cpu: Vcpu, msr: int, value: int, *, host_initiated: bool = False) -> Program:
+        if msr == VECTOR_MSR:
+            yield Set(register(cpu.index, VECTOR_MSR), value or None)  # R17
+            return HANDLED
         if value == REVOKE_OWN and "revoke-all" in self.mitigations:
             yield from self._forget_own(cpu)
             return HANDLED
@@ -153,18 +160,19 @@ class Generic(Protocol):
             yield from self._forget((VM, *(yield AllVcpus())))
             yield from self._quiesce()
             return HANDLED
-        descriptor = yield Load(value, KVM_MEMORY_AREA)  # R16
+        layout = KVM_MEMORY_AREA.on(cpu.abi) if "own-layout" in self.mitigations else KVM_MEMORY_AREA
+        descriptor = yield Load(value, layout)  # R16
         if descriptor is None:
-            return FAULT  # R11
+            return HANDLED if "unreadable-ignored" in self.mitigations else FAULT  # R11
         result = yield from self._check(cpu, descriptor)
         feature = self.by_type.get(descriptor.type)
         if feature is None or feature.served_by == "user":
             yield ToUser("register_mem_area")  # R6
         if "copy-once" not in self.mitigations:
-            descriptor = yield Load(value, KVM_MEMORY_AREA)  # R10
+            descriptor = yield Load(value, layout)  # R10
         if descriptor is not None and result == OK:
             result = yield from self._apply(cpu, descriptor)  # R4
-        yield Store(value + RESULT, result, U8)
+        yield Store(value + RESULT, self.success if result == OK else result, U8)
         return HANDLED
 
     def on_rdmsr(self, cpu: Vcpu, msr: int, *, host_initiated: bool = False) -> Program:
@@ -183,12 +191,19 @@ class Generic(Protocol):
         """Return OK, or the errno with which the host refuses this descriptor."""
         base, size = descriptor.base, descriptor.size
         if size == 0:
-            return OK
+            return EINVAL if "never-revoked" in self.mitigations else OK  # R14
         feature = self.by_type.get(descriptor.type)
         if feature is not None and size < feature.size:
             return EINVAL  # R12
-        if base + size > 1 << 64 or not (yield Backed(base, size)):
+        if feature is None and "refuse-unknown-types" in self.mitigations:
+            return EINVAL  # R18
+        is_checked = "unchecked-base" not in self.mitigations
+        if is_checked and (base + size > 1 << 64 or not (yield Backed(base, size))):
             return EFAULT  # R12
+        if "refuse-second" in self.mitigations and descriptor.type in (
+            (yield Get(registry(self._owner(cpu, feature), "types"))) or ()
+        ):
+            return EBUSY  # R13
         if "refuse-overlap" in self.mitigations and (yield from self._overlaps(cpu, descriptor)):
             return EBUSY
         if "bound-registry" in self.mitigations and (yield from self._is_full(cpu, descriptor.type)):
@@ -216,15 +231,6 @@ class Generic(Protocol):
 
     def _owner(self, cpu: Vcpu, feature: Feature | None) -> int:
         return VM if feature is not None and feature.scope == "vm" else cpu.index
-
-    def _entries(self, owner: int) -> Program:
-        """Return the registry of one owner as a tuple of (type, base, size)."""
-        found: tuple[Any, ...] = ()
-        for kind in (yield Get(registry(owner, "types"))) or ():
-            entry = yield Get(registry(owner, kind))
-            if entry is not None:
-                found += ((kind, *entry),)
-        return found
 
     def _overlaps(self, cpu: Vcpu, wanted: Value) -> Program:
         for owner in (cpu.index, VM):
@@ -255,38 +261,3 @@ class Generic(Protocol):
                     yield Set(area(owner, self.by_type[kind].name), None)
             if held:
                 yield Set(registry(owner, "types"), None)
-
-    # -- live migration (R15) --------------------------------------------------------------------------
-
-    def save(self, cpus: Sequence[Vcpu]) -> Program:
-        if "carry-registry" not in self.mitigations:
-            return ()
-        saved: tuple[Any, ...] = ()
-        for owner in (VM, *(cpu.index for cpu in cpus)):
-            held = yield from self._entries(owner)
-            saved += tuple((owner, *entry) for entry in held)
-        return saved
-
-    def restore(self, cpus: Sequence[Vcpu], saved: tuple[Any, ...]) -> Program:
-        trusting = "validate-restore" not in self.mitigations
-        for owner, kind, base, size in saved:
-            cpu = cpus[0 if owner == VM else owner]
-            descriptor = KVM_MEMORY_AREA(base=base, size=size, type=kind)
-            if trusting or (yield from self._check(cpu, descriptor)) == OK:
-                yield from self._apply(cpu, descriptor, quietly="quiet-restore" in self.mitigations)
-
-    def state(self, entries: Mapping[Key, Any], cpus: Sequence[Vcpu]) -> list[StateEntry]:
-        """Every area is {base, size, type}, 16 bytes that no register shows; each owner also has a number of areas."""
-        carried = "carry-registry" in self.mitigations
-        interface = "new ioctl" if carried else "none"
-        found = []
-        for key in sorted((key for key in entries if key.kind == "registry"), key=lambda k: (k.cpu, str(k.name))):
-            if key.name == "types":
-                found.append(StateEntry(key.cpu, "number of areas", 4, 4, interface, False, carried))
-            else:
-                feature = self.by_type.get(int(key.name))
-                name = f"area {feature.name}" if feature else f"area of type {int(key.name):#x}"
-                found.append(StateEntry(key.cpu, name, 16, 16, interface, False, carried))
-        return found
-
-

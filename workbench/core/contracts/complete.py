@@ -71,12 +71,13 @@ def check_event(event: Event) -> None:
 
 def _check_texts(thing: Any) -> None:
     """Raise WorkbenchError if a name or a title cannot stand where names and titles are printed."""
-    mitigations = getattr(thing, "mitigations_known", {})
-    for kind, text in [("name", thing.name), *(("mitigation", name) for name in mitigations)]:
+    mitigations, readings = (getattr(thing, name, {}) for name in ("mitigations_known", "readings_known"))
+    named = [("name", thing.name), *(("mitigation", name) for name in mitigations)]
+    for kind, text in named + [("reading", name) for name in readings]:
         if not _NAME.fullmatch(text):
             allowed = "letters, digits and _ . - only, 64 at most"
             raise WorkbenchError(f"{kind} is {text[:80]!r}; allowed: {allowed}")
-    for text in (thing.title, *mitigations.values()):
+    for text in (thing.title, *mitigations.values(), *readings.values()):
         if not text.isprintable():
             raise WorkbenchError(f"the text {text[:80]!r} is not one line that can be printed")
 

@@ -81,6 +81,8 @@ class Protocol:
     native: ClassVar[Mapping[str, int]] = {}  #: feature -> KVM's own register that serves it
     deflected: ClassVar[frozenset[int]] = frozenset()  #: those of ``msrs`` that a real KVM must leave to this class
     mitigations_known: ClassVar[Mapping[str, str]] = {}  #: name -> one line about what it changes
+    #: other readings of what the design's source leaves open: name -> one line; set by name, like a mitigation
+    readings_known: ClassVar[Mapping[str, str]] = {}
 
     def __init_subclass__(cls, **arguments: Any) -> None:
         """What the methods return is checked (``core.rules.returned``), and some claims follow from others.
@@ -99,10 +101,15 @@ class Protocol:
     def __init__(self, features: Sequence[Feature], mitigations: Iterable[str] = ()) -> None:
         self.features = tuple(features)
         self.by_name = {feature.name: feature for feature in self.features}
-        self.mitigations = frozenset(mitigations)
-        if unknown := sorted(self.mitigations - set(self.mitigations_known)):
+        self.mitigations = frozenset(mitigations)  #: and readings: what is switched on
+        if unknown := sorted(self.mitigations - set(self.switches())):
             said = f"protocol {self.name} has no mitigation {unknown[0]!r}"
-            raise not_known(said, unknown[0], self.mitigations_known)
+            raise not_known(said, unknown[0], self.switches())
+
+    @classmethod
+    def switches(cls) -> dict[str, str]:
+        """Return all that can be switched on by name: mitigations, and other readings of the source."""
+        return {**cls.mitigations_known, **cls.readings_known}
 
     @property
     def answers_itself(self) -> bool:

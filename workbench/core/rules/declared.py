@@ -72,6 +72,9 @@ ATTRIBUTES: Mapping[str, Kind] = {
     "mitigations_known": Kind(
         _texts, 'a dict from names to what they change; write mitigations_known = {"copy-once": "the host ..."}'
     ),
+    "readings_known": Kind(
+        _texts, 'a dict from names to what they mean; write readings_known = {"refuse-second": "a second ..."}'
+    ),
 }
 
 #: What a claim needs: the handlers of which at least one must be written.
