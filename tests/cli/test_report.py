@@ -169,3 +169,22 @@ def test_progress_speaks_only_of_what_takes_long(capsys):
     captured = capsys.readouterr()
     assert captured.err == "workbench: slow\n"
     assert captured.out == ""
+
+
+def test_designs_of_several_abis_are_measured_with_the_features_that_each_carries(tmp_path):
+    from workbench.features import FEATURES
+
+    line = ["report", str(tmp_path / "r"), "--protocols", "per_feature,papr_vpa", "--events", "boot", "--vcpus", "2"]
+    assert main([*line, "--no-notebooks"]) == 0
+    growth = list(csv.DictReader(io.StringIO((tmp_path / "r" / "growth_vcpus.csv").read_text())))
+    assert {(row["protocol"], row["features"]) for row in growth} == {
+        ("per_feature", "all"), ("papr_vpa", "vpa,dtl,slb_shadow"),
+    }  # fmt: skip
+    by_count = list(csv.DictReader(io.StringIO((tmp_path / "r" / "growth_features.csv").read_text())))
+    most = {row["protocol"]: row["feature_count"] for row in by_count}
+    assert most == {"per_feature": str(len(FEATURES)), "papr_vpa": "3"}
+    text = (tmp_path / "r" / "report.txt").read_text()
+    assert "features of papr_vpa: vpa, dtl, slb_shadow\n" in text
+    assert text.count("exits by features, in exits") == 2, "a table for each ABI"
+    entries = (tmp_path / "r" / "state_entries.csv").read_text()
+    assert "slb_shadow" in entries

@@ -20,7 +20,7 @@ def add(subparsers: Any) -> None:
         description=__doc__, example="workbench hardware --protocols generic,per_feature,my/file.py:Mine",
     )  # fmt: skip
     _options.add_names(parser, "--protocols", "protocols as in compare (default generic,per_feature)")
-    _options.add_names(parser, "--features", "features, by name, all, or path/to/file.py:Class (default all)")
+    _options.add_names(parser, "--features", "features, by name, all, or path/to/file.py:Class (default: of each ABI)")
     parser.add_argument("--steps", metavar="POINT",
                         help="the operations that decide a point, step by step, in place of the table")
     _options.add_output(parser, _options.EXPLORED_FORMATS)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from workbench.core.contracts.event import Event
     from workbench.durable.share import Jobs
     from workbench.durable.store import Store
-    from workbench.measure.exploration.matrix import Cell, Size, Task
+    from workbench.measure.exploration.matrix import Cell, Size
     from workbench.measure.exploration.pairs import Chosen
     from workbench.measure.variants import Variant
 
@@ -97,9 +97,6 @@ def _cells(
         for one in pairs.get(variant.kind.name, ())
     ]
 
-    def progress(done: int, of: int, task: Task) -> None:
-        say(f"{done} of {of}: {task.variant.label} under {task.event.name}, {task.size}")
-
     return matrix(
         chosen,
         _events(args),
@@ -108,7 +105,7 @@ def _cells(
         more=more,
         max_states=most,
         jobs=jobs,
-        progress=progress,
+        progress=say.searches(),
         state=store,
         partial=args.partial,
         traces=False,

@@ -225,7 +225,7 @@ def _matrix(args: argparse.Namespace) -> View:
     with _options.opened_state(args) as store:
         cells = matrix(
             variants, events, sizes=sizes, jobs=args.jobs or min(os.cpu_count() or 1, 4), state=store,
-            progress=lambda done, of, task: say(f"{done} of {of}: {task.variant.label} under {task.event.name}"),
+            progress=say.searches(),
         )  # fmt: skip
     say("traces")
     return failure_map(

@@ -43,7 +43,8 @@ def add_machine(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="protocol of machines that name none: a name, or path/to/file.py:Class (default: %(default)s)",
     )
-    _options.add_names(parser, "--features", "features of the machines: names, or path/to/file.py:Class (default all)")
+    _options.add_names(parser, "--features",
+                       "features of the machines: names, or path/to/file.py:Class (default: of each ABI)")  # fmt: skip
 
 
 def run(args: argparse.Namespace) -> int:

@@ -41,7 +41,7 @@ def add(subparsers: Any) -> None:
 def add_what(parser: argparse.ArgumentParser) -> None:
     """Add the options that say what is put together."""
     _options.add_names(parser, "--protocols", "protocols as in compare (default generic,per_feature)")
-    _options.add_names(parser, "--features", "features, by name, all, or path/to/file.py:Class (default all)")
+    _options.add_names(parser, "--features", "features, by name, all, or path/to/file.py:Class (default: of each ABI)")
     _options.add_names(parser, "--about", "parts of the table: boot, kexec, move, cpuid, size (default all)")
     parser.add_argument("--vcpus", type=_options.whole_number(1, 8), default=1, metavar="N",
                         help="vCPUs of the guest, 1 to 8 (default 1)")

@@ -14,7 +14,6 @@ from workbench.commands import _options
 
 if TYPE_CHECKING:
     from workbench.durable.store import Store
-    from workbench.measure.exploration.matrix import Task
     from workbench.measure.verdict.page import Page
 
 
@@ -100,15 +99,12 @@ def answered(args: argparse.Namespace, store: Store) -> Page:
         args.repairs,
     )  # fmt: skip
 
-    def progress(done: int, of: int, task: Task) -> None:
-        say(f"{done} of {of}: {task.variant.label} under {task.event.name}, {task.size}")
-
     with _options.workers(args) as jobs:
         return page(
             dict(zip(texts, variants(texts), strict=True)),
             scope,
             jobs=jobs,
-            progress=progress,
+            progress=say.searches(),
             asking=say.counting("designs asked"),
             state=store,
         )

@@ -2,14 +2,40 @@
 
 import sys
 import time
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from typing import TextIO
+from typing import Any, TextIO
 
 from workbench.engines import explore
 from workbench.printable import printable
 
 PATIENCE = 2.0  # seconds
+#: The pace is that of the last so many seconds, and is not told before so many have passed.
+PACE_OVER, PACE_AFTER = 120.0, 10.0
+
+
+class Pace:
+    """How long many pieces of work will still take, at the pace of the last two minutes: pieces are not alike."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._seen: deque[tuple[float, int]] = deque()
+
+    def left(self, done: int, of: int) -> str:
+        """Return ", about 4 min left at this pace" when ``done`` of ``of`` pieces are; empty if it is not known yet.
+
+        The first call is for what is done at once, such as what was kept from an earlier run.
+        """
+        now = self._clock()
+        self._seen.append((now, done))
+        while now - self._seen[0][0] > PACE_OVER and len(self._seen) > 2:
+            self._seen.popleft()
+        since, before = self._seen[0]
+        if now - since < PACE_AFTER or done == before or done >= of:
+            return ""
+        seconds = (of - done) * (now - since) / (done - before)
+        return f", {f'about {seconds / 60:.0f}' if seconds >= 90 else 'under 2'} min left at this pace"
 
 
 class Progress:
@@ -23,6 +49,19 @@ class Progress:
     def counting(self, what: str) -> Callable[[int, int], None]:
         """Return a function of (done, total) that prints both, after ``what``."""
         return lambda done, of: self(f"{what}: {done} of {of}")
+
+    def searches(self) -> Callable[[int, int, Any], None]:
+        """Return a function of (done, total, task) that prints which search is done, and about how long all will take.
+
+        A task is one of ``measure.exploration.tasks``.
+        """
+        pace = Pace()
+
+        def tell(done: int, of: int, task: Any) -> None:
+            left = pace.left(done, of)
+            self(f"{done} of {of}{left}: {task.variant.label} under {task.event.name}, {task.size}")
+
+        return tell
 
     def searching(self, what: str) -> Callable[[explore.Progress], None]:
         """Return a function that prints the number of states and the speed of the search ``what``."""

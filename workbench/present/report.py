@@ -53,13 +53,13 @@ def measure(
     parameters: Parameters, say: Progress, points: Iterable[int] = POINTS, store: Store = NONE
 ) -> dict[str, pandas.DataFrame]:
     """Return all tables of the report, by name; ``store`` keeps the runs."""
-    variants, features = parameters.variants, parameters.features
-    first = parameters.events[0]
+    variants, first = parameters.variants, parameters.events[0]
+    features = parameters.features if parameters.named else None
     found = {
         "comparison": compare(
             variants,
             parameters.events,
-            features if parameters.named else None,
+            features,
             parameters.vcpus,
             cost_model=parameters.cost_model,
             seed=parameters.seed,
@@ -81,7 +81,7 @@ def measure(
         variants, features, parameters.vcpus, EVENTS["boot"], seed=parameters.seed
     )
     found["state_entries"] = state_entries(variants, features, parameters.vcpus, first, parameters.seed)
-    found["hidden_state"] = ledger(features)
+    found["hidden_state"] = ledger(parameters.features)
     return found
 
 
@@ -91,7 +91,8 @@ def text(found: dict[str, pandas.DataFrame], parameters: Parameters) -> str:
     parts = report_text.comparison(found["comparison"], parameters)
     parts.append(tables.hidden_state(parameters.features))
     parts += [tables.growth_table(growth, metric) for metric, _ in GROWTH]
-    parts += [tables.feature_growth_table(found["growth_features"], metric) for metric, _ in GROWTH]
+    for metric, _ in GROWTH:
+        parts += tables.feature_growth_tables(found["growth_features"], metric)
     return report_text.as_plain_text(parts, parameters)
 
 
@@ -100,7 +101,7 @@ def pictures(
 ) -> Iterable[tuple[str, Figure]]:
     """Yield (name, figure) of every figure of the report, each drawn when it is asked for; see ``figures.sizes``."""
     growth, comparison = found["growth_vcpus"], found["comparison"]
-    names = [feature.name for feature in parameters.features]
+    names = () if parameters.apart else [feature.name for feature in parameters.features]
     for metric, what in GROWTH:
         note = figures.carried(growth) if metric == "state_bytes" else ""
         yield f"{metric}_by_vcpus", figures.growth(growth, metric, what, note=note, size=size)

@@ -14,7 +14,7 @@ from workbench.measure.comparison.compare import rows_of, run_keys
 from workbench.measure.comparison.metrics import METRICS
 from workbench.measure.comparison.runs import check_vcpus
 from workbench.measure.rows import COLUMNS, Progress, Row, frame
-from workbench.measure.variants import Variant
+from workbench.measure.variants import Variant, features_of
 
 if TYPE_CHECKING:
     import pandas
@@ -29,7 +29,7 @@ CURVES = ("exits", "user_exits", "areas", "state_bytes", "state_carried_bytes", 
 
 def over_vcpus(
     variants: Sequence[Variant],
-    features: tuple[Feature, ...],
+    features: Sequence[str | Feature] | None,
     event: Event,
     points: Iterable[int] = POINTS,
     metrics: Sequence[str] = CURVES,
@@ -39,20 +39,22 @@ def over_vcpus(
 ) -> pandas.DataFrame:
     """Return the tidy table of ``event`` for every number of vCPUs in ``points``, one run for each protocol.
 
+    No features named (None): each design with those of its own ABI, if it has one.
     ``state``: a directory in which finished runs are kept, and used by a later call with it.
     """
     chosen = [METRICS[name] for name in metrics]
     sizes = [check_vcpus(vcpus) for vcpus in sorted(set(points)) if vcpus >= event.min_vcpus]
     runs = [(one, vcpus) for vcpus in sizes for one in variants]
+    carried = {one.label: features_of(one, features) for one in variants}
     rows: list[Row] = []
 
     def work(number: int) -> list[Row]:
         one, vcpus = runs[number]
-        return rows_of(one, features, vcpus, event, chosen, seed)
+        return rows_of(one, carried[one.label], vcpus, event, chosen, seed)
 
     with opened(state) as store:
         options = [list(metrics), seed]
-        keys = [run_keys(store, [(one, event)], {one.label: features}, vcpus, options)[0] for one, vcpus in runs]
+        keys = [run_keys(store, [(one, event)], carried, vcpus, options)[0] for one, vcpus in runs]
         for done, piece in enumerate(store.batch("points of growth", keys).each(work)):
             rows += [Row(*row) for row in piece]
             if progress is not None:
@@ -62,19 +64,24 @@ def over_vcpus(
 
 def over_features(
     variants: Sequence[Variant],
-    features: tuple[Feature, ...],
+    features: Sequence[str | Feature] | None,
     vcpus: int,
     event: Event,
     metrics: Sequence[str] = CURVES,
     seed: int = 0,
 ) -> pandas.DataFrame:
-    """Return the tidy table for the first 1, 2, ... of ``features``, with ``feature_count`` as a further column."""
+    """Return the tidy table for the first 1, 2, ... of ``features``, with ``feature_count`` as a further column.
+
+    No features named (None): of each design's own.
+    """
     import pandas
 
     chosen = [METRICS[name] for name in metrics]
     tables = []
-    for count in range(1, len(features) + 1):
-        rows = [row for one in variants for row in rows_of(one, features[:count], vcpus, event, chosen, seed)]
+    carried = [(one, features_of(one, features)) for one in variants]
+    for count in range(1, max(len(own) for _, own in carried) + 1):
+        having = [(one, own[:count]) for one, own in carried if len(own) >= count]
+        rows = [row for one, own in having for row in rows_of(one, own, vcpus, event, chosen, seed)]
         tables.append(frame(rows).assign(feature_count=count))
     return pandas.concat(tables, ignore_index=True)[[*COLUMNS, "feature_count"]]
 

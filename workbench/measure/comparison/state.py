@@ -7,14 +7,14 @@ the kernel's source, not measured, and each line names the place.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple, get_args
 
 from workbench.core.contracts import Feature, StateEntry, Update
 from workbench.core.contracts.event import Event
 from workbench.core.host_state import VM
 from workbench.measure.comparison.runs import WithValues, measured
-from workbench.measure.variants import Variant
+from workbench.measure.variants import Variant, features_of
 
 if TYPE_CHECKING:
     import pandas
@@ -94,20 +94,23 @@ def _with_values(event: Event) -> WithValues:
 
 def state_entries(
     variants: Iterable[Variant],
-    features: tuple[Feature, ...],
+    features: Sequence[str | Feature] | None,
     vcpus: int,
     event: Event,
     seed: int = 0,
     *,
     values: bool = False,
 ) -> pandas.DataFrame:
-    """Return every entry of every protocol's state after ``event``, one row each (columns of EntryRow)."""
+    """Return every entry of every protocol's state after ``event``, one row each (columns of EntryRow).
+
+    No features named (None): each design with those of its own ABI, if it has one.
+    """
     import pandas
 
     rows = [
         EntryRow(variant.label, event.name, "VM" if entry.cpu == VM else f"vcpu {entry.cpu}", *entry[1:])
         for variant in variants
-        for entry in state_of_run(variant, features, vcpus, event, seed, values=values)
+        for entry in state_of_run(variant, features_of(variant, features), vcpus, event, seed, values=values)
     ]
     return pandas.DataFrame(rows, columns=list(EntryRow._fields))
 

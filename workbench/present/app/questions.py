@@ -7,7 +7,7 @@ named by the path of its file, which is then executed.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from workbench.checking.failures import FAILURES
@@ -86,7 +86,9 @@ def _words(field: Field, values: Sequence[str]) -> list[str]:
 
 _OWN = f"others, for example {EXAMPLE}"
 _TICK = "name a protocol: tick one, or type the path of your own"
-_FEATURES = Field("features", "Features", TICKED, "--features", tuple(FEATURES), ("steal_time",), _OWN)
+#: Nothing is ticked at first: a design with an ABI of its own carries none of KVM's features.
+_FEATURES = Field("features", "Features", TICKED, "--features", tuple(FEATURES), (),
+                  f"nothing ticked: those of each design's own; {_OWN}")
 _VCPUS = Field("vcpus", "vCPUs", NUMBER, "--vcpus", hint="as the event needs")
 _EVENTS = Field("events", "Events", NAMED, "--events", ("all", *EVENTS), hint=f"A,B  A+B  all  {EXAMPLE}")
 
@@ -110,7 +112,7 @@ QUESTIONS = {
             "matrix", "What fails",
             "Every order of steps is tried under every event; a cell that fails opens the shortest way to the failure.",
             (
-                _protocols(), _happening(*EXPLORED), _FEATURES, _VCPUS,
+                _protocols(), _happening(*EXPLORED), _FEATURES, replace(_VCPUS, begins=("1",)),
                 Field("mitigations", "Mitigations", TYPED, "--mitigations", hint="also each of these: carry-registry"),
             ),
             at_once=False,

@@ -59,19 +59,23 @@ def carried(table: pandas.DataFrame, event: str = "boot") -> str:
 
 
 def feature_growth(
-    table: pandas.DataFrame, metric: str, what: str, names: Sequence[str], *, size: str = DEFAULT
+    table: pandas.DataFrame, metric: str, what: str, names: Sequence[str] = (), *, size: str = DEFAULT
 ) -> Figure:
-    """Return curves of ``metric`` over the number of features; ``names``: the features in the order added."""
+    """Return curves of ``metric`` over the number of features; ``names``: the features in the order added.
+
+    No names: each design has features of its own, in an order of its own.
+    """
     chosen = table[table["metric"] == metric]
     curves = _curves(chosen, "feature_count")
     unit, event = _unit(chosen, what), chosen["event"].iloc[0]
-    ends = {name: curve[len(names)] for name, curve in curves.items()}
-    together = f"all {len(names)} features" if len(names) > 1 else names[0]
+    ends = {name: curve[max(curve)] for name, curve in curves.items()}
+    together = f"all {len(names)} features" if len(names) > 1 else names[0] if names else "all features of each design"
+    most = max(map(max, curves.values()))
     about = f"at {event}; {vcpus_of(chosen)}; one feature more at each step"
     sheet = Sheet(size, f"{capital(what)} with {together}: {compared(ends, _after(unit))}", about)
-    places = {at: float(at) for at in range(1, len(names) + 1)}
+    places = {at: float(at) for at in range(1, most + 1)}
     axes = _drawn(sheet, curves, places, {name: number(end) for name, end in ends.items()}, f"{what} ({unit})")
-    _features_below(sheet, axes, names)
+    _features_below(sheet, axes, names or [""] * most)
     return sheet.done(f"{SOURCE}; every point is a run")
 
 
@@ -174,7 +178,7 @@ def _features_below(sheet: Sheet, axes: Axes, names: Sequence[str]) -> None:
     axes.set_xticks(range(1, len(names) + 1), [""] * len(names))
     left, width = sheet.plotted(axes)
     step = width / (len(names) - 0.5)
-    texts = [f"{at}: {'+ ' if at > 1 else ''}{name}" for at, name in enumerate(names, 1)]
+    texts = [f"{at}: {'+ ' if at > 1 else ''}{name}" if name else f"{at}" for at, name in enumerate(names, 1)]
     long = max(sheet.text_width(text, SMALL) for text in texts)
     turned = long > step - 0.4 * sheet.em
     sheet.y += 0.6 * sheet.em
@@ -182,7 +186,8 @@ def _features_below(sheet: Sheet, axes: Axes, names: Sequence[str]) -> None:
         x = left + step * (at + 0.25)
         sheet.text(x, sheet.y, text, SMALL, ha="center", va="top", rotation=90 if turned else 0)
     sheet.y += (long if turned else sheet.em) + 0.6 * sheet.em
-    sheet.text(left, sheet.y, "features (number: the one that is added)", SMALL, va="top")
+    what = "features (number: the one that is added)" if any(names) else "features of each design's own ABI (number)"
+    sheet.text(left, sheet.y, what, SMALL, va="top")
     sheet.y += 1.2 * sheet.em
 
 

@@ -110,6 +110,8 @@ def vcpus_of(chosen: pandas.DataFrame) -> str:
 
 
 def features_of(chosen: pandas.DataFrame) -> str:
-    """Return the features of a tidy table: "all features", "features kvmclock, steal_time"."""
+    """Return the features of a tidy table: "all features", "features kvmclock, steal_time"; or each design's own."""
+    if chosen.groupby("protocol")["features"].first().nunique() > 1:
+        return "features of each design"
     named = str(chosen["features"].iloc[0])
     return "all features" if named == "all" else f"features {named.replace(',', ', ')}"

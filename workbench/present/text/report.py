@@ -51,6 +51,11 @@ class Parameters:
         """Return the features with which a variant is measured."""
         return features_of(one, self.features if self.named else None)
 
+    @property
+    def apart(self) -> bool:
+        """Whether the designs carry different features: those of several ABIs."""
+        return len({self.features_of(one) for one in self.variants}) > 1
+
 
 def comparison(table: pandas.DataFrame, parameters: Parameters) -> list[Table]:
     """Return the tables of a comparison: the first event, all events, and the state entry by entry."""
@@ -98,13 +103,14 @@ def as_markdown_text(found: Sequence[Table], parameters: Parameters) -> str:
 
 def _subtitle(parameters: Parameters) -> str:
     vcpus = f"{parameters.vcpus} vCPU" + ("" if parameters.vcpus == 1 else "s")
-    return f"{vcpus}, {len(parameters.features)} features; {DISCLAIMER}"
+    features = "features of each design" if parameters.apart else f"{len(parameters.features)} features"
+    return f"{vcpus}, {features}; {DISCLAIMER}"
 
 
 def _parameter_lines(parameters: Parameters) -> list[str]:
     lines = [
         f"protocols: {', '.join(one.label for one in parameters.variants)}",
-        f"features: {', '.join(described(*parameters.features))}",
+        *_features_lines(parameters),
         f"events: {_events_text(parameters.events)}",
         f"vCPUs: {parameters.vcpus}",
         f"seed: {parameters.seed}",
@@ -116,6 +122,14 @@ def _parameter_lines(parameters: Parameters) -> list[str]:
     if len(few) < len(parameters.left_out):
         lines.append(f"left out, need more vCPUs: {len(parameters.left_out) - len(few)} joined events")
     return lines
+
+
+def _features_lines(parameters: Parameters) -> list[str]:
+    if not parameters.apart:
+        return [f"features: {', '.join(described(*parameters.features))}"]
+    return [
+        f"features of {one.label}: {', '.join(described(*parameters.features_of(one)))}" for one in parameters.variants
+    ]
 
 
 def _events_text(events: Sequence[Event]) -> str:

@@ -160,8 +160,16 @@ def _law(straight: tuple[int, int] | None) -> str:
     return "no straight line" if straight is None else f"{straight[0]} + {straight[1]} for each vCPU"
 
 
+def feature_growth_tables(table: pandas.DataFrame, metric: str) -> list[Table]:
+    """Return a table like :func:`feature_growth_table` for the designs of each ABI: their features are not the same."""
+    orders: dict[str, list[str]] = {}
+    for protocol, own in table.groupby("protocol", sort=False):
+        orders.setdefault(own.sort_values("feature_count")["features"].iloc[-1], []).append(str(protocol))
+    return [feature_growth_table(table[table["protocol"].isin(alike)], metric) for alike in orders.values()]
+
+
 def feature_growth_table(table: pandas.DataFrame, metric: str) -> Table:
-    """Return a table of one metric for the first 1, 2, ... features."""
+    """Return a table of one metric for the first 1, 2, ... features, of designs that carry the same ones."""
     chosen = table[table["metric"] == metric]
     protocols = list(chosen["protocol"].unique())
     values = {(row.feature_count, row.protocol): row.value for row in chosen.itertuples()}

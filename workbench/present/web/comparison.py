@@ -63,7 +63,8 @@ def comparison(
     carried: Carried = {one.label: features_of(one, features) for one in chosen}
     wanted = tuple({one.name: one for own in carried.values() for one in own}.values())
     alone: list[tuple[str, Carried]] = [(one.name, dict.fromkeys(carried, (one,))) for one in wanted]
-    together = [("all features", carried)] if len(wanted) > 1 else []
+    apart = len({tuple(one.name for one in own) for own in carried.values()}) > 1
+    together = [("features of each design" if apart else "all features", carried)] if len(wanted) > 1 else []
     sets: list[tuple[str, Carried]] = [*together, *(alone if each_feature or not together else [])]
     runs, straight = _runs(chosen, happening, [own for _, own in sets], progress)
     names = [one.name for one in happening]
@@ -82,7 +83,7 @@ def comparison(
             "designs": [name_of(variant) for variant in chosen],
             "events": {one.name: named(one) for one in happening},
             "features": [named(next(iter(own.values()))[0]) for _, own in sets],
-            "all": [named(one) for one in wanted],
+            "all": [] if apart else [named(one) for one in wanted],
         },
         "points": POINTS,
         "columns": COLUMNS,

@@ -67,8 +67,8 @@ function comparison(body, data) {
   heat.addEventListener("keydown", (event) => moveInGrid(event, heat, ".pvw-link"));
   const asked = () => ({ protocols: data.asked.designs, events: [data.asked.events[settings.event]], features: settings.features || data.features.length === 1 ? [data.asked.features[settings.features]] : data.asked.all, vcpus: settings.vcpus, cost_model: settings.model });
   const option = (name, values) => `--${name} ${values.map(quoted).join(",")}`;
-  const command = () => ["workbench compare", option("protocols", asked().protocols), option("events", asked().events), option("features", asked().features), `--vcpus ${settings.vcpus}`, ...(settings.model ? [option("cost-model", [settings.model])] : [])].join(" ");
-  const python = () => `from workbench.measure import compare\n\ncompare(${JSON.stringify(asked().protocols)}, ${JSON.stringify(asked().events)}, ${JSON.stringify(asked().features)}, vcpus=${settings.vcpus})\n`;
+  const command = () => ["workbench compare", option("protocols", asked().protocols), option("events", asked().events), ...(asked().features.length ? [option("features", asked().features)] : []), `--vcpus ${settings.vcpus}`, ...(settings.model ? [option("cost-model", [settings.model])] : [])].join(" ");
+  const python = () => `from workbench.measure import compare\n\ncompare(${JSON.stringify(asked().protocols)}, ${JSON.stringify(asked().events)}, ${asked().features.length ? JSON.stringify(asked().features) : "None"}, vcpus=${settings.vcpus})\n`;
   const name = () => fileName("comparison", settings.event, `${settings.vcpus}-vcpus`);
   body.append(el("h3", {}, data.title),
     el("div", { class: "pvw-bar", role: "group", "aria-label": "the machine" }, controls.event.label, el("label", {}, "vCPUs ", number), slider, controls.features.label, controls.model.label,
