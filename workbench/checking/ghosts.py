@@ -45,9 +45,11 @@ UNREADABLE = Ghost("host could not read a private descriptor")
 REPLAYED = Ghost("host wrote guest memory while it restored")
 RESTORED = Ghost("the host holds registrations that were restored")
 RESTORED_OTHERWISE = Ghost("after the restore the host held something else")
+ARRIVED_WITHOUT = Ghost("memory arrived without writes that the source had made")
 #: The ghosts that are never reset. The value of STRAY, BEYOND and REPLAYED is what was written, a tuple of names that
-#: may grow; that of RESTORED_OTHERWISE is (entry, before, after) of each that differs; the others are set once.
-GHOSTS = (STRAY, BEYOND, OVERREAD, REFETCHED, UNREADABLE, REPLAYED, RESTORED, RESTORED_OTHERWISE)
+#: may grow; that of RESTORED_OTHERWISE is (entry, before, after) of each that differs; that of ARRIVED_WITHOUT, of what the bytes
+#: belong to, is an empty tuple if none is lost; the others are set once.
+GHOSTS = (STRAY, BEYOND, OVERREAD, REFETCHED, UNREADABLE, REPLAYED, RESTORED, RESTORED_OTHERWISE, ARRIVED_WITHOUT)
 #: Those of GHOSTS that are no fault.
 HARMLESS = frozenset({RESTORED})
 #: What was written, where no unit of a kernel is.
@@ -186,6 +188,12 @@ class Watch:
             self._put(RESTORED_OTHERWISE, named)
         self._put(LEFT_BEHIND, ())
 
+    def memory_arrived(self, lost: Iterable[int], host_wrote: bool) -> None:
+        """Memory that was sent in rounds has arrived, without what stood at these gpas; did the host write meanwhile?"""
+        names = names_at(self.scenario, lost)
+        if names or host_wrote:
+            self._put(ARRIVED_WITHOUT, tuple(sorted({*(self._get(ARRIVED_WITHOUT) or ()), *names})))
+
     def _watch_refetch(self, cpu: int, gpa: int, data: bytes) -> None:
         seen = self._get(fetched(cpu)) or ()
         before = dict(seen).get((gpa, len(data)))
@@ -193,6 +201,12 @@ class Watch:
             self._put(REFETCHED, True)
         elif before is None:
             self._put(fetched(cpu), (*seen, ((gpa, len(data)), data)))
+
+
+def names_at(scenario: Scenario, gpas: Iterable[int]) -> tuple[str, ...]:
+    """Return what the bytes at these gpas belong to, by name."""
+    units = {scenario.unit_at(gpa) for gpa in gpas}
+    return tuple(sorted({ELSEWHERE if unit is None else unit.what for unit in units}))
 
 
 def _is_registration(key: Key, value: Any) -> bool:

@@ -115,6 +115,25 @@ class NewHost(NamedTuple):
     changes: tuple[tuple[str, Any], ...] = ()
 
 
+class SendMemory(NamedTuple):
+    """The VMM begins to log writes (KVM_MEM_LOG_DIRTY_PAGES) and sends all memory; the vCPUs run on.
+
+    From now to NewHost, the destination has what was sent, and no more. ``own_log``: the VMM also sends the pages that
+    it has itself written, which KVM's log does not show.
+    """
+
+    own_log: bool = True
+
+
+class SendDirty(NamedTuple):
+    """The VMM reads the dirty log, which is clear then (KVM_GET_DIRTY_LOG), and sends the pages that it names.
+
+    ``last``: it does not read the log again.
+    """
+
+    last: bool = False
+
+
 class OnHost(NamedTuple):
     """The VMM runs a host program (save, restore); the answer is the program's return value."""
 

@@ -16,6 +16,7 @@ from workbench.core.address_cache import memslots_changed
 from workbench.core.host_state import Key
 from workbench.core.memory import PAGE_SIZE, GuestMemory
 from workbench.core.rules.place import MORE_STEPS, MOST_STEPS, at_step, never_ends
+from workbench.core.sent_memory import SentMemory
 from workbench.core.steps import GUEST, KERNEL, USER, Exit, Load, Moment, Program, Side, Store, ToUser
 from workbench.core.transition import perform, size_of
 from workbench.core.vcpu import Vcpu
@@ -59,6 +60,7 @@ class Machine:
         self.ever: dict[Hashable, Any] = {}  # the last value of every entry that ever existed
         self.notes: dict[Hashable, Any] = {}
         self.counts: Counter[str] = Counter()
+        self.sent: SentMemory | None = None  # memory on its way to another host
         self.trace: list[Access] | None = [] if trace else None
         self.on_host_store: Callable[[int, int, Side], None] | None = None
         self._start_ns = 1_000_000 + (seed * 7919) % 1_000_000
@@ -101,13 +103,18 @@ class Machine:
     def peek(self, gpa: int, size: int, side: Side) -> bytes | None:
         return self.memory.peek(gpa, size, side)
 
-    def poke(self, gpa: int, data: bytes, side: Side) -> bool:
-        done = self.memory.poke(gpa, data, side)
+    def poke(self, gpa: int, data: bytes, side: Side, *, logged: bool = True) -> bool:
+        done = self.memory.poke(gpa, data, side, logged=logged)
         if side is not GUEST:
+            if self.sent is not None:
+                self.sent.host_wrote = True
             self.counts["host_writes_arrived" if done else "host_writes_failed"] += 1
             if done and self.on_host_store is not None:
                 self.on_host_store(gpa, len(data), side)
         return done
+
+    def mark_dirty(self, gpa: int, size: int, side: Side) -> None:
+        self.memory.mark_dirty(gpa, size, side)
 
     def backed(self, gpa: int, size: int, side: Side) -> bool:
         return self.memory.reachable(gpa, size, side, write=True)

@@ -6,6 +6,7 @@ schedule; all rules are here:
 * An interrupt, INIT or the end of a kernel reaches a vCPU between two guest instructions, never inside a handler.
 * A host that does not know the protocol delivers nothing at an entry and resets nothing at INIT.
 * A new host holds no state of the machine; the vCPUs' records get the configuration of that host.
+* Memory that is sent in rounds arrives as it was sent: before the machine leaves, the last log must have been read.
 * When a kernel ends, its programs and its notes are dropped; the VM's notes are dropped with those of vCPU 0.
 """
 
@@ -29,6 +30,8 @@ from workbench.core.event_steps import (
     Pause,
     Reassign,
     Resume,
+    SendDirty,
+    SendMemory,
     Start,
     Stop,
     Wait,
@@ -36,6 +39,7 @@ from workbench.core.event_steps import (
 )
 from workbench.core.host_state import VM, Key
 from workbench.core.scenario import RETAKEN, retaken
+from workbench.core.sent_memory import Sending
 from workbench.core.vcpu import SET_BY_VMM, Vcpu
 from workbench.errors import WorkbenchError
 
@@ -63,6 +67,9 @@ class MachineWorld(Protocol):
     def record(self, cpu: int) -> Vcpu: ...
     def set_record(self, cpu: int, record: Vcpu) -> None: ...
     def arrive(self) -> None: ...  # the machine, with its records, is on the other host
+    def sending(self) -> Sending | None: ...  # None: no memory is being sent in rounds
+    def send_memory(self, own_log: bool) -> None: ...  # log writes from now on, and send all
+    def send_dirty(self, last: bool) -> None: ...  # read the log, and send its pages
     def add_memslot(self, gpa: int, size: int, readonly: bool) -> None: ...
     def delete_memslot(self, gpa: int) -> None: ...
     def move_memslot(self, gpa: int, to: int) -> None: ...
@@ -112,7 +119,26 @@ def _pause(world: MachineWorld, step: Pause) -> Any:
     return world.pause()
 
 
+def _send_memory(world: MachineWorld, step: SendMemory) -> None:
+    if world.sending() is not None:
+        raise WorkbenchError(f"a lifecycle event yielded {step!r} while memory is already being sent")
+    world.send_memory(step.own_log)
+
+
+def _send_dirty(world: MachineWorld, step: SendDirty) -> None:
+    sending = world.sending()
+    if sending is None or sending.is_over:
+        why = "yield SendMemory() first" if sending is None else "the last log has been read"
+        raise WorkbenchError(f"a lifecycle event yielded {step!r}, and no memory is being sent; {why}")
+    world.send_dirty(step.last)
+
+
 def _new_host(world: MachineWorld, step: NewHost) -> None:
+    sending = world.sending()
+    if sending is not None and not sending.is_over:
+        raise WorkbenchError(
+            f"a lifecycle event yielded {step!r} while memory is being sent; yield SendDirty(last=True) before it"
+        )
     world.leave_host()
     for cpu in world.cpus():
         world.set_record(cpu, _on_new_host(world.record(cpu), step.changes))
@@ -159,6 +185,8 @@ _HAPPEN: dict[type, Callable[[Any, Any], Any]] = {
     Pause: _pause,
     Resume: lambda world, step: world.resume(),
     NewHost: _new_host,
+    SendMemory: _send_memory,
+    SendDirty: _send_dirty,
     OnHost: lambda world, step: world.on_host(step),
     AddMemslot: lambda world, step: world.add_memslot(step.gpa, step.size, step.readonly),
     DeleteMemslot: lambda world, step: world.delete_memslot(step.gpa),

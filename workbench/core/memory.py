@@ -152,21 +152,31 @@ class GuestMemory:
             return None
         return self.pages.read(gpa, size)
 
-    def poke(self, gpa: int, data: bytes, side: Side = GUEST) -> bool:
-        """Write ``data`` at ``gpa`` for ``side``; return False, with nothing written, if it cannot."""
+    def poke(self, gpa: int, data: bytes, side: Side = GUEST, *, logged: bool = True) -> bool:
+        """Write ``data`` at ``gpa`` for ``side``; return False, with nothing written, if it cannot.
+
+        Unless ``logged``, no log shows the write.
+        """
         size = len(data)
         slot = self._in_page(gpa, size, side)
         if slot is not None and not slot.readonly:
             offset = gpa & OFFSET_MASK
             self.pages.page(gpa >> PAGE_SHIFT)[offset : offset + size] = data
-            self._mark(slot, gpa, side)
+            if logged:
+                self._mark(slot, gpa, side)
             return True
         if not self.reachable(gpa, size, side, write=True):
             return False
         self.pages.write(gpa, data)
-        for at, _ in pieces(gpa, size):
-            self._mark(self.find(at), at, side)
+        if logged:
+            self.mark_dirty(gpa, size, side)
         return True
+
+    def mark_dirty(self, gpa: int, size: int, side: Side) -> None:
+        """Enter the pages of [gpa, gpa+size) in the log of ``side``; those in no memslot have none."""
+        for at, _ in pieces(gpa, size):
+            if (slot := self.find(at)) is not None:
+                self._mark(slot, at, side)
 
     def reachable(self, gpa: int, size: int, side: Side, *, write: bool = False) -> bool:
         """Tell whether ``side`` can access all of [gpa, gpa + size) now."""

@@ -23,6 +23,8 @@ from workbench.core.event_steps import (
     Pause,
     Reassign,
     Resume,
+    SendDirty,
+    SendMemory,
     Stop,
     Wait,
     WaitAll,
@@ -38,6 +40,7 @@ from workbench.core.steps import (
     Get,
     Hypercall,
     Load,
+    MarkDirty,
     MmioRead,
     MmioWrite,
     Note,
@@ -48,6 +51,7 @@ from workbench.core.steps import (
     Set,
     Share,
     Store,
+    StoreMapped,
     ToUser,
     Uncover,
 )
@@ -117,7 +121,7 @@ def descriptor_text(data: bytes, layout: Layout) -> str:
     return ", ".join(f"{f.name}={value_text(value[f.name])}" for f in fields)
 
 
-def _store(step: Store) -> str:
+def _store(step: Store | StoreMapped) -> str:
     width = "" if step.what is None else f" ({width_text(step.what)})"
     return f"store {value_text(step.value)}{width} at {step.gpa:#x}"
 
@@ -152,6 +156,8 @@ def _setting(value: Any) -> str:
 _TEXT: dict[type, Callable[[Any], str]] = {
     Load: lambda s: f"load {width_text(s.what)} at {s.gpa:#x}",
     Store: _store,
+    StoreMapped: lambda s: f"{_store(s)} through a mapping",
+    MarkDirty: lambda s: f"mark dirty {s.gpa:#x}+{s.size:#x}",
     Exit: _exit,
     Hypercall: lambda s: f"hypercall {number(s.number)}({_numbers(s.arguments)})",
     MmioRead: lambda s: f"read {s.size} bytes of the device at {s.gpa:#x}",
@@ -179,6 +185,8 @@ _TEXT: dict[type, Callable[[Any], str]] = {
     Pause: lambda s: "stop all vCPUs",
     Resume: lambda s: "vCPUs go on",
     NewHost: lambda s: "new host" + "".join(f", {name}={_setting(value)}" for name, value in s.changes),
+    SendMemory: lambda s: "log writes, send all memory" + ("" if s.own_log else ", KVM's log alone"),
+    SendDirty: lambda s: f"read the {'last ' if s.last else ''}dirty log, send its pages",
     OnHost: lambda s: f"VMM: {s.program.function.__name__}"
     + "".join(f" {value_text(a)}" for a in s.program.arguments if not isinstance(a, Scenario)),
     AddMemslot: lambda s: f"add memslot {s.gpa:#x}+{s.size:#x}" + (" read-only" if s.readonly else ""),

@@ -11,6 +11,8 @@ step         yielded by                                  answer sent back
 ===========  ==========================================  =================================
 Load         guest program, host handler                 value; ``None`` if the host cannot
 Store        guest program, host handler                 ``True``; ``False`` if the host cannot
+StoreMapped  host handler: a Store that no log shows     ``True``; ``False`` if the host cannot
+MarkDirty    host handler: enters pages in the log       ``None``
 Wrmsr        guest program                               ``HANDLED`` or ``FAULT``
 Rdmsr        guest program                               int, or ``FAULT``
 Hypercall    guest program                               int or tuple, as the handler answers
@@ -60,6 +62,25 @@ class Store(NamedTuple):
     gpa: int
     value: Any
     what: Any = None
+
+
+class StoreMapped(NamedTuple):
+    """The host writes guest memory through a mapping that it keeps: a Store that no dirty log shows by itself.
+
+    KVM's accessors enter the page in the log after they have written (virt/kvm/kvm_main.c, __kvm_write_guest_page); who
+    writes through a mapping must do it himself (:class:`MarkDirty`).
+    """
+
+    gpa: int
+    value: Any
+    what: Any = None
+
+
+class MarkDirty(NamedTuple):
+    """The host enters the pages of [gpa, gpa+size) in the dirty log (KVM: mark_page_dirty; a VMM: its own log)."""
+
+    gpa: int
+    size: int
 
 
 class Wrmsr(NamedTuple):

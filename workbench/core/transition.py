@@ -21,6 +21,7 @@ from workbench.core.steps import (
     Exit,
     Get,
     Load,
+    MarkDirty,
     Moment,
     Note,
     Now,
@@ -29,6 +30,7 @@ from workbench.core.steps import (
     Share,
     Side,
     Store,
+    StoreMapped,
     ToUser,
     Uncover,
 )
@@ -40,7 +42,8 @@ class World(Protocol):
     """The state on which a step acts. ``peek`` and ``poke`` follow the rules of :class:`GuestMemory`."""
 
     def peek(self, gpa: int, size: int, side: Side) -> bytes | None: ...
-    def poke(self, gpa: int, data: bytes, side: Side) -> bool: ...
+    def poke(self, gpa: int, data: bytes, side: Side, *, logged: bool = True) -> bool: ...
+    def mark_dirty(self, gpa: int, size: int, side: Side) -> None: ...
     def backed(self, gpa: int, size: int, side: Side) -> bool: ...
     def share(self, gpa: int, size: int, shared: bool) -> int: ...
     def cover(self, gpa: int, side: Side) -> bool: ...  # gpa: of a page
@@ -66,7 +69,7 @@ def size_of(what: Any) -> int:
     return what if isinstance(what, int) else what.size
 
 
-def encode(step: Store) -> bytes:
+def encode(step: Store | StoreMapped) -> bytes:
     """Return the bytes that a Store writes; raise WorkbenchError for an int without its Scalar."""
     value, what = step.value, step.what
     if what is not None:
@@ -75,7 +78,7 @@ def encode(step: Store) -> bytes:
     if isinstance(value, bytes):
         return value
     if isinstance(value, int):
-        raise WorkbenchError(f"Store of the number {value:#x} at gpa {step.gpa:#x}: say how wide it is, e.g. U32")
+        raise WorkbenchError(f"{type(step).__name__} of the number {value:#x} at gpa {step.gpa:#x}: say how wide it is, e.g. U32")
     data: bytes = value.pack()
     return data
 
@@ -105,6 +108,10 @@ def _store(world: World, cpu: int, side: Side, step: Store) -> bool:
         _unassigned(world, cpu, step.gpa)
         return True
     return False
+
+
+def _store_mapped(world: World, cpu: int, side: Side, step: StoreMapped) -> bool:
+    return world.poke(step.gpa, encode(step), side, logged=False)
 
 
 def _unassigned(world: World, cpu: int, gpa: int) -> None:
@@ -159,6 +166,8 @@ def _note(world: World, cpu: int, side: Side, step: Note) -> None:
 _ACTIONS: dict[type, Callable[[World, int, Side, Any], Any]] = {
     Load: _load,
     Store: _store,
+    StoreMapped: _store_mapped,
+    MarkDirty: lambda world, cpu, side, step: world.mark_dirty(step.gpa, step.size, side),
     Share: _share,
     Get: lambda world, cpu, side, step: world.get(step.key),
     Set: _set,

@@ -20,6 +20,7 @@ from workbench.core.steps import (
     Get,
     Hypercall,
     Load,
+    MarkDirty,
     MmioRead,
     MmioWrite,
     Note,
@@ -32,6 +33,7 @@ from workbench.core.steps import (
     Share,
     Side,
     Store,
+    StoreMapped,
     ToUser,
     Uncover,
     Wrmsr,
@@ -47,6 +49,8 @@ _BOTH = _HOST | _GUEST
 YIELDED_BY: Mapping[type, frozenset[Side]] = {
     Load: _BOTH,
     Store: _BOTH,
+    StoreMapped: _HOST,
+    MarkDirty: _HOST,
     Wrmsr: _GUEST,
     Rdmsr: _GUEST,
     Hypercall: _GUEST,
@@ -74,6 +78,7 @@ _MADE_BY_DRIVER: Mapping[type, frozenset[Side]] = {Exit: _GUEST}
 _INSTEAD: Mapping[tuple[bool, type], str] = {
     (True, Get): "the guest cannot see the host's state; have the host store it in guest memory, or read it by a Rdmsr",
     (True, Set): "the guest cannot write the host's state; let a Wrmsr reach on_wrmsr, which yields Set",
+    (True, StoreMapped): "what a guest writes is always logged; yield Store(gpa, value)",
     (True, Backed): "let the host's handler ask, and answer with FAULT or an error code",
     (True, Share): "the guest asks for it by a hypercall: yield share(gpa, size)",
     (True, Now): "a guest reads the time in a payload, by feature.read",

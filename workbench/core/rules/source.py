@@ -24,6 +24,8 @@ from workbench.core.event_steps import (
     Pause,
     Reassign,
     Resume,
+    SendDirty,
+    SendMemory,
     Start,
     Stop,
     Wait,
@@ -44,7 +46,7 @@ _UNSTEADY = frozenset(("random", "secrets", "time", "uuid", "datetime"))
 _UNSTEADY_FUNCTIONS = frozenset(("urandom", "getpid", "getenv", "getrandom", "times"))
 #: The steps of lifecycle events.
 EVENT_STEPS = frozenset(
-    (Start, Wait, WaitAll, Stop, Enter, Init, Pause, Resume, NewHost, OnHost, AddMemslot, DeleteMemslot, MoveMemslot,
+    (Start, Wait, WaitAll, Stop, Enter, Init, Pause, Resume, NewHost, SendMemory, SendDirty, OnHost, AddMemslot, DeleteMemslot, MoveMemslot,
      Reassign, KernelGone)
 )  # fmt: skip
 _UNSTEADY_BUILTINS = frozenset(("id", "hash", "input"))

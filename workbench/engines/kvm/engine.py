@@ -39,6 +39,8 @@ class KvmRun:
     payloads: dict[tuple[int, str], bool]  #: of areas the guest believes in: did the host's bytes arrive?
     strayed: frozenset[tuple[int, str]]  #: areas in reassigned memory that the host wrote to, or holds
     rounds: tuple[int, ...]  #: of a migration: pages copied in each round
+    lost_bytes: int  #: of a migration in rounds: bytes that the new VM has not got
+    lost_in: tuple[str, ...]  #: what these belong to: features, the descriptor
     loaded: tuple[Loaded, ...]  #: of a migration: how loading each vCPU's registers went
 
 
@@ -97,6 +99,8 @@ def run_on_kvm(scenario: Scenario, event: Event) -> KvmRun:
             payloads,
             frozenset(machine.watch.strayed),
             machine.rounds,
+            machine.lost_bytes,
+            machine.lost_in,
             machine.loaded,
         )
 

@@ -27,6 +27,7 @@ from workbench.core.memory import GuestMemory as Shadow
 from workbench.core.relay import driven, relayed
 from workbench.core.rules.place import by_author
 from workbench.core.scenario import Scenario, believes
+from workbench.core.sent_memory import Sending
 from workbench.core.steps import USER, Program, Side
 from workbench.core.vcpu import Vcpu
 from workbench.engines.kvm import state
@@ -35,6 +36,7 @@ from workbench.engines.kvm.guest.guest import Guest
 from workbench.engines.kvm.guest.threads import Pending
 from workbench.engines.kvm.handlers import Handlers
 from workbench.engines.kvm.migration import LoadState, OnKvm, SaveState, Stream, TellStopped, memslots_of
+from workbench.engines.kvm.moves import Moves
 from workbench.engines.kvm.observe import Watch
 from workbench.engines.kvm.programs import Done, GuestCode
 from workbench.engines.kvm.registers import held_by_kvm, native_features
@@ -46,7 +48,7 @@ class NotRunError(EngineError):
     """An event cannot take place on this host's KVM; the message is the reason alone."""
 
 
-class KvmMachine:
+class KvmMachine(Moves):
     """A context manager: leaving it closes the VM and its threads."""
 
     def __init__(self, scenario: Scenario) -> None:
@@ -61,6 +63,7 @@ class KvmMachine:
         self.under: dict[int, bytes] = {}
         self.counts: Counter[str] = Counter()
         self.rounds: tuple[int, ...] = ()
+        self.lost_bytes, self.lost_in = 0, ()
         self.loaded: tuple[state.Loaded, ...] = ()
         #: The contents that guest memory would have if only the guest had written.
         self.shadow = Shadow()
@@ -68,6 +71,7 @@ class KvmMachine:
         self._refused: dict[tuple[int, int], int | None] = {}  # by vCPU and register: see ``held_by_kvm``
         self._running: dict[int, Pending[Done]] = {}
         self._stream: Stream | None = None
+        self._sending: Sending | None = None
         self._worlds = {cpu: KvmWorld(self, cpu) for cpu in self.records}
         self._handlers = Handlers(scenario.protocol, self._worlds)
         for region in scenario.memslots():
@@ -182,7 +186,7 @@ class KvmMachine:
 
         def job() -> None:
             if serve:
-                self._handlers.carry_out(cpu, host_side(self.protocol.on_entry(record), USER))
+                self._handlers.carry_out(cpu, host_side(self.protocol.on_entry(record)))
             self.guest.executor(cpu).nop()
 
         self.guest.call(cpu, job)
@@ -194,21 +198,6 @@ class KvmMachine:
         self.guest.init(cpu)
         if self.protocol.answers_itself and record.host.knows_protocol:
             self._worlds[cpu].carry_out(host_side(self.protocol.on_init(record), USER))
-
-    def pause(self) -> None:
-        """Copy all memory, let every vCPU run on, copy the pages written meanwhile; then the vCPUs stay stopped."""
-        self._stream = Stream(self.guest)
-        self._stream.send_everything()
-        for cpu in self.records:
-            self.enter_once(cpu)
-        self._stream.send_dirty()
-
-    def resume(self) -> None:
-        """Read what a restore has put into KVM's registers; a vCPU runs when it is given a program."""
-        if self._stream is not None:
-            self._stream.stop()
-            self._stream = None
-        self.held()
 
     def on_host(self, step: OnHost) -> Any:
         return self._worlds[step.cpu].carry_out(relayed(step.program(), self._with_state))
@@ -228,36 +217,11 @@ class KvmMachine:
             return self.guest.call(step.cpu, self.guest.vcpu(step.cpu).kvmclock_ctrl)
         return (yield own)
 
-    def leave_host(self) -> None:
-        """Send the last dirty pages and clear the entries of our own handlers; KVM's registers stay with the old VM."""
-        if self._stream is None:
-            self.pause()
-        assert self._stream is not None
-        for gpa in sorted(self.under):
-            self._worlds[0].uncover(gpa)
-        self._stream.send_dirty()
-        self.entries.clear()
-
     def record(self, cpu: int) -> Vcpu:
         return self.records[cpu]
 
     def set_record(self, cpu: int, record: Vcpu) -> None:
         self.records[cpu] = record
-
-    def arrive(self) -> None:
-        """Open a VM with the same memslots, and write all pages into it."""
-        stream, self._stream = self._stream, None
-        assert stream is not None
-        self._kvms.clear()
-        self._refused.clear()
-        record = self.records[0]
-        cpuid = record.cpuid if record.enforce_cpuid else self.scenario.cpuid
-        old, self.guest = self.guest, self._open(record, memslots_of(self.guest), cpuid)
-        try:
-            stream.arrive(self.guest)
-        finally:
-            old.close()
-        self.rounds = tuple(stream.rounds)
 
     def add_memslot(self, gpa: int, size: int, readonly: bool) -> None:
         self.shadow.add(gpa, size)

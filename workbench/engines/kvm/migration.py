@@ -7,7 +7,7 @@ protocol; they are restored in this order. Memory is copied while the vCPUs stil
 and the VMM wrote meanwhile.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple, cast
 
@@ -15,7 +15,7 @@ from workbench.core.address_map import Region
 from workbench.core.contracts import Protocol
 from workbench.core.steps import Program
 from workbench.core.vcpu import Vcpu
-from workbench.engines.kvm.api.memory import READONLY, GuestMemory
+from workbench.engines.kvm.api.memory import PAGE, READONLY, GuestMemory
 from workbench.engines.kvm.guest.guest import Guest
 from workbench.engines.kvm.guest.longmode import STUB_SLOT
 from workbench.engines.kvm.registers import native_features
@@ -109,6 +109,7 @@ class Stream:
 
     def __init__(self, source: Guest) -> None:
         self.rounds: list[int] = []  #: pages sent in each round
+        self._source = source.memory
         self._pages: dict[int, bytes] = {}
         # A stream can be the destination of MemoryCopy, which only calls ``write``.
         self._copy = MemoryCopy(source.memory, cast(GuestMemory, self))
@@ -121,9 +122,19 @@ class Stream:
         """Send all pages: the first round, while the vCPUs run."""
         self.rounds.append(self._copy.everything())
 
-    def send_dirty(self) -> None:
-        """Send the pages written since the last round, by KVM's log and by our own writes."""
-        self.rounds.append(self._copy.dirty())
+    def send_dirty(self, by_kernel: Collection[int] = (), *, own_log: bool = True) -> None:
+        """Send the pages written since the last round, by KVM's log and, with ``own_log``, by our own writes.
+
+        ``by_kernel``: pages that a kernel's part of a protocol has written, by gpa; without ``own_log`` they are added.
+        """
+        sent = self._copy.dirty(host_writes=own_log)
+        self.rounds.append(sent if own_log else sent + self.send_pages(by_kernel))
+
+    def send_pages(self, pages: Collection[int]) -> int:
+        """Send these pages, given by gpa; return how many."""
+        for gpa in pages:
+            self.write(gpa, self._source.read(gpa, PAGE))
+        return len(pages)
 
     def stop(self) -> None:
         """The machine stays where it is: end the log of written pages."""

@@ -8,9 +8,9 @@ user space, so KERNEL and USER are the same side here and :class:`ToUser` change
 from collections.abc import Hashable
 from typing import Any, Protocol
 
-from workbench.core.memory import PAGE_SIZE
+from workbench.core.pages import PAGE_SIZE, pieces
 from workbench.core.relay import driven
-from workbench.core.steps import Exit, Moment, Program, Side, ToUser
+from workbench.core.steps import KERNEL, Exit, Moment, Program, Side, ToUser
 from workbench.core.transition import perform
 from workbench.core.vcpu import Vcpu
 from workbench.engines.kvm.guest import longmode
@@ -42,6 +42,7 @@ class KvmWorld:
 
     def __init__(self, machine: WorldOwner, cpu: int) -> None:
         self._machine, self._cpu = machine, cpu
+        self.by_kernel: set[int] = set()  #: pages that the kernel's part of the protocol has written, by gpa
 
     def carry_out(self, stream: Program) -> Any:
         """Carry out a stream of (side, step) to its end; return its result."""
@@ -53,12 +54,22 @@ class KvmWorld:
         guest = self._machine.guest
         return guest.memory.read(gpa, size) if backs(guest, gpa, size, writable=False) else None
 
-    def poke(self, gpa: int, data: bytes, side: Side) -> bool:
+    def poke(self, gpa: int, data: bytes, side: Side, *, logged: bool = True) -> bool:
         guest = self._machine.guest
         if not backs(guest, gpa, len(data), writable=True):
             return False
-        guest.memory.write(gpa, data)
+        guest.memory.write(gpa, data, logged=logged)
+        if logged:
+            self._enter_in_log(gpa, len(data), side)
         return True
+
+    def mark_dirty(self, gpa: int, size: int, side: Side) -> None:
+        self._machine.guest.memory.mark_dirty(gpa, size)
+        self._enter_in_log(gpa, size, side)
+
+    def _enter_in_log(self, gpa: int, size: int, side: Side) -> None:
+        if side is KERNEL:
+            self.by_kernel.update(at - at % PAGE_SIZE for at, _ in pieces(gpa, size))
 
     def backed(self, gpa: int, size: int, side: Side) -> bool:
         return backs(self._machine.guest, gpa, size, writable=True)

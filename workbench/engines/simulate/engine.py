@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from workbench.checking.evidence import in_others_memory
+from workbench.checking.ghosts import names_at
 from workbench.core.address_map import Unit
 from workbench.core.contracts.event import Event
 from workbench.core.event_steps import Enter, in_order
@@ -34,6 +35,8 @@ class Run:
     boot_counts: Counter[str]
     fates: dict[Area, Fate]
     strays: int  #: host writes to memory that was reassigned to another owner
+    lost_bytes: int  #: bytes of guest memory that a migration in rounds has not brought along
+    lost_in: tuple[str, ...]  #: what these bytes belong to: features, the descriptor
     machine: Machine
     trace: list[Access]
 
@@ -55,6 +58,7 @@ class Simulation(OneByOne):
         self.reassigned: set[Unit] = set()
         self.strayed: set[Area] = set()  # (owner, feature) of areas in reassigned memory
         self.strays = 0
+        self.lost: list[int] = []  # gpas
 
     # -- steps of events -------------------------------------------------------------------------------
 
@@ -102,6 +106,10 @@ class Simulation(OneByOne):
             self.strayed.add((unit.cpu, unit.what))  # a page of the host still hides what the new owner has there
         self.machine.on_host_store = self._watch
 
+    def memory_arrived(self, lost: list[int], host_wrote: bool) -> None:
+        """Remember the bytes that the destination has not got."""
+        self.lost += lost
+
     def _others(self) -> set[Unit]:
         """Return the reassigned units that no kernel has taken back."""
         if not self.scenario.retakes:
@@ -137,5 +145,14 @@ def simulate(scenario: Scenario, event: Event, *, trace: bool = False, lanes: bo
         after.subtract(before)
         fates = simulation.fates()
     return Run(
-        scenario, event.name, after, before, fates, simulation.strays, machine, machine.trace or []
+        scenario,
+        event.name,
+        after,
+        before,
+        fates,
+        simulation.strays,
+        len(simulation.lost),
+        names_at(scenario, simulation.lost),
+        machine,
+        machine.trace or [],
     )

@@ -7,6 +7,7 @@ from workbench.core.address_map import Unit
 from workbench.core.host_state import Key
 from workbench.core.machine import Machine
 from workbench.core.scenario import Scenario, believes
+from workbench.core.sent_memory import Sending, SentMemory
 from workbench.core.vcpu import Vcpu
 
 
@@ -26,7 +27,24 @@ class OnMachine:
         self.machine.cpus[cpu] = record
 
     def arrive(self) -> None:
-        """Do nothing: memory and records stay where they are."""
+        """Memory that was sent in rounds becomes what was sent; all else stays where it is."""
+        sent, self.machine.sent = self.machine.sent, None
+        if sent is not None:
+            self.memory_arrived(sent.arrive(), sent.host_wrote)
+
+    def memory_arrived(self, lost: list[int], host_wrote: bool) -> None:
+        """These bytes are not those of the source; ``host_wrote``: while memory was being sent."""
+        raise NotImplementedError
+
+    def sending(self) -> Sending | None:
+        return None if self.machine.sent is None else self.machine.sent.sending
+
+    def send_memory(self, own_log: bool) -> None:
+        self.machine.sent = SentMemory(self.machine.memory, own_log=own_log)
+
+    def send_dirty(self, last: bool) -> None:
+        assert self.machine.sent is not None
+        self.machine.sent.send_dirty(last=last)
 
     def add_memslot(self, gpa: int, size: int, readonly: bool) -> None:
         self.machine.memory.add(gpa, size, readonly=readonly)

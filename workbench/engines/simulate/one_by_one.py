@@ -57,5 +57,8 @@ class OneByOne(OnMachine):
         self.machine.entries.clear()
         self.machine.memory.uncover_all()
 
+    def memory_arrived(self, lost: list[int], host_wrote: bool) -> None:
+        """Do nothing; ``Simulation`` overrides this to record what is lost."""
+
     def reassign(self, unit: Unit) -> None:
         """Do nothing; ``Simulation`` overrides this to detect writes to reassigned memory."""

@@ -203,8 +203,12 @@ class Schedule(OnMachine, Facts):
         self.machine.memory.uncover_all()
 
     def arrive(self) -> None:
+        super().arrive()
         self.machine.moved = True
         self.machine.watch.new_host()
+
+    def memory_arrived(self, lost: list[int], host_wrote: bool) -> None:
+        self.machine.watch.memory_arrived(lost, host_wrote)
 
     def reassign(self, unit: Unit) -> None:
         self.machine.ghosts[OwnerOf(unit)] = "other"

@@ -54,12 +54,12 @@ class WatchedMachine(FrozenMachine):
             self.watch.handler_read(self.slot.cpu, gpa, size, data, private)
         return data
 
-    def poke(self, gpa: int, data: bytes, side: Side) -> bool:
+    def poke(self, gpa: int, data: bytes, side: Side, *, logged: bool = True) -> bool:
         if side is not GUEST and self.backed(gpa, len(data), side):
             self.watch.host_writes(gpa, data)
             if self.slot.serves_exits:
                 self.watch.handler_wrote(self.slot.cpu, gpa)
-        done = super().poke(gpa, data, side)
+        done = super().poke(gpa, data, side, logged=logged)
         if done and side is not GUEST:
             self.watch.host_wrote(gpa, len(data), restoring=self.slot == EVENT and self.paused)
         return done

@@ -35,12 +35,15 @@ from workbench.engines.explore.positions.positions import Name, Program
 from workbench.engines.explore.view import View
 from workbench.engines.explore.vm.cells import MemoryCell
 from workbench.engines.explore.vm.machine import ExploredMachine
+from workbench.engines.explore.vm.sending import SENDING
 from workbench.engines.explore.vm.variables import (
     MEMSLOTS,
     MOVED,
     PAUSED,
     READS_LEFT,
+    Behind,
     Covered,
+    Dirty,
     Flag,
     Shared,
     Under,
@@ -161,7 +164,7 @@ class MachineModel(ExploredMachine):
             return 0
         if isinstance(var, Shared):
             return self.scenario.addresses.belongs_to_host(var.frame << PAGE_SHIFT)
-        return None if isinstance(var, Key | OwnerOf) else False
+        return None if isinstance(var, Key | OwnerOf | Behind | Dirty) or var == SENDING else False
 
     # -- what a step does ----------------------------------------------------------------------------------
 

@@ -1,4 +1,8 @@
-"""Variables of a machine's model other than memory, host entries, notes and ghosts."""
+"""Variables of a machine's model other than memory, host entries, notes and ghosts.
+
+A variable is found by its value, and named tuples of two classes are equal if their fields are: so each kind of page or
+memory has its kind as a last field.
+"""
 
 from collections.abc import Callable
 from functools import cache
@@ -23,6 +27,7 @@ class Shared(NamedTuple):
     """The variable that says whether an encrypted guest has shared this page."""
 
     frame: int
+    kind: str = "shared"
 
     def __repr__(self) -> str:
         return f"page {self.frame << 12:#x} is shared"
@@ -32,6 +37,7 @@ class Covered(NamedTuple):
     """The variable that says whether a page of the host lies over the page at ``gpa``."""
 
     gpa: int
+    kind: str = "covered"
 
     def __repr__(self) -> str:
         return f"page {self.gpa:#x} is covered"
@@ -42,9 +48,31 @@ class Under(NamedTuple):
 
     gpa: int
     size: int
+    kind: str = "under"
 
     def __repr__(self) -> str:
         return f"memory {self.gpa:#x}+{self.size} under the host's page"
+
+
+class Dirty(NamedTuple):
+    """The variable that says whether a page is in the dirty log, while memory is sent in rounds."""
+
+    frame: int
+    kind: str = "dirty"
+
+    def __repr__(self) -> str:
+        return f"page {self.frame << 12:#x} is dirty"
+
+
+class Behind(NamedTuple):
+    """The variable that holds the ``size`` bytes at ``gpa`` as the destination has them, where it is not to get others."""
+
+    gpa: int
+    size: int
+    kind: str = "behind"
+
+    def __repr__(self) -> str:
+        return f"memory {self.gpa:#x}+{self.size} on the destination"
 
 
 MEMSLOTS = Flag("memslots")

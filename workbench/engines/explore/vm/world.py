@@ -12,12 +12,13 @@ from workbench.core.host_state import Key
 from workbench.core.memory import GPA_LIMIT, PAGE_SIZE
 from workbench.core.scenario import believes
 from workbench.core.slots import EVENT, Slot, entry_slot, vcpu_slot
-from workbench.core.steps import GUEST, USER, Exit, Moment, Side, ToUser
+from workbench.core.steps import GUEST, KERNEL, USER, Exit, Moment, Side, ToUser
 from workbench.core.vcpu import Vcpu
 from workbench.engines.explore.model import BLOCKED
 from workbench.engines.explore.view import View
 from workbench.engines.explore.vm.cells import MemoryCells
 from workbench.engines.explore.vm.machine import ExploredMachine
+from workbench.engines.explore.vm.sending import SendsMemory, SentCells
 from workbench.engines.explore.vm.variables import (
     MEMSLOTS,
     MOVED,
@@ -54,6 +55,7 @@ class ViewWorld:
         self.slot = slot
         self.restoring = restoring
         self.watch = machine.watch(view)
+        self.sent = SentCells(machine.cells, view)
 
     # -- guest memory ----------------------------------------------------------------------------------
 
@@ -66,13 +68,14 @@ class ViewWorld:
             self.watch.handler_read(self.slot.cpu, gpa, size, data, private=present and data is None)
         return data
 
-    def poke(self, gpa: int, data: bytes, side: Side) -> bool:
+    def poke(self, gpa: int, data: bytes, side: Side, *, logged: bool = True) -> bool:
         if not self.backed(gpa, len(data), side):
             return False
         if side is not GUEST:
             self.watch.host_writes(gpa, data)
             if self.slot.serves_exits:
                 self.watch.handler_wrote(self.slot.cpu, gpa)
+        self.sent.writes(gpa, data, side, logged)
         at = 0
         for cell in self.cells.of(gpa, len(data)):
             self.view[cell] = int.from_bytes(data[at : at + cell.size], "little")
@@ -80,6 +83,9 @@ class ViewWorld:
         if side is not GUEST:
             self.watch.host_wrote(gpa, len(data), self.restoring)
         return True
+
+    def mark_dirty(self, gpa: int, size: int, side: Side) -> None:
+        self.sent.mark_dirty(gpa, size, side)
 
     def backed(self, gpa: int, size: int, side: Side) -> bool:
         return self._present(gpa, size, write=side is not USER) and self._visible(gpa, size, side)
@@ -99,11 +105,15 @@ class ViewWorld:
             self.view[Under(*cell)] = self.view[cell]
             self.view[cell] = 0
         self.watch.host_covered(gpa)
+        self.sent.mark_dirty(gpa, PAGE_SIZE, side)
         return True
 
     def uncover(self, gpa: int) -> bool:
         self.cells.know(Covered(gpa))
-        return uncovered(self.cells, self.view, gpa)
+        done = uncovered(self.cells, self.view, gpa)
+        if done:
+            self.sent.mark_dirty(gpa, PAGE_SIZE, KERNEL)
+        return done
 
     def _present(self, gpa: int, size: int, *, write: bool) -> bool:
         found: bool = self.view.ask(MEMSLOTS, reaches(gpa, size, write))
@@ -157,7 +167,7 @@ class ViewWorld:
         return None if all(is_quiet(self.view.label(slot)) for slot in slots) else BLOCKED
 
 
-class EventWorld:
+class EventWorld(SendsMemory):
     """The World of one step of the event: it reads and writes the variables of ``view``."""
 
     def __init__(self, machine: ExploredMachine, view: View) -> None:
@@ -220,7 +230,8 @@ class EventWorld:
         self._view[record(cpu)] = changed
 
     def arrive(self) -> None:
-        """The clocks are now those of the destination; memory is already present there."""
+        """The clocks are now those of the destination; its memory is what was sent."""
+        self.memory_arrives()
         self._view[MOVED] = True
         self._machine.watch(self._view).new_host()
 

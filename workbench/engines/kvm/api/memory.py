@@ -207,10 +207,11 @@ class GuestMemory:
         here = found.end - gpa
         return found.backing.bytes[start : start + here] + self.read(found.end, size - here)
 
-    def write(self, gpa: int, data: bytes, *, through_readonly: bool = False) -> None:
+    def write(self, gpa: int, data: bytes, *, through_readonly: bool = False, logged: bool = True) -> None:
         """Write ``data`` at ``gpa``; GuestMemoryError, and no write, unless writable slots back it all.
 
-        ``through_readonly``: write read-only slots as well, as a VMM does to load a ROM.
+        ``through_readonly``: write read-only slots as well, as a VMM does to load a ROM. Unless ``logged``, our own
+        record of dirty pages does not show the write.
         """
         end = gpa + len(data)
         parts = []
@@ -222,7 +223,18 @@ class GuestMemory:
             parts.append((found, at, min(end, found.end)))
             at = found.end
         for found, low, high in parts:
-            self._write_part(found, low - found.gpa, data[low - gpa : high - gpa])
+            found.backing.bytes[low - found.gpa : high - found.gpa] = data[low - gpa : high - gpa]
+        if logged:
+            self.mark_dirty(gpa, len(data))
+
+    def mark_dirty(self, gpa: int, size: int) -> None:
+        """Enter pages in our own record of dirty pages; those of slots that are not logged are left out."""
+        for found in self._slots:
+            low, high = max(gpa, found.gpa), min(gpa + size, found.end)
+            if low < high and found.flags & LOG_DIRTY_PAGES:
+                touched = range((low - found.gpa) // PAGE, (high - 1 - found.gpa) // PAGE + 1)
+                with self._host_lock:
+                    self._host_dirty.setdefault(found.slot, set()).update(touched)
 
     def backed(self, gpa: int, size: int, *, writable: bool = True) -> bool:
         """Tell whether slots (writable ones) back all of [gpa, gpa+size)."""
@@ -247,13 +259,6 @@ class GuestMemory:
             self._backings.pop().close()
 
     # -- inside --------------------------------------------------------------------------------------
-
-    def _write_part(self, found: Memslot, start: int, data: bytes) -> None:
-        found.backing.bytes[start : start + len(data)] = data
-        if found.flags & LOG_DIRTY_PAGES:
-            touched = range(start // PAGE, (start + len(data) - 1) // PAGE + 1)
-            with self._host_lock:
-                self._host_dirty.setdefault(found.slot, set()).update(touched)
 
     def _find(self, gpa: int) -> Memslot:
         for candidate in self._slots:

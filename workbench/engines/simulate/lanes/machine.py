@@ -55,6 +55,7 @@ class LaneMachine(Machine):
         self.memory: Any = LaneMemory(real.memory, self.batch)
         self.counts = Counter()
         self.trace = None
+        self.sent = None
         self.host_stores: list[tuple[Any, int, Side]] = []
         self.on_host_store = lambda *store: self.host_stores.append(store)
         self._start_ns = real._start_ns

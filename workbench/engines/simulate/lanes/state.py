@@ -150,15 +150,23 @@ class LaneMemory:
                 self._fetch(word)
         return together([self.known[byte] for byte in range(at, at + size)])
 
-    def poke(self, gpa: Any, data: Any, side: Side) -> bool:
-        """Write ``data`` at ``gpa`` in each lane; False where no lane can."""
+    def poke(self, gpa: Any, data: Any, side: Side, *, logged: bool = True) -> bool:
+        """Write ``data`` at ``gpa`` in each lane; False where no lane can. Unless ``logged``, no log shows it."""
         if not self.reachable(gpa, len(data), side, write=True):
             return False
         touched = range(gpa.first, gpa.first + len(data))
         self.known.update(zip(touched, atoms_of(data), strict=True))
         self.written.update(touched)
-        self.marks.update((byte >> PAGE_SHIFT, side) for byte in touched)
+        if logged:
+            self.mark_dirty(gpa, len(data), side)
         return True
+
+    def mark_dirty(self, gpa: Any, size: Any, side: Side) -> None:
+        """Enter pages of each lane in the log of ``side``."""
+        if not isinstance(gpa, Lane) or type(size) is not int or size <= 0:
+            self.batch.refuse("pages that are not those of each lane")
+        self._keep_apart(gpa, size)
+        self.marks.update((byte >> PAGE_SHIFT, side) for byte in range(gpa.first, gpa.first + size))
 
     def reachable(self, gpa: Any, size: Any, side: Side, *, write: bool = False) -> bool:
         """Tell whether each lane can access its [gpa, gpa + size); Diverged if only some can or lanes may overlap."""

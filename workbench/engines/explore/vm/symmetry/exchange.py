@@ -39,7 +39,7 @@ from workbench.core.vcpu import Vcpu
 from workbench.engines.explore.model import SymmetryError
 from workbench.engines.explore.vm.cells import MemoryCell
 from workbench.engines.explore.vm.machine import ExploredMachine
-from workbench.engines.explore.vm.variables import MEMSLOTS, Flag, Shared, Under
+from workbench.engines.explore.vm.variables import MEMSLOTS, Behind, Dirty, Flag, Shared, Under
 
 WORD = 8  # bytes of an address in memory
 
@@ -125,12 +125,18 @@ class Exchange:
             return self._atom(name)
         if isinstance(name, Under):
             return Under(self._range(name.gpa, name.size), name.size)
+        if isinstance(name, Behind):
+            return self._known(Behind(self._range(name.gpa, name.size), name.size))
+        if isinstance(name, Dirty):
+            return self._known(Dirty(self.address(name.frame << PAGE_SHIFT) >> PAGE_SHIFT))
         if isinstance(name, Shared):
             return Shared(self.address(name.frame << PAGE_SHIFT) >> PAGE_SHIFT)
         renamed = self.value(None, name)
-        if name in self.machine.cells.names:
-            self.machine.cells.know(renamed)
-        return renamed
+        return self._known(renamed) if name in self.machine.cells.names else renamed
+
+    def _known(self, name: Any) -> Any:
+        self.machine.cells.know(name)
+        return name
 
     def _atom(self, cell: MemoryCell) -> MemoryCell:
         moved = MemoryCell(self._range(cell.gpa, cell.size), cell.size)
@@ -143,7 +149,7 @@ class Exchange:
 
     def value(self, name: Any, value: Any) -> Any:
         """What becomes of a value that variable ``name`` holds (None: nobody in particular)."""
-        if isinstance(name, MemoryCell | Under):
+        if value is not None and isinstance(name, MemoryCell | Under | Behind):
             data = value.to_bytes(name.size, "little")
             return int.from_bytes(self.content(name.gpa, data), "little")
         if name == MEMSLOTS:
