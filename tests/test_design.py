@@ -22,11 +22,12 @@ AUTHORS = [
 PROMISED = """
 ACCEPTED Abi AcceptedAt AddMemslot AfterBoot AllVcpus Answer Area AtBoot Backed Compared ControlBits Cover DERIVED
 DESCRIPTOR DeleteMemslot Each Enter Event FAULT Feature Generic Get GuestCall HANDLED Hidden Host HostCall Hypercall
-Init IoRange KVM_EINVAL KVM_ENOSYS KVM_EPERM KVM_SUPPORTED KernelGone Key LinuxKernel Load Migration MmioRead MmioWrite
-Moment MoveMemslot NewHost Note Now Null OnHost Outcome PAGE_SIZE Pause PerFeature PioRead PioWrite Program Protocol
-Quiesce REFUSED Rdmsr Reassign Register Resume Scenario Set Share Start StateEntry Stop Store Struct ToUser U16 U32
-U64 U8 UNKNOWN Uncover Unit VM Value Vcpu Wait WaitAll WorkbenchError Wrmsr area asked baseline believes boot_all
-each enter_all host_side of_its_own pending register registry seqlock share staged starting stop_news struct
+Init IoRange KVM_EINVAL KVM_ENOSYS KVM_EPERM KVM_SUPPORTED KernelGone Key LinuxKernel Load MarkDirty Migration
+MmioRead MmioWrite Moment MoveMemslot NewHost Note Now Null OnHost Outcome PAGE_SIZE Pause PerFeature PioRead PioWrite
+Program Protocol Quiesce REFUSED Rdmsr Reassign Register Resume Scenario SendDirty SendMemory Set Share Start
+StateEntry Stop Store StoreMapped Struct ToUser U16 U32 U64 U8 UNKNOWN Uncover Unit VM Value Vcpu Wait WaitAll
+WorkbenchError Wrmsr area asked baseline believes boot_all each enter_all host_side of_its_own pending register
+registry seqlock share staged starting stop_news struct
 """.split()
 
 

@@ -45,6 +45,8 @@ Set                     host: write one entry of the host's state; the value Non
 Backed                  host: ask whether a range of addresses is RAM that the host may write: True or False
 Cover                   host: put an overlay page of zeros over the guest's page: True or False
 Uncover                 host: take the overlay page away; what lay under it is there again: True or False
+StoreMapped             host: write guest memory through a mapping, which no dirty log shows: True or False
+MarkDirty               host: enter pages in the dirty log; None
 AllVcpus                host: ask for the indices of all vCPUs: a tuple
 Quiesce                 host: wait until the host does nothing for any other vCPU
 Share                   VMM: make pages shared with the host, or private again
@@ -94,6 +96,8 @@ Init                    a vCPU receives INIT
 Pause                   all vCPUs stop at an instruction boundary
 Resume                  the vCPUs run again
 NewHost                 the machine is now on another host, which holds none of its state
+SendMemory              the VMM begins to log writes and sends all memory, while the vCPUs run
+SendDirty               it reads the dirty log and sends its pages; ``last=True`` before NewHost
 OnHost                  the VMM runs a host program, such as a save: what the program returns
 AddMemslot              the VMM adds memory
 DeleteMemslot           the VMM deletes a memslot
@@ -142,6 +146,8 @@ from workbench.core.event_steps import (
     Pause,
     Reassign,
     Resume,
+    SendDirty,
+    SendMemory,
     Start,
     Stop,
     Wait,
@@ -161,6 +167,7 @@ from workbench.core.steps import (
     Get,
     Hypercall,
     Load,
+    MarkDirty,
     MmioRead,
     MmioWrite,
     Moment,
@@ -174,6 +181,7 @@ from workbench.core.steps import (
     Set,
     Share,
     Store,
+    StoreMapped,
     ToUser,
     Uncover,
     Wrmsr,
@@ -187,15 +195,15 @@ from workbench.lifecycle.migrate import Migration
 from workbench.protocols import Generic, Null, PerFeature
 
 __all__ = [
-    "ACCEPTED", "DERIVED", "DESCRIPTOR", "FAULT", "HANDLED", "KVM_EINVAL", "KVM_ENOSYS", "KVM_EPERM",
-    "KVM_SUPPORTED", "PAGE_SIZE", "REFUSED", "U8", "U16", "U32", "U64", "UNKNOWN", "VM", "Abi", "AcceptedAt",
-    "AddMemslot", "AfterBoot", "AllVcpus", "Answer", "Area", "AtBoot", "Backed", "Compared", "ControlBits", "Cover",
-    "DeleteMemslot", "Each", "Enter", "Event", "Feature", "Generic", "Get", "GuestCall", "Hidden", "Host",
-    "HostCall", "Hypercall", "Init", "IoRange", "KernelGone", "Key", "LinuxKernel", "Load", "Migration", "MmioRead",
+    "ACCEPTED", "DERIVED", "DESCRIPTOR", "FAULT", "HANDLED", "KVM_EINVAL", "KVM_ENOSYS", "KVM_EPERM", "KVM_SUPPORTED",
+    "PAGE_SIZE", "REFUSED", "U8", "U16", "U32", "U64", "UNKNOWN", "VM", "Abi", "AcceptedAt", "AddMemslot",
+    "AfterBoot", "AllVcpus", "Answer", "Area", "AtBoot", "Backed", "Compared", "ControlBits", "Cover",
+    "DeleteMemslot", "Each", "Enter", "Event", "Feature", "Generic", "Get", "GuestCall", "Hidden", "Host", "HostCall",
+    "Hypercall", "Init", "IoRange", "KernelGone", "Key", "LinuxKernel", "Load", "MarkDirty", "Migration", "MmioRead",
     "MmioWrite", "Moment", "MoveMemslot", "NewHost", "Note", "Now", "Null", "OnHost", "Outcome", "Pause",
-    "PerFeature", "PioRead", "PioWrite", "Program", "Protocol", "Quiesce", "Rdmsr", "Reassign", "Register",
-    "Resume", "Scenario", "Set", "Share", "Start", "StateEntry", "Stop", "Store", "Struct", "ToUser", "Uncover", "Unit",
-    "Value", "Vcpu", "Wait", "WaitAll", "WorkbenchError", "Wrmsr", "area", "asked", "baseline", "believes",
-    "boot_all", "each", "enter_all", "host_side", "of_its_own", "pending", "register", "registry", "seqlock",
-    "share", "staged", "starting", "stop_news", "struct",
+    "PerFeature", "PioRead", "PioWrite", "Program", "Protocol", "Quiesce", "Rdmsr", "Reassign", "Register", "Resume",
+    "Scenario", "SendDirty", "SendMemory", "Set", "Share", "Start", "StateEntry", "Stop", "Store", "StoreMapped",
+    "Struct", "ToUser", "Uncover", "Unit", "Value", "Vcpu", "Wait", "WaitAll", "WorkbenchError", "Wrmsr", "area",
+    "asked", "baseline", "believes", "boot_all", "each", "enter_all", "host_side", "of_its_own", "pending",
+    "register", "registry", "seqlock", "share", "staged", "starting", "stop_news", "struct",
 ]  # fmt: skip

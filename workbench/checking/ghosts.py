@@ -47,8 +47,8 @@ RESTORED = Ghost("the host holds registrations that were restored")
 RESTORED_OTHERWISE = Ghost("after the restore the host held something else")
 ARRIVED_WITHOUT = Ghost("memory arrived without writes that the source had made")
 #: The ghosts that are never reset. The value of STRAY, BEYOND and REPLAYED is what was written, a tuple of names that
-#: may grow; that of RESTORED_OTHERWISE is (entry, before, after) of each that differs; that of ARRIVED_WITHOUT, of what the bytes
-#: belong to, is an empty tuple if none is lost; the others are set once.
+#: may grow; that of RESTORED_OTHERWISE is (entry, before, after) of each that differs; that of ARRIVED_WITHOUT
+#: names what the lost bytes belong to, and is empty if none is lost; the others are set once.
 GHOSTS = (STRAY, BEYOND, OVERREAD, REFETCHED, UNREADABLE, REPLAYED, RESTORED, RESTORED_OTHERWISE, ARRIVED_WITHOUT)
 #: Those of GHOSTS that are no fault.
 HARMLESS = frozenset({RESTORED})
@@ -189,7 +189,7 @@ class Watch:
         self._put(LEFT_BEHIND, ())
 
     def memory_arrived(self, lost: Iterable[int], host_wrote: bool) -> None:
-        """Memory that was sent in rounds has arrived, without what stood at these gpas; did the host write meanwhile?"""
+        """Memory that was sent in rounds has arrived, without what stood at these gpas; had the host written?"""
         names = names_at(self.scenario, lost)
         if names or host_wrote:
             self._put(ARRIVED_WITHOUT, tuple(sorted({*(self._get(ARRIVED_WITHOUT) or ()), *names})))

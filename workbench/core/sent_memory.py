@@ -14,7 +14,7 @@ from workbench.core.pages import PAGE_SHIFT, PAGE_SIZE
 
 
 class Sending(NamedTuple):
-    """How memory is being sent: with the VMM's own log or not; the last log was read; the host has written meanwhile."""
+    """How memory is being sent: with the VMM's own log; the last log was read; the host has written meanwhile."""
 
     own_log: bool
     is_over: bool = False

@@ -78,7 +78,8 @@ def encode(step: Store | StoreMapped) -> bytes:
     if isinstance(value, bytes):
         return value
     if isinstance(value, int):
-        raise WorkbenchError(f"{type(step).__name__} of the number {value:#x} at gpa {step.gpa:#x}: say how wide it is, e.g. U32")
+        name = type(step).__name__
+        raise WorkbenchError(f"{name} of the number {value:#x} at gpa {step.gpa:#x}: say how wide it is, e.g. U32")
     data: bytes = value.pack()
     return data
 

@@ -3,6 +3,7 @@
 from workbench.errors import WorkbenchError, unknown
 from workbench.history.bugs import BUGS, LEFT_OUT
 from workbench.history.case import EVIDENCE, Case, Design
+from workbench.history.cases_dirty_log import DIRTY_LOG_CASES
 from workbench.history.cases_kvm import KVM_CASES
 from workbench.history.cases_others import OTHER_CASES
 from workbench.history.cases_vmm import VMM_CASES
@@ -12,7 +13,10 @@ _ORDER = list(BUGS)
 
 #: All cases, in the order of the first bug of each.
 CASES: tuple[Case, ...] = tuple(
-    sorted((*KVM_CASES, *OTHER_CASES, *VMM_CASES), key=lambda case: (_ORDER.index(case.bugs[0]), case.name))
+    sorted(
+        (*KVM_CASES, *OTHER_CASES, *VMM_CASES, *DIRTY_LOG_CASES),
+        key=lambda case: (_ORDER.index(case.bugs[0]), case.name),
+    )
 )
 
 

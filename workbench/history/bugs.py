@@ -1,8 +1,8 @@
 """The two lists of bugs on which the workbench is tested: real bugs of memory shared with a hypervisor.
 
 B1 to B23 are kinds of bugs, each with a real instance, collected over the designs that share memory with a hypervisor
-(Xen, PAPR, Arm, RISC-V, LoongArch, s390, Hyper-V, VMware, SEV, TDX, virtio). K1 to K23 are single bugs of KVM and its
-guests, most of them of the paravirtual registers on x86. V1 to V8 are reports from the trackers of VMMs and of other
+(Xen, PAPR, Arm, RISC-V, LoongArch, s390, Hyper-V, VMware, SEV, TDX, virtio). K1 to K25 are single bugs of KVM and its
+guests, most of them of the paravirtual registers on x86. V1 to V9 are reports from the trackers of VMMs and of other
 guests. A bug that is not a case is in LEFT_OUT, with the reason.
 """
 
@@ -53,6 +53,8 @@ BUGS: dict[str, str] = {
     "K21": "e880c6ea55b9: Hyper-V's TSC page is read before its update",
     "K22": "d831de177217: 0 refused without LAPIC",
     "K23": "a reset leaves kvmclock registered",
+    "K24": "c35635efdc03: host writes to a VPA not in the dirty log",
+    "K25": "118964562969: preempted set after the last dirty log",
     "V1": "Firecracker: registers missing in the list to save",
     "V2": "cloud-hypervisor: a list read in part and taken for all",
     "V3": "cloud-hypervisor: KVM's registers not saved",
@@ -61,6 +63,7 @@ BUGS: dict[str, str] = {
     "V6": "OSv: wall clock read, and never asked for again",
     "V7": "cloud-hypervisor: vCPUs run before the VM's clock is set",
     "V8": "cloud-hypervisor: VM's clock not set after a migration",
+    "V9": "cloud-hypervisor: VMM's own writes not in the dirty log",
 }
 
 LEFT_OUT: dict[str, str] = {

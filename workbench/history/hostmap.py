@@ -5,9 +5,13 @@ the guest has lost the page (its memslot was deleted, or the host moved its cont
 leads to memory that has another owner by now. A write to such memory is marked FOREIGN.
 """
 
+from typing import Any
+
 from workbench.core.host_state import VM, Key
 from workbench.core.memory import PAGE_SIZE
-from workbench.core.steps import Backed, Get, Note, Program, Set, Store
+from workbench.core.relay import relayed
+from workbench.core.steps import Backed, Get, MarkDirty, Note, Program, Set, Store, StoreMapped
+from workbench.core.transition import encode
 from workbench.history.properties import FOREIGN
 
 
@@ -41,6 +45,20 @@ def store(mapped: tuple[int, int], gpa: int, data: bytes) -> Program:
     yield Store(gpa, data[:inside])
     if inside < len(data):
         yield Note(FOREIGN, True)
+
+
+def unlogged(program: Program, *, marks: bool) -> Program:
+    """Host: run a handler whose stores go through mappings, which no log sees; ``marks``: it then marks them dirty."""
+
+    def through_mapping(step: Any) -> Program:
+        if type(step) is not Store:
+            return (yield step)
+        done = yield StoreMapped(*step)
+        if done and marks:
+            yield MarkDirty(step.gpa, len(encode(step)))
+        return done
+
+    return relayed(program, through_mapping)
 
 
 def move_page(page: int) -> Program:

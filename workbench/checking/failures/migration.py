@@ -9,7 +9,7 @@ from workbench.checking.ghosts import ARRIVED_WITHOUT
 
 def _missed(facts: Facts) -> Iterator[Violation]:
     for what in facts.value(ARRIVED_WITHOUT) or ():
-        yield Violation(what, f"the destination has bytes of {what} that are not those of the source when it stopped")
+        yield Violation(what, f"the destination has bytes of {what} that are not the source's")
 
 
 def _arrived(facts: Facts) -> bool:
@@ -23,7 +23,7 @@ MISSED_DIRTY_PAGE = Failure(
     "always",
     Claim(_missed),
     what="Memory is sent in rounds, and the destination has not got what the source last wrote to it.",
-    why="The guest goes on with an older payload, descriptor or half of an update: time goes back, a version stays odd.",
+    why="The guest goes on with an older payload, descriptor or half of an update: time goes back, a version is odd.",
     example="The host writes through a mapping of the page and does not mark it dirty; no later round sends it.",
     seen="Linux c35635efdc03 (3.10): KVM_GET_DIRTY_LOG did not report what the host writes to POWER's VPA and DTL; "
     "118964562969 (6.11): reading a vCPU's registers could set steal time's preempted after the last log was read; "

@@ -46,8 +46,8 @@ _UNSTEADY = frozenset(("random", "secrets", "time", "uuid", "datetime"))
 _UNSTEADY_FUNCTIONS = frozenset(("urandom", "getpid", "getenv", "getrandom", "times"))
 #: The steps of lifecycle events.
 EVENT_STEPS = frozenset(
-    (Start, Wait, WaitAll, Stop, Enter, Init, Pause, Resume, NewHost, SendMemory, SendDirty, OnHost, AddMemslot, DeleteMemslot, MoveMemslot,
-     Reassign, KernelGone)
+    (Start, Wait, WaitAll, Stop, Enter, Init, Pause, Resume, NewHost, SendMemory, SendDirty, OnHost, AddMemslot,
+     DeleteMemslot, MoveMemslot, Reassign, KernelGone)
 )  # fmt: skip
 _UNSTEADY_BUILTINS = frozenset(("id", "hash", "input"))
 #: The contract's methods that are guest programs, and those that are host handlers.

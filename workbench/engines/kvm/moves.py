@@ -5,8 +5,8 @@ The rules kept here:
 * Under an event that does not send memory itself, everything is sent when the vCPUs stop, and nothing is missing.
 * Under one that does (SendMemory, SendDirty), the new VM gets what was sent. What the old VM then holds and the new one
   does not is compared byte by byte; KVM_GET_DIRTY_LOG alone says what is dirty of KVM's own writes.
-* A protocol's kernel part runs in user space here. Its logged writes count as those of a kernel: they are sent with KVM's
-  log, whether or not the VMM's own log is.
+* A protocol's kernel part runs in user space here. Its logged writes count as those of a kernel: they are sent with
+  KVM's log, whether or not the VMM's own log is.
 """
 
 from collections.abc import Hashable, Iterable
@@ -126,7 +126,8 @@ class Moves:
         self.rounds = tuple(stream.rounds)
 
     def _compare(self, old: Guest) -> None:
-        lost = [gpa for slot in memslots_of(old) for gpa in self._lost(old, range(slot.gpa, slot.gpa + slot.size, PAGE))]
+        pages = (gpa for slot in memslots_of(old) for gpa in range(slot.gpa, slot.gpa + slot.size, PAGE))
+        lost = list(self._lost(old, pages))
         self.lost_bytes += len(lost)
         self.lost_in = tuple(sorted({*self.lost_in, *names_at(self.scenario, lost)}))
 

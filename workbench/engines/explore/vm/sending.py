@@ -1,12 +1,12 @@
 """Memory that is sent in rounds, in the explorer: only what the destination has not got is a variable.
 
-A cell of memory has a variable beside it (:class:`Behind`) for what the destination holds of it, if that is neither what
-the source holds nor going to be sent again because its page is in the log (:class:`Dirty`). So two states that send the
-same memory are one. The variables exist only in models whose event sends memory.
+A cell of memory has a variable beside it (``Behind``) for what the destination holds of it, if that is neither what the
+source holds nor going to be sent again because its page is in the log (``Dirty``). So two states that send the same
+memory are one. The variables exist only in models whose event sends memory.
 """
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 from workbench.core.pages import PAGE_SHIFT, PAGE_SIZE, pieces
 from workbench.core.sent_memory import Sending, differing

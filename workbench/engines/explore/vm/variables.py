@@ -65,7 +65,7 @@ class Dirty(NamedTuple):
 
 
 class Behind(NamedTuple):
-    """The variable that holds the ``size`` bytes at ``gpa`` as the destination has them, where it is not to get others."""
+    """The variable that holds the ``size`` bytes at ``gpa`` as the destination has them, if it is to get no others."""
 
     gpa: int
     size: int
