@@ -247,6 +247,21 @@ SOURCES: dict[str, Checked] = {
         "the report to oss-security (14 December 2021)",
         "KVM_XEN_HVM_SET_ATTR writes the wall clock without a running vCPU, whose dirty ring is then NULL",
     ),
+    "vpa-not-logged": Checked(
+        TEXT,
+        "the commit, in a mirror of Linux 4.9",
+        "KVM_GET_DIRTY_LOG did not report what the host writes to VPAs and trace logs; each has got a dirty flag",
+    ),
+    "preempted-after-the-last-log": Checked(
+        TEXT,
+        "the patch (v3 3/3, 3 May 2024) and the mail that names the commit",
+        "an ioctl that was preempted marked the vCPU; now the last bitmap can be read before the vCPU's state",
+    ),
+    "cloud-hypervisor-own-writes": Checked(
+        TEXT,
+        "issue 2458 and pull request 2497 of cloud-hypervisor",
+        "pages that the VMM writes are tracked besides KVM's log; without, a guest's disk traffic broke off",
+    ),
     "K17": Checked(
         TEXT, "the CVE", "the handling of WRMSR did not refuse non-canonical addresses, and the host crashed"
     ),
