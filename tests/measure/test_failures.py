@@ -279,7 +279,7 @@ def test_a_property_is_exercised_where_its_premise_comes_about(protocol, event, 
 
 
 #: kexec without teardown: states, states in which memory has a new owner, states after a stray write, and by whom.
-COUNTED = (3231, 2994, 1718, {"kvmclock": Culprit(458, 22), "steal_time": Culprit(1512, 28)})
+COUNTED = (3248, 3010, 1716, {"kvmclock": Culprit(438, 24), "steal_time": Culprit(1522, 29)})
 
 
 @pytest.mark.parametrize("tables", ENGINES)

@@ -176,7 +176,7 @@ def _trace(outcome: Told) -> Table:
     code = outcome.case.fails[0]
     rows: list[list[Cell]] = [[number, who, what] for number, (who, what) in enumerate(outcome.trace, 1)]
     columns = [Column("step"), Column("who"), Column("what")]
-    notes = [] if outcome.ending is None else [ending_text(ASKED[code], Ending(*outcome.ending))]
+    notes = [] if outcome.ending is None else [" ".join(ending_text(ASKED[code], Ending(*outcome.ending)).split())]
     title = f"{outcome.case.name}: shortest trace to {ASKED[code].title} ({code})"
     return Table(title, columns, rows, labels=3, notes=notes)
 

@@ -22,7 +22,7 @@ DIRTY_LOG_CASES = (
         "c35635efdc03: a flag for each area, which the log shows",
     ),
     Case(
-        "preempted-after-the-last-log",
+        "preempted-at-save",
         ("K25",),
         "reading a vCPU's registers marks it preempted in steal time, after the last dirty log was read",
         "118964562969 (6.11)",

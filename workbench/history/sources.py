@@ -252,7 +252,7 @@ SOURCES: dict[str, Checked] = {
         "the commit, in a mirror of Linux 4.9",
         "KVM_GET_DIRTY_LOG did not report what the host writes to VPAs and trace logs; each has got a dirty flag",
     ),
-    "preempted-after-the-last-log": Checked(
+    "preempted-at-save": Checked(
         TEXT,
         "the patch (v3 3/3, 3 May 2024) and the mail that names the commit",
         "an ioctl that was preempted marked the vCPU; now the last bitmap can be read before the vCPU's state",
