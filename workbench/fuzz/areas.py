@@ -3,7 +3,7 @@
 Which bytes are clocks, counters, padding is each feature's own fact (``Feature.compared``).
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -23,7 +23,8 @@ class Form(NamedTuple):
     register: Register
     size: int  #: bytes that a host reads or writes
     version: int | None  #: offset of the u32 version
-    free: Ranges
+    free: Ranges  #: that follow from rules of their own, or of a feature that is not compared
+    fields: Mapping[str, tuple[int, int]]  #: of the payload, by name
     rewritten: Ranges
     mailbox: Ranges
     update_when: Update
@@ -35,7 +36,7 @@ def form_of(feature: Feature) -> Form:
     layout = feature.payload.on(Abi.X86_64)
     size = register.touches or feature.size
     if compared is None:
-        return Form(feature.name, register, size, None, ((0, size),), (), (), feature.update_when)
+        return Form(feature.name, register, size, None, ((0, size),), {}, (), (), feature.update_when)
 
     def ranges(names: Iterable[str]) -> Ranges:
         fields = [layout.field(name) for name in names]
@@ -46,7 +47,8 @@ def form_of(feature: Feature) -> Form:
         register,
         size,
         None if compared.version is None else layout.offset_of(compared.version),
-        ranges(compared.free),
+        ranges([compared.version] if compared.version else []),
+        {one.name: (one.offset, one.offset + one.size) for one in layout.fields},
         ranges(compared.rewritten),
         ranges([compared.mailbox] if compared.mailbox else []),
         feature.update_when,
@@ -79,6 +81,8 @@ class Area:
     by_host: bool = False  #: the VMM registered it since the last comparison
     delivered: bool = False  #: registered since the last comparison, and its vCPU has entered after that
     promised: bool = True
+    early: set[int] = field(default_factory=set)  #: vCPUs whose clock the VMM has put here; they have not entered since
+    unsure: int = 0  #: its flags may differ by EARLY_VERSION: 2 until the vCPU has entered, 1 until both hosts write
     loose: bool = False  #: only one host has written it since both did: padding and evenness may differ
 
     @property

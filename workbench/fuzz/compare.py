@@ -53,7 +53,7 @@ def compare(
 ) -> Verdict:
     """Compare the answers of two sides to one sequence."""
     verdict = Verdict(0)
-    payloads = Payloads(known.allowed)
+    payloads = Payloads(known.allowed, known.left_out)
     verdict.known = payloads.explained
     for position, (step, ours, kvms) in enumerate(zip(operations, simulated.observed, real.observed, strict=False)):
         if not tells_unknown:

@@ -82,6 +82,6 @@ EFFECTS: Mapping[str, Effect] = {
     "reset_in_place": Effect(lambda payloads, arguments, observed, served: payloads.restored(), disturbs=_always),
     "reset": Effect(disturbs=_always),
     "init": Effect(disturbs=_always),
-    "migrate": Effect(disturbs=_always),
+    "migrate": Effect(lambda payloads, arguments, observed, served: payloads.clocks_restored(), disturbs=_always),
 }
 NONE = Effect()

@@ -16,7 +16,7 @@ from workbench.fuzz.script import VCPUS, Script
 from workbench.replay.grammar import Operation, complete
 
 #: Written to every state file: a campaign with sequences of another generator cannot be continued.
-GENERATOR = 4
+GENERATOR = 5
 _OFFERS = 6
 
 #: The scenarios, and the relative frequency of each.
@@ -35,6 +35,7 @@ _PHRASES = (
     (scenarios.enforcement, 3),
     (scenarios.migration, 2),
     (scenarios.stopped, 2),
+    (scenarios.refused_then_memslots_change, 3),
     *vmm_scenarios.PHRASES,
 )
 _CHOICES = tuple(phrase for phrase, weight in _PHRASES for _ in range(weight))

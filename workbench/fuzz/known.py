@@ -47,6 +47,8 @@ class Known:
     """The known divergences that this KVM shows."""
 
     entries: tuple[Entry, ...] = ()
+    #: The (feature, field) of payloads that are not compared here; None: all that ``exclusions`` lists.
+    left_out: frozenset[tuple[str, str]] | None = None
 
     @property
     def mitigations(self) -> tuple[str, ...]:
@@ -79,13 +81,17 @@ def load(path: Path = KNOWN) -> tuple[Entry, ...]:
         raise WorkbenchError(f"known divergences {path} cannot be read: {error}") from None
 
 
+def parsed(name: str, steps: Sequence[Mapping[str, Any]]) -> Sequence[Operation]:
+    """Return the operations of an entry called ``name``, given as the objects of a replay file's lines."""
+    return parse(name, "\n".join(json.dumps(step) for step in steps).encode()).operations
+
+
 def _entry(record: Mapping[str, Any]) -> Entry:
-    lines = "\n".join(json.dumps(step) for step in record["shown_by"])
     explains = record.get("explains", {})
     texts = {key: str(record[key]) for key in ("name", "kernels", "what", "reason", "source")}
     return Entry(
         **texts,
-        shown_by=parse(record["name"], lines.encode()).operations,
+        shown_by=parsed(record["name"], record["shown_by"]),
         shows=record["shows"],
         msr=int(explains["msr"], 16) if explains else None,
         ops=tuple(explains.get("ops", ())),

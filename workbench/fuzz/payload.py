@@ -23,6 +23,7 @@ from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
 from workbench.fuzz.areas import FORMS, Area, Form
+from workbench.fuzz.exclusions import everything
 from workbench.fuzz.palette import RAM_END
 
 #: An area that a host serves: (feature, gpa).
@@ -44,10 +45,17 @@ EARLY_VERSION = "clock-loses-stable-bit-at-host-write"
 
 
 class Payloads:
-    """Follows one sequence and judges its loads. ``allowed``: known divergences that concern payloads."""
+    """Follows one sequence and judges its loads.
 
-    def __init__(self, allowed: Collection[str] = ()) -> None:
+    ``allowed``: known divergences that concern payloads; ``left_out``: (feature, field) that are not compared, None:
+    all that are listed (``exclusions``).
+    """
+
+    def __init__(
+        self, allowed: Collection[str] = (), left_out: Collection[tuple[str, str]] | None = None
+    ) -> None:
         self._allowed = frozenset(allowed)
+        self._left_out = everything() if left_out is None else frozenset(left_out)
         self.explained: Counter[str] = Counter()
         self.areas: dict[tuple[str, int], Area] = {}
         self._memory: dict[int, int] = {}  #: ends of memslots by their first gpa
@@ -56,6 +64,7 @@ class Payloads:
         self._shadow = bytearray(RAM_END + 0x2000)  #: the contents written by the guest's own stores
         self._tokens_differ = False
         self._waiting: dict[int, list[Area]] = {}
+        self._restored: list[Area] = []  #: clocks that the VMM has put there at some time
         self._early: frozenset[int] = frozenset()  # page frames whose token KVM may have written before the last round
 
     # -- following ---------------------------------------------------------------------------------------
@@ -65,6 +74,8 @@ class Payloads:
         for area in self._waiting.pop(cpu, ()):
             area.waiting = area.asked = False
             area.delivered = area.registered
+        for area in self._restored:
+            area.early.discard(cpu)
 
     def registered(self, cpu: int, msr: int, value: int, *, by_host: bool) -> None:
         """A register of ``cpu`` took ``value``."""
@@ -78,8 +89,22 @@ class Payloads:
         area.cpus.add(cpu)
         self._due(cpu, area)
         area.by_host |= by_host
+        if by_host:
+            self._put_by_vmm(area, {cpu})
         area.asked |= bool(form.mailbox) and not by_host
         area.promised = self._backed(gpa, form.size)
+
+    def clocks_restored(self) -> None:
+        """The VMM wrote the registers of all vCPUs again, their clocks' among them."""
+        for area in self.areas.values():
+            self._put_by_vmm(area, area.cpus)
+
+    def _put_by_vmm(self, area: Area, cpus: Collection[int]) -> None:
+        if EARLY_VERSION in self._allowed and area.form.update_when == "request":
+            area.early.update(cpus)
+            area.unsure = 2
+            if not any(area is one for one in self._restored):
+                self._restored.append(area)
 
     def _due(self, cpu: int, area: Area) -> None:
         """The host has to write ``area`` by the next entry of a vCPU."""
@@ -170,6 +195,7 @@ class Payloads:
         self._shadow[:] = self._kept
         for area in self.areas.values():
             area.seen, area.delivered = None, False
+        self.clocks_restored()
 
     def unpromised_pages(self) -> frozenset[int]:
         """Return the page frames of areas that the simulator's host may write before, or without, KVM."""
@@ -214,6 +240,8 @@ class Payloads:
             return None
         moved, really = now[0] != before[0], now[1] != before[1]
         area.loose = moved != really or (area.loose and not moved)
+        if area.unsure and not area.early and (area.unsure == 2 or (moved and really)):
+            area.unsure -= 1
         if not area.alone:
             return None
         if form.update_when == "request" and really and not moved and by_host and EARLY_VERSION in self._allowed:
@@ -252,8 +280,13 @@ class Payloads:
             yield 0, area.form.size
             return
         yield from area.form.free
+        for name, where in area.form.fields.items():
+            if (area.form.feature, name) in self._left_out:
+                yield where
         if self._tokens_differ or area.waiting:
             yield from area.form.mailbox
+        if area.unsure:
+            yield area.form.fields["flags"]
         if area.loose or not whole:
             yield from area.form.rewritten
 

@@ -159,6 +159,26 @@ def refused(script: Script) -> None:
     _look_at(script, gpa)
 
 
+def refused_then_memslots_change(script: Script) -> None:
+    """A refused address spoils KVM's cache; a change of the memslots brings the old area back (core.address_cache)."""
+    rng = script.rng
+    gpa = script.good()
+    script.add("store", gpa=gpa + TOKEN_OFFSET, hex=b"\x05\0\0\0")
+    script.wrmsr(APF_EN, gpa | 9)
+    script.run()
+    script.wrmsr(APF_EN, pick(rng, (0x9009, 0x80000009)))
+    script.add("store", gpa=gpa + TOKEN_OFFSET, hex=bytes(4))
+    if rng.random() < 0.7:
+        script.add("wrmsr", cpu=script.cpu, msr=APF_ACK, value=1)
+        script.look(gpa)
+    if rng.random() < 0.3:
+        script.wrmsr(APF_EN, pick(rng, (0, (gpa ^ _EXCHANGE) | 9)))
+    _toggle(script, *pick(rng, SLOTS))
+    script.add("wrmsr", cpu=script.cpu, msr=APF_ACK, value=1)
+    script.run()
+    script.look(gpa)
+
+
 def wake_all(script: Script) -> None:
     """Enabling async page faults wakes all tasks, once, if the guest has taken the token before."""
     rng = script.rng

@@ -1,10 +1,12 @@
 """Runs one sequence on both sides, compares the answers, and shrinks a divergence on fresh machines."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from workbench.core import contracts
 from workbench.core.replay_target import Engine
+from workbench.fuzz import exclusions
 from workbench.fuzz import known as known_divergences
 from workbench.fuzz.compare import Divergence, Verdict, compare
 from workbench.fuzz.runners import Answers, Pool, opener, simulate
@@ -38,6 +40,8 @@ class Bench:
         self.known = known_divergences.shown(known_divergences.load(), self._open_real)
         mitigations = self.known.mitigations
         self._open_simulated = opener(simulator, lambda: protocol_of(mitigations))
+        self.excluded = exclusions.applying(exclusions.load(), self._open_simulated, self._open_real)
+        self.known = replace(self.known, left_out=exclusions.fields_of(self.excluded))
         self._pool = Pool(self._open_real)
 
     def __enter__(self) -> "Bench":

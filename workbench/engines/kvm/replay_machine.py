@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from functools import partial
 
 from workbench.core.contracts import Protocol
-from workbench.core.kvm_registers import ASYNC_PF_INT, KVM_RANGE, QEMU_ORDER, SYSTEM_TIME, WALL_CLOCK
+from workbench.core.kvm_registers import ASYNC_PF_INT, KVM_RANGE, QEMU_ORDER, SYSTEM_TIME, SYSTEM_TIME_NEW, WALL_CLOCK
 from workbench.core.msr_filter import NO_FILTER, MsrFilter
 from workbench.core.pages import PAGE_SHIFT
 from workbench.core.replay_target import MachineSpec
@@ -130,6 +130,8 @@ class ReplayMachine:
             return
         wanted = {msr: v for msr, v in _AFTER_CREATION.items() if self._lapic or msr not in _NO_REFUSAL_WITHOUT_LAPIC}
         vcpu.set_msrs(wanted)
+        if cpu == 0:  # KVM remembers by which number the boot vCPU last wrote its clock; no ioctl resets that
+            guest.executor(cpu).wrmsr(SYSTEM_TIME_NEW.msr, 0)
         if vcpu.get_msrs(tuple(wanted)) != list(wanted.values()):
             raise EngineError(f"the registers of vCPU {cpu} do not go back to their first values", "kvm")
 
