@@ -5,8 +5,8 @@ the guest zeroes the 64 bytes; the host *adds* to what it finds, under an odd ve
 ``flags`` and padding are not touched; ``preempted`` is cleared. Another host starts a new count.
 
 KVM asks for an update when a vCPU's thread is loaded onto a CPU (kvm_arch_vcpu_load: at KVM_RUN, and after the thread
-was preempted), not at each entry: an exit that KVM handles itself ends without one. Here every entry is an update, so the
-number of writes is an upper bound where a run has exits of class ``kernel``; it is KVM's for those of class ``user``.
+was preempted), not at each entry: an exit that KVM handles itself ends without one. Here every entry is an update. So
+the number of writes is an upper bound where a run has exits of class ``kernel``, and KVM's for class ``user``.
 """
 
 from workbench.clayout.layout import U8, U64, Abi, struct

@@ -13,8 +13,8 @@ payload more often than the model does (a vCPU that moves to another CPU, a chan
 * The wall clock's version counts registrations: equal. The token of an asynchronous page fault: equal, once the
   vCPU has entered (a token requested by a WRMSR arrives before the guest's next instruction or at its next entry,
   depending on the vendor's code).
-* A clock in memory that was missing at the registration, or that was deleted and added again: KVM writes with its
-  next update of any kind, the simulator at the next entry; "promised" does not hold until it is registered again.
+* A clock whose memory was missing at the registration: KVM may write with an update of its own; "promised" does not
+  hold until it is registered again. If memory was deleted and added again it holds: both write with the next update.
 * Where areas overlap, their bytes are not compared; only the bytes around them are.
 """
 
@@ -180,7 +180,7 @@ class Payloads:
 
     def _changed(self, low: int, high: int) -> None:
         for area in self.areas.values():
-            if area.gpa < high and low < area.end:
+            if area.gpa < high and low < area.end and area.form.update_when != "request":
                 area.promised = False
 
     def snapshot(self) -> None:
