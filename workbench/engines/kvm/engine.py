@@ -39,7 +39,7 @@ class KvmRun:
     payloads: dict[tuple[int, str], bool]  #: of areas the guest believes in: did the host's bytes arrive?
     strayed: frozenset[tuple[int, str]]  #: areas in reassigned memory that the host wrote to, or holds
     rounds: tuple[int, ...]  #: of a migration: pages copied in each round
-    lost_bytes: int  #: of a migration in rounds: bytes that the new VM has not got
+    lost_bytes: int  #: of a migration: bytes that the new VM has not got
     lost_in: tuple[str, ...]  #: what these belong to: features, the descriptor
     loaded: tuple[Loaded, ...]  #: of a migration: how loading each vCPU's registers went
 

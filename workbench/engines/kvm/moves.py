@@ -2,9 +2,11 @@
 
 The rules kept here:
 
-* Under an event that does not send memory itself, everything is sent when the vCPUs stop, and nothing is missing.
-* Under one that does (SendMemory, SendDirty), the new VM gets what was sent. What the old VM then holds and the new one
-  does not is compared byte by byte; KVM_GET_DIRTY_LOG alone says what is dirty of KVM's own writes.
+* Memory is sent in rounds. KVM_GET_DIRTY_LOG alone says what is dirty of KVM's own writes. What the old VM then holds
+  and the new one does not is compared byte by byte.
+* Under an event that sends memory itself (SendMemory, SendDirty), the rounds are the event's. Under any other they are
+  made when the vCPUs stop, with both logs; the simulator then carries all memory, so only a host that writes and does
+  not log makes a difference.
 * A protocol's kernel part runs in user space here. Its logged writes count as those of a kernel: they are sent with
   KVM's log, whether or not the VMM's own log is.
 """

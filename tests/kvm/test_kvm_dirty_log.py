@@ -1,0 +1,56 @@
+"""A guest moves between two real VMs in rounds, by KVM_GET_DIRTY_LOG: what arrives is what the simulator says."""
+
+import pytest
+
+from tests.planted import unlogged
+from workbench.core.scenario import Scenario
+from workbench.engines.kvm.engine import run_on_kvm
+from workbench.engines.simulate import simulate
+from workbench.features import FEATURES, choose
+from workbench.lifecycle import EVENTS
+from workbench.measure.variants import Variant, variant
+
+STEAL, WATCHDOG = (FEATURES["steal_time"],), (FEATURES["watchdog"],)
+
+pytestmark = pytest.mark.kvm
+
+
+def moved(kind, event, features, vcpus=2):
+    design = variant(kind) if isinstance(kind, str) else Variant.of(kind, ())
+
+    def scenario():
+        return Scenario(design.protocol(features), features, vcpus=vcpus)
+
+    return run_on_kvm(scenario(), EVENTS[event]), simulate(scenario(), EVENTS[event])
+
+
+@pytest.mark.parametrize("event", ["migrate-dirty-log", "migrate-kvm-log", "migrate-log-first"])
+def test_what_kvm_itself_writes_is_in_its_log(event):
+    real, simulated = moved("per_feature", event, tuple(choose()))
+    assert (real.lost_bytes, real.lost_in) == (simulated.lost_bytes, simulated.lost_in) == (0, ())
+    everything, *rounds = real.rounds
+    assert len(rounds) == 2, "a round while the vCPUs run, and the last"
+    assert 0 < max(rounds) < everything
+
+
+@pytest.mark.parametrize(
+    ("kind", "event", "features", "lost"),
+    [
+        (unlogged.Forgets, "migrate-dirty-log", STEAL, ("steal_time",)),
+        (unlogged.MarksAfter, "migrate-dirty-log", STEAL, ()),
+        (unlogged.PreemptedAtSave, "migrate-log-first", STEAL, ("steal_time",)),
+        (unlogged.PreemptedAtSave, "migrate-dirty-log", STEAL, ()),
+        ("generic+pending-result", "migrate-dirty-log", WATCHDOG, ()),
+    ],
+)
+def test_what_a_host_of_ours_writes_is_lost_as_the_simulator_says(kind, event, features, lost):
+    real, simulated = moved(kind, event, features)
+    assert real.lost_in == simulated.lost_in == lost
+    assert bool(real.lost_bytes) is bool(simulated.lost_bytes) is bool(lost)
+
+
+@pytest.mark.parametrize(("kind", "lost"), [("per_feature", ()), (unlogged.Forgets, ("steal_time",))])
+def test_an_ordinary_migration_goes_by_the_logs_here_too(kind, lost):
+    """The simulator carries all memory at the stop; a real VM is copied by its logs, and shows who forgets them."""
+    real, simulated = moved(kind, "migrate", STEAL)
+    assert (real.lost_in, simulated.lost_in) == (lost, ())
