@@ -121,6 +121,7 @@ def _run(argv: Sequence[str] | None, received: list[int]) -> int:
     from workbench.commands import _options  # not before: what it imports may raise an error that main() prints
 
     _options.check_output(args)
+    _options.name_vmms(args)
     args.received = received
     try:
         status: int = args.run(args)

@@ -6,7 +6,7 @@ from typing import Any
 from workbench.core.address_map import Unit
 from workbench.core.contracts import Feature, Protocol
 from workbench.core.rules.returned import checked
-from workbench.core.scenario import Evidence, Scenario, asked, believes
+from workbench.core.scenario import Evidence, Scenario, asked, becomes, believes
 
 #: Kinds of payload that the host may write without a further request, so that a wrong address is always dangerous.
 WRITES_ANY_TIME = ("entry", "request", "event")
@@ -43,7 +43,9 @@ def evidence(
         live = None  # the host serves its own memory, which no kernel has given it and none gives away
     reached = live is not None and (feature.is_value or arrives(live, feature.size))
     was_live = protocol.serving(ever, owner, feature, where) is not None
-    return Evidence(True, notes.get(asked(owner, feature.name)), believed, live, reached, was_live, strays)
+    end = notes.get(becomes())
+    concluded = notes.get(asked(owner, feature.name))
+    return Evidence(True, concluded, believed, live, reached, was_live, strays, end is not None and end.is_end)
 
 
 def in_others_memory(

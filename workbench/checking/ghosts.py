@@ -80,7 +80,7 @@ def reading(owner: int, feature: str) -> Key:
 
 #: Kinds of Key that are notes about the guest and its history, not host state.
 GHOST_KINDS = frozenset(
-    {"believes", "asked", "acknowledges", "attempts", "was area", "refused", "read", "stop heard", RETAKEN}
+    {"believes", "asked", "acknowledges", "attempts", "was area", "refused", "read", "stop heard", "becomes", RETAKEN}
 )
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from workbench.core import own_files
 from workbench.core.machine import MAX_VCPUS
+from workbench.core.vmm import VMMS
 from workbench.errors import WorkbenchError
 from workbench.measure.variants import DEFAULT
 
@@ -82,6 +83,26 @@ def add_happening(
     own = "all, or path/to/file.py:Class"
     add_names(parser, "--features", f"features, by name, {own} ({features})")
     add_names(parser, "--events", f"lifecycle events, by name, {own}; A+B is A, then B ({events})")
+    add_vmm(parser)
+
+
+def add_vmm(parser: argparse.ArgumentParser) -> None:
+    """Add the option that names VMMs; :func:`name_vmms` then changes the events that are asked for."""
+    add_names(
+        parser, "--vmm",
+        f"restore machines as these VMMs do, as event A@VMM does: {', '.join(VMMS)} (default: as one that ignores what "
+        "was refused); without --events: in all events that restore one",
+    )  # fmt: skip
+
+
+def name_vmms(args: argparse.Namespace) -> None:
+    """Write the VMMs of ``--vmm`` into the names of ``--events``; raise WorkbenchError for an unknown one."""
+    vmms = unique(getattr(args, "vmm", None))
+    if vmms is None:
+        return
+    from workbench import lifecycle
+
+    args.events = lifecycle.under_vmms(args.events, vmms)
 
 
 def add_subject(parser: argparse.ArgumentParser) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
+from workbench.core.outcome import Becomes
 from workbench.core.relay import limited, relayed
 from workbench.core.rules.place import MOST_EVENT_STEPS
 from workbench.core.slots import ProgramName
@@ -113,6 +114,15 @@ class NewHost(NamedTuple):
     """
 
     changes: tuple[tuple[str, Any], ...] = ()
+
+
+class Becoming(NamedTuple):
+    """The VMM has restored the machine, and something was refused: this is what becomes of the machine.
+
+    If that is its end, its vCPUs run no more, and its host's state and what its guest believes are gone.
+    """
+
+    becomes: Becomes
 
 
 class SendMemory(NamedTuple):

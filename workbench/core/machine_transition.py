@@ -6,6 +6,7 @@ schedule; all rules are here:
 * An interrupt, INIT or the end of a kernel reaches a vCPU between two guest instructions, never inside a handler.
 * A host that does not know the protocol delivers nothing at an entry and resets nothing at INIT.
 * A new host holds no state of the machine; the vCPUs' records get the configuration of that host.
+* A machine that its VMM could not restore has ended: no vCPU runs, nothing is served, no guest believes anything.
 * Memory that is sent in rounds arrives as it was sent: before the machine leaves, the last log must have been read.
 * When a kernel ends, its programs and its notes are dropped; the VM's notes are dropped with those of vCPU 0.
 """
@@ -19,6 +20,7 @@ from typing import Any, NamedTuple, Protocol
 from workbench.core.address_map import Unit
 from workbench.core.event_steps import (
     AddMemslot,
+    Becoming,
     Begin,
     DeleteMemslot,
     Enter,
@@ -38,7 +40,7 @@ from workbench.core.event_steps import (
     WaitAll,
 )
 from workbench.core.host_state import VM, Key
-from workbench.core.scenario import RETAKEN, retaken
+from workbench.core.scenario import RETAKEN, becomes, retaken
 from workbench.core.sent_memory import Sending
 from workbench.core.vcpu import SET_BY_VMM, Vcpu
 from workbench.errors import WorkbenchError
@@ -64,6 +66,7 @@ class MachineWorld(Protocol):
     def resume(self) -> None: ...
     def on_host(self, step: OnHost) -> Any: ...  # the VMM runs a host program
     def leave_host(self) -> None: ...  # the host's state is dropped
+    def end(self) -> None: ...  # the same, and there is no other host: the machine does not run any more
     def record(self, cpu: int) -> Vcpu: ...
     def set_record(self, cpu: int, record: Vcpu) -> None: ...
     def arrive(self) -> None: ...  # the machine, with its records, is on the other host
@@ -151,6 +154,16 @@ def _on_new_host(before: Vcpu, changes: tuple[tuple[str, Any], ...]) -> Vcpu:
     return before.but(host=replace(before.host, **of_host), **of_vcpu)
 
 
+def _becoming(world: MachineWorld, step: Becoming) -> None:
+    if step.becomes.is_end:
+        world.end()
+        for cpu in world.cpus():
+            world.halt(cpu, for_good=True)
+        for key in list(world.guest_notes()):
+            world.note(key, None)
+    world.note(becomes(), step.becomes)
+
+
 def _reassign(world: MachineWorld, step: Reassign) -> None:
     noted = {key for key in world.guest_notes() if key.kind == RETAKEN}
     for unit in step.units:
@@ -185,6 +198,7 @@ _HAPPEN: dict[type, Callable[[Any, Any], Any]] = {
     Pause: _pause,
     Resume: lambda world, step: world.resume(),
     NewHost: _new_host,
+    Becoming: _becoming,
     SendMemory: _send_memory,
     SendDirty: _send_dirty,
     OnHost: lambda world, step: world.on_host(step),

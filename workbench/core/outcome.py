@@ -50,6 +50,7 @@ class Fate(Enum):
     SILENT = "silent"  #: the host accepted, but nothing arrives in the area
     LOST = "lost"  #: it was registered and the guest believes it still is, but the host no longer serves it
     STALE = "stale"  #: the host writes to memory that is no longer (or never was) this area
+    ENDED = "ended"  #: the machine does not run any more, because its VMM could not restore it
 
     __hash__ = object.__hash__
 

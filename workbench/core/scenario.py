@@ -56,6 +56,11 @@ def stop_heard(cpu: int, feature: str) -> Key:
     return Key("stop heard", cpu, feature)
 
 
+def becomes() -> Key:
+    """Ghost: what became of the machine when it was restored, if something was refused (value: Becomes)."""
+    return Key("becomes", VM, "machine")
+
+
 def retaken(unit: Unit) -> Key:
     """Ghost: a kernel has taken memory back that it had given away (value: True)."""
     return Key(RETAKEN, unit.cpu, f"{unit.what} of kernel {unit.generation}")
@@ -253,6 +258,7 @@ class Evidence(NamedTuple):
     arrives: bool  #: the host's writes would arrive (or: the value is in force)
     was_live: bool  #: it was served at some time
     strays: bool  #: the host wrote, or would write, to memory that has a new owner
+    ended: bool = False  #: the machine does not run any more
 
 
 def fate_of(evidence: Evidence) -> Fate:
@@ -263,6 +269,8 @@ def fate_of(evidence: Evidence) -> Fate:
     """
     if not evidence.supported:
         return Fate.UNSUPPORTED
+    if evidence.ended:
+        return Fate.ENDED
     if evidence.strays:
         return Fate.STALE
     if evidence.believes is None:

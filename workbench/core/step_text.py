@@ -11,6 +11,7 @@ from workbench.clayout.types import Scalar
 from workbench.clayout.value import Value
 from workbench.core.event_steps import (
     AddMemslot,
+    Becoming,
     Begin,
     DeleteMemslot,
     Each,
@@ -30,7 +31,7 @@ from workbench.core.event_steps import (
     WaitAll,
 )
 from workbench.core.host_state import VM, Key
-from workbench.core.outcome import Answer
+from workbench.core.outcome import Answer, Becomes
 from workbench.core.scenario import Scenario
 from workbench.core.steps import (
     AllVcpus,
@@ -153,6 +154,13 @@ def _setting(value: Any) -> str:
     return "bits " + " ".join(map(str, sorted(value))) if isinstance(value, frozenset) else str(value)
 
 
+_BECOMES = {
+    Becomes.GOES_ON: "goes on",
+    Becomes.LESS: "goes on without what was refused",
+    Becomes.REFUSED: "is not taken by this host",
+    Becomes.ABORTS: "ends, because its VMM aborts",
+}
+
 _TEXT: dict[type, Callable[[Any], str]] = {
     Load: lambda s: f"load {width_text(s.what)} at {s.gpa:#x}",
     Store: _store,
@@ -189,6 +197,7 @@ _TEXT: dict[type, Callable[[Any], str]] = {
     SendDirty: lambda s: f"read the {'last ' if s.last else ''}dirty log, send its pages",
     OnHost: lambda s: f"VMM: {s.program.function.__name__}"
     + "".join(f" {value_text(a)}" for a in s.program.arguments if not isinstance(a, Scenario)),
+    Becoming: lambda s: f"the machine {_BECOMES[s.becomes]}",
     AddMemslot: lambda s: f"add memslot {s.gpa:#x}+{s.size:#x}" + (" read-only" if s.readonly else ""),
     DeleteMemslot: lambda s: f"delete memslot {s.gpa:#x}",
     MoveMemslot: lambda s: f"move memslot {s.gpa:#x} to {s.to:#x}",

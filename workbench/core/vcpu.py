@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from workbench.clayout.layout import Abi
+from workbench.core.vmm import STOPS_SHORT, Vmm
 from workbench.errors import WorkbenchError
 
 #: CPUID leaf 0x40000000: EBX, ECX, EDX spell "KVMKVMKVM\0\0\0" (Linux arch/x86/include/uapi/asm/kvm_para.h).
@@ -28,13 +29,14 @@ class Host:
 
     ``knows_protocol``: False means a host older than the protocol. ``ignore_msrs``: kvm.ignore_msrs=1, under which
     accesses to unknown registers have no effect and no error. ``irqchip``: the LAPIC is in the kernel. ``user_msrs``:
-    the VMM asked for exits on unknown registers (KVM_CAP_X86_USER_SPACE_MSR) and serves these.
+    the VMM asked for exits on unknown registers (KVM_CAP_X86_USER_SPACE_MSR) and serves these. ``vmm``: that VMM.
     """
 
     knows_protocol: bool = True
     ignore_msrs: bool = False
     irqchip: bool = True
     user_msrs: frozenset[int] = frozenset()
+    vmm: Vmm = STOPS_SHORT
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ from workbench.history.events.hostile import (
 from workbench.history.events.kernels import Hibernation, RevokedForAll, Shutdown
 from workbench.history.events.migration import MigrateHiddenClock
 from workbench.lifecycle import EVENTS
+from workbench.lifecycle.under_vmm import on_qemu
 from workbench.protocols.per_feature import PerFeature
 
 CLOCK, STEAL, EOI, ASYNC = (
@@ -160,13 +161,13 @@ KVM_CASES = (
     Case(
         "refused-async-pf-restored",
         ("K12",),
-        "a migration carries the refused value, which is refused again; the registers after it in the list are lost",
-        "syzbot bc0e18379a290e5edfe4 (2025); Linux 6.12, and KVM_SET_MSRS in api.rst",
+        "a migration carries the refused value, which is refused again; QEMU aborts on the destination",
+        "syzbot bc0e18379a290e5edfe4 (2025); Linux 6.12; QEMU target/i386/kvm/kvm.c, kvm_buf_set_msrs",
         READ,
-        Design(PerFeature, BadBaseThenMigration(), STEAL + ASYNC),
-        ("F02", "F09"),
-        Design(PerFeature, BadBaseThenMigration(), STEAL + ASYNC, fixes=("order-free-restore",)),
-        "none made; this project's: the VMM continues after a refused entry",
+        Design(PerFeature, on_qemu(BadBaseThenMigration()), STEAL + ASYNC),
+        ("F29",),
+        Design(PerFeature, on_qemu(BadBaseThenMigration()), STEAL + ASYNC, fixes=("commit-after-check",)),
+        "series 20260406225359.1245490 (2026): check, then commit, so that no refused value is read and carried",
     ),
     Case(
         "hibernation-boot-cpu",
@@ -204,23 +205,23 @@ KVM_CASES = (
     Case(
         "hidden-clock",
         ("K14",),
-        "a hidden register refuses the 0 that the VMM writes, and the registers after it are lost",
+        "a hidden register refuses the 0 that QEMU writes, and QEMU aborts",
         "5bb9ac186512 (2026)",
         READ,
-        Design(HiddenClock, MigrateHiddenClock(), STEAL),
-        ("F02",),
-        Design(HiddenClock, MigrateHiddenClock(), STEAL, fixes=("host-may-write-0",)),
+        Design(HiddenClock, on_qemu(MigrateHiddenClock()), STEAL),
+        ("F29",),
+        Design(HiddenClock, on_qemu(MigrateHiddenClock()), STEAL, fixes=("host-may-write-0",)),
         "5bb9ac186512: 0 is accepted from the host",
     ),
     Case(
         "async-pf-order",
         ("B9",),
-        "QEMU restores ASYNC_PF_INT's value to ASYNC_PF_EN",
+        "QEMU restores ASYNC_PF_INT's value to ASYNC_PF_EN, which refuses it, and aborts",
         '"target/i386: Fix VM migration when interrupt based APF is enabled" (September 2020)',
         READ,
-        Design(SwappedAsyncPf, EVENTS["migrate"], CLOCK + ASYNC),
-        ("F02", "F09"),
-        Design(SwappedAsyncPf, EVENTS["migrate"], CLOCK + ASYNC, fixes=("right-register",)),
+        Design(SwappedAsyncPf, on_qemu(EVENTS["migrate"]), CLOCK + ASYNC),
+        ("F29",),
+        Design(SwappedAsyncPf, on_qemu(EVENTS["migrate"]), CLOCK + ASYNC, fixes=("right-register",)),
         "the same patch: each value to its register, INT first",
     ),
     Case(

@@ -15,6 +15,8 @@ from workbench.core.contracts.event import Event
 from workbench.core.own_files import Sort
 from workbench.errors import WorkbenchError
 from workbench.lifecycle.composed import SEPARATOR, Composed, composed
+from workbench.lifecycle.under_vmm import SEPARATOR as AT
+from workbench.lifecycle.under_vmm import under, vmm_named
 
 #: The files whose events come first in tables, in this order; all others follow in order of file names.
 _FIRST = (
@@ -29,7 +31,7 @@ EVENTS: dict[str, Event] = by_key(
 
 CATALOGUE = Catalogue(Sort("event", Event), EVENTS, check_event)
 
-__all__ = ["CATALOGUE", "EVENTS", "Composed", "choose", "choose_one", "composed", "is_open"]
+__all__ = ["CATALOGUE", "EVENTS", "Composed", "choose", "choose_one", "composed", "is_open", "under_vmms"]
 
 
 def choose(names: Iterable[str | Event] | None = None) -> tuple[Event, ...]:
@@ -54,16 +56,54 @@ def is_open(name: str) -> bool:
     return ALL in own_files.split(name, SEPARATOR)
 
 
+def under_vmms(names: Iterable[str] | None, vmms: Iterable[str]) -> list[str]:
+    """Return the names of these events, each that restores a machine once for each of ``vmms``; None: all such events.
+
+    Raises WorkbenchError for an unknown VMM or event, and if no event restores a machine.
+    """
+    wanted = [vmm_named(vmm).name for vmm in vmms]
+    restoring = [event.name for event in EVENTS.values() if event.restores]
+    found = [one for name in (restoring if names is None else names) for one in _under_each(name, wanted)]
+    if not any(AT in name for name in found):
+        raise WorkbenchError("--vmm: no machine is restored in these events; it is in those", restoring)
+    return found
+
+
+def _under_each(name: str, vmms: list[str]) -> list[str]:
+    """Return the name of an event, or of a joined one, under each VMM; unchanged if nothing is restored in it."""
+    parts = own_files.split(name, SEPARATOR)
+    if ALL in parts:
+        raise WorkbenchError(f"--vmm: name the events; {name!r} stands for several")
+    restores = [AT not in part and _found(part).restores for part in parts]
+    if not any(restores):
+        return [name]
+    return [
+        SEPARATOR.join(f"{part}{AT}{vmm}" if own else part for part, own in zip(parts, restores, strict=True))
+        for vmm in vmms
+    ]
+
+
 def _named(text: str) -> list[Event]:
     """Return the events that a text names: one, or all possible ones if ``all`` is among its parts."""
     parts = own_files.split(text, SEPARATOR)
     if "" in parts and len(parts) > 1:
         raise WorkbenchError(f"event {text!r} has an empty part; a name is expected on both sides of {SEPARATOR}")
-    choices = [list(EVENTS.values()) if part == ALL else [CATALOGUE.find(part)] for part in parts]
+    choices = [list(EVENTS.values()) if part == ALL else [_found(part)] for part in parts]
     if ALL not in parts:
         return [composed([event for (event,) in choices])]
     found = []
     for chosen in product(*choices):
         with suppress(WorkbenchError):  # what cannot happen is no event
             found.append(composed(chosen))
+    return found
+
+
+def _found(part: str) -> Event:
+    """Return the event that a part of a name means: by name or path, and under the VMM that it names (``@qemu``)."""
+    name, at, vmm = part.rpartition(AT)
+    if not at or own_files.names_file(vmm):
+        return CATALOGUE.find(part)
+    event = CATALOGUE.find(name)
+    found = under(event, vmm_named(vmm))
+    own_files.remember(found, part, f"{own_files.named_anywhere(event)}{AT}{vmm}")
     return found

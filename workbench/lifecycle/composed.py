@@ -5,6 +5,7 @@
   count if the first part is itself a boot, or if the last vCPU was taken down before: it then comes up once more.
 * What a part calls the running kernel (``Scenario.kernel``) is the one that the parts before it have left: after a
   kexec the areas are those of the next kernel. Each further kernel gets memory of its own.
+* After a part in which the machine ends, because its VMM could not restore it, no other part happens.
 * A part that follows a migration happens on the destination: a VMM that restores once more does so on such a host.
 * Memory that a part has given away belongs to a kernel again as soon as that kernel prepares an area there. Until then
   it is somebody else's, in later parts too.
@@ -23,7 +24,7 @@ from workbench.core.event_steps import Init, KernelGone
 from workbench.core.scenario import Scenario
 from workbench.core.steps import Program
 from workbench.errors import WorkbenchError
-from workbench.lifecycle.event import AfterBoot, AtBoot
+from workbench.lifecycle.event import ENDED, AfterBoot, AtBoot
 from workbench.lifecycle.kexec import reused_memory
 from workbench.lifecycle.memslots import MemslotUnplug
 from workbench.lifecycle.second_page import SecondPage
@@ -90,8 +91,10 @@ class Composed(Event):
             if number and isinstance(part, AtBoot):
                 yield from reset_machine(scenario)
                 scenario = replace(scenario, kernel=scenario.kernel + 1)
-            yield from part.happen(scenario)
+            if (yield from part.happen(scenario)) is ENDED:
+                return ENDED
             scenario = part.leaves(scenario)
+        return None
 
 
 def _check(event: Composed) -> None:

@@ -12,6 +12,9 @@ from workbench.core.scenario import Scenario
 from workbench.core.steps import Program
 from workbench.lifecycle.linux import LinuxKernel
 
+#: What an event returns in which the machine has ended: nothing can follow it.
+ENDED = "the machine has ended"
+
 
 class AfterBoot(Event):
     """An event that happens to a guest that has booted."""

@@ -9,16 +9,21 @@ from dataclasses import replace
 from typing import Any, ClassVar
 
 from workbench.core.driver import host_side
-from workbench.core.event_steps import HostCall, NewHost, OnHost, Pause, Resume
+from workbench.core.event_steps import Becoming, HostCall, NewHost, OnHost, Pause, Resume
 from workbench.core.scenario import Scenario
 from workbench.core.steps import Program
 from workbench.core.vcpu import SET_BY_VMM
-from workbench.lifecycle.event import AfterBoot, enter_all
+from workbench.lifecycle.event import ENDED, AfterBoot, enter_all
 
 
 def save_on(scenario: Scenario) -> Program:
     """VMM: read the state that the interfaces carry."""
     return host_side(scenario.protocol.save(scenario.cpus))
+
+
+def kept_by_vmm(scenario: Scenario) -> Program:
+    """VMM: read the registrations that it serves itself."""
+    return host_side(scenario.protocol.vmm_keeps(scenario.cpus))
 
 
 def restore_on(scenario: Scenario, saved: tuple[Any, ...]) -> Program:
@@ -36,17 +41,27 @@ def move(
     restore: Restore = restore_on,
     changes: tuple[tuple[str, Any], ...] = (),
     then: Callable[[Scenario], Program] | None = None,
+    vmm_stays: bool = False,
 ) -> Program:
     """Pause, save, move to a new host without state, ``restore`` (if that host knows the protocol), resume.
 
-    ``then``: what the VMM does on the new host before the vCPUs run; its result is returned.
+    ``then``: what the VMM does on the new host before the vCPUs run; its result is returned. If the machine ends,
+    because its state was refused, ``then`` is not done, and ENDED is returned.
+    ``vmm_stays``: the VMM is the same one, and still has the registrations that it serves itself.
     """
     yield Pause()
     saved = yield OnHost(0, HostCall(save_on, (scenario,)))
+    if vmm_stays:
+        own = yield OnHost(0, HostCall(kept_by_vmm, (scenario,)))
+        saved += tuple(item for item in own if item not in saved)
     yield NewHost(changes)
     destination = there(scenario, changes)
     if restore is not None and destination.host.knows_protocol:
-        yield OnHost(0, HostCall(restore, (destination, saved)))
+        refused = yield OnHost(0, HostCall(restore, (destination, saved)))
+        if refused:
+            yield Becoming(destination.host.vmm.becomes)
+        if destination.host.vmm.ends(refused or 0):
+            return ENDED
     answer = None if then is None else (yield from then(destination))
     yield Resume()
     return answer
@@ -63,13 +78,16 @@ class Migration(AfterBoot):
     """A live migration; subclasses define what is restored, and the configuration of the destination host."""
 
     group = "the machine moves"
+    restores = True
 
     restore: ClassVar[Any] = staticmethod(restore_on)  #: a Restore; a type checker would bind it to the event
     changes: ClassVar[tuple[tuple[str, Any], ...]] = ()
 
     def happen(self, scenario: Scenario) -> Program:
-        yield from move(scenario, restore=self.restore, changes=self.changes)
+        if (yield from move(scenario, restore=self.restore, changes=self.changes)) is ENDED:
+            return ENDED
         yield from enter_all(scenario)
+        return None
 
     def leaves(self, scenario: Scenario) -> Scenario:
         """The machine is on the destination."""

@@ -7,7 +7,7 @@ that does not, guest and host both poll after a migration.
 from workbench.core.event_steps import GuestCall, Start
 from workbench.core.scenario import Scenario
 from workbench.core.steps import Program
-from workbench.lifecycle.event import enter_all, of_its_own
+from workbench.lifecycle.event import ENDED, enter_all, of_its_own
 from workbench.lifecycle.linux import LinuxKernel
 from workbench.lifecycle.migrate import Migration, move
 from workbench.lifecycle.suspend import PollingKernel
@@ -30,5 +30,7 @@ class MigratePolling(Migration):
         feature = kernel.named("migration_control")
         if feature is not None:
             yield from of_its_own(0, GuestCall(kernel.set_value, (feature,)))
-        yield from move(scenario)
+        if (yield from move(scenario)) is ENDED:
+            return ENDED
         yield from enter_all(scenario)
+        return None

@@ -9,7 +9,7 @@ from workbench.core.kvm_registers import SYSTEM_TIME, SYSTEM_TIME_NEW
 from workbench.core.scenario import Scenario
 from workbench.core.steps import Program
 from workbench.core.vcpu import KVM_SUPPORTED
-from workbench.lifecycle.event import enter_all
+from workbench.lifecycle.event import ENDED, enter_all
 from workbench.lifecycle.migrate import Migration, move, there
 
 #: What CPUID offers without the clocks.
@@ -24,6 +24,9 @@ class MigrateClockHidden(Migration):
     changes = (("cpuid", WITHOUT_CLOCKS), ("enforce_cpuid", True))
 
     def happen(self, scenario: Scenario) -> Program:
-        yield from super().happen(scenario)
-        yield from move(there(scenario, self.changes))
+        if (yield from super().happen(scenario)) is ENDED or (
+            yield from move(there(scenario, self.changes))
+        ) is ENDED:
+            return ENDED
         yield from enter_all(scenario)
+        return None

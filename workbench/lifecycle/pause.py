@@ -17,7 +17,7 @@ from workbench.core.event_steps import GuestCall, HostCall, OnHost, Pause, Resum
 from workbench.core.scenario import Scenario, stop_heard
 from workbench.core.steps import Load, Note, Program, Store
 from workbench.core.vcpu import Vcpu
-from workbench.lifecycle.event import AfterBoot, enter_all, starting
+from workbench.lifecycle.event import ENDED, AfterBoot, enter_all, starting
 from workbench.lifecycle.linux import LinuxKernel
 from workbench.lifecycle.migrate import move
 
@@ -85,8 +85,11 @@ class VmmPause(AfterBoot):
         kernel, everyone = WatchedKernel(scenario), tuple(range(scenario.vcpus))
         yield WaitAll(everyone)
         accepted = yield from self.stop(scenario)
+        if accepted is ENDED:
+            return ENDED
         yield from enter_all(scenario)
         yield starting(everyone, lambda cpu: GuestCall(kernel.look, (accepted[cpu],)))
+        return None
 
     def stop(self, scenario: Scenario) -> Program:
         """The guest stands still, and the VMM says so; return the host's answers."""
@@ -101,6 +104,7 @@ class MigrateTold(VmmPause):
 
     name = "migrate-told"
     group = "the machine moves"
+    restores = True
     title = "migration, and the guest is told"
 
     def stop(self, scenario: Scenario) -> Program:

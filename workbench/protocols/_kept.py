@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 
 from workbench.core.contracts import Feature, Protocol, StateEntry
 from workbench.core.host_state import VM, Key, area, registry
+from workbench.core.restoring import written
 from workbench.core.steps import Get, Program, Set
 from workbench.core.vcpu import Vcpu
 
@@ -57,9 +58,15 @@ class Kept(Protocol):
         return saved
 
     def restore(self, cpus: Sequence[Vcpu], saved: tuple[Any, ...]) -> Program:
-        for owner, name, value in saved:
-            if (yield from self.may_restore(cpus[max(owner, 0)], self.by_name[name], value)):
-                yield from self.keep(owner, self.by_name[name], value)
+        return (yield from written(cpus, saved, self.write_back))
+
+    def write_back(self, cpus: Sequence[Vcpu], item: tuple[int, str, int]) -> Program:
+        """VMM: write one saved item; return whether the host accepts it."""
+        owner, name, value = item
+        right = yield from self.may_restore(cpus[max(owner, 0)], self.by_name[name], value)
+        if right:
+            yield from self.keep(owner, self.by_name[name], value)
+        return right
 
     def may_restore(self, cpu: Vcpu, feature: Feature, value: int) -> Program:
         """Host: whether the VMM may write this value. Default: any."""

@@ -9,6 +9,7 @@ from typing import Any
 from workbench.clayout.layout import Value, struct
 from workbench.core.contracts import Feature, Protocol, StateEntry
 from workbench.core.host_state import VM, Key, register, registry
+from workbench.core.restoring import written
 from workbench.core.steps import Get, Program, Set
 from workbench.core.vcpu import Vcpu
 from workbench.protocols._readings import VECTOR_MSR
@@ -48,8 +49,7 @@ class CarriedRegistry(Protocol):
     def _is_carried(self, kind: int) -> bool:
         if "carry-registry" in self.mitigations:
             return True
-        feature = self.by_type.get(kind)
-        return "user-carries-its-own" in self.mitigations and (feature is None or feature.served_by == "user")
+        return "user-carries-its-own" in self.mitigations and self._by_user(kind)
 
     def save(self, cpus: Sequence[Vcpu]) -> Program:
         saved: tuple[Any, ...] = ()
@@ -63,17 +63,32 @@ class CarriedRegistry(Protocol):
                 saved += ((cpu.index, VECTOR_MSR, value),) if value else ()
         return saved
 
+    def vmm_keeps(self, cpus: Sequence[Vcpu]) -> Program:
+        """VMM: the areas of types that user space serves, also those of types that nobody knows (R18)."""
+        kept: tuple[Any, ...] = ()
+        for owner in (VM, *(cpu.index for cpu in cpus)):
+            held = yield from self._entries(owner)
+            kept += tuple((owner, *entry) for entry in held if self._by_user(entry[0]))
+        return kept
+
+    def _by_user(self, kind: int) -> bool:
+        feature = self.by_type.get(kind)
+        return feature is None or feature.served_by == "user"
+
     def restore(self, cpus: Sequence[Vcpu], saved: tuple[Any, ...]) -> Program:
-        trusting = "validate-restore" not in self.mitigations
-        for item in saved:
-            if item[1:2] == (VECTOR_MSR,) and len(item) == 3:
-                yield Set(register(item[0], VECTOR_MSR), item[2])
-                continue
-            owner, kind, base, size = item
-            cpu = cpus[0 if owner == VM else owner]
-            descriptor = KVM_MEMORY_AREA(base=base, size=size, type=kind)
-            if trusting or (yield from self._check(cpu, descriptor)) == OK:
-                yield from self._apply(cpu, descriptor, quietly="quiet-restore" in self.mitigations)
+        return (yield from written(cpus, saved, self._write_back))
+
+    def _write_back(self, cpus: Sequence[Vcpu], item: tuple[int, ...]) -> Program:
+        if item[1:2] == (VECTOR_MSR,) and len(item) == 3:
+            yield Set(register(item[0], VECTOR_MSR), item[2])
+            return True
+        owner, kind, base, size = item
+        cpu = cpus[0 if owner == VM else owner]
+        descriptor = KVM_MEMORY_AREA(base=base, size=size, type=kind)
+        right = "validate-restore" not in self.mitigations or (yield from self._check(cpu, descriptor)) == OK
+        if right:
+            yield from self._apply(cpu, descriptor, quietly="quiet-restore" in self.mitigations)
+        return right
 
     def state(self, entries: Mapping[Key, Any], cpus: Sequence[Vcpu]) -> list[StateEntry]:
         """Every area is {base, size, type}, 16 bytes that no register shows; each owner also has a number of areas."""

@@ -24,6 +24,7 @@ from typing import Any, ClassVar
 from workbench.core.contracts import Feature, StateEntry
 from workbench.core.host_state import VM, Key, pending, registry
 from workbench.core.memory import PAGE_SIZE
+from workbench.core.restoring import written
 from workbench.core.steps import AllVcpus, Backed, Get, Program, Quiesce, Set, ToUser
 from workbench.core.vcpu import Vcpu
 from workbench.protocols._kept import Kept
@@ -110,8 +111,11 @@ class Slots(Kept):
     # -- live migration ------------------------------------------------------------------------------
 
     def restore(self, cpus: Sequence[Vcpu], saved: tuple[Any, ...]) -> Program:
-        for owner, name, gpa in saved:
-            yield from self.enter(cpus[max(owner, 0)], self.slot_of[name], gpa, quietly=True)  # T6
+        return (yield from written(cpus, saved, self.write_back))
+
+    def write_back(self, cpus: Sequence[Vcpu], item: tuple[int, str, int]) -> Program:
+        owner, name, gpa = item
+        return (yield from self.enter(cpus[max(owner, 0)], self.slot_of[name], gpa, quietly=True)) == OK  # T6
 
     def state(self, entries: Mapping[Key, Any], cpus: Sequence[Vcpu]) -> list[StateEntry]:
         slots = {key: value for key, value in entries.items() if key.kind == "registry" and key.name in self.slot_of}

@@ -26,6 +26,7 @@ from workbench.core.contracts import ControlBits, Feature, Protocol, StateEntry
 from workbench.core.host_state import Key, area, register
 from workbench.core.kvm_registers import STEAL_TIME
 from workbench.core.outcome import ACCEPTED, FAULT, HANDLED, REFUSED
+from workbench.core.restoring import written
 from workbench.core.steps import Backed, Get, Program, Rdmsr, Set, Wrmsr
 from workbench.core.vcpu import Vcpu
 
@@ -110,8 +111,11 @@ class GrowArea(Protocol):
         return saved
 
     def restore(self, cpus: Sequence[Vcpu], saved: tuple[Any, ...]) -> Program:
-        for index, value in saved:
-            yield from self.on_wrmsr(cpus[index], STEAL_TIME.msr, value, host_initiated=True)  # R5
+        return (yield from written(cpus, saved, self._write_back))
+
+    def _write_back(self, cpus: Sequence[Vcpu], item: tuple[int, int]) -> Program:
+        index, value = item
+        return (yield from self.on_wrmsr(cpus[index], STEAL_TIME.msr, value, host_initiated=True)) is HANDLED  # R5
 
     def state(self, entries: Mapping[Key, Any], cpus: Sequence[Vcpu]) -> list[StateEntry]:
         return [

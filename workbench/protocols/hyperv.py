@@ -34,6 +34,7 @@ from workbench.core.contracts import Feature, Protocol, StateEntry
 from workbench.core.host_state import VM, Key, area, register
 from workbench.core.memory import PAGE_SIZE
 from workbench.core.outcome import ACCEPTED, FAULT, HANDLED, REFUSED
+from workbench.core.restoring import written
 from workbench.core.steps import Backed, Cover, Get, Load, Program, Rdmsr, Set, Store, Uncover, Wrmsr
 from workbench.core.vcpu import Vcpu
 
@@ -175,10 +176,14 @@ class HyperV(Protocol):
         return saved
 
     def restore(self, cpus: Sequence[Vcpu], saved: tuple[Any, ...]) -> Program:
-        for owner, msr, value, content in saved:
-            yield from self.on_wrmsr(cpus[max(owner, 0)], msr, value, host_initiated=True)
-            if content is not None:
-                yield Store(value & -PAGE_SIZE, content)  # R12
+        return (yield from written(cpus, saved, self._write_back))
+
+    def _write_back(self, cpus: Sequence[Vcpu], item: tuple[int, int, int, bytes | None]) -> Program:
+        owner, msr, value, content = item
+        outcome = yield from self.on_wrmsr(cpus[max(owner, 0)], msr, value, host_initiated=True)
+        if content is not None:
+            yield Store(value & -PAGE_SIZE, content)  # R12
+        return outcome is HANDLED
 
     def state(self, entries: Mapping[Key, Any], cpus: Sequence[Vcpu]) -> list[StateEntry]:
         held = sorted(key for key in entries if key.kind == "register")

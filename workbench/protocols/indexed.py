@@ -181,9 +181,10 @@ class Indexed(Slots):
         return saved
 
     def restore(self, cpus: Sequence[Vcpu], saved: tuple[Any, ...]) -> Program:
-        yield from super().restore(cpus, tuple(item for item in saved if item[1] != SELECTED))  # R8
+        refused = yield from super().restore(cpus, tuple(item for item in saved if item[1] != SELECTED))  # R8
         for owner, _, slot in (item for item in saved if item[1] == SELECTED):
             yield Set(registry(owner, SELECTED), slot)  # R7
+        return refused
 
     def state(self, entries: Mapping[Key, Any], cpus: Sequence[Vcpu]) -> list[StateEntry]:
         owners = sorted(key.cpu for key in entries if key.name == SELECTED)

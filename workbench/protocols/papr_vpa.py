@@ -41,6 +41,7 @@ from workbench.core.contracts import Feature, Protocol, StateEntry
 from workbench.core.host_state import Key, area, registry, staged
 from workbench.core.memory import PAGE_SIZE
 from workbench.core.outcome import ACCEPTED, REFUSED
+from workbench.core.restoring import written
 from workbench.core.steps import AllVcpus, Backed, Get, Hypercall, Load, Program, Set, Store
 from workbench.core.vcpu import Vcpu
 
@@ -205,10 +206,15 @@ class PaprVpa(Protocol):
         return tuple(SORTS)
 
     def restore(self, cpus: Sequence[Vcpu], saved: tuple[Any, ...]) -> Program:
-        for index, name, gpa, length in saved:
-            right = gpa % CACHE_LINE == 0 and (name != "dtl" or length >= SORTS["dtl"].least)
-            if right and (yield from self._in_order(index, name, True, self._is_named)):  # R12
-                yield from self._stage(index, name, (gpa, SORTS["vpa"].least if name == "vpa" else length))  # R13
+        return (yield from written(cpus, saved, self._write_back))
+
+    def _write_back(self, cpus: Sequence[Vcpu], item: tuple[int, str, int, int]) -> Program:
+        index, name, gpa, length = item
+        right = gpa % CACHE_LINE == 0 and (name != "dtl" or length >= SORTS["dtl"].least)
+        right = right and (yield from self._in_order(index, name, True, self._is_named))  # R12
+        if right:
+            yield from self._stage(index, name, (gpa, SORTS["vpa"].least if name == "vpa" else length))  # R13
+        return right
 
     def state(self, entries: Mapping[Key, Any], cpus: Sequence[Vcpu]) -> list[StateEntry]:
         held = sorted((key for key in entries if key.kind == "registry"), key=lambda key: (key.cpu, str(key.name)))

@@ -202,9 +202,10 @@ class PciDoorbell(Kept):
         return saved
 
     def restore(self, cpus: Sequence[Vcpu], saved: tuple[Any, ...]) -> Program:
-        yield from super().restore(cpus, tuple(item for item in saved if item[1] in self.by_name))
+        refused = yield from super().restore(cpus, tuple(item for item in saved if item[1] in self.by_name))
         for owner, name, value in (item for item in saved if item[1] not in self.by_name):
             yield Set(registry(owner, name), value)
+        return refused
 
     def state(self, entries: Mapping[Key, Any], cpus: Sequence[Vcpu]) -> list[StateEntry]:
         pages = {key: value for key, value in entries.items() if key.name in self.by_name}

@@ -34,8 +34,10 @@ R15 Without the feature's CPUID bit, and only if enforcement is on, the register
 R16 INIT clears all registers except WALL_CLOCK and POLL_CONTROL.
 R17 A write by the host (KVM_SET_MSRS) passes the same checks and registers again.
 R18 A migration carries each register's value as KVM_GET_MSRS reads it; QEMU restores all, zeros included: the
-    clocks first, by their old names, ASYNC_PF_INT before ASYNC_PF_EN. A refused entry ends the list of that vCPU, so
-    the order decides what is lost. Mitigation ``order-free-restore``.
+    clocks first, by their old names, ASYNC_PF_INT before ASYNC_PF_EN. At a refused entry KVM_SET_MSRS stops and says
+    how many it has written. What follows is the VMM's affair: QEMU aborts, Firecracker does not start the machine,
+    cloud-hypervisor leaves the entry out (events ``migrate@qemu`` ...). An event that names none has a VMM that does
+    not look: the list of that vCPU ends, so the order decides what is lost. Mitigation ``order-free-restore``.
 R19 The guest does not check the outcome (a #GP is fixed up with a warning).
 R20 Writing 0 revokes (POLL_CONTROL: 1). Linux never clears WALL_CLOCK and ASYNC_PF_INT. The guest may read every
     register back; Linux reads POLL_CONTROL only (kvm_suspend).
@@ -75,6 +77,7 @@ from workbench.core.kvm_registers import (
 )
 from workbench.core.memory import PAGE_SIZE
 from workbench.core.outcome import ACCEPTED, FAULT, HANDLED, REFUSED, UNKNOWN, Outcome
+from workbench.core.restoring import written
 from workbench.core.steps import AllVcpus, Get, Load, Program, Rdmsr, Set, Store, Wrmsr
 from workbench.core.vcpu import Vcpu
 
@@ -375,13 +378,12 @@ class PerFeature(Protocol):
         return saved
 
     def restore(self, cpus: Sequence[Vcpu], saved: tuple[Any, ...]) -> Program:
-        refused: frozenset[int] = frozenset()
-        for index, msr, value in saved:
-            if index in refused and "order-free-restore" not in self.mitigations:
-                continue  # KVM_SET_MSRS stops at the first entry it refuses
-            outcome = yield from self.on_wrmsr(cpus[index], msr, value, host_initiated=True)
-            if outcome is not HANDLED:
-                refused |= {index}
+        in_lists = "order-free-restore" not in self.mitigations
+        return (yield from written(cpus, saved, self._write_back, in_lists=in_lists))
+
+    def _write_back(self, cpus: Sequence[Vcpu], item: tuple[int, int, int]) -> Program:
+        index, msr, value = item
+        return (yield from self.on_wrmsr(cpus[index], msr, value, host_initiated=True)) is HANDLED
 
     def state(self, entries: Mapping[Key, Any], cpus: Sequence[Vcpu]) -> list[StateEntry]:
         """Each register is one kvm_msr_entry of 16 bytes; its bytes in the migration stream are QEMU 7.2's (R18)."""

@@ -20,6 +20,7 @@ class Event:
     group: ClassVar[str] = "other events"  #: what it stands under where events are listed in groups
     min_vcpus: ClassVar[int] = 1
     new_kernels: ClassVar[int] = 0  #: how many kernels follow the one that runs when it begins (kexec, crash: 1)
+    restores: ClassVar[bool] = False  #: a VMM restores saved state in it, so that it matters which VMM that is
     takes_down: ClassVar[bool] = False  #: the last vCPU is down afterwards, so that a later event can bring it up
 
     def applies(self, scenario: Scenario) -> bool:

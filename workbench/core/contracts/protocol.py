@@ -314,8 +314,20 @@ class Protocol:
         return ()
         yield
 
+    def vmm_keeps(self, cpus: Sequence[Vcpu]) -> Program:
+        """VMM: return the registrations that it serves itself, as items for ``restore``; default: none.
+
+        It still has them when the host's kernel is replaced under it, whether or not a migration carries them.
+        """
+        return ()
+        yield
+
     def restore(self, cpus: Sequence[Vcpu], saved: tuple[Any, ...]) -> Program:
-        """VMM: restore the items of ``saved`` on the destination, in their order."""
+        """VMM: restore the items of ``saved`` on the destination, in their order.
+
+        Return how many the host refused; None: it refuses none (``workbench.core.restoring.written`` does both). What
+        becomes of the machine then depends on ``cpu.host.vmm``.
+        """
         return
         yield
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from workbench.core.event_steps import (
     AddMemslot,
+    Becoming,
     DeleteMemslot,
     Enter,
     Init,
@@ -47,7 +48,7 @@ _UNSTEADY_FUNCTIONS = frozenset(("urandom", "getpid", "getenv", "getrandom", "ti
 #: The steps of lifecycle events.
 EVENT_STEPS = frozenset(
     (Start, Wait, WaitAll, Stop, Enter, Init, Pause, Resume, NewHost, SendMemory, SendDirty, OnHost, AddMemslot,
-     DeleteMemslot, MoveMemslot, Reassign, KernelGone)
+     DeleteMemslot, MoveMemslot, Reassign, KernelGone, Becoming)
 )  # fmt: skip
 _UNSTEADY_BUILTINS = frozenset(("id", "hash", "input"))
 #: The contract's methods that are guest programs, and those that are host handlers.

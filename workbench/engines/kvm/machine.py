@@ -71,6 +71,7 @@ class KvmMachine(Moves):
         self._refused: dict[tuple[int, int], int | None] = {}  # by vCPU and register: see ``held_by_kvm``
         self._running: dict[int, Pending[Done]] = {}
         self._stream: Stream | None = None
+        self._has_ended = False
         self._sending: Sending | None = None
         self._worlds = {cpu: KvmWorld(self, cpu) for cpu in self.records}
         self._handlers = Handlers(scenario.protocol, self._worlds)
@@ -118,6 +119,8 @@ class KvmMachine(Moves):
 
     def held(self) -> dict[Hashable, Any]:
         """Return the host's present entries: our own, and the addresses in KVM's registers."""
+        if self._has_ended:
+            return {}
         self._kvms = held_by_kvm(self.guest, self.native, self.records, self._refused, self._kvms)
         self.ever.update(self._kvms)
         return {**self.entries, **self._kvms}
@@ -208,14 +211,29 @@ class KvmMachine(Moves):
         if type(step) is SaveState:
             return state.save(self.guest)
         if type(step) is LoadState:
-            hides, order = self.records[0].enforce_cpuid, step.order
-            self.loaded = state.load(self.guest, step.state, order=order, own_cpuid=hides, tell_stopped=False)
-            for cpu, (vcpu, loaded) in enumerate(zip(step.state.vcpus, self.loaded, strict=True)):
-                self._refused |= {(cpu, msr): value for msr, value in vcpu.pv_msrs if msr in loaded.refused}
-            return None
+            return self._load(step)
         if type(step) is TellStopped:
             return self.guest.call(step.cpu, self.guest.vcpu(step.cpu).kvmclock_ctrl)
         return (yield own)
+
+    def _load(self, step: LoadState) -> int:
+        """Write the state into the VM; return how many of the protocol's own registers KVM refused.
+
+        What KVM refuses of registers that the protocol does not use is not counted: its VM does not offer them.
+        """
+        hides = self.records[0].enforce_cpuid
+        own = {register.msr for feature in self.native for register in feature.registers}
+        self.loaded = state.load(
+            self.guest, step.state, order=step.order, own_cpuid=hides, tell_stopped=False, vmm=step.vmm, among=own
+        )
+        for cpu, (vcpu, loaded) in enumerate(zip(step.state.vcpus, self.loaded, strict=False)):
+            self._refused |= {(cpu, msr): value for msr, value in vcpu.pv_msrs if msr in loaded.refused}
+        return sum(state.refused_of(*one, own) for one in zip(step.state.vcpus, self.loaded, strict=False))
+
+    def end(self) -> None:
+        """Drop what our own handlers and KVM's registers hold: the VM is not run again."""
+        self.entries.clear()
+        self._has_ended = True
 
     def record(self, cpu: int) -> Vcpu:
         return self.records[cpu]

@@ -15,6 +15,7 @@ from workbench.core.address_map import Region
 from workbench.core.contracts import Protocol
 from workbench.core.steps import Program
 from workbench.core.vcpu import Vcpu
+from workbench.core.vmm import STOPS_SHORT, Vmm
 from workbench.engines.kvm.api.memory import PAGE, READONLY, GuestMemory
 from workbench.engines.kvm.guest.guest import Guest
 from workbench.engines.kvm.guest.longmode import STUB_SLOT
@@ -27,10 +28,14 @@ class SaveState(NamedTuple):
 
 
 class LoadState(NamedTuple):
-    """A step that writes a GuestState into the VM by KVM's ioctls, the vCPUs in ``order``."""
+    """A step that writes a GuestState into the VM by KVM's ioctls, the vCPUs in ``order``, as ``vmm`` does.
+
+    The answer is how many paravirtual registers KVM refused.
+    """
 
     state: GuestState
     order: tuple[int, ...]
+    vmm: Vmm = STOPS_SHORT
 
 
 class TellStopped(NamedTuple):
@@ -80,11 +85,18 @@ class OnKvm:
         state = yield SaveState()
         return items_of(state, (yield from self._protocol.save(cpus)) if self._protocol.answers_itself else ())
 
+    def vmm_keeps(self, cpus: Sequence[Vcpu]) -> Program:
+        """VMM: return the items that the protocol's VMM serves itself."""
+        own = (yield from self._protocol.vmm_keeps(cpus)) if self._protocol.answers_itself else ()
+        return tuple((OWN, item) for item in own)
+
     def restore(self, cpus: Sequence[Vcpu], saved: tuple[Any, ...]) -> Program:
-        """VMM: restore both on the destination."""
-        yield state_of(saved)
-        if self._protocol.answers_itself:
-            yield from self._protocol.restore(cpus, tuple(item for kind, item in saved if kind == OWN))
+        """VMM: restore both on the destination; return how many items it refused."""
+        vmm = cpus[0].host.vmm
+        refused: int = yield state_of(saved)._replace(vmm=vmm)
+        if self._protocol.answers_itself and not vmm.ends(refused):
+            refused += (yield from self._protocol.restore(cpus, tuple(i for kind, i in saved if kind == OWN))) or 0
+        return refused
 
     def on_guest_stopped(self, cpu: Vcpu) -> Program:
         """VMM: say that the guest was stopped, to whoever serves the clock: KVM, or the protocol in user space."""

@@ -104,11 +104,11 @@ class ReplayMachine:
         for record in records:
             if record.enforce_cpuid:
                 self.guest.call(record.index, partial(self.set_cpuid, record.index, record.cpuid, True))
-        loaded = state.load(self.guest, saved, tell_stopped=False, skips=vmm.skips)
+        loaded = state.load(self.guest, saved, tell_stopped=False, vmm=vmm)
         self._clock_was_set = True
         self.offered.update(source.offered)
         listed = ({msr for msr, _ in vcpu.pv_msrs} for vcpu in saved.vcpus)
-        return sum(len(msrs.intersection(one.refused)) for msrs, one in zip(listed, loaded, strict=True))
+        return sum(len(msrs.intersection(one.refused)) for msrs, one in zip(listed, loaded, strict=False))
 
     def clear(self) -> None:
         """Return registers, clock and filter to their first state; raise EngineError if a register does not."""

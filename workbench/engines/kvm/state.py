@@ -7,11 +7,12 @@ Source: QEMU, target/i386/kvm/kvm.c (kvm_arch_put_registers, kvm_put_msrs), hw/i
 """
 
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 from workbench.core.kvm_registers import KVM_RANGE, QEMU_ORDER
+from workbench.core.vmm import STOPS_SHORT, Vmm
 from workbench.engines.kvm.api.cpuid import CpuidEntry
 from workbench.engines.kvm.api.ioctl import (
     KVM_GET_DEBUGREGS,
@@ -134,6 +135,11 @@ def load_vcpu(vcpu: Vcpu, state: VcpuState, *, own_cpuid: bool = False, skips: b
     return Loaded((*refused, *rejected), tuple(lost))
 
 
+def refused_of(state: VcpuState, loaded: Loaded, among: Collection[int] = PV_ORDER) -> int:
+    """Return how many paravirtual registers ``among`` these, in a vCPU's state, KVM refused."""
+    return sum(msr in loaded.refused and msr in among for msr, _ in state.pv_msrs)
+
+
 def save(guest: Guest) -> GuestState:
     """Read the state of a guest that executes no steps: the clock first, as QEMU does on stop."""
     machine, pv = msr_lists(guest.vm, guest.deflected)
@@ -151,23 +157,27 @@ def load(
     set_clock: bool = True,
     tell_stopped: bool = True,
     own_cpuid: bool = False,
-    skips: bool = False,
+    vmm: Vmm = STOPS_SHORT,
+    among: Collection[int] = PV_ORDER,
 ) -> tuple[Loaded, ...]:
     """Write a saved state into a guest with as many vCPUs, whose memory has already arrived; one result per vCPU.
 
-    ``order``: the order in which the vCPUs are loaded, by default from the first to the last.
+    ``order``: the order in which the vCPUs are loaded, by default from the first to the last. ``vmm``: after the first
+    vCPU with a register ``among`` these that KVM refuses, a VMM that gives up loads no other; it has then no result.
     ``clock_first``: KVM_SET_CLOCK before the MSRs, so that the wall clock, which the MSR write computes, is
-    right; QEMU sets the clock last. ``tell_stopped``: KVM_KVMCLOCK_CTRL on each vCPU, as QEMU does. ``own_cpuid``,
-    ``skips``: see :func:`load_vcpu`.
+    right; QEMU sets the clock last. ``tell_stopped``: KVM_KVMCLOCK_CTRL on each vCPU, as QEMU does. ``own_cpuid``: see
+    :func:`load_vcpu`.
     """
     if len(state.vcpus) != guest.cpus:
         raise WorkbenchError(f"a state of {len(state.vcpus)} vCPUs does not fit a guest of {guest.cpus}")
     if set_clock and clock_first:
         guest.vm.set_clock(state.clock.clock)
-    loaded = {
-        cpu: guest.call(cpu, partial(load_vcpu, guest.vcpu(cpu), state.vcpus[cpu], own_cpuid=own_cpuid, skips=skips))
-        for cpu in (range(guest.cpus) if order is None else order)
-    }
+    loaded: dict[int, Loaded] = {}
+    for cpu in range(guest.cpus) if order is None else order:
+        job = partial(load_vcpu, guest.vcpu(cpu), state.vcpus[cpu], own_cpuid=own_cpuid, skips=vmm.skips)
+        loaded[cpu] = guest.call(cpu, job)
+        if vmm.ends(refused_of(state.vcpus[cpu], loaded[cpu], among)):
+            return tuple(loaded[cpu] for cpu in sorted(loaded))
     if set_clock and not clock_first:
         guest.vm.set_clock(state.clock.clock)
     if tell_stopped:

@@ -57,6 +57,9 @@ class OneByOne(OnMachine):
         self.machine.entries.clear()
         self.machine.memory.uncover_all()
 
+    def end(self) -> None:
+        self.leave_host()
+
     def memory_arrived(self, lost: list[int], host_wrote: bool) -> None:
         """Do nothing; ``Simulation`` overrides this to record what is lost."""
 

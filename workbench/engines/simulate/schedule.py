@@ -202,6 +202,9 @@ class Schedule(OnMachine, Facts):
         self.machine.entries.clear()
         self.machine.memory.uncover_all()
 
+    def end(self) -> None:
+        self.leave_host()
+
     def arrive(self) -> None:
         super().arrive()
         self.machine.moved = True

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 from workbench.core.contracts import Feature, Protocol
 from workbench.core.host_state import VM, area, register
 from workbench.core.outcome import ACCEPTED, FAULT, HANDLED, REFUSED
+from workbench.core.restoring import written
 from workbench.core.steps import Get, Program, Set, Wrmsr
 from workbench.core.vcpu import Vcpu
 
@@ -90,5 +91,9 @@ class Call(Protocol):
         return tuple(self.numbers[feature.name] for feature in self.features if self.supports(feature))
 
     def restore(self, cpus: Sequence[Vcpu], saved: tuple[Any, ...]) -> Program:
-        for index, number, value in saved:
-            yield from self.on_wrmsr(cpus[index], number, value, host_initiated=True)
+        return (yield from written(cpus, saved, self.write_back))
+
+    def write_back(self, cpus: Sequence[Vcpu], item: tuple[int, int, int]) -> Program:
+        """VMM: write one saved number; return whether the host accepts it."""
+        index, number, value = item
+        return (yield from self.on_wrmsr(cpus[index], number, value, host_initiated=True)) is HANDLED

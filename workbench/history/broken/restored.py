@@ -1,4 +1,4 @@
-"""Two restores of KVM's registers that stopped before all were restored.
+"""Two restores of KVM's registers that end the machine: KVM refuses an entry, and QEMU asserts that it does not.
 
 HiddenClock (until 2026)
 V1  CPUID bits are enforced, and a register whose bit is missing refuses the host too: the 0 that QEMU has from its own
@@ -11,7 +11,7 @@ V3  The VMM writes the value of ASYNC_PF_INT to ASYNC_PF_EN ("failed to set MSR 
 V4  Mitigation ``right-register``: it writes each value to its register, INT before EN ("target/i386: Fix VM
     migration when interrupt based APF is enabled", Vitaly Kuznetsov, September 2020).
 
-In both cases QEMU aborts, and the guest is lost; here the entries after the refused one are not restored.
+In both cases QEMU aborts on the destination, and the guest is lost (the case's event is one of ``@qemu``).
 """
 
 from collections.abc import Sequence
@@ -52,4 +52,4 @@ class SwappedAsyncPf(PerFeature):
         if "right-register" not in self.mitigations:
             was, now = ASYNC_PF_INT.msr, ASYNC_PF_EN.msr  # V3
             saved = tuple((index, now if msr == was else msr, value) for index, msr, value in saved)
-        yield from super().restore(cpus, saved)  # V4
+        return (yield from super().restore(cpus, saved))  # V4

@@ -8,7 +8,7 @@ from workbench.core.memory import GPA_LIMIT, PAGE_SIZE
 from workbench.core.scenario import Scenario
 from workbench.core.steps import Program
 from workbench.core.vcpu import Vcpu
-from workbench.lifecycle.event import boot_all, enter_all, of_its_own
+from workbench.lifecycle.event import ENDED, boot_all, enter_all, of_its_own
 from workbench.lifecycle.hostile import (
     Hostile,
     HostileBadBase,
@@ -97,11 +97,14 @@ class BadBaseThenMigration(BadBase):
 
     name = "bad-base-then-migration"
     title = "registered outside RAM, then migrated"
+    restores = True
 
     def happen(self, scenario: Scenario) -> Program:
         yield from super().happen(scenario)
-        yield from move(scenario)
+        if (yield from move(scenario)) is ENDED:
+            return ENDED
         yield from enter_all(scenario)
+        return None
 
 
 class HighMemory(Hostile):

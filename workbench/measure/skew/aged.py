@@ -33,7 +33,7 @@ class AgedHost(Host):
     """A host with the ages of its kernel and its VMM; a migration changes them like its other settings."""
 
     kernel: str = NEW
-    vmm: str = NEW
+    vmm_age: str = NEW
 
 
 def by_vmm_alone(protocol: Protocol, features: Sequence[Feature]) -> bool:
@@ -56,7 +56,7 @@ def settings(age: HostAge, protocol: Protocol, features: Sequence[Feature]) -> t
         ("ignore_msrs", age.kernel == IGNORE),
         ("user_msrs", frozenset(asked - protocol.msrs) if age.vmm == NEW else frozenset()),
         ("kernel", age.kernel),
-        ("vmm", age.vmm),
+        ("vmm_age", age.vmm),
     )
 
 
@@ -117,7 +117,7 @@ class _Sides:
             if host.kernel in (OLD, IGNORE):
                 return _BY_KERNEL[name]
             program = getattr(self.of(host), name)(cpu, *arguments, **named)
-            return (yield from program if host.vmm == NEW else relayed(program, _stops))
+            return (yield from program if host.vmm_age == NEW else relayed(program, _stops))
 
         return handle
 
@@ -128,7 +128,7 @@ class _Sides:
             host: Any = cpu.host
             ranges = self.full.mmio if "mmio" in name else self.full.ports
             by_kernel = any(own.start <= at < own.start + own.size and own.served_by == "kernel" for own in ranges)
-            if (host.kernel if by_kernel else host.vmm) in (OLD, IGNORE):
+            if (host.kernel if by_kernel else host.vmm_age) in (OLD, IGNORE):
                 return (1 << 8 * rest[-1]) - 1 if name.endswith("read") else None
             return (yield from getattr(self.of(host), name)(cpu, at, *rest))
 
@@ -150,12 +150,12 @@ class _Sides:
     def save(self, cpus: Sequence[Vcpu]) -> Program:
         """VMM: an old one has no field for the state."""
         host: Any = cpus[0].host
-        return (yield from self.of(host).save(cpus)) if host.vmm == NEW else ()
+        return (yield from self.of(host).save(cpus)) if host.vmm_age == NEW else ()
 
     def restore(self, cpus: Sequence[Vcpu], saved: tuple[Any, ...]) -> Program:
         """VMM: it restores what it knows on a kernel that knows it."""
         host: Any = cpus[0].host
-        if host.vmm == NEW and host.kernel in (NEW, TYPE):
+        if host.vmm_age == NEW and host.kernel in (NEW, TYPE):
             yield from self.of(host).restore(cpus, saved)
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import pandas
 
 #: A guest with such an area reads or loses memory without knowing.
-BAD = (Fate.SILENT.value, Fate.LOST.value, Fate.STALE.value)
+BAD = (Fate.SILENT.value, Fate.LOST.value, Fate.STALE.value, Fate.ENDED.value)
 FEW = 8  #: so many events are shown one by one; of more, those that go as most do are one row
 
 
@@ -37,7 +37,7 @@ def fates(table: pandas.DataFrame, *, size: str = DEFAULT) -> Figure:
         words.setdefault(row.event, {})[row.protocol] = str(row.value)
     bad = {one: sum(own[one] in BAD for own in words.values()) for one in protocols}
     sheet = Sheet(
-        size, f"Events that leave an area silent, lost or stale: {compared(bad, f'of {len(words)}')}",
+        size, f"Events that leave an area {_bad_words(words)}: {compared(bad, f'of {len(words)}')}",
         f"the worst fate (word) of any area in each event; {vcpus_of(chosen)}, {features_of(chosen)}",
     )  # fmt: skip
     usual = _usual(words) if len(words) > FEW else []
@@ -57,6 +57,12 @@ def fates(table: pandas.DataFrame, *, size: str = DEFAULT) -> Figure:
     if together:
         sheet.paragraph(f"As {usual[0]}: {', '.join(usual[1:])}.", SMALL)
     return sheet.done(f"{SOURCE}; darker is worse")
+
+
+def _bad_words(words: Mapping[str, Mapping[str, str]]) -> str:
+    """Return the bad fates as a list of words; "ended" only where it occurs."""
+    ended = any(Fate.ENDED.value in own.values() for own in words.values())
+    return "silent, lost, stale or ended" if ended else "silent, lost or stale"
 
 
 def _usual(words: Mapping[str, Mapping[str, str]]) -> list[str]:

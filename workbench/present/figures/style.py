@@ -66,6 +66,7 @@ TONES = {
 FATE_TONES = {
     Fate.REGISTERED.value: "good", Fate.RELEASED.value: "good", Fate.REFUSED.value: "plain",
     Fate.UNSUPPORTED.value: "plain", Fate.SILENT.value: "warn", Fate.LOST.value: "bad", Fate.STALE.value: "worst",
+    Fate.ENDED.value: "worst",
 }  # fmt: skip
 
 SKEW_TONES = {

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from workbench.core.contracts import Feature
 from workbench.core.contracts.event import Event
+from workbench.core.outcome import Fate
 from workbench.features import FEATURES
 from workbench.measure.comparison.cost import CostModel
 from workbench.measure.comparison.growth import line
@@ -63,12 +64,10 @@ def events_by_protocol(table: pandas.DataFrame) -> Table:
         for event in table["event"].unique()
     ]
     columns = [Column("event"), *(Column(name, protocol) for protocol in protocols for name in names)]
-    return Table(
-        "What happens in each event",
-        columns,
-        rows,
-        notes=["; ".join(NOTES[name] for name in names) + "."],
-    )
+    notes = ["; ".join(NOTES[name] for name in names) + "."]
+    if any(Fate.ENDED.value in row for row in rows):
+        notes.append("ended: its VMM could not restore the machine, which does not run any more. No fate is worse.")
+    return Table("What happens in each event", columns, rows, notes=notes)
 
 
 def _what_happened(values: Mapping[tuple[str, str, str], Cell], event: str, protocol: str) -> list[Cell]:

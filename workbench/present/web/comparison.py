@@ -43,6 +43,7 @@ FATES = {
     "refused": "the guest was refused, and knows it",
     "silent": "the host accepted, and nothing arrives",
     "lost": "the guest believes in an area that the host no longer serves",
+    "ended": "the machine does not run any more: its VMM could not restore it",
     "stale": "the host writes to memory that is no longer this area",
 }
 

@@ -222,6 +222,9 @@ class EventWorld(SendsMemory):
                 self._view[name] = None
         self._take_off(0, GPA_LIMIT)
 
+    def end(self) -> None:
+        self.leave_host()
+
     def record(self, cpu: int) -> Vcpu:
         found: Vcpu = self._view[record(cpu)]
         return found
