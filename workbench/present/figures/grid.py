@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from workbench.lifecycle import EVENTS
+from workbench.lifecycle.under_vmm import SEPARATOR as AT
 from workbench.present.figures.sheet import SMALL, Sheet
 from workbench.present.figures.style import INK
 
@@ -25,7 +26,7 @@ class Box(NamedTuple):
 
 def by_group(events: Iterable[str]) -> list[tuple[str, str]]:
     """Return (group, event), those of one group side by side; groups and events stay in order otherwise."""
-    found = [(EVENTS[one].group if one in EVENTS else OTHER, one) for one in events]
+    found = [(EVENTS[name].group if (name := one.partition(AT)[0]) in EVENTS else OTHER, one) for one in events]
     groups = list(dict.fromkeys(group for group, _ in found))
     return sorted(found, key=lambda pair: groups.index(pair[0]))
 
