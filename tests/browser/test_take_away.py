@@ -94,7 +94,7 @@ def is_drawn(png, root):
     picture = Image.open(io.BytesIO(png)).convert("RGB")
     assert picture.size == (2 * int(root.get("width")), 2 * int(root.get("height")))
     colours = picture.getcolors(1 << 24)
-    assert max(colours)[1] == (255, 255, 255)
+    assert picture.getpixel((0, 0)) == (255, 255, 255)
     assert sum(count for count, _ in colours) - max(colours)[0] > 10_000
 
 

@@ -217,6 +217,8 @@ def test_every_name_that_authors_import_is_for_points_or_not():
         "DeleteMemslot", "MoveMemslot", "Each", "each", "Enter", "GuestCall", "HostCall", "Init", "KernelGone",
         "NewHost", "OnHost", "Pause", "Resume", "Reassign", "Start", "Stop", "Wait", "WaitAll", "boot_all",
         "enter_all", "host_side", "of_its_own", "starting",
+        # memory sent in rounds, and what a host writes past its log
+        "MarkDirty", "SendDirty", "SendMemory", "StoreMapped",
         # features of one's own
         "Compared", "Hidden",
     }  # fmt: skip

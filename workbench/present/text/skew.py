@@ -119,7 +119,7 @@ def step_said(row: Any) -> str:
     own = row.own_step
     if isinstance(own, NewHost):
         ages = dict(own.changes)
-        return f"new host: kernel {ages['kernel']}, VMM {ages['vmm']}"
+        return f"new host: kernel {ages['kernel']}, VMM {ages['vmm_age']}"
     if isinstance(own, OnHost) and own.program.function in _HOST_CALLS:
         arguments = [one for one in own.program.arguments if not isinstance(one, Scenario)]
         return _HOST_CALLS[own.program.function].format(*arguments)
