@@ -68,12 +68,12 @@ class InterruptedKernel(LinuxKernel):
             yield from self.scenario.look_back(self.here(cpu), feature, self.generation)
 
 
-def interrupted(call: Program, after: int, handler: GuestProgram, cpu: Vcpu) -> Program:
+def interrupted(program: Program, after: int, handler: GuestProgram, cpu: Vcpu) -> Program:
     """Guest: make a call, with ``handler`` before the exit that follows exit ``after``; return the call's exits."""
     answer, exits = None, 0
     while True:
         try:
-            step = call.send(answer)
+            step = program.send(answer)
         except StopIteration:
             return exits
         answer = None
