@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import shlex
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
@@ -169,7 +168,7 @@ def add_state(parser: argparse.ArgumentParser, pieces: str, *, partial: bool = F
         )  # fmt: skip
 
 
-def add_jobs(parser: argparse.ArgumentParser, default: str = "one for each CPU, at most 4") -> None:
+def add_jobs(parser: argparse.ArgumentParser, default: str = "one for each core") -> None:
     """Add the options that say who shares the work; see :func:`workers`."""
     who = parser.add_mutually_exclusive_group()
     who.add_argument("--jobs", type=whole_number(1, 256), metavar="N",
@@ -189,8 +188,10 @@ def _local(text: str) -> int:
 @contextmanager
 def workers(args: argparse.Namespace, default: int | None = None) -> Iterator[Jobs]:
     """Yield who shares the work by the options of :func:`add_jobs`; ``default``: processes if nothing is said."""
+    from workbench.durable.cores import cores
+
     if args.scheduler is None and args.cluster is None:
-        yield args.jobs or default or min(os.cpu_count() or 1, 4)
+        yield args.jobs or default or cores()
         return
     from workbench.durable.cluster import cluster
 

@@ -39,6 +39,8 @@ def add(subparsers: Any) -> None:
     parser.add_argument("--max-memory", type=_options.whole_number(1), metavar="MIB",
                         help="stop a search when its states take MIB mebibytes (default: half of what rlimits, "
                         "cgroups and the machine let this process use)")
+    parser.add_argument("--jobs", type=_options.whole_number(1, 256), metavar="N",
+                        help="threads that share a search (default: one for each core); they change only its time")
     parser.add_argument("--disk", type=Path, metavar="DIR",
                         help="keep the states in files in DIR, not in memory, which is slower (docs/scale.md); "
                         "--max-memory is then about the files")
@@ -115,6 +117,7 @@ def _explore(
             max_bytes=args.max_memory and args.max_memory << 20,
             symmetry=args.symmetry,
             disk=args.disk,
+            jobs=args.jobs,
             partial=args.partial,
             progress=say.searching(question.event.name),
         )

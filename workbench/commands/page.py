@@ -10,7 +10,6 @@ real KVM did, as recorded; ``slides`` a lecture of ten ideas. Attach the file to
 from __future__ import annotations
 
 import argparse
-import os
 import shlex
 from typing import TYPE_CHECKING, Any
 
@@ -94,7 +93,7 @@ def _add_matrix(kinds: Any) -> None:
                         help="vCPUs of the guest, 1 to 8 (default: a few sizes)")
     _options.add_names(parser, "--mitigations", "also each of these alone, and all together")
     parser.add_argument("--jobs", type=_options.whole_number(1, 64), metavar="N",
-                        help="processes that share the work (default: one for each CPU, at most 4)")
+                        help="processes that share the work (default: one for each core)")
     _options.add_state(parser, "searches")
 
 
@@ -211,6 +210,7 @@ def _again(view: View, args: argparse.Namespace, *positional: str, **options: st
 def _matrix(args: argparse.Namespace) -> View:
     from workbench import features, lifecycle
     from workbench.core import own_files
+    from workbench.durable.cores import cores
     from workbench.measure.exploration.matrix import Size, matrix, sizes_of
     from workbench.measure.exploration.mitigations import price
     from workbench.present.progress import Progress
@@ -224,7 +224,7 @@ def _matrix(args: argparse.Namespace) -> View:
         sizes = [Size(args.vcpus or 1, tuple(own_files.named_anywhere(one) for one in chosen))]
     with _options.opened_state(args) as store:
         cells = matrix(
-            variants, events, sizes=sizes, jobs=args.jobs or min(os.cpu_count() or 1, 4), state=store,
+            variants, events, sizes=sizes, jobs=args.jobs or cores(), state=store,
             progress=say.searches(),
         )  # fmt: skip
     say("traces")

@@ -7,7 +7,6 @@ and what is needed to make the post again. With ``--reply-to`` it is an mbox tha
 from __future__ import annotations
 
 import argparse
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,7 +40,7 @@ def add(subparsers: Any) -> None:
                         help="explore at all sizes of workbench matrix, which takes minutes (default: two sizes)")
     _options.add_names(parser, "--known", "properties that are known to fail: XFAIL in place of FAIL")
     parser.add_argument("--jobs", type=_options.whole_number(1, 64), metavar="N",
-                        help="processes that share the searches (default: one for each CPU, at most 4)")
+                        help="processes that share the searches (default: one for each core)")
     mail = parser.add_argument_group("mail")
     mail.add_argument("--reply-to", type=Path, metavar="FILE", help="the mail answered: a raw mail, or an mbox")
     mail.add_argument("--message-id", metavar="ID", help="the mail of an mbox that holds several")
@@ -87,6 +86,7 @@ def _check(args: argparse.Namespace) -> None:
 
 
 def _made(args: argparse.Namespace) -> Post:
+    from workbench.durable.cores import cores
     from workbench.measure.variants import DEFAULT
     from workbench.present.post import post
     from workbench.present.post.asked import EVENTS, SIZES
@@ -100,6 +100,6 @@ def _made(args: argparse.Namespace) -> Post:
         args.vcpus,
         sizes=None if args.all_sizes else SIZES,
         seed=args.seed,
-        jobs=args.jobs or min(os.cpu_count() or 1, 4),
+        jobs=args.jobs or cores(),
         known=_options.unique(args.known) or (),
     )

@@ -7,5 +7,6 @@
 * ``share``: work shared out, by one of the two that follow;
 * ``pool`` and ``worker``: processes that share work, and end with their parent;
 * ``cluster`` and ``carry``: workers of a Dask cluster that share work;
+* ``cores``: how many cores a process may use, so that processes and threads together are not more than there are;
 * ``workers``: what keeps signals from them.
 """

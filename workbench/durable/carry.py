@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 from workbench.core import own_files
 from workbench.core.rules import place
 from workbench.durable import content
+from workbench.durable.cores import cores
 from workbench.durable.guard import guarded_folder
 from workbench.durable.pool import Begin, Pool
 from workbench.durable.worker import failed
@@ -67,7 +68,7 @@ def carry(campaign: str, work: bytes, piece: bytes) -> tuple[bool, Any, bytes]:
         if pool is None:
             luggage, asked = pickle.loads(work)
             refuse(luggage.versions, content.versions(), "this worker")
-            pool = Pool(1, _unpacking, [luggage, asked])
+            pool = Pool(1, _unpacking, [luggage, asked], beside=cores())  # other workers have the other cores
         with _LOCK:
             _BUSY.setdefault(campaign, []).append(pool)
         pool.give(piece)

@@ -14,13 +14,14 @@ import os
 import pickle
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
+from workbench.durable.cores import share_of
 from workbench.durable.workers import deaf_to_signals
 from workbench.errors import EngineError, WorkbenchError
 
@@ -55,9 +56,9 @@ def script_of(pieces: Sequence[Any]) -> str | None:
     return str(Path(path).absolute())
 
 
-def _environment() -> dict[str, str]:
+def _environment(cores: Mapping[str, str]) -> dict[str, str]:
     """Return the environment of a worker; glibc would reserve 128 MiB of address space for each thread's own heap."""
-    return {"MALLOC_ARENA_MAX": "1", **os.environ}
+    return {"MALLOC_ARENA_MAX": "1", **os.environ, **cores}
 
 
 class _Worker(NamedTuple):
@@ -71,12 +72,17 @@ class Pool:
     Raises EngineError if a worker ends by itself, and whatever a worker raises.
     """
 
-    def __init__(self, jobs: int, begin: Begin, arguments: Sequence[Any] = (), script: str | None = None) -> None:
+    def __init__(
+        self, jobs: int, begin: Begin, arguments: Sequence[Any] = (), script: str | None = None, *,
+        beside: int = 1,
+    ) -> None:  # fmt: skip
+        """``beside``: how many such pools share this machine, each worker with its share of the cores."""
         if runs_again is not None:
             raise WorkbenchError(
                 f"worker processes run {runs_again!r} too, because they need a class of it, and it would begin further "
                 'ones there; put what it does, except its classes, under: if __name__ == "__main__":'
             )
+        self._environment = _environment(share_of(jobs * beside))
         self._workers: dict[Connection, _Worker] = {}
         self._given: dict[Connection, int] = {}
         try:
@@ -98,8 +104,8 @@ class Pool:
             errors = os.dup(2)
             try:
                 command = [sys.executable, str(_PROGRAM), str(theirs.fileno()), str(errors)]
-                passed, nothing = (theirs.fileno(), errors), subprocess.DEVNULL
-                process = subprocess.Popen(command, stdin=nothing, stderr=printed, pass_fds=passed, env=_environment())
+                passed, nothing, given = (theirs.fileno(), errors), subprocess.DEVNULL, self._environment
+                process = subprocess.Popen(command, stdin=nothing, stderr=printed, pass_fds=passed, env=given)
             finally:
                 os.close(errors)
         except BaseException:

@@ -4,7 +4,6 @@ The rules kept here: the sequences depend on the seed alone, not on the number o
 every process is ended before :func:`run` returns or raises.
 """
 
-import os
 import time
 from collections.abc import Iterable, Iterator
 from itertools import chain, count
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from workbench.durable.content import described
+from workbench.durable.cores import cores
 from workbench.durable.share import Jobs, pool_of
 from workbench.fuzz import findings
 from workbench.fuzz.generate import GENERATOR
@@ -47,7 +47,7 @@ class Tally(NamedTuple):
 
 def jobs_by_default() -> int:
     """Return the default number of processes: one for each CPU that we may use."""
-    return len(os.sched_getaffinity(0))
+    return cores()
 
 
 def head_of(task: Task, host: str) -> dict[str, Any]:

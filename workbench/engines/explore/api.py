@@ -12,6 +12,7 @@ from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 
+from workbench.durable.cores import cores
 from workbench.engines.explore.disk_search.engine import DiskSearch
 from workbench.engines.explore.export.promela import promela
 from workbench.engines.explore.marks import Role
@@ -19,7 +20,7 @@ from workbench.engines.explore.model import Model, Property
 from workbench.engines.explore.numpy_search.engine import VectorSearch
 from workbench.engines.explore.reference import PlainSearch
 from workbench.engines.explore.result import FAILS, Culprit, Finding, Result, verdict_of
-from workbench.engines.explore.search import Hits, Limits, Progress, SearchOutcome
+from workbench.engines.explore.search import Hits, Limits, Progress
 from workbench.engines.explore.space import Space
 from workbench.engines.explore.symmetry import SymmetryReduction
 from workbench.engines.explore.tables.packed_search import HANDED_OVER, PackedSearch
@@ -43,6 +44,7 @@ def explore(
     stop_at_first: bool = False,
     progress: Callable[[Progress], None] | None = None,
     disk: Path | None = None,
+    jobs: int | None = None,
 ) -> Result:
     """Visit every reachable state of a model, breadth first.
 
@@ -50,12 +52,13 @@ def explore(
     does Ctrl-C. `symmetry` merges states that differ by exchanging the model's interchangeable slots, and raises
     SymmetryError if it finds that the model is not symmetric as declared.
     `stop_at_first` ends after the level in which an `always` property was first violated. `disk` is a directory
-    for files without a name, in which the states are kept in place of memory (`max_bytes` counts them). Raises
+    for files without a name, in which the states are kept in place of memory (`max_bytes` counts them). `jobs` threads
+    share the work, by default one for each core; numba alone has threads, and they change nothing but the time. Raises
     WorkbenchError for a model that is not deterministic, never ends, or names what does not exist.
     """
     if tables not in TABLES:
         raise WorkbenchError(f"tables: {tables!r} is not one of {', '.join(TABLES)}")
-    limits = Limits(max_states, max_bytes, stop_at_first, progress)
+    limits = Limits(max_states, max_bytes, stop_at_first, progress, cores() if jobs is None else jobs)
     space = Space(model)
     reduction = SymmetryReduction(space) if symmetry else None
     search = _search(space, limits, tables, reduction, disk)
@@ -64,7 +67,7 @@ def explore(
         outcome.stands_for = reduction.stands_for(search)
         reduction.hold_against(search)
         outcome.seconds = limits.seconds()
-    return _result(space, outcome, reduction)
+    return _result(space, search, reduction)
 
 
 def explore_and_export(model: Model, *, max_states: int | None = None) -> tuple[Result, str]:
@@ -74,10 +77,11 @@ def explore_and_export(model: Model, *, max_states: int | None = None) -> tuple[
     KeyboardInterrupt when the user stops it.
     """
     space = Space(model)
-    outcome = _search(space, Limits(max_states), "auto", None).outcome
+    search = _search(space, Limits(max_states, threads=cores()), "auto", None)
+    outcome = search.outcome
     if outcome.limit == "interrupted":
         raise KeyboardInterrupt
-    return _result(space, outcome, None), promela(space, outcome.limit)
+    return _result(space, search, None), promela(space, outcome.limit)
 
 
 def to_promela(model: Model, *, max_states: int | None = None) -> str:
@@ -96,7 +100,7 @@ def _search(
         return _done(PlainSearch(space, limits, reduction))
     # The reference engine renames each state in every way, which takes as long as visiting that many states.
     enough = PILOT if reduction is None else max(PILOT // reduction.ways, 100)
-    pilot_limits = Limits(enough, limits.max_bytes, limits.stop_at_first, None, limits.started)
+    pilot_limits = Limits(enough, limits.max_bytes, limits.stop_at_first, started=limits.started)
     if limits.max_states is not None:
         pilot_limits.max_states = min(enough, limits.max_states)
     pilot = _done(PlainSearch(space, pilot_limits, reduction))
@@ -131,11 +135,13 @@ def _compiled(
     return _done(CompiledSearch(space, limits, reduction, begun))
 
 
-def _result(space: Space, outcome: SearchOutcome, reduction: SymmetryReduction | None) -> Result:
+def _result(space: Space, search: Search, reduction: SymmetryReduction | None) -> Result:
+    outcome = search.outcome
+
     def trace(hits: Hits) -> Trace | None:
         if hits.state is None:
             return None
-        path = outcome.path(hits.depth, hits.state)
+        path = search.path(hits.depth, hits.state)
         return trace_along(space, path if reduction is None else reduction.unmerged(path))
 
     properties, marks = space.model.properties, space.marks

@@ -55,7 +55,7 @@ class PlainSearch:
         initial = space.initial()
         self.initial = initial if reduction is None else reduction.least(initial)
         self.parents: dict[State, State | None] = {self.initial: None}
-        self.outcome = SearchOutcome("python", self.path, states=1)
+        self.outcome = SearchOutcome("python", states=1)
         self.frontier = [self.initial]
 
     def run(self) -> SearchOutcome:

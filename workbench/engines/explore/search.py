@@ -29,12 +29,13 @@ class Progress:
 
 @dataclass
 class Limits:
-    """When to stop. `max_bytes` bounds what the engine itself stores, in bytes."""
+    """When to stop. `max_bytes` bounds what the engine itself stores, in bytes; `threads` may share the work."""
 
     max_states: int | None = None
     max_bytes: int | None = None
     stop_at_first: bool = False
     progress: Callable[[Progress], None] | None = None
+    threads: int = 1
     started: float = field(default_factory=time.perf_counter)
     _reported: float = 0.0
 
@@ -78,7 +79,6 @@ class SearchOutcome:
     """The outcome of a search. `hits` counts the states by mark (see `marks`), only those that were met."""
 
     engine: str
-    path: Callable[[int, State], list[State]] = lambda depth, state: [state]
     states: int = 0
     transitions: int = 0
     depth: int = 0

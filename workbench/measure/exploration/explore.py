@@ -195,6 +195,7 @@ def explore_question(
     disk: Path | None = None,
     partial: bool = False,
     progress: Callable[[Progress], None] | None = None,
+    jobs: int | None = None,
 ) -> Exploration:
     """Explore one question; raise WorkbenchError if the event cannot happen there or a program raises an exception.
 
@@ -202,7 +203,7 @@ def explore_question(
 
     ``max_bytes`` of stored states stop the search, as ``max_states`` do; None: half of what this process may use.
     ``disk``: a directory that takes the states in place of memory, up to half of what is free there.
-    ``symmetry``: merge states that differ only by exchanging interchangeable vCPUs.
+    ``symmetry``: merge states that differ only by exchanging interchangeable vCPUs. ``jobs``: as in ``explore``.
     """
     machine = machine_of(question, failures)
     result = explore_machine(
@@ -212,6 +213,7 @@ def explore_question(
         max_bytes=max_bytes or (half_of_memory() if disk is None else half_of_disk(disk)),
         disk=disk,
         progress=progress,
+        jobs=jobs,
     )
     exploration = Exploration(question, result, tuple(failures), machine.merging if symmetry else None)
     if exploration.interrupted and not partial:

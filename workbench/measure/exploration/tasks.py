@@ -137,10 +137,12 @@ def _arrived(variant: Variant, event: str | Event, *rest: Any) -> Task:
 def work(task: Task, sharing: int = 1) -> list[Cell]:
     """Explore one task and return its cells; raise KeyboardInterrupt if the user stops the search.
 
-    ``sharing``: how many processes that do the same share the memory of this machine.
+    ``sharing``: how many processes that do the same share the memory of this machine. One that does all of them is one
+    thread, as was asked for; others have their share of the cores (``durable.cores``).
     """
-    most = half_of_memory(sharing)
-    return list(cells_of(explored(task.question(), failures_of(task), max_states=task.max_states, max_bytes=most)))
+    options: dict[str, Any] = {"max_states": task.max_states, "max_bytes": half_of_memory(sharing)}
+    jobs = 1 if sharing == 1 else None
+    return list(cells_of(explored(task.question(), failures_of(task), **options, jobs=jobs)))
 
 
 def tasks(

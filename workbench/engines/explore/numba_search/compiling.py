@@ -14,7 +14,7 @@ from typing import Any
 
 import numba
 
-SOURCES = ("bits.py", "state_set.py", "loops.py", "compiling.py")
+SOURCES = ("atoms.py", "bits.py", "state_set.py", "lookups.py", "loops.py", "compiling.py")
 SETTINGS: Any = numba.config  # numba defines its settings from the environment, unknown to type checkers
 
 

@@ -1,213 +1,213 @@
-"""The numba engine: the same tables as the NumPy engine, with compiled loops and an open-addressing set.
+"""The numba engine: the tables of the NumPy engine, with compiled loops that threads run, and a set that they share.
 
-Rule kept here: the levels hold every state once; the visited set is only an index of them, so it can be
-discarded and rebuilt when it has to grow.
+Rules kept here: how many threads there are changes speed only. What depends on their timing is the order of the states
+in a level; so the state shown for a mark is the least of its level, a trace goes by the least predecessor, and tables
+are filled in the order of their entries with what all states of a level lack, between two runs of the threads. A level
+that has begun is finished, unless memory is lacking. The levels hold every state once; the set is only an index of
+them, so it can be discarded and rebuilt.
 """
 
 from __future__ import annotations
 
+import weakref
+from collections.abc import Iterable
+from functools import partial
+
 import numpy as np
 
-from workbench.engines.explore.numba_search import loops
-from workbench.engines.explore.numba_search.state_set import (
-    CLASH,
-    OUT,
-    RECENT,
-    STUCK,
-    TOTAL,
-    TRANSITIONS,
-    rehash,
-    stretch,
-)
+from workbench.engines.explore.numba_search import loops, memory
+from workbench.engines.explore.numba_search.arguments import for_work
+from workbench.engines.explore.numba_search.crew import Crew, most_threads
+from workbench.engines.explore.numba_search.filling import learn
+from workbench.engines.explore.numba_search.loops import CLASH, FROM, TO
+from workbench.engines.explore.numba_search.state_set import NEXT, OUT, STOP
+from workbench.engines.explore.numba_search.visited import Visited
+from workbench.engines.explore.numba_search.worker import Worker
+from workbench.engines.explore.reduction import Reduction
+from workbench.engines.explore.search import Limits, SearchOutcome, State
+from workbench.engines.explore.space import Space
 from workbench.engines.explore.tables.bit_layout import Layout, Words
 from workbench.engines.explore.tables.local_tables import Outgrown
-from workbench.engines.explore.tables.packed_search import PackedSearch, chunks
+from workbench.engines.explore.tables.packed_search import PackedSearch
 
-CHUNK = 1 << 14  # states looked up at once: their rows stay in the cache
-FULL = 0.7  # largest load factor of the visited set; linear probing gets slow beyond
-MISSING = 1 << 12  # unknown keys collected before their entries are filled
-SMALLEST = 20  # log2 of the slots of the smallest visited set
-LOW = 12  # log2 of the slots for states set aside while the set grows
-BEHIND = 6  # how often the visited set may double in place
+FEW = 1 << 12  # up to so many states are not shared out
+ALL = np.empty(0, np.int64)  # in place of the places of some states: all of them
 
 
 class CompiledSearch(PackedSearch):
-    """Breadth-first search with compiled loops."""
+    """Breadth-first search with compiled loops in up to ``limits.threads`` threads."""
 
     engine = "numba"
 
-    def begin(self) -> None:
-        """Allocate the buffers, and build the visited set from the levels so far."""
-        self.counters = np.zeros(5, np.int64)
-        self.counters[CLASH] = -1
-        self.counters[TOTAL] = sum(len(level[0]) for level in self.levels)
-        self.missing = np.empty((MISSING, 2), np.int64)
-        self._buffers(1 << 12)
-        self._fill(max(SMALLEST, (2 * self.seen()).bit_length()))
+    def __init__(
+        self, space: Space, limits: Limits, reduction: Reduction | None, begun: PackedSearch | None = None
+    ) -> None:
+        super().__init__(space, limits, reduction, begun)
+        self.threads = most_threads(limits.threads)
+        self.shared = np.zeros(32, np.int64)
+        self.rows: list[np.ndarray] = []  # the levels as rows of words
+        self.before = 0  # states in them
+        self._blocks: list[np.ndarray] = []
+        self.arena, self.visited = memory.Arena(self.layout.words, self._blocks), Visited(self.layout.words)
+        self._ordered: set[int] = set()
+        weakref.finalize(self, memory.keep, self._blocks)
 
-    def _buffers(self, room: int) -> None:
-        """Buffers for states of as many words as the layout has; `room` states in the next level."""
-        words = self.layout.words
+    def run(self) -> SearchOutcome:
+        """Search until nothing new appears, a limit is met or the user interrupts."""
+        with Crew(self.threads, self.shared, self._tick) as self.crew:
+            outcome = super().run()
+        del self.crew  # it refers to this search, which could then be freed by the garbage collector alone
+        self.visited.give_back()
+        return outcome
+
+    def _tick(self) -> None:
+        self.limits.report(self.seen(), len(self.rows[-1]), self.outcome.depth)
+
+    def begin(self) -> None:
+        """Move the levels so far into this search's own memory, and build the visited set."""
+        self._take(self.levels)
+
+    def _take(self, levels: Iterable[Words]) -> None:
+        words, levels = self.layout.words, list(levels)
         self.span = (0,) * words
-        self.reserved = self.visited = np.empty((0, words), np.uint64)
-        self.out = np.empty((room, words), np.uint64)
-        self.keys = np.empty((0, words), np.uint64)
-        self.recent = np.zeros((1 << RECENT, words), np.uint64)
-        self.stuck = np.empty((CHUNK, words), np.uint64)
-        self.scratch = np.empty(2 * words, np.uint64)
+        self.workers = [Worker(words) for _ in range(self.threads)]
+        self.levels, self.rows, self.before = [], [], 0
+        memory.keep(self._blocks)
+        self._blocks.clear()
+        self.arena = memory.Arena(words, self._blocks)
+        for level in levels:
+            size = len(level[0])
+            self.arena.have(0, size)
+            self.arena.rows[self.arena.begun : self.arena.begun + size] = np.stack(level, axis=1)
+            self.shared[OUT] = self.arena.begun + size
+            self._next_level()
+        self.visited.give_back()
+        self.visited = Visited(words)
+        self.visited.build(self.rows)
+
+    def moved(self, older: Layout) -> None:
+        """Repack the levels into the present layout; what this level has found is lost, and found again."""
+        self._take([self.move(level, older) for level in self.levels])
+
+    def _found(self) -> int:
+        """How many states of the next level were found so far."""
+        return int(self.shared[OUT]) - self.arena.begun
 
     def seen(self) -> int:
         """How many distinct states were found so far."""
-        return int(self.counters[TOTAL])
+        return self.before + self._found()
 
     def stored(self) -> int:
         """Bytes of levels, next level and visited set."""
-        levels = self.layout.state_bytes * (self.seen() - int(self.counters[OUT]))
-        return levels + self.out.nbytes + self.visited.nbytes
+        return self.layout.state_bytes * self.seen() + self.visited.nbytes
 
-    def _grow(self) -> None:
-        """Double the visited set; in place, if enough addresses are reserved behind it."""
-        older, bits = self.bits, self.bits + 1
-        if 1 << bits <= len(self.reserved):
-            self._use(bits)
-            room = np.empty((5 << 10, self.layout.words), np.uint64)
-            if stretch(self.visited, older, bits, room[1 << 10 :], room[: 1 << 10], self.span):
-                return
-        self._fill(bits)
-
-    def _use(self, bits: int) -> None:
-        self.bits, self.visited = bits, self.reserved[: 1 << bits]
-
-    def _reserve(self, bits: int) -> None:
-        """Allocate 2**bits slots, and reserve addresses for more: untouched pages take no memory."""
-        self.reserved = self.visited = np.empty((0, self.layout.words), np.uint64)  # free the old one first
-        try:
-            self.reserved = np.zeros((1 << bits + BEHIND, self.layout.words), np.uint64)
-        except MemoryError:
-            self.reserved = np.zeros((1 << bits, self.layout.words), np.uint64)
-        self._use(bits)
-
-    def _fill(self, bits: int) -> None:
-        """Build a visited set of 2**bits slots from all levels and the states found in this level."""
-        self._reserve(bits)
-        for level in self.levels:
-            for chunk in chunks(level, 1 << 20):
-                rehash(_rows_of(chunk), self.visited, bits, self.span)
-        rehash(self.out[: self.counters[OUT]], self.visited, bits, self.span)
+    def _next_level(self) -> None:
+        level = self.arena.finished(self._found())
+        self.before += len(level)
+        self.rows.append(level)
+        self.levels.append([level[:, word] for word in range(level.shape[1])])
 
     def level(self) -> None:
-        """Expand the last level chunk by chunk."""
-        self.counters[OUT] = 0
-        start, size = 0, len(self.levels[-1][0])
-        while start < size:
-            chunk = _rows_of([word[start : start + CHUNK] for word in self.levels[-1]])
-            try:
-                rows = self._rows(chunk)
-                done = self._advance(chunk, rows)
-            except Outgrown:
-                self.relayout()
-                continue
-            start += done
-            if self.stop_here(start < size or self.counters[OUT] > 0):
-                return
-        self._next_level(int(self.counters[OUT]))
-        self.counters[OUT] = 0
+        """Expand the last level."""
+        marks = self._expanded_all()
+        if marks is None:
+            return
+        stuck = self.rows[-1][marks == loops.STUCK]
+        self._count_level()
+        self._next_level()
+        self._grow(self._most())
+        if len(stuck):
+            self._collect_stuck([stuck[:, word] for word in range(stuck.shape[1])])
+        self.stop_here(len(self.rows[-1]) > 0)
 
-    def _next_level(self, found: int) -> None:
-        """Append the states found as the next level; copy them only if that saves memory."""
-        level = self.out[:found]
-        if 4 * found > 3 * len(self.out):
-            self.out = np.empty_like(self.out)
-        else:
-            level = level.copy()
-        self.levels.append(_words_of(level))
-
-    def _roots(self) -> tuple[np.ndarray, int]:
-        """The root nodes, groups without parts first; and the number of groups without parts."""
-        roots, groups = self.tables.roots, self.tables.groups
-        with_parts = [root.number for root in roots if groups[root.group].composite]
-        without = [root.number for root in roots if not groups[root.group].composite]
-        return np.array(without + with_parts, np.int64), len(without)
-
-    def _rows(self, chunk: np.ndarray) -> np.ndarray:
-        """The row of every state in every group; unknown keys are filled on the way."""
-        tables = self.tables
-        roots, simple = self._roots()
-        rows = np.empty((len(chunk), len(roots)), np.int32)
+    def _expanded_all(self) -> np.ndarray | None:
+        """Expand the last level, if need be again in a new layout; see :meth:`_expanded`."""
         while True:
-            missed = loops.look_up(
-                chunk, roots, simple, self._lookup(), self._row_info(), self._part_info(), rows, self.missing, self.span
-            )
-            if not missed:
-                return rows
-            widened: set[int] = set()
-            for number, key in self.missing[:missed].tolist():
-                if number not in widened and not tables.fill(tables.nodes[number], key):
-                    widened.add(number)
+            try:
+                return self._expanded(self.rows[-1])
+            except Outgrown:
+                self.shared[OUT] = self.arena.begun
+                self.relayout()
 
-    def _advance(self, chunk: np.ndarray, rows: np.ndarray) -> int:
-        """Insert the successors of a chunk; returns how many of its states were expanded."""
-        moves = self._moves()
-        most = self._make_room()
-        met = np.zeros((len(self.tables.observations), 2), np.int64)
-        done = loops.advance(
-            chunk,
-            rows,
-            self._roots()[1],
-            most,
-            self._lookup(),
-            self._row_info(),
-            self.tables.masks.data.reshape(-1, 2 * self.layout.words),
-            self._part_info(),
-            moves,
-            self.visited,
-            self.bits,
-            int(FULL * len(self.visited)),
-            self.out,
-            self.keys,
-            self.recent,
-            self.counters,
-            met,
-            self.stuck,
-            self.scratch,
-            self.span,
-        )
-        if self.counters[CLASH] >= 0:
-            raise self.tables.clash(int(self.counters[CLASH]))
-        self._collect(chunk, met)
-        return int(done)
+    def _expanded(self, level: np.ndarray) -> np.ndarray | None:
+        """Expand all states of a level; return their marks, None if the search has to stop before the level is done."""
+        for worker in self.workers:
+            worker.begin_level()
+        marks = np.zeros(len(level), np.uint8)
+        some = ALL
+        while True:
+            todo = _ranges(len(some) if some is not ALL else len(level))
+            while len(todo):
+                if self._lacks_memory():
+                    return None
+                todo = self._run(level, some, todo, marks)
+            some = np.flatnonzero(marks == loops.KEYED)
+            if not len(some):
+                return marks
+            marks[some] = 0
+            learn(self.tables, level[some], self.span)
 
-    def _make_room(self) -> int:
-        """Make room for the successors of at least one block; returns the largest number of successors of a block."""
-        counts, groups = self.tables.count.data, len(self.tables.roots)
-        most = loops.BLOCK * groups * int(counts.max(initial=0))
-        if most > len(self.keys):
-            self.keys = np.empty((2 * most, self.layout.words), np.uint64)
-        found = int(self.counters[OUT])
-        if found + 4 * most > len(self.out):
-            grown = np.empty((2 * len(self.out) + 4 * most, self.layout.words), np.uint64)
-            grown[:found] = self.out[:found]
-            self.out = grown
-        while self.seen() + 4 * most > int(FULL * len(self.visited)):
-            self._grow()
-        return most
+    def _lacks_memory(self) -> bool:
+        limit = self.limits.exceeded(0, self.stored())
+        if limit is not None:
+            self.outcome.limit = limit
+        return limit is not None
 
-    def _collect(self, chunk: np.ndarray, met: np.ndarray) -> None:
-        """Add the counters of the compiled loops to the outcome."""
+    def _run(self, level: np.ndarray, some: np.ndarray, todo: np.ndarray, marks: np.ndarray) -> np.ndarray:
+        """Let the threads expand ranges of a level, as far as there is room for what they find; return what is left."""
+        most = self._most()
+        self._grow(most)
+        found, free = self._found(), self.visited.most - self.seen()
+        self.arena.have(found, free)
+        self.shared[OUT], self.shared[NEXT], self.shared[STOP] = self.arena.begun + found, 0, 0
+        several = int((todo[:, 1] - todo[:, 0]).sum()) > FEW
+        crew = self.workers[: max(1, min(len(todo), free // most)) if several else 1]
+        limit = self.arena.begun + found + free - len(crew) * most
+        for worker in crew:
+            worker.fit(most, len(self.tables.roots), len(self.tables.observations))
+            worker.counters[FROM] = worker.counters[TO] = 0
+        tables = (*for_work(self.tables, self.outcome.hits), self._moves(), *self.visited.geometry(), self.arena.rows)
+        work = [
+            partial(loops.work, level, some, todo, marks, self.shared, limit, *tables, *worker.own(), self.span)
+            for worker in crew
+        ]
+        if several:
+            self.crew.run(work)
+        else:
+            work[0]()
+        for worker in crew:
+            if worker.counters[CLASH] >= 0:
+                raise self.tables.clash(int(worker.counters[CLASH]))
+        left = [worker.counters[[FROM, TO]] for worker in crew if worker.counters[TO]]
+        return np.concatenate([todo[int(self.shared[NEXT]) :], np.array(left, np.int64).reshape(-1, 2)])
+
+    def _most(self) -> int:
+        """The largest number of successors that a block can have."""
+        return max(1, loops.BLOCK * len(self.tables.roots) * int(self.tables.count.data.max(initial=0)))
+
+    def _grow(self, most: int) -> None:
+        """Let the visited set grow until a block has room."""
+        while not self.visited.has_room(self.seen(), most):
+            self.visited.grow(self.crew.run, self._everything)
+
+    def _everything(self) -> list[np.ndarray]:
+        return [*self.rows, self.arena.rows[self.arena.begun : int(self.shared[OUT])]]
+
+    def _count_level(self) -> None:
+        """Add what the threads have counted in this level to the outcome."""
         outcome = self.outcome
-        outcome.transitions += int(self.counters[TRANSITIONS])
-        self.counters[TRANSITIONS] = 0
-        by_mark: dict[int, list[int]] = {}
-        for index in np.flatnonzero(met[:, 0]).tolist():
-            for mark in self.tables.observations[index]:
-                by_mark.setdefault(mark, []).append(index)
-        for mark, indices in by_mark.items():
+        met: dict[int, int] = {}
+        least: dict[int, list[int]] = {}
+        for worker in self.workers:
+            outcome.transitions += int(worker.counters[loops.TRANSITIONS])
+            for observation in np.flatnonzero(worker.met).tolist():
+                state = worker.least[observation].tolist()
+                for mark in self.tables.observations[observation]:
+                    met[mark] = met.get(mark, 0) + int(worker.met[observation])
+                    least[mark] = min(least.get(mark, state), state)
+        for mark in sorted(met):
             found = outcome.hits[mark]
-            state = found.state or self.layout.unpack(chunk[met[indices, 1].min()].tolist())
-            found.add(int(met[indices, 0].sum()), outcome.depth, state)
-        stuck = _words_of(self.stuck[: self.counters[STUCK]].copy())
-        self.counters[STUCK] = 0
-        self._collect_stuck(stuck)
+            found.add(met[mark], outcome.depth, found.state or self.layout.unpack(least[mark]))
 
     def _collect_stuck(self, stuck: Words) -> None:
         try:
@@ -220,29 +220,15 @@ class CompiledSearch(PackedSearch):
         if len(where):
             self.add_hits(self.outcome.deadlocks, stuck, where)
 
-    def moved(self, older: Layout) -> None:
-        """Repack the levels and the states found in this level into the present layout."""
-        found = self.counters[OUT]
-        self.levels = [self.move(level, older) for level in self.levels]
-        out = self.move(_words_of(self.out[:found]), older)
-        self._buffers(len(self.out))
-        self.out[:found] = _rows_of(out)
-        self._fill(self.bits)
-
-    def _lookup(self) -> tuple[np.ndarray, ...]:
-        tables = self.tables
-        return (
-            tables.node_words.data.reshape(-1, tables.node_size),
-            tables.segment_words.data.reshape(-1, 4),
-            tables.table.data,
-        )
-
-    def _row_info(self) -> tuple[np.ndarray, ...]:
-        tables = self.tables
-        return tables.first.data, tables.count.data, tables.enabled.data, tables.met.data
-
-    def _part_info(self) -> tuple[np.ndarray, ...]:
-        return self.tables.parts_first.data, self.tables.parts_count.data, self.tables.parts.data
+    def path(self, depth: int, state: State) -> list[State]:
+        """The states from the initial one to `state`, one per level: of each level the least that leads to the next."""
+        for number in range(depth):
+            if number not in self._ordered:
+                self._ordered.add(number)
+                level = self.levels[number]
+                order = np.lexsort(level[::-1])
+                self.levels[number] = [word[order] for word in level]
+        return super().path(depth, state)
 
     def _moves(self) -> tuple[np.ndarray, ...]:
         if self.packed_reduction is None:
@@ -251,10 +237,7 @@ class CompiledSearch(PackedSearch):
         return self.packed_reduction.flat()
 
 
-def _rows_of(words: Words) -> np.ndarray:
-    """States as rows of words, the form that the compiled loops take."""
-    return words[0].reshape(-1, 1) if len(words) == 1 else np.stack(words, axis=1)
-
-
-def _words_of(rows: np.ndarray) -> Words:
-    return [rows[:, word] for word in range(rows.shape[1])]
+def _ranges(size: int) -> np.ndarray:
+    """The ranges of states, (first, beyond the last), that threads take at once."""
+    starts = np.arange(0, size, loops.ITEM)
+    return np.stack([starts, np.minimum(starts + loops.ITEM, size)], axis=1)

@@ -1,9 +1,10 @@
 """The compiled loops of the numba engine. They do not depend on a model, so they are compiled once and cached.
 
-Rule kept here: everything is integer arithmetic on arrays made by `tables`; a key that a table does not know
-is handed back to Python. States are rows of words. `span` is a tuple with one entry for each word of a state:
-its length is known when a loop is compiled, so for one word there is no loop. All words are uint64: numba
-would turn a mix with signed integers into floats.
+Rules kept here: everything is integer arithmetic on arrays made by `tables`; a state with a key that a table does not
+know is marked for Python, and nothing else is done with it. What threads share is the visited set, the next level and
+`shared` (see `state_set`); tables are only read here, and each thread has its own buffers and tallies. States are rows
+of words. `span` is a tuple with one entry for each word of a state: its length is known when a loop is compiled, so for
+one word there is no loop. All words are uint64: numba would turn a mix with signed integers into floats.
 """
 
 from __future__ import annotations
@@ -12,83 +13,47 @@ from typing import Any
 
 import numpy as np
 
-from workbench.engines.explore.numba_search.bits import gather
+from workbench.engines.explore.numba_search.atoms import added, loaded
 from workbench.engines.explore.numba_search.compiling import loop
+from workbench.engines.explore.numba_search.lookups import find, look_up
 from workbench.engines.explore.numba_search.state_set import (
-    CLASH,
+    EMPTY,
+    NEXT,
     OUT,
-    STUCK,
-    TOTAL,
-    TRANSITIONS,
+    STOP,
     copied,
     insert,
     not_recent,
 )
 
-PENDING = -(1 << 31) + 1
 BLOCK = 128  # states whose successors are made before any of them is inserted
-
-
-@loop(inline="always")
-def _find(states: Any, index: Any, node: Any, lookup: Any, span: Any) -> Any:
-    """Look up a state below a node: (row, node, key); a negative entry instead of the row if none is known."""
-    nodes, segments, table = lookup
-    while True:
-        key = np.int64(gather(states, index, node, nodes, segments, span))
-        entry = np.int64(table[nodes[node, 0] + key])
-        if entry >= 0 or entry <= PENDING:
-            return entry, node, key
-        node = -1 - entry
+ITEM = 1024  # states that a thread takes at once
+TRANSITIONS, CLASH, FROM, TO = range(4)  # places in the counters of a thread
+KEYED, STUCK = 1, 2  # marks of states: with a key that no table knows; without an enabled action
 
 
 @loop()
-def look_up(
-    states: Any,
-    roots: Any,
-    simple: Any,
-    lookup: Any,
-    rows_info: Any,
-    parts_info: Any,
-    rows: Any,
-    missing: Any,
-    span: Any,
-) -> int:
-    """Fill `rows` with the row of every state and root; returns how many unknown keys were recorded.
-
-    The first `simple` roots belong to groups without parts.
-    """
-    first, count, _, _ = rows_info
-    parts_first, parts_count, parts = parts_info
-    missed = 0
-    for index in range(len(states)):
-        for group in range(len(roots)):
-            row, node, key = _find(states, index, roots[group], lookup, span)
-            rows[index, group] = row
-            if row < 0:
-                missed = _note(row, node, key, lookup, missing, missed)
-            elif group >= simple:
-                for successor in range(first[row], first[row] + count[row]):
-                    for place in range(parts_first[successor], parts_first[successor] + parts_count[successor]):
-                        part, node, key = _find(states, index, parts[place], lookup, span)
-                        if part < 0:
-                            missed = _note(part, node, key, lookup, missing, missed)
-                        if missed == len(missing):
-                            return missed
-            if missed == len(missing):
-                return missed
-    return missed
+def _taken(level: Any, order: Any, start: Any, stop: Any, states: Any, places: Any, span: Any) -> int:
+    """Copy a block of a level, or of those of its states that `order` names, and note the places; returns its size."""
+    for index in range(stop - start):
+        place = order[start + index] if len(order) else start + index
+        places[index] = place
+        copied(level, place, states, index, EMPTY, span)
+    return stop - start
 
 
 @loop()
-def _note(entry: Any, node: Any, key: Any, lookup: Any, missing: Any, missed: Any) -> Any:
-    """Record an unknown key, once."""
-    nodes, _, table = lookup
-    if entry < PENDING:
-        table[nodes[node, 0] + key] = PENDING
-        missing[missed, 0] = node
-        missing[missed, 1] = key
-        return missed + 1
-    return missed
+def _only_known(states: Any, number: Any, places: Any, missed: Any, marks: Any, span: Any) -> int:
+    """Drop the states with an unknown key, and mark them; returns how many are left."""
+    left = 0
+    for index in range(number):
+        if missed[index]:
+            marks[places[index]] = KEYED
+        else:
+            copied(states, index, states, left, EMPTY, span)
+            places[left] = places[index]
+            left += 1
+    return left
 
 
 @loop()
@@ -144,7 +109,7 @@ def _with_parts(
     for word in range(2 * words):
         scratch[word] = masks[successor, word]
     for place in range(parts_first[successor], parts_first[successor] + parts_count[successor]):
-        row, _, _ = _find(states, index, parts[place], lookup, span)
+        row, _, _ = find(states, index, parts[place], lookup, span)
         part = first[row]
         for word in range(words):
             if ~(scratch[word] | masks[part, word]):
@@ -158,106 +123,110 @@ def _with_parts(
 
 @loop()
 def _successors(
-    states: Any,
-    rows: Any,
-    simple: Any,
-    lookup: Any,
-    rows_info: Any,
-    masks: Any,
-    parts_info: Any,
-    keys: Any,
-    scratch: Any,
-    counters: Any,
-    span: Any,
-) -> int:
+    states: Any, number: Any, rows: Any, simple: Any, lookup: Any, rows_info: Any, masks: Any, parts_info: Any,
+    keys: Any, chosen: Any, scratch: Any, counters: Any, span: Any,
+) -> int:  # fmt: skip
     """Write the successors of a block of states into `keys`; returns how many."""
     first, count, _, _ = rows_info
-    number = 0
-    for index in range(len(states)):
-        for group in range(simple):
-            row = rows[index, group]
-            start = first[row]
-            for successor in range(start, start + count[row]):
-                for word in range(len(span)):
-                    kept = states[index, word] & masks[successor, word]
-                    keys[number, word] = kept | masks[successor, len(span) + word]
-                number += 1
-        for group in range(simple, rows.shape[1]):
-            row = rows[index, group]
+    listed = 0
+    for group in range(simple):
+        for index in range(number):
+            row = rows[group, index]
+            start, more = np.int64(first[row]), count[row]
+            # Most rows have at most two successors: without a branch for these, none is mispredicted.
+            chosen[listed] = start << 32 | index
+            chosen[listed + 1] = (start + 1) << 32 | index
+            for further in range(2, more):
+                chosen[listed + further] = (start + further) << 32 | index
+            listed += more
+    for place in range(listed):
+        successor, index = chosen[place] >> 32, chosen[place] & 0xFFFFFFFF
+        for word in range(len(span)):
+            keys[place, word] = (states[index, word] & masks[successor, word]) | masks[successor, len(span) + word]
+    for group in range(simple, len(rows)):
+        for index in range(number):
+            row = rows[group, index]
             for successor in range(first[row], first[row] + count[row]):
                 clash = _with_parts(
-                    states, index, successor, masks, parts_info, lookup, first, keys, number, scratch, span
+                    states, index, successor, masks, parts_info, lookup, first, keys, listed, scratch, span
                 )
-                number += 1
+                listed += 1
                 if clash >= 0:
                     counters[CLASH] = clash
-    return number
+    return listed
 
 
 @loop()
 def _observe(
-    states: Any, start: Any, rows: Any, rows_info: Any, counters: Any, met: Any, stuck: Any, span: Any
-) -> None:
-    """Count transitions and, in `met`, the states with each observation; record states in which nothing is enabled.
+    states: Any, number: Any, places: Any, rows: Any, rows_info: Any, watched: Any, undecided: Any, counters: Any,
+    met: Any, least: Any, able: Any, marks: Any, span: Any,
+) -> None:  # fmt: skip
+    """Count transitions and the states with each observation; mark states in which nothing is enabled.
 
-    A row of `met` has the number of states and the first of them, by its place in the chunk (`start`: of this block).
+    `least` is the least state with each observation that is `undecided`; groups that observe nothing are not `watched`.
     """
     _, _, enabled, observed = rows_info
-    for index in range(len(states)):
-        able = np.int64(0)
-        for group in range(rows.shape[1]):
-            able += enabled[rows[index, group]]
-            observation = observed[rows[index, group]]
-            if observation:
-                if met[observation, 0] == 0:
-                    met[observation, 1] = start + index
-                met[observation, 0] += 1
-        counters[TRANSITIONS] += able
-        if able == 0:
-            copied(states, index, stuck, counters[STUCK], np.uint64(0), span)
-            counters[STUCK] += 1
+    able[:number] = 0
+    for group in range(len(rows)):
+        for index in range(number):
+            able[index] += enabled[rows[group, index]]
+        if watched[group]:
+            for index in range(number):
+                observation = observed[rows[group, index]]
+                met[observation] += 1
+                if undecided[observation]:
+                    _keep_least(states, index, least, observation, span)
+    transitions = np.int64(0)
+    for index in range(number):
+        transitions += able[index]
+        if able[index] == 0:
+            marks[places[index]] = STUCK
+    counters[TRANSITIONS] += transitions
 
 
 @loop()
-def advance(
-    states: Any,
-    rows: Any,
-    simple: Any,
-    most: Any,
-    lookup: Any,
-    rows_info: Any,
-    masks: Any,
-    parts_info: Any,
-    moves: Any,
-    visited: Any,
-    bits: Any,
-    limit: Any,
-    out: Any,
-    keys: Any,
-    recent: Any,
-    counters: Any,
-    met: Any,
-    stuck: Any,
-    scratch: Any,
-    span: Any,
-) -> int:
-    """Insert the successors of the states, block by block; returns how many states were expanded.
+def _keep_least(states: Any, index: Any, least: Any, place: Any, span: Any) -> None:
+    """Put a state into a row of `least` if it is less than the state there."""
+    word = 0
+    while word < len(span) - 1 and states[index, word] == least[place, word]:
+        word += 1
+    if states[index, word] < least[place, word]:
+        copied(states, index, least, place, EMPTY, span)
 
-    Stops early when the visited set (`limit` states) or the next level could overflow; one block has at most
-    `most` successors.
+
+@loop(nogil=True)
+def work(
+    level: Any, order: Any, todo: Any, marks: Any, shared: Any, limit: Any,
+    roots: Any, simple: Any, lookup: Any, rows_info: Any, parts_info: Any, watched: Any, undecided: Any, masks: Any,
+    moves: Any, visited: Any, bits: Any, stride: Any, out: Any,
+    keys: Any, hashes: Any, chosen: Any, recent: Any, counters: Any, met: Any, least: Any, buffers: Any, span: Any,
+) -> None:  # fmt: skip
+    """Insert the successors of the states of a level, in one of several threads, until all ranges of `todo` are taken.
+
+    Stops early when told so, or when the next level has more than `limit` states, with the rest of its range in
+    `counters`.
     """
-    for start in range(0, len(states), BLOCK):
-        if counters[OUT] + most > len(out) or counters[TOTAL] + most > limit:
-            return start
-        block, block_rows = states[start : start + BLOCK], rows[start : start + BLOCK]
-        number = _successors(
-            block, block_rows, simple, lookup, rows_info, masks, parts_info, keys, scratch, counters, span
-        )
-        if counters[CLASH] >= 0:
-            return start
-        if len(moves[0]) > 1:
-            _least(number, keys, moves, scratch, span)
-        number = not_recent(keys, number, recent, span)
-        insert(keys, number, visited, bits, out, counters, span)
-        _observe(block, start, block_rows, rows_info, counters, met, stuck, span)
-    return len(states)
+    states, rows, missed, places, able, scratch = buffers
+    while loaded(shared, STOP) == 0:
+        item = added(shared, NEXT, np.int64(1))
+        if item >= len(todo):
+            return
+        stop = todo[item, 1]
+        for start in range(todo[item, 0], stop, BLOCK):
+            if loaded(shared, STOP) != 0 or loaded(shared, OUT) > limit:
+                counters[FROM], counters[TO] = start, stop
+                return
+            number = _taken(level, order, start, min(start + BLOCK, stop), states, places, span)
+            while look_up(states, number, roots, simple, lookup, rows_info, parts_info, rows, missed, span):
+                number = _only_known(states, number, places, missed, marks, span)
+            _observe(
+                states, number, places, rows, rows_info, watched, undecided, counters, met, least, able, marks, span
+            )
+            number = _successors(
+                states, number, rows, simple, lookup, rows_info, masks, parts_info, keys, chosen, scratch, counters,
+                span,
+            )  # fmt: skip
+            if len(moves[0]) > 1:
+                _least(number, keys, moves, scratch, span)
+            number = not_recent(keys, hashes, number, recent, span)
+            insert(keys, hashes, number, visited, bits, stride, out, shared, span)

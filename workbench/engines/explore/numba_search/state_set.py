@@ -1,7 +1,10 @@
-"""The compiled set of visited states: open addressing with linear probing, in one array of rows of words.
+"""The compiled set of visited states, which threads share: open addressing with linear probing, in rows of words.
 
-Rule kept here: the mark TAG in the first word tells an occupied slot from an empty one, which is all zero.
-`span` is a tuple with one entry for each word of a state, so that its length is known when a loop is compiled.
+Rules kept here: the mark TAG in every word of an occupied slot tells it from an empty one, which is all zero. A slot is
+claimed by a compare-and-swap of its first word; the other words are stored after it, and who meets the first word waits
+for them. The set is `PARTS` parts, chosen by the upper bits of the hash, each at the beginning of 2**stride words, so
+that all can grow in place at the same time. `span` is a tuple with one entry for each word of a state, so that its
+length is known when a loop is compiled.
 """
 
 from __future__ import annotations
@@ -10,125 +13,181 @@ from typing import Any
 
 import numpy as np
 
+from workbench.engines.explore.numba_search.atoms import added, loaded, prefetched, stored, swapped
 from workbench.engines.explore.numba_search.compiling import loop
 
 TAG = np.uint64(1 << 63)  # a word of a state has at most 63 bits
 SPREAD = np.uint64(0x9E3779B97F4A7C15)  # the golden ratio: Knuth's multiplicative hash
 RECENT = 15  # log2 of the slots of the filter of recent states
-OUT, TOTAL, TRANSITIONS, STUCK, CLASH = range(5)  # indices into the counters
+PART_BITS = 4
+PARTS = 1 << PART_BITS
+OUT, NEXT, STOP = 0, 8, 16  # places in `shared`, each in a cache line of its own
 ONE = np.uint64(1)
+EMPTY = np.uint64(0)
+_UPPER, _HALF = np.uint64(PART_BITS), np.uint64(32)
+_ABOVE, _FILTER = np.uint64(64 - PART_BITS), np.uint64(64 - RECENT)
 
 
 @loop(inline="always")
-def _hashed(states: Any, index: Any, down: Any, span: Any) -> Any:
-    """The home slot of a state, with its mark or without, in a table of 2**(64 - down) slots."""
+def hash_of(states: Any, index: Any, span: Any) -> Any:
+    """The hash of a state, with its marks or without."""
     mixed = (states[index, 0] | TAG) * SPREAD
     for word in range(1, len(span)):
-        mixed = ((mixed >> np.uint64(32)) ^ mixed ^ states[index, word]) * SPREAD
-    return mixed >> down
-
-
-@loop(inline="always")
-def _differs(states: Any, index: Any, table: Any, slot: Any, tag: Any, span: Any) -> Any:
-    """Whether a slot of a table is empty or holds another state."""
-    other = table[slot, 0] != states[index, 0] | tag
-    for word in range(1, len(span)):
-        other |= table[slot, word] != states[index, word]
-    return other
+        mixed = ((mixed >> _HALF) ^ mixed ^ (states[index, word] | TAG)) * SPREAD
+    return mixed
 
 
 @loop(inline="always")
 def copied(source: Any, index: Any, target: Any, place: Any, tag: Any, span: Any) -> None:
-    """Copy one state into a row of another array, with or without a mark."""
-    target[place, 0] = source[index, 0] | tag
-    for word in range(1, len(span)):
-        target[place, word] = source[index, word]
+    """Copy one state into a row of another array, with or without marks."""
+    for word in range(len(span)):
+        target[place, word] = source[index, word] | tag
 
 
 @loop()
-def not_recent(keys: Any, number: Any, recent: Any, span: Any) -> int:
-    """Drop states seen a short while ago, which most are; returns how many are left.
+def not_recent(keys: Any, hashes: Any, number: Any, recent: Any, span: Any) -> int:
+    """Drop states seen a short while ago, which most are; returns how many are left, with their hashes.
 
     `recent` fits the second-level cache; without it each state would cost a cache miss in the visited set.
     """
-    down = np.uint64(64 - RECENT)
     left = 0
     for index in range(number):
-        slot = _hashed(keys, index, down, span)
-        other = _differs(keys, index, recent, slot, TAG, span)
+        mixed = hash_of(keys, index, span)
+        slot = mixed >> _FILTER
+        other = False
+        for word in range(len(span)):
+            other |= recent[slot, word] != keys[index, word] | TAG
         copied(keys, index, recent, slot, TAG, span)
-        copied(keys, index, keys, left, np.uint64(0), span)
+        copied(keys, index, keys, left, EMPTY, span)
+        hashes[left] = mixed
         left += other
     return left
 
 
-@loop()
-def insert(keys: Any, number: Any, visited: Any, bits: Any, out: Any, counters: Any, span: Any) -> None:
-    """Add the first `number` states to the visited set; new ones also to the next level."""
-    last = np.uint64(len(visited) - 1)
+@loop(inline="always")
+def _places(hashes: Any, number: Any, visited: Any, bits: Any, stride: Any, span: Any) -> None:
+    """Replace hashes by the places in `visited` of the home slots; their cache misses begin here, and overlap."""
     down = np.uint64(64 - bits)
-    # Independent reads first: their cache misses overlap. States found at their home slot are dropped here.
+    for index in range(number):
+        part, slot = hashes[index] >> _ABOVE, (hashes[index] << _UPPER) >> down
+        hashes[index] = (part << np.uint64(stride)) + slot * np.uint64(len(span))
+        prefetched(visited, np.int64(hashes[index]))
+
+
+@loop(inline="always")
+def _known_at_home(keys: Any, hashes: Any, number: Any, visited: Any, span: Any) -> int:
+    """Drop the states that are found at their home slots; returns how many are left."""
     left = 0
     for index in range(number):
-        other = _differs(keys, index, visited, _hashed(keys, index, down, span), TAG, span)
-        copied(keys, index, keys, left, np.uint64(0), span)
+        at, other = np.int64(hashes[index]), False
+        for word in range(len(span)):
+            other |= loaded(visited, at + word) != keys[index, word] | TAG
+        copied(keys, index, keys, left, EMPTY, span)
+        hashes[left] = hashes[index]
         left += other
-    total, at = counters[TOTAL], counters[OUT]
+    return left
+
+
+@loop(inline="always")
+def _is_there(keys: Any, index: Any, visited: Any, at: Any, span: Any) -> Any:
+    """Whether a slot whose first word is that of a state holds this state; waits for words still to be stored."""
+    same = True
+    for word in range(1, len(span)):
+        other = loaded(visited, at + word)
+        while other == EMPTY:
+            other = loaded(visited, at + word)
+        same &= other == keys[index, word] | TAG
+    return same
+
+
+@loop()
+def _is_new(keys: Any, index: Any, visited: Any, home: Any, first: Any, end: Any, span: Any) -> bool:
+    """Add one state unless the set has it; its part is from `first` to `end`."""
+    at, key = home, keys[index, 0] | TAG
+    while True:
+        found = loaded(visited, at)
+        if found == EMPTY:
+            found = swapped(visited, at, EMPTY, key)
+            if found == EMPTY:
+                for word in range(1, len(span)):
+                    stored(visited, at + word, keys[index, word] | TAG)
+                return True
+        if found == key and _is_there(keys, index, visited, at, span):
+            return False
+        at += len(span)
+        if at == end:
+            at = first
+
+
+@loop(nogil=True)
+def insert(
+    keys: Any, hashes: Any, number: Any, visited: Any, bits: Any, stride: Any, out: Any, shared: Any, span: Any
+) -> None:
+    """Add the first `number` states to the set, whose parts have 2**bits slots; new ones also to `out`."""
+    _places(hashes, number, visited, bits, stride, span)
+    left = _known_at_home(keys, hashes, number, visited, span)
+    new, size = 0, np.int64(len(span)) << np.int64(bits)
     for index in range(left):
-        slot = _hashed(keys, index, down, span)
-        while visited[slot, 0] and _differs(keys, index, visited, slot, TAG, span):
-            slot = (slot + ONE) & last
-        if not visited[slot, 0]:
-            copied(keys, index, visited, slot, TAG, span)
-            copied(keys, index, out, at, np.uint64(0), span)
-            at += 1
-            total += 1
-    counters[TOTAL], counters[OUT] = total, at
+        home = np.int64(hashes[index])
+        first = home >> stride << stride
+        if _is_new(keys, index, visited, home, first, first + size, span):
+            copied(keys, index, keys, new, EMPTY, span)
+            new += 1
+    if new:
+        begin = added(shared, OUT, np.int64(new))
+        for index in range(new):
+            copied(keys, index, out, begin + index, EMPTY, span)
 
 
-@loop()
-def rehash(states: Any, visited: Any, bits: Any, span: Any) -> None:
-    """Insert distinct states into a visited set."""
-    last = np.uint64(len(visited) - 1)
-    down = np.uint64(64 - bits)
+@loop(nogil=True)
+def rehash(states: Any, visited: Any, bits: Any, stride: Any, span: Any) -> None:
+    """Insert distinct states into a set that no other thread uses."""
+    last, down = (ONE << np.uint64(bits)) - ONE, np.uint64(64 - bits)
     for index in range(len(states)):
-        slot = _hashed(states, index, down, span)
-        while visited[slot, 0]:
+        mixed = hash_of(states, index, span)
+        first, slot = np.int64(mixed >> _ABOVE) << stride, (mixed << _UPPER) >> down
+        while visited[first + np.int64(slot) * len(span)]:
             slot = (slot + ONE) & last
-        copied(states, index, visited, slot, TAG, span)
+        for word in range(len(span)):
+            visited[first + np.int64(slot) * len(span) + word] = states[index, word] | TAG
 
 
-@loop()
-def stretch(visited: Any, older: Any, bits: Any, low: Any, block: Any, span: Any) -> bool:
-    """Move the states of a set that had 2**older slots and has grown in place to their new slots.
+@loop(nogil=True)
+def stretch(part: Any, older: Any, bits: Any, low: Any, block: Any, span: Any) -> bool:
+    """Move the states of a part (as rows) that had 2**older slots and has grown in place to their new slots.
 
-    A home slot is the upper bits of a product, so its number at least doubles: moved from the end, block by block,
+    A home slot is upper bits of a product, so its number at least doubles: moved from the end, block by block,
     every state goes beyond all states still to be moved. Those at the beginning, which do not, are kept in `low`
     meanwhile. Unlike inserting every state again, this reads and writes memory in order. Returns False if a state is
-    too far from its home slot, or the end of the set too full, for this to work; the set must then be rebuilt.
+    too far from its home slot, or the end of the part too full, for this to work; the set must then be rebuilt.
     """
-    down, last = np.uint64(64 - bits), np.uint64(len(visited) - 1)
+    down, last = np.uint64(64 - bits), np.uint64(len(part) - 1)
     first = len(low)
-    waiting = _taken(visited, 0, first, low, span)
+    waiting = _taken(part, 0, first, low, span)
     for start in range((1 << older) - len(block), first - 1, -len(block)):
-        for index in range(_taken(visited, start, len(block), block, span) - 1, -1, -1):
-            place = _hashed(block, index, down, span)
+        for index in range(_taken(part, start, len(block), block, span) - 1, -1, -1):
+            place = (hash_of(block, index, span) << _UPPER) >> down
             slot = place
-            while visited[slot, 0]:
+            while part[slot, 0]:
                 slot = (slot + ONE) & last
             if place < start or first <= slot < place:
                 return False
-            copied(block, index, visited, slot, np.uint64(0), span)
-    rehash(low[:waiting], visited, bits, span)
+            copied(block, index, part, slot, EMPTY, span)
+    for index in range(waiting):
+        slot = (hash_of(low, index, span) << _UPPER) >> down
+        while part[slot, 0]:
+            slot = (slot + ONE) & last
+        copied(low, index, part, slot, EMPTY, span)
     return True
 
 
 @loop()
-def _taken(visited: Any, start: Any, slots: Any, block: Any, span: Any) -> int:
+def _taken(part: Any, start: Any, slots: Any, block: Any, span: Any) -> int:
     """Move all states of some slots to `block`; returns how many they are."""
     taken = 0
     for slot in range(start, start + slots):
-        copied(visited, slot, block, taken, np.uint64(0), span)
-        taken += visited[slot, 0] != 0
-        visited[slot, 0] = 0
+        copied(part, slot, block, taken, EMPTY, span)
+        taken += part[slot, 0] != 0
+        for word in range(len(span)):  # all of them: who meets a first word waits until the others are not zero
+            part[slot, word] = EMPTY
     return taken

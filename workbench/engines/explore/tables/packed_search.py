@@ -45,7 +45,7 @@ class PackedSearch(ABC):
         self.space = space
         self.limits = limits
         self.reduction = reduction
-        self.outcome = SearchOutcome(self.engine, self.path)
+        self.outcome = SearchOutcome(self.engine)
         self.levels: list[Words] = []
         if begun is None:
             self._new_layout()
@@ -55,7 +55,7 @@ class PackedSearch(ABC):
     def _take_over(self, begun: PackedSearch) -> None:
         self.layout, self.tables, self.walker = begun.layout, begun.tables, begun.walker
         self.packed_reduction, self.levels = begun.packed_reduction, begun.levels
-        self.outcome = replace(begun.outcome, engine=self.engine, path=self.path, limit=None)
+        self.outcome = replace(begun.outcome, engine=self.engine, limit=None)
 
     def _new_layout(self) -> None:
         groups = group_actions(self.space)

@@ -1,0 +1,114 @@
+"""The memory of a search: a set that grows in place, and levels one after the other. It is kept for the next search.
+
+The first touch of a page costs a microsecond or more, which is most of the time of growing a set; a process that
+searches again (a notebook, a matrix of hundreds of searches) does not pay it again. Rule kept here: what is given back
+is used by nobody any more, and at most KEPT bytes of each kind wait for the next search.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from workbench.engines.explore.numba_search.state_set import PARTS
+
+KEPT = 512 << 20  # bytes
+BEHIND = 6  # how often a set may double in place
+SMALLEST_BLOCK = 1 << 20  # words
+
+_sets: list[Slots] = []
+_blocks: list[np.ndarray] = []
+
+
+class Slots:
+    """The words of a set in PARTS parts, of which the first `used` words of each are zero or hold states."""
+
+    def __init__(self, size: int) -> None:
+        """Allocate `size` words for each part, and reserve addresses for more: untouched pages take no memory."""
+        size = 1 << (size - 1).bit_length() if size else 0  # so that the beginning of a part is found by a shift
+        try:
+            self.words = np.zeros(PARTS * size << BEHIND, np.uint64)
+        except MemoryError:
+            self.words = np.zeros(PARTS * size, np.uint64)
+        self.dirty = self.used = 0
+
+    @property
+    def room(self) -> int:
+        """The words from one part to the next."""
+        return len(self.words) // PARTS
+
+    def part(self, number: int) -> np.ndarray:
+        """The used words of one part."""
+        return self.words[number * self.room : number * self.room + self.used]
+
+    def use(self, size: int) -> None:
+        """Use `size` words of each part; those that were not used yet are zero."""
+        for number in range(PARTS):
+            first = number * self.room
+            self.words[first + self.used : first + min(size, self.dirty)] = 0
+        self.used, self.dirty = size, max(size, self.dirty)
+
+    @classmethod
+    def taken(cls, size: int) -> Slots:
+        """An empty set with room for `size` words in each part: a kept one, or a new one."""
+        kept = _sets.pop() if _sets else None
+        if kept is None or kept.room < size:
+            del kept  # it is freed before another one is made
+            kept = cls(size)
+        kept.used = 0
+        kept.use(size)
+        return kept
+
+    def give_back(self) -> None:
+        """Keep this for the next search, unless there is one or it has become too large."""
+        if self.dirty and not _sets and 8 * PARTS * self.dirty <= KEPT:
+            _sets.append(self)
+
+
+class Arena:
+    """Memory for the levels of one search, in blocks; one level is never in two of them."""
+
+    def __init__(self, words: int, blocks: list[np.ndarray]) -> None:
+        """States have `words` words; `blocks` takes the blocks in use."""
+        self.words = words
+        self.blocks = blocks
+        self.rows = np.empty((0, words), np.uint64)  #: the present block as rows of words
+        self.begun = 0  #: where the present level begins
+
+    def have(self, found: int, more: int) -> None:
+        """Have room for `more` states behind those of this level, perhaps in another block, to which these move."""
+        if self.begun + found + more <= len(self.rows):
+            return
+        size = max((found + more) * self.words, 2 * self.rows.size, SMALLEST_BLOCK)
+        fitting = [number for number, block in enumerate(_blocks) if len(block) >= size]
+        block = _blocks.pop(min(fitting, key=lambda number: len(_blocks[number]))) if fitting else _new(size)
+        rows = block[: len(block) // self.words * self.words].reshape(-1, self.words)
+        rows[:found] = self.rows[self.begun : self.begun + found]
+        self.blocks.append(block)
+        self.rows, self.begun = rows, 0
+
+    def finished(self, found: int) -> np.ndarray:
+        """Return the states of the present level, and begin the next."""
+        level = self.rows[self.begun : self.begun + found]
+        self.begun += found
+        return level
+
+
+def _new(size: int) -> np.ndarray:
+    try:
+        return np.empty(size, np.uint64)
+    except MemoryError:
+        forget()
+        return np.empty(size, np.uint64)
+
+
+def keep(blocks: list[np.ndarray]) -> None:
+    """Keep the blocks of a search that nobody uses any more."""
+    for block in blocks:
+        if sum(known.nbytes for known in _blocks) + block.nbytes <= KEPT:
+            _blocks.append(block)
+
+
+def forget() -> None:
+    """Free what is kept."""
+    _sets.clear()
+    _blocks.clear()
