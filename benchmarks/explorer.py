@@ -1,16 +1,18 @@
 """Compares the explorer with SPIN on the same model in the same run: `python -m benchmarks.explorer [--json]`.
 
-Rule kept here: both tools do the same work. SPIN verifies the text that the explorer derives from the same
+Rule kept here: the tools do the same work. SPIN verifies the text that the explorer derives from the same
 rules; both count the same states or the row says so. SPIN is compiled with `-o2` at generation (else it
 hides variables that are only written), `-O2 -DSAFETY -DNOREDUCE` (all states; the reduction finds nothing to
-leave out here) and run with a hash table of the right size (`-w`); no lossy compression. Both check the
+leave out here) and run with a hash table of the right size (`-w`); no lossy compression. All check the
 conjunction of all properties (`ANY`) in every state. Each tool runs in its own process, one after the other,
-interleaved; medians over `--runs`.
+interleaved; medians over `--runs`. A row `numba 2` has two threads; SPIN's parallel search is `spin -DBFS_PAR 2`
+(`benchmarks/spin_parallel.py`). All ratios are to SPIN's search on one core in the same turn.
 
 `*_wall_s` is the wall time of a process that has nothing loaded: start, reading the model, compiling (for SPIN:
 deriving the text is not counted, generating and compiling C is), search. `*_states_per_s` and `ratio` are the
-search alone, ours in a process that has searched before, as in a running notebook kernel; the ratio is that of one
-run, and the median, the lowest and the highest are given.
+search alone, ours in a process that has made the same search before, as in a running notebook kernel, whose memory
+is kept; `ratio_first` is the same without it. A ratio is that of one turn; the median, the lowest and the highest are
+given. `main_s` is the processor time of the main thread, which is all that threads cannot share, at the most.
 `*_bytes_per_state` is the peak of memory less that of a search of a handful of states; ours is resident
 memory, SPIN's is the actual memory that it reports: visited states, hash table and stack.
 """
@@ -33,6 +35,7 @@ from typing import Any
 
 from benchmarks.models.generic import generic
 from benchmarks.models.per_feature import per_feature
+from benchmarks.spin_parallel import parallel_spin
 from workbench.engines.explore import Model, Rule, SpinRun, explore, explore_and_export, run_spin
 
 PROTOCOLS: dict[str, Callable[[int, int], Model]] = {"G": generic, "P": per_feature}
@@ -46,19 +49,26 @@ def model_called(name: str) -> Model:
     return PROTOCOLS[protocol](int(vcpus), int(features))
 
 
-def ours(name: str, tables: str, symmetry: bool, cold: bool) -> dict[str, Any]:
-    """Search one model in this process, warmed up unless `cold`; bytes are the peak less the memory before."""
+def ours(name: str, engine: str, symmetry: bool, cold: bool) -> dict[str, Any]:
+    """Search one model in this process, warmed up and twice unless `cold`; bytes are the first peak less what was."""
+    tables, _, threads = engine.partition(" ")
     if not cold:
         _warm_up(tables)
     before = _memory("VmRSS")
-    result = explore(model_called(name), tables=tables, symmetry=symmetry)
-    after = _memory("VmHWM")
+    first = result = explore(model_called(name), tables=tables, symmetry=symmetry, jobs=int(threads or 1))
+    after, seconds, main = _memory("VmHWM"), first.seconds, 0.0
+    if not cold:
+        del first  # its memory is kept for the next
+        began = time.thread_time()
+        result = explore(model_called(name), tables=tables, symmetry=symmetry, jobs=int(threads or 1))
+        main = time.thread_time() - began
     return {
         "states": result.states,
         "transitions": result.transitions,
         "seconds": result.seconds,
+        "first_seconds": seconds,
+        "main_seconds": main,
         "bytes": after - before,
-        "stored": result.stored,
         "hits": result.hits,
     }
 
@@ -82,6 +92,10 @@ def _warm_up(tables: str) -> None:
 
     if tables != "python":
         explore(Model({"m": 0, "n": 0}, [counts("m"), counts("n")]), tables=tables)
+    if tables == "numba":
+        from workbench.engines.explore.numba_search import memory
+
+        memory.forget()  # the first search has to find its own
     Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # forget the highest resident memory so far
 
 
@@ -95,21 +109,26 @@ def _in_own_process(arguments: list[str]) -> tuple[dict[str, Any], float]:
     return json.loads(done.stdout), time.perf_counter() - started
 
 
-def compared(name: str, engines: list[str], runs: int, symmetry: bool) -> list[dict[str, Any]]:
-    """One row per engine for one model, with SPIN's numbers from the same run."""
+def compared(name: str, engines: list[str], runs: int, symmetry: bool, parallel: int) -> list[dict[str, Any]]:
+    """One row per engine for one model, and one for SPIN on `parallel` cores, with SPIN's numbers from the same run."""
     result, text = explore_and_export(model_called(name))
     everything = [prop.code for prop in model_called(name).properties].index("ANY") + 1
     spins: list[SpinRun] = []
+    parallels: list[tuple[int, int, float]] = []
     own: dict[str, list[tuple[dict[str, Any], float]]] = {engine: [] for engine in engines}
-    for _ in range(runs):
-        spins.append(run_spin(text, prop=everything, expected_states=result.states))
-        for engine in engines:
-            one = ["--one", name, engine, *(["--symmetry"] if symmetry else [])]
-            warm, _ = _in_own_process(one)
-            _, wall = _in_own_process([*one, "--cold"])
-            own[engine].append((warm, wall))
+    with parallel_spin(text, everything, parallel) as search:
+        for _ in range(runs):
+            spins.append(run_spin(text, prop=everything, expected_states=result.states))
+            if search is not None:
+                parallels.append(search(result.states))
+            for engine in engines:
+                one = ["--one", name, engine, *(["--symmetry"] if symmetry else [])]
+                warm, _ = _in_own_process(one)
+                _, wall = _in_own_process([*one, "--cold"])
+                own[engine].append((warm, wall))
     smallest = run_spin("bit x; active proctype p() { do :: x = 1 - x od }", expected_states=4)
-    return [_row(name, engine, symmetry, spins, smallest, own[engine]) for engine in engines]
+    rows = [_row(name, engine, symmetry, spins, smallest, own[engine]) for engine in engines]
+    return rows + ([_parallel_row(name, parallel, spins, parallels)] if parallels else [])
 
 
 def _row(
@@ -120,11 +139,12 @@ def _row(
     smallest: SpinRun,
     own: list[tuple[dict[str, Any], float]],
 ) -> dict[str, Any]:
-    spin_seconds = statistics.median(run.seconds for run in spins)
-    ratios = [spin.seconds / run["seconds"] for spin, (run, _) in zip(spins, own, strict=True)]
-    seconds = statistics.median(run["seconds"] for run, _ in own)
     found = own[0][0]
     states = found["states"]
+    seconds = statistics.median(run["seconds"] for run, _ in own)
+    again = _ratios([spin.seconds / run["seconds"] for spin, (run, _) in zip(spins, own, strict=True)])
+    first = statistics.median(spin.seconds / run["first_seconds"] for spin, (run, _) in zip(spins, own, strict=True))
+    spin_seconds = statistics.median(run.seconds for run in spins)
     return {
         "model": name,
         "engine": f"{engine} symmetry" if symmetry else engine,
@@ -133,15 +153,38 @@ def _row(
         "agrees": (states, found["hits"]["ANY"]) == (spins[0].states, spins[0].errors),
         "ours_states_per_s": round(states / seconds),
         "spin_states_per_s": round(spins[0].states / spin_seconds) if spin_seconds else None,
-        "ratio": round(statistics.median(ratios), 2),
-        "ratio_lowest": round(min(ratios), 2),
-        "ratio_highest": round(max(ratios), 2),
+        **again,
+        "ratio_first": round(first, 2),
         "ours_bytes_per_state": round(statistics.median(run["bytes"] for run, _ in own) / states, 1),
         "spin_bytes_per_state": round((spins[0].bytes - smallest.bytes) / spins[0].states, 1),
         "ours_wall_s": round(statistics.median(wall for _, wall in own), 3),
         "spin_wall_s": round(statistics.median(run.build_seconds + run.seconds for run in spins), 3),
         "ours_search_s": round(seconds, 3),
+        "main_s": round(statistics.median(run["main_seconds"] for run, _ in own), 3),
         "spin_search_s": spin_seconds,
+        "machine": machine(),
+    }
+
+
+def _ratios(found: list[float]) -> dict[str, float]:
+    return {
+        "ratio": round(statistics.median(found), 2),
+        "ratio_lowest": round(min(found), 2),
+        "ratio_highest": round(max(found), 2),
+    }
+
+
+def _parallel_row(name: str, cores: int, spins: list[SpinRun], found: list[tuple[int, int, float]]) -> dict[str, Any]:
+    """The row of SPIN's parallel search; what is not measured of it is empty."""
+    seconds = statistics.median(one[2] for one in found)
+    return {
+        "model": name,
+        "engine": f"spin -DBFS_PAR {cores}",
+        "states": found[0][0],
+        "agrees": {(states, errors) for states, errors, _ in found} == {(spins[0].states, spins[0].errors)},
+        "ours_states_per_s": round(found[0][0] / seconds),
+        **_ratios([spin.seconds / one[2] for spin, one in zip(spins, found, strict=True)]),
+        "ours_search_s": round(seconds, 3),
         "machine": machine(),
     }
 
@@ -169,7 +212,7 @@ def _cpu() -> str:
 def as_text(rows: list[dict[str, Any]]) -> str:
     """The rows as a table."""
     names = [name for name in rows[0] if name != "machine"]
-    cells = [names] + [[str(row[name]) for name in names] for row in rows]
+    cells = [names] + [[str(row.get(name, "")) for name in names] for row in rows]
     widths = [max(len(line[column]) for line in cells) for column in range(len(names))]
     table = ["  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)) for line in cells]
     return "\n".join([*table, "", *dict.fromkeys(row["machine"] for row in rows)])
@@ -187,6 +230,7 @@ def main() -> None:
         help=f"protocol-vcpus-features, G or P; default {' '.join(DEFAULT)}; {HUGE} has 8e7 states",
     )
     parser.add_argument("--engines", nargs="+", default=["numpy", "numba"], choices=["python", "numpy", "numba"])
+    parser.add_argument("--jobs", nargs="+", type=int, default=[1, 2], help="threads of numba, and SPIN's cores (1 2)")
     parser.add_argument("--runs", type=int, default=3, help="runs of each, interleaved; the median counts")
     parser.add_argument(
         "--symmetry",
@@ -201,7 +245,11 @@ def main() -> None:
         name, engine = chosen.one
         print(json.dumps(ours(name, engine, chosen.symmetry, chosen.cold)))
         return
-    rows = [row for name in chosen.models for row in compared(name, chosen.engines, chosen.runs, chosen.symmetry)]
+    engines = [engine for engine in chosen.engines if engine != "numba"]
+    if "numba" in chosen.engines:
+        engines += [f"numba {threads}" for threads in chosen.jobs]
+    most = max(chosen.jobs)
+    rows = [row for name in chosen.models for row in compared(name, engines, chosen.runs, chosen.symmetry, most)]
     print(json.dumps(rows, indent=1) if chosen.json else as_text(rows))
 
 

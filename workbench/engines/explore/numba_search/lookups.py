@@ -35,7 +35,7 @@ def note_unknown(states: Any, roots: Any, simple: Any, lookup: Any, rows_info: A
 
     The first `simple` roots belong to groups without parts. No other thread may use the table.
     """
-    first, count, _, _ = rows_info
+    first, count = rows_info
     parts_first, parts_count, parts = parts_info
     noted = 0
     for index in range(len(states)):
@@ -65,7 +65,7 @@ def look_up(
     missed: Any, span: Any,
 ) -> bool:  # fmt: skip
     """Fill `rows` with the row of each state in each group; returns whether any is unknown, `missed` says in which."""
-    first, count, _, _ = rows_info
+    first, count = rows_info
     parts_first, parts_count, parts = parts_info
     missed[:number] = False
     any_missed = False

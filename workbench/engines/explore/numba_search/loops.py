@@ -123,21 +123,24 @@ def _with_parts(
 
 @loop()
 def _successors(
-    states: Any, number: Any, rows: Any, simple: Any, lookup: Any, rows_info: Any, masks: Any, parts_info: Any,
-    keys: Any, chosen: Any, scratch: Any, counters: Any, span: Any,
+    states: Any, number: Any, rows: Any, simple: Any, lookup: Any, rows_info: Any, effects: Any, masks: Any,
+    parts_info: Any, keys: Any, chosen: Any, able: Any, scratch: Any, counters: Any, span: Any,
 ) -> int:  # fmt: skip
-    """Write the successors of a block of states into `keys`; returns how many."""
-    first, count, _, _ = rows_info
+    """Write the successors of a block of states into `keys`; returns how many. `able`: the enabled actions of each."""
+    first, count = rows_info
+    able[:number] = 0
     listed = 0
     for group in range(simple):
         for index in range(number):
-            row = rows[group, index]
-            start, more = np.int64(first[row]), count[row]
+            effect = effects[rows[group, index]]
+            able[index] += effect & 0xFFFF
+            more = effect >> 16 & 0xFFFF
+            entry = effect >> 32 << 32 | index
             # Most rows have at most two successors: without a branch for these, none is mispredicted.
-            chosen[listed] = start << 32 | index
-            chosen[listed + 1] = (start + 1) << 32 | index
+            chosen[listed] = entry
+            chosen[listed + 1] = entry + (1 << 32)
             for further in range(2, more):
-                chosen[listed + further] = (start + further) << 32 | index
+                chosen[listed + further] = entry + (further << 32)
             listed += more
     for place in range(listed):
         successor, index = chosen[place] >> 32, chosen[place] & 0xFFFFFFFF
@@ -146,6 +149,7 @@ def _successors(
     for group in range(simple, len(rows)):
         for index in range(number):
             row = rows[group, index]
+            able[index] += effects[row] & 0xFFFF
             for successor in range(first[row], first[row] + count[row]):
                 clash = _with_parts(
                     states, index, successor, masks, parts_info, lookup, first, keys, listed, scratch, span
@@ -158,18 +162,14 @@ def _successors(
 
 @loop()
 def _observe(
-    states: Any, number: Any, places: Any, rows: Any, rows_info: Any, watched: Any, undecided: Any, counters: Any,
+    states: Any, number: Any, places: Any, rows: Any, observed: Any, watched: Any, undecided: Any, counters: Any,
     met: Any, least: Any, able: Any, marks: Any, span: Any,
 ) -> None:  # fmt: skip
     """Count transitions and the states with each observation; mark states in which nothing is enabled.
 
     `least` is the least state with each observation that is `undecided`; groups that observe nothing are not `watched`.
     """
-    _, _, enabled, observed = rows_info
-    able[:number] = 0
     for group in range(len(rows)):
-        for index in range(number):
-            able[index] += enabled[rows[group, index]]
         if watched[group]:
             for index in range(number):
                 observation = observed[rows[group, index]]
@@ -197,8 +197,8 @@ def _keep_least(states: Any, index: Any, least: Any, place: Any, span: Any) -> N
 @loop(nogil=True)
 def work(
     level: Any, order: Any, todo: Any, marks: Any, shared: Any, limit: Any,
-    roots: Any, simple: Any, lookup: Any, rows_info: Any, parts_info: Any, watched: Any, undecided: Any, masks: Any,
-    moves: Any, visited: Any, bits: Any, stride: Any, out: Any,
+    roots: Any, simple: Any, lookup: Any, rows_info: Any, parts_info: Any, effects: Any, observed: Any, watched: Any,
+    undecided: Any, masks: Any, moves: Any, visited: Any, bits: Any, stride: Any, out: Any,
     keys: Any, hashes: Any, chosen: Any, recent: Any, counters: Any, met: Any, least: Any, buffers: Any, span: Any,
 ) -> None:  # fmt: skip
     """Insert the successors of the states of a level, in one of several threads, until all ranges of `todo` are taken.
@@ -219,14 +219,14 @@ def work(
             number = _taken(level, order, start, min(start + BLOCK, stop), states, places, span)
             while look_up(states, number, roots, simple, lookup, rows_info, parts_info, rows, missed, span):
                 number = _only_known(states, number, places, missed, marks, span)
-            _observe(
-                states, number, places, rows, rows_info, watched, undecided, counters, met, least, able, marks, span
-            )
-            number = _successors(
-                states, number, rows, simple, lookup, rows_info, masks, parts_info, keys, chosen, scratch, counters,
-                span,
+            after = _successors(
+                states, number, rows, simple, lookup, rows_info, effects, masks, parts_info, keys, chosen, able,
+                scratch, counters, span,
             )  # fmt: skip
+            _observe(
+                states, number, places, rows, observed, watched, undecided, counters, met, least, able, marks, span
+            )
             if len(moves[0]) > 1:
-                _least(number, keys, moves, scratch, span)
-            number = not_recent(keys, hashes, number, recent, span)
-            insert(keys, hashes, number, visited, bits, stride, out, shared, span)
+                _least(after, keys, moves, scratch, span)
+            left = not_recent(keys, hashes, after, recent, span)
+            insert(keys, hashes, left, visited, bits, stride, out, shared, span)

@@ -14,6 +14,7 @@ from workbench.engines.explore.numba_search.state_set import PARTS
 KEPT = 512 << 20  # bytes
 BEHIND = 6  # how often a set may double in place
 SMALLEST_BLOCK = 1 << 20  # words
+HUGE_PAGE = 2 << 20  # bytes; NumPy asks Linux for such pages
 
 _sets: list[Slots] = []
 _blocks: list[np.ndarray] = []
@@ -26,9 +27,9 @@ class Slots:
         """Allocate `size` words for each part, and reserve addresses for more: untouched pages take no memory."""
         size = 1 << (size - 1).bit_length() if size else 0  # so that the beginning of a part is found by a shift
         try:
-            self.words = np.zeros(PARTS * size << BEHIND, np.uint64)
+            self.words = _zeros(PARTS * size << BEHIND)
         except MemoryError:
-            self.words = np.zeros(PARTS * size, np.uint64)
+            self.words = _zeros(PARTS * size)
         self.dirty = self.used = 0
 
     @property
@@ -79,8 +80,8 @@ class Arena:
         if self.begun + found + more <= len(self.rows):
             return
         size = max((found + more) * self.words, 2 * self.rows.size, SMALLEST_BLOCK)
-        fitting = [number for number, block in enumerate(_blocks) if len(block) >= size]
-        block = _blocks.pop(min(fitting, key=lambda number: len(_blocks[number]))) if fitting else _new(size)
+        largest = max(range(len(_blocks)), key=lambda number: len(_blocks[number]), default=0)
+        block = _blocks.pop(largest) if _blocks and len(_blocks[largest]) >= size else _new(size)
         rows = block[: len(block) // self.words * self.words].reshape(-1, self.words)
         rows[:found] = self.rows[self.begun : self.begun + found]
         self.blocks.append(block)
@@ -91,6 +92,13 @@ class Arena:
         level = self.rows[self.begun : self.begun + found]
         self.begun += found
         return level
+
+
+def _zeros(size: int) -> np.ndarray:
+    """Zeros that begin where a large page does, so that parts do not touch two where one is enough."""
+    found = np.zeros(size + HUGE_PAGE // 8, np.uint64)
+    first = -found.__array_interface__["data"][0] % HUGE_PAGE // 8
+    return found[first : first + size]
 
 
 def _new(size: int) -> np.ndarray:
