@@ -7,13 +7,15 @@ is used by nobody any more, and at most KEPT bytes of each kind wait for the nex
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from workbench.engines.explore.numba_search.state_set import PARTS
 
 KEPT = 512 << 20  # bytes
 BEHIND = 6  # how often a set may double in place
-SMALLEST_BLOCK = 1 << 20  # words
+BLOCK = 1 << 24  # words of a block, if there are so many addresses: untouched pages take no memory
 HUGE_PAGE = 2 << 20  # bytes; NumPy asks Linux for such pages
 
 _sets: list[Slots] = []
@@ -41,12 +43,16 @@ class Slots:
         """The used words of one part."""
         return self.words[number * self.room : number * self.room + self.used]
 
-    def use(self, size: int) -> None:
-        """Use `size` words of each part; those that were not used yet are zero."""
-        for number in range(PARTS):
+    def use(self, size: int) -> Callable[[int], None]:
+        """Use `size` words of each part; return what makes those of one part zero that were not used yet."""
+        before, self.used = self.used, size
+        stale, self.dirty = min(size, self.dirty), max(size, self.dirty)
+
+        def clean(number: int) -> None:
             first = number * self.room
-            self.words[first + self.used : first + min(size, self.dirty)] = 0
-        self.used, self.dirty = size, max(size, self.dirty)
+            self.words[first + before : first + stale] = 0
+
+        return clean
 
     @classmethod
     def taken(cls, size: int) -> Slots:
@@ -56,7 +62,9 @@ class Slots:
             del kept  # it is freed before another one is made
             kept = cls(size)
         kept.used = 0
-        kept.use(size)
+        clean = kept.use(size)
+        for number in range(PARTS):
+            clean(number)
         return kept
 
     def give_back(self) -> None:
@@ -79,9 +87,10 @@ class Arena:
         """Have room for `more` states behind those of this level, perhaps in another block, to which these move."""
         if self.begun + found + more <= len(self.rows):
             return
-        size = max((found + more) * self.words, 2 * self.rows.size, SMALLEST_BLOCK)
+        size = (found + more) * self.words
         largest = max(range(len(_blocks)), key=lambda number: len(_blocks[number]), default=0)
-        block = _blocks.pop(largest) if _blocks and len(_blocks[largest]) >= size else _new(size)
+        kept = _blocks and len(_blocks[largest]) >= size
+        block = _blocks.pop(largest) if kept else _new(size, max(size, 2 * self.rows.size, BLOCK))
         rows = block[: len(block) // self.words * self.words].reshape(-1, self.words)
         rows[:found] = self.rows[self.begun : self.begun + found]
         self.blocks.append(block)
@@ -101,12 +110,12 @@ def _zeros(size: int) -> np.ndarray:
     return found[first : first + size]
 
 
-def _new(size: int) -> np.ndarray:
+def _new(needed: int, wanted: int) -> np.ndarray:
     try:
-        return np.empty(size, np.uint64)
+        return np.empty(wanted, np.uint64)
     except MemoryError:
         forget()
-        return np.empty(size, np.uint64)
+        return np.empty(needed, np.uint64)
 
 
 def keep(blocks: list[np.ndarray]) -> None:

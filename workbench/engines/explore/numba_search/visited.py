@@ -57,16 +57,17 @@ class Visited:
         self.bits += 1
         size = len(self.span) << self.bits - PART_BITS
         if size <= self.slots.room and self.bits - PART_BITS > LOW.bit_length():
-            self.slots.use(size)
+            clean = self.slots.use(size)
             moved: list[bool] = []
-            run([partial(self._stretch, part, moved) for part in range(PARTS)])
+            run([partial(self._stretch, part, clean, moved) for part in range(PARTS)])
             if all(moved):
                 return
         self.slots.give_back()
         self.slots = Slots.taken(size)
         self._fill(everything())
 
-    def _stretch(self, part: int, moved: list[bool]) -> None:
+    def _stretch(self, part: int, clean: Callable[[int], None], moved: list[bool]) -> None:
+        clean(part)
         words, bits = len(self.span), self.bits - PART_BITS
         room = np.empty((LOW + BLOCK, words), np.uint64)
         rows = self.slots.part(part).reshape(-1, words)
