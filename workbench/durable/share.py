@@ -5,7 +5,7 @@ Who has work asks for one of the two by ``jobs``, a number of processes or a :cl
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
@@ -63,10 +63,15 @@ def shared(
     script = script_of([list(pieces.values()), arguments])
     jobs = min(jobs, len(pieces)) if isinstance(jobs, int) else jobs
     with pool_of(jobs, begin, arguments, script) as workers:
-        waiting = iter(pieces.items())
-        while True:
-            while workers.idle and (piece := next(waiting, None)) is not None:
-                workers.give(piece)
-            if not workers.in_flight:
-                break
-            yield from workers.finished()
+        yield from answers(workers, pieces.items())
+
+
+def answers(workers: Workers, pieces: Iterable[Any]) -> Iterator[Any]:
+    """Give each piece to a worker as soon as one is idle; yield each answer as soon as it is there."""
+    waiting = iter(pieces)
+    while True:
+        while workers.idle and (piece := next(waiting, None)) is not None:
+            workers.give(piece)
+        if not workers.in_flight:
+            return
+        yield from workers.finished()

@@ -15,6 +15,7 @@ from workbench.classroom.grading.one import CELLS, Row, grade
 from workbench.classroom.grading.submission import content_of, notebooks_in
 from workbench.durable.guard import guarded_folder
 from workbench.durable.pool import Pool
+from workbench.durable.share import answers
 from workbench.durable.store import NONE as KEPT_NOWHERE
 from workbench.durable.store import Store
 from workbench.errors import WorkbenchError
@@ -85,13 +86,7 @@ def _shared_out(
     if not left:
         return
     with guarded_folder() as private, Pool(jobs, _grading, [private, asked, kernel]) as workers:
-        waiting = iter(left)
-        while True:
-            while workers.idle and (piece := next(waiting, None)) is not None:
-                workers.give(piece)
-            if not workers.in_flight:
-                break
-            yield from workers.finished()
+        yield from answers(workers, left)
 
 
 @contextmanager
