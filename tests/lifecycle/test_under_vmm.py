@@ -7,14 +7,16 @@ import pytest
 from workbench.checking.failures import choose as choose_failures
 from workbench.cli import main
 from workbench.core.outcome import Becomes, Fate
+from workbench.core.restoring import written
 from workbench.core.scenario import Scenario, becomes
 from workbench.core.vmm import STOPS_SHORT, VMMS
+from workbench.engines.simulate import simulate
 from workbench.errors import WorkbenchError
 from workbench.features import choose as choose_features
 from workbench.lifecycle import EVENTS, choose, choose_one, under_vmms
 from workbench.measure.exploration.explore import Question, explore_question
 from workbench.measure.variants import features_of, variant, variants
-from workbench.protocols import PROTOCOLS
+from workbench.protocols import PROTOCOLS, PerFeature
 
 RESTORING = [name for name, event in EVENTS.items() if event.restores]
 DESIGNS = [one.label for one in variants(["all", "generic+carry-registry+validate-restore"])]
@@ -23,8 +25,6 @@ ENDS = {"qemu": Becomes.ABORTS, "firecracker": Becomes.REFUSED, "cloud-hyperviso
 
 
 def run(design, event, vcpus=2):
-    from workbench.engines.simulate import simulate
-
     one = variant(design)
     features = features_of(one, None)
     happening = choose_one(event)
@@ -85,6 +85,27 @@ def test_the_explorer_finds_the_end(vmm, codes):
     found = explore_question(question)
     named = choose_failures(["F02", "F29"])
     assert [one.code for one in named if found.finding(one) is not None] == codes
+
+
+class RefusesAll(PerFeature):
+    """A host that refuses every register that a VMM restores."""
+
+    name = "refuses_all"
+
+    def restore(self, cpus, saved):
+        return (yield from written(cpus, saved, self.refuse))
+
+    def refuse(self, cpus, item):
+        return False
+        yield
+
+
+@pytest.mark.parametrize("event", sorted({*RESTORING} - {"migrate-no-state", "migrate-old-host"}))
+def test_no_event_forgets_to_ask_its_vmm(event):
+    happening = choose_one(f"{event}@qemu")
+    features = choose_features()
+    scenario = Scenario(RefusesAll(features), features, vcpus=max(2, happening.min_vcpus))
+    assert set(simulate(scenario, happening).fates.values()) <= {Fate.ENDED, Fate.UNSUPPORTED}
 
 
 def test_nothing_follows_the_end_of_a_machine():

@@ -43,28 +43,40 @@ def move(
     then: Callable[[Scenario], Program] | None = None,
     vmm_stays: bool = False,
 ) -> Program:
-    """Pause, save, move to a new host without state, ``restore`` (if that host knows the protocol), resume.
+    """Pause, save, :func:`arrive` at a new host, resume.
 
-    ``then``: what the VMM does on the new host before the vCPUs run; its result is returned. If the machine ends,
-    because its state was refused, ``then`` is not done, and ENDED is returned.
-    ``vmm_stays``: the VMM is the same one, and still has the registrations that it serves itself.
+    ``then``: what the VMM does on the new host before the vCPUs run; its result is returned. If the machine ends there,
+    ``then`` is not done, and ENDED is returned. ``vmm_stays``: the VMM is the same one, and still has the registrations
+    that it serves itself.
     """
     yield Pause()
     saved = yield OnHost(0, HostCall(save_on, (scenario,)))
     if vmm_stays:
         own = yield OnHost(0, HostCall(kept_by_vmm, (scenario,)))
         saved += tuple(item for item in own if item not in saved)
-    yield NewHost(changes)
-    destination = there(scenario, changes)
-    if restore is not None and destination.host.knows_protocol:
-        refused = yield OnHost(0, HostCall(restore, (destination, saved)))
-        if refused:
-            yield Becoming(destination.host.vmm.becomes)
-        if destination.host.vmm.ends(refused or 0):
-            return ENDED
-    answer = None if then is None else (yield from then(destination))
+    if (yield from arrive(scenario, saved, restore=restore, changes=changes)) is ENDED:
+        return ENDED
+    answer = None if then is None else (yield from then(there(scenario, changes)))
     yield Resume()
     return answer
+
+
+def arrive(
+    scenario: Scenario, saved: tuple[Any, ...], *, restore: Restore = restore_on,
+    changes: tuple[tuple[str, Any], ...] = (),
+) -> Program:  # fmt: skip
+    """Move to a new host without state, and ``restore`` what was ``saved``, if that host knows the protocol.
+
+    Return ENDED if the machine ends, because its VMM gives up at what that host refused.
+    """
+    yield NewHost(changes)
+    destination = there(scenario, changes)
+    if restore is None or not destination.host.knows_protocol:
+        return None
+    refused = yield OnHost(0, HostCall(restore, (destination, saved)))
+    if refused:
+        yield Becoming(destination.host.vmm.becomes)
+    return ENDED if destination.host.vmm.ends(refused or 0) else None
 
 
 def there(scenario: Scenario, changes: tuple[tuple[str, Any], ...]) -> Scenario:

@@ -9,12 +9,12 @@ write guest memory for that (Linux 118964562969, "Mark a vCPU as preempted/ready
 
 from typing import Any, ClassVar
 
-from workbench.core.event_steps import HostCall, NewHost, OnHost, Pause, Resume, SendDirty, SendMemory, Start, WaitAll
+from workbench.core.event_steps import HostCall, OnHost, Pause, Resume, SendDirty, SendMemory, Start, WaitAll
 from workbench.core.scenario import Scenario
 from workbench.core.steps import Program
-from workbench.lifecycle.event import boot_all, enter_all
+from workbench.lifecycle.event import ENDED, boot_all, enter_all
 from workbench.lifecycle.linux import LinuxKernel
-from workbench.lifecycle.migrate import Migration, restore_on, save_on, there
+from workbench.lifecycle.migrate import Migration, arrive, save_on
 
 
 class MigrateDirtyLog(Migration):
@@ -41,12 +41,11 @@ class MigrateDirtyLog(Migration):
         yield from enter_all(scenario)
         yield Pause()
         saved = yield from self.stopped(scenario)
-        yield NewHost(self.changes)
-        destination = there(scenario, self.changes)
-        if destination.host.knows_protocol:
-            yield OnHost(0, HostCall(restore_on, (destination, saved)))
+        if (yield from arrive(scenario, saved, changes=self.changes)) is ENDED:
+            return ENDED
         yield Resume()
         yield from enter_all(scenario)
+        return None
 
     def stopped(self, scenario: Scenario) -> Program:
         """All vCPUs have stopped: read their registers and the last log; return what was saved."""

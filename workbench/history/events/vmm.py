@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from workbench.core.driver import host_side
-from workbench.core.event_steps import Enter, HostCall, NewHost, OnHost, Pause, Resume, WaitAll
+from workbench.core.event_steps import Enter, HostCall, OnHost, Pause, Resume, WaitAll
 from workbench.core.kvm_registers import ASYNC_PF_INT, QEMU_ORDER
 from workbench.core.outcome import HANDLED
 from workbench.core.scenario import Scenario
@@ -16,8 +16,8 @@ from workbench.core.steps import Note, Program
 from workbench.core.vcpu import KVM_SUPPORTED
 from workbench.history.broken.clock_of_vm import set_clock
 from workbench.history.properties import GAVE_UP, VMM_ASKED
-from workbench.lifecycle.event import AtBoot, enter_all
-from workbench.lifecycle.migrate import Migration, move, restore_on, save_on
+from workbench.lifecycle.event import ENDED, AtBoot, enter_all
+from workbench.lifecycle.migrate import Migration, arrive, move, save_on
 from workbench.lifecycle.pause import VmmPause, say_stopped
 
 
@@ -31,8 +31,8 @@ class ToldBeforeSnapshot(VmmPause):
         yield Pause()
         answers = yield from say_stopped(scenario)
         saved = yield OnHost(0, HostCall(save_on, (scenario,)))
-        yield NewHost()
-        yield OnHost(0, HostCall(restore_on, (scenario, saved)))
+        if (yield from arrive(scenario, saved)) is ENDED:
+            return ENDED
         yield Resume()
         return answers
 
@@ -115,14 +115,15 @@ class ClockRestored(Migration):
         yield from enter_all(scenario)
         yield Pause()
         saved = yield OnHost(0, HostCall(save_on, (scenario,)))
-        yield NewHost()
-        yield OnHost(0, HostCall(restore_on, (scenario, saved)))
+        if (yield from arrive(scenario, saved)) is ENDED:
+            return ENDED
         if self.when == "first":
             yield OnHost(0, HostCall(sets_clock, (scenario.vcpus,)))
         yield Resume()
         yield from enter_all(scenario)
         if self.when == "late":
             yield OnHost(0, HostCall(sets_clock, (scenario.vcpus,)))
+        return None
 
 
 class SecondVcpuFirst(Migration):
@@ -133,8 +134,10 @@ class SecondVcpuFirst(Migration):
     min_vcpus = 2
 
     def happen(self, scenario: Scenario) -> Program:
-        yield from move(scenario)
+        if (yield from move(scenario)) is ENDED:
+            return ENDED
         yield Enter(1)
+        return None
 
 
 def sets_clock(vcpus: int) -> Program:
