@@ -16,7 +16,7 @@ from workbench.measure.comparison import cost
 from workbench.printable import in_columns
 from workbench.protocols.generic import Generic
 
-MITIGATIONS = Generic.mitigations_known
+MITIGATIONS = {**Generic.mitigations_known, **Generic.readings_known}
 
 BROKEN = '''"""R1 it does not work."""
 from workbench.core.contracts import Protocol

@@ -129,6 +129,6 @@ def test_beliefs_are_distinguished_from_other_notes():
 
 def test_the_fate_of_a_scenario_is_the_worst_of_its_areas():
     assert worst([]) is Fate.RELEASED
-    assert worst(list(SEVERITY)) is Fate.STALE
+    assert worst(list(SEVERITY)) is Fate.ENDED
     for better, other in pairwise(SEVERITY):
         assert worst([other, better]) is worst([better, other]) is other

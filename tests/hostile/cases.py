@@ -98,7 +98,7 @@ CASES += [
     ("explore null --updates 17", "allowed: 0 to 16"), ("explore null --reads -1", "allowed: 0 to 16"),
     ("explore null --property F99", "unknown property"), ("explore null --mitigations x", "no mitigation"),
     ("explore null --trace film", "known: diagram"), ("explore", "required: PROTOCOL"),
-    ("matrix --jobs 0", "allowed: 1 to 64"), ("matrix --jobs 65", "allowed: 1 to 64"),
+    ("matrix --jobs 0", "allowed: 1 to 256"), ("matrix --jobs 257", "allowed: 1 to 256"),
     ("history --bug B99", "B99"), ("history --bug ''", "no name"), ("history --format yaml", "known: text"),
     ("export pdf null", "known: promela, dot, graphml"), ("export dot", "required: PROTOCOL"),
     ("list --format yaml", "known: text"),

@@ -19,7 +19,7 @@ LINES = {
         "explore generic --events descriptor-race --trace replay", "explore generic --events boot --trace none",
         "explore generic --events descriptor-race --trace diagram",
         "explore generic --events boot --format csv",
-        "history --bug B4", "history --bug B4 --format markdown", "history --bug B4 --format json",
+        "history --bug B4 --jobs {jobs}", "explore null --events boot --jobs {jobs}", "history --bug B4 --format markdown", "history --bug B4 --format json",
         "history --bug B4 --format csv", "export promela generic", "export dot null", "export graphml null",
         f"replay {_LIBRARY}", f"replay {_LIBRARY} --format json", f"replay {_LIBRARY} --engine sim",
         "matrix --events boot --features steal_time --format json --jobs {jobs}",

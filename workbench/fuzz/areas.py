@@ -9,8 +9,10 @@ from typing import NamedTuple
 
 from workbench.clayout.layout import Abi
 from workbench.core.contracts import Feature, Update
+from workbench.core.contracts.feature import Compared
 from workbench.core.kvm_registers import Register
 from workbench.features import FEATURES
+from workbench.fuzz.exclusions import everything
 
 #: Byte ranges of an area, each as first byte and end (exclusive).
 Ranges = tuple[tuple[int, int], ...]
@@ -47,12 +49,18 @@ def form_of(feature: Feature) -> Form:
         register,
         size,
         None if compared.version is None else layout.offset_of(compared.version),
-        ranges([compared.version] if compared.version else []),
+        ranges({*filter(None, [compared.version]), *_free_by_itself(feature, compared)}),
         {one.name: (one.offset, one.offset + one.size) for one in layout.fields},
         ranges(compared.rewritten),
         ranges([compared.mailbox] if compared.mailbox else []),
         feature.update_when,
     )
+
+
+def _free_by_itself(feature: Feature, compared: Compared) -> tuple[str, ...]:
+    """Return the fields in which a feature says that hosts differ, if the exclusions, which are tried, say nothing."""
+    is_listed = any(name == feature.name for name, _ in everything())
+    return () if is_listed else compared.free
 
 
 #: By every number under which a register takes the address.

@@ -31,7 +31,7 @@ LIVED = 1_000_000_000
 
 def clock_of_vm() -> Key:
     """The key of the VM's clock, which KVM_SET_CLOCK sets and no register shows (value: ns)."""
-    return baseline(VM, "clock")
+    return baseline(VM, "kvmclock")
 
 
 def set_clock(vcpus: int) -> Program:
