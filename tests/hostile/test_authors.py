@@ -90,11 +90,15 @@ OTHER_METHODS = {"__init__(self, *features)": "super().__init__(*features)", "pr
                  "restore(self, cpus, saved)": "yield from ()"}  # fmt: skip
 
 
+#: Takes up what follows in the text: an outcome, which these methods may not return.
+REST = "\n\n    def rest(self):\n        yield"
+
+
 @pytest.mark.parametrize("raising", [*EXCEPTIONS, "raise MemoryError", "raise ImportError('x')", "raise EOFError"])
 @pytest.mark.parametrize("method", OTHER_METHODS)
 def test_so_is_one_of_the_other_methods(told, method, raising):
     step = f"Set(area(cpu.index, 'steal_time'), value)\n        return HANDLED\n\n    def {method}:\n"
-    status, said = told(COMMANDS[0], step=f"{step}        {OTHER_METHODS[method]}\n        {raising}")
+    status, said = told(COMMANDS[0], step=f"{step}        {OTHER_METHODS[method]}\n        {raising}{REST}")
     assert status in (1, 2)
     assert EXCEPTIONS.get(raising, "bad.py") in said
     assert "bad.py:" in said

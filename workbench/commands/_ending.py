@@ -16,6 +16,8 @@ _SEE = "see the limits of this process (ulimit -a)"
 #: What the system says of limits: descriptors, processes, memory.
 _LIMITS = frozenset({errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOMEM})
 _LOST = "error return without exception set"  # SystemError: Python had no memory for the MemoryError
+#: ImportError: the dynamic linker had no address space for a library.
+_NO_SPACE = ("failed to map segment from shared object", "Cannot allocate memory")
 _NO_THREAD = "can't start new thread"  # RuntimeError: pthread_create failed (RLIMIT_NPROC, cgroup pids.max)
 
 
@@ -46,7 +48,8 @@ def ending(error: BaseException) -> tuple[int, str]:
         return 0, ""  # the reader (head, a pager) wants no more
     while isinstance(error, ImportError) and error.__cause__ is not None and not of_own_file(error):
         error = error.__cause__  # NumPy puts a page of advice around it
-    if isinstance(error, MemoryError) or str(error) == _LOST:
+    not_mapped = isinstance(error, ImportError) and any(text in str(error) for text in _NO_SPACE)
+    if isinstance(error, MemoryError) or not_mapped or str(error) == _LOST:
         return 1, f"out of memory{_place(error)}; {_NO_MEMORY}"
     fault = fault_of_a_file(error)
     if fault is not None:
