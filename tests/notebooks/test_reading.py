@@ -32,8 +32,8 @@ FROM_ELSEWHERE = {
 #: What the prose says of a step: a piece of the sentence, how the trace begins, the step, and what it does.
 STEPS = {
     "01-a-page-shared": [
-        ("In steps 1 to 4 the host learns *where*", "register kvmclock at", 1, "exit: wrmsr"),
-        ("In steps 1 to 4 the host learns *where*", "register kvmclock at", 4, "set pending"),
+        ("In steps 1 to 5 the host learns *where*", "register kvmclock at", 1, "exit: wrmsr"),
+        ("In steps 1 to 5 the host learns *where*", "register kvmclock at", 5, "set pending"),
     ],
     "02-generic": [
         ("in step 5 it reads the descriptor a **second** time", "register kvmclock at", 5, "load kvm_memory_area at"),
@@ -46,8 +46,8 @@ STEPS = {
         ("The registration succeeds (steps 1 to 14)", "lost registration:", 1, "store kvm_steal_time of zeros"),
         ("The registration succeeds (steps 1 to 14)", "lost registration:", 14, "guest: believes steal_time"),
         ("empty list is restored in step 18", "lost registration:", 18, "restore_on ()"),
-        ("Compare what follows step 3", "old area live:", 3, "set register 0x4b564d01"),
-        ("the second write, step 21", "old area live:", 21, "set register 0x4b564d01"),
+        ("Compare what follows step 4", "old area live:", 4, "set register 0x4b564d01"),
+        ("the second write, step 23", "old area live:", 23, "set register 0x4b564d01"),
     ],
     "06b-repairs": [
         ("KVM serves an interrupt of vCPU 1 (step 17)", "stray write:", 17, "pv_eoi event on vCPU 1"),
