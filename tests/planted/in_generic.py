@@ -1,4 +1,4 @@
-"""Mistakes planted in workbench/protocols/generic.py, as pieces of its text and what stands there instead."""
+"""Mistakes planted in the protocol generic, as pieces of its text or its parts' and what stands there instead."""
 
 # ruff: noqa: E501
 
@@ -26,31 +26,31 @@ PLANTED = [
          '(yield Backed(base, size + 1))'),
     ]),
     Planted('backed_missing', 'hostile-bad-base', 1, 'steal_time', 'F11', [
-        ('if base + size > 1 << 64 or not (yield Backed(base, size)):',
-         'if base + size > 1 << 64:'),
+        ('if is_checked and (base + size > 1 << 64 or not (yield Backed(base, size))):',
+         'if is_checked and base + size > 1 << 64:'),
     ]),
     Planted('wrap_masked', 'hostile-wrap', 1, 'steal_time', 'F11', [
-        ('if base + size > 1 << 64 or not (yield Backed(base, size)):',
-         'if not (yield Backed((base + size - 1) % (1 << 64), 1)):'),
+        ('if is_checked and (base + size > 1 << 64 or not (yield Backed(base, size))):',
+         'if is_checked and not (yield Backed((base + size - 1) % (1 << 64), 1)):'),
     ]),
     Planted('result_before_apply', 'boot', 1, 'steal_time', 'F24', [
-        ('        if descriptor is not None and result == OK:\n            result = yield from self._apply(cpu, descriptor)  # R4\n        yield Store(value + RESULT, result, U8)',
-         '        yield Store(value + RESULT, result, U8)\n        if descriptor is not None and result == OK:\n            result = yield from self._apply(cpu, descriptor)  # R4'),
+        ('        if descriptor is not None and result == OK:\n            result = yield from self._apply(cpu, descriptor)  # R4\n        yield Store(value + RESULT, self.success if result == OK else result, U8)',
+         '        yield Store(value + RESULT, self.success if result == OK else result, U8)\n        if descriptor is not None and result == OK:\n            result = yield from self._apply(cpu, descriptor)  # R4'),
     ]),
     Planted('result_always_ok', 'hostile-bad-base', 1, 'steal_time', 'F04', [
-        ('yield Store(value + RESULT, result, U8)',
-         'yield Store(value + RESULT, OK, U8)'),
+        ('yield Store(value + RESULT, self.success if result == OK else result, U8)',
+         'yield Store(value + RESULT, self.success, U8)'),
     ]),
     Planted('result_only_if_ok', 'hostile-bad-base', 1, 'steal_time', 'F04', [
-        ('        yield Store(value + RESULT, result, U8)\n        return HANDLED',
-         '        if result == OK:\n            yield Store(value + RESULT, result, U8)\n        return HANDLED'),
+        ('        yield Store(value + RESULT, self.success if result == OK else result, U8)\n        return HANDLED',
+         '        if result == OK:\n            yield Store(value + RESULT, self.success, U8)\n        return HANDLED'),
     ]),
     Planted('result_not_written_pending', 'boot', 1, 'steal_time', 'F03', [
-        ('        yield Store(value + RESULT, result, U8)\n        return HANDLED',
+        ('        yield Store(value + RESULT, self.success if result == OK else result, U8)\n        return HANDLED',
          '        return HANDLED'),
     ], ('pending-result',)),
     Planted('unreadable_ignored', 'i386-edge', 1, 'steal_time', 'F04', [
-        ('return FAULT  # R11',
+        ('return HANDLED if "unreadable-ignored" in self.mitigations else FAULT  # R11',
          'return HANDLED'),
     ]),
     Planted('user_ok_if_refused', 'hostile-endless', 1, 'steal_time', 'F08', [
@@ -62,8 +62,8 @@ PLANTED = [
          '            yield ToUser("register_mem_area")\n            yield Store(value + RESULT, result if result == OK else OK, U8)\n            if result != OK:\n                return HANDLED\n'),
     ]),
     Planted('owner_cpu0', 'boot', 2, 'steal_time', 'F04', [
-        ('else cpu.index\n\n    def _entries',
-         'else 0\n\n    def _entries'),
+        ('else cpu.index\n\n    def _overlaps',
+         'else 0\n\n    def _overlaps'),
     ]),
     Planted('vm_by_cpu', 'boot', 1, 'wall_clock', 'F04', [
         ('return VM if feature is not None and feature.scope == "vm" else cpu.index',
@@ -102,12 +102,12 @@ PLANTED = [
          'base <= wanted.base + wanted.size and wanted.base <= base + size'),
     ], ('refuse-overlap',)),
     Planted('save_forgets_vm', 'migrate', 1, 'wall_clock', 'F02', [
-        ('for owner in (VM, *(cpu.index for cpu in cpus)):\n            held',
-         'for owner in (cpu.index for cpu in cpus):\n            held'),
+        ('for owner in (VM, *(cpu.index for cpu in cpus)):\n                held',
+         'for owner in (cpu.index for cpu in cpus):\n                held'),
     ], ('carry-registry',)),
     Planted('save_only_cpu0', 'migrate', 2, 'steal_time', 'F02', [
-        ('for owner in (VM, *(cpu.index for cpu in cpus)):\n            held',
-         'for owner in (VM, 0):\n            held'),
+        ('for owner in (VM, *(cpu.index for cpu in cpus)):\n                held',
+         'for owner in (VM, 0):\n                held'),
     ], ('carry-registry',)),
     Planted('restore_to_cpu0', 'migrate', 2, 'steal_time', 'F02', [
         ('cpu = cpus[0 if owner == VM else owner]',
@@ -118,12 +118,12 @@ PLANTED = [
          'descriptor = KVM_MEMORY_AREA(base=base, size=64, type=kind)'),
     ], ('carry-registry',)),
     Planted('restore_first_only', 'migrate', 1, 'wall_clock,steal_time', 'F02', [
-        ('for owner, kind, base, size in saved:',
-         'for owner, kind, base, size in saved[:1]:'),
+        ('written(cpus, saved, self._write_back)',
+         'written(cpus, saved[:1], self._write_back)'),
     ], ('carry-registry',)),
     Planted('restore_not_served', 'migrate-damaged', 2, "all", "table", [
-        ('            if trusting or (yield',
-         "            yield Set(registry(owner, kind), (base, size))\n            yield Set(registry(owner, 'types'), tuple(sorted({*((yield Get(registry(owner, 'types'))) or ()), kind})))\n            if False or (yield"),
+        ('        right = "validate-restore" not in self.mitigations or (yield',
+         "        yield Set(registry(owner, kind), (base, size))\n        yield Set(registry(owner, 'types'), tuple(sorted({*((yield Get(registry(owner, 'types'))) or ()), kind})))\n        right = (yield"),
     ], ('carry-registry', 'validate-restore')),
     Planted('revoke_vm_own_cpu', 'crash', 2, 'steal_time', 'F03', [
         ('yield from self._forget((VM, *(yield AllVcpus())))',
@@ -146,7 +146,7 @@ PLANTED = [
          'if False:'),
     ]),
     Planted('guest_ignores_result', 'hostile-bad-base', 1, 'steal_time', 'F04', [
-        ('return ACCEPTED if result == OK else REFUSED',
+        ('return ACCEPTED if result == self.success else REFUSED',
          'return ACCEPTED'),
     ]),
     Planted('guest_ignores_fault', 'encrypted-unshared', 1, 'steal_time', 'F04', [
@@ -174,7 +174,7 @@ PLANTED = [
          'result=OK).pack()'),
     ], ('pending-result',)),
     Planted('revoke_refused_size', 'kexec', 1, 'steal_time', 'F01', [
-        ('        if size == 0:\n            return OK\n',
+        ('        if size == 0:\n            return EINVAL if "never-revoked" in self.mitigations else OK  # R14\n',
          ''),
     ]),
     Planted('save_skips_user', 'migrate', 1, 'watchdog', 'F02', [
@@ -182,8 +182,8 @@ PLANTED = [
          '            if entry is not None and kind != 8:\n                found += ((kind, *entry),)'),
     ], ('carry-registry',)),
     Planted('restore_appends', 'migrate', 1, 'steal_time', 'F09', [
-        ('yield from self._apply(cpu, descriptor, quietly="quiet-restore" in self.mitigations)',
-         'yield from self._apply(cpu, descriptor, quietly="quiet-restore" in self.mitigations)\n                held = (yield Get(registry(owner, \'types\'))) or ()\n                yield Set(registry(owner, \'types\'), (*held, kind))'),
+        ('            yield from self._apply(cpu, descriptor, quietly="quiet-restore" in self.mitigations)',
+         '            yield from self._apply(cpu, descriptor, quietly="quiet-restore" in self.mitigations)\n            held = (yield Get(registry(owner, \'types\'))) or ()\n            yield Set(registry(owner, \'types\'), (*held, kind))'),
     ], ('carry-registry',)),
     Planted('backed_size_minus_1', 'hostile-ram-over', 1, 'steal_time', 'F07', [
         ('(yield Backed(base, size))',
@@ -210,8 +210,8 @@ PLANTED = [
          "        result = yield from self._check(cpu, descriptor)\n        if result != OK:\n            yield Set(area(cpu.index, 'steal_time'), None)\n        feature"),
     ]),
     Planted('restore_stops', 'migrate-damaged', 1, 'wall_clock,steal_time,kvmclock', 'F02', [
-        ('                yield from self._apply(cpu, descriptor, quietly="quiet-restore" in self.mitigations)',
-         '                yield from self._apply(cpu, descriptor, quietly="quiet-restore" in self.mitigations)\n            else:\n                return'),
+        ('if vmm.ends(refused):',
+         'if True:'),
     ], ('carry-registry', 'validate-restore')),
     Planted('quiet_forgets_request', 'migrate', 1, 'kvmclock', 'F20', [
         ('if entry and feature.update_when == "request":',

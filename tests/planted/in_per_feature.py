@@ -1,4 +1,4 @@
-"""Mistakes planted in workbench/protocols/per_feature.py, as pieces of its text and what stands there instead."""
+"""Mistakes planted in the protocol per_feature, as pieces of its text or its parts' and what stands there instead."""
 
 # ruff: noqa: E501
 
@@ -50,12 +50,12 @@ PLANTED = [
          'gpa = STEAL_TIME.address_in(value)\n        if gpa is None or not (yield Get(area(cpu.index, "steal_time"))):\n            yield Set(area(cpu.index, "steal_time"), gpa)'),
     ]),
     Planted('eoi_unbacked', 'hostile-bad-base', 1, 'pv_eoi', 'F11', [
-        ('if gpa is not None and not (yield Backed(gpa, PV_EOI_EN.touches)):\n            return FAULT  # R7',
-         'if False:\n            return FAULT  # R7'),
+        ('elif not (yield from address_cache.point(cpu.index, "pv_eoi", gpa, PV_EOI_EN.touches)):\n            return FAULT  # R7',
+         'else:\n            yield Set(area(cpu.index, "pv_eoi"), gpa)'),
     ]),
     Planted('eoi_kept_before_check', 'hostile-bad-base', 1, 'pv_eoi', 'F16', [
-        ('        if gpa is not None and not (yield Backed(gpa, PV_EOI_EN.touches)):\n            return FAULT  # R7\n        yield from self._keep(cpu, PV_EOI_EN, value)',
-         '        yield from self._keep(cpu, PV_EOI_EN, value)\n        if gpa is not None and not (yield Backed(gpa, PV_EOI_EN.touches)):\n            return FAULT  # R7'),
+        ('        if gpa is None:\n            yield from address_cache.release(cpu.index, "pv_eoi")  # R22\n        elif not (yield from address_cache.point(cpu.index, "pv_eoi", gpa, PV_EOI_EN.touches)):\n            return FAULT  # R7\n        yield from self._keep(cpu, PV_EOI_EN, value)',
+         '        yield from self._keep(cpu, PV_EOI_EN, value)\n        if gpa is None:\n            yield from address_cache.release(cpu.index, "pv_eoi")  # R22\n        elif not (yield from address_cache.point(cpu.index, "pv_eoi", gpa, PV_EOI_EN.touches)):\n            return FAULT  # R7'),
     ]),
     Planted('eoi_reserved_unchecked', 'hostile-reserved-bits', 1, 'pv_eoi', 'F03', [
         ('if not PV_EOI_EN.is_allowed(value):',
@@ -82,8 +82,8 @@ PLANTED = [
          'if not ASYNC_PF_INT.is_allowed(value):'),
     ]),
     Planted('apf_en_unbacked', 'hostile-bad-base', 1, 'async_pf', 'F11', [
-        ('if gpa is not None and not (yield Backed(gpa, ASYNC_PF_EN.touches)):\n            if not after:\n                yield Set(area(cpu.index, "async_pf"), None)\n            return FAULT  # R10',
-         'if False:\n            return FAULT'),
+        ('elif not (yield from address_cache.point(cpu.index, "async_pf", gpa, ASYNC_PF_EN.touches, kept=not after)):\n            return FAULT  # R10',
+         'else:\n            yield Set(area(cpu.index, "async_pf"), gpa)'),
     ]),
     Planted('poll_reserved_unchecked', 'hostile-reserved-bits', 2, 'poll_control', 'F23', [
         ('if not POLL_CONTROL.is_allowed(value):',
@@ -98,8 +98,8 @@ PLANTED = [
          'for feature in ("async_pf", "pv_eoi", "steal_time"):  # R16'),
     ]),
     Planted('init_area_stays', 'init-no-reregister', 1, 'steal_time', 'F03', [
-        ('            yield Set(area(cpu.index, feature), None)\n        yield Set(register(cpu.index, ASYNC',
-         '        yield Set(register(cpu.index, ASYNC'),
+        ('            if self.register_of[feature].in_cache:\n                yield from address_cache.release(cpu.index, feature)\n            else:\n                yield Set(area(cpu.index, feature), None)\n',
+         ''),
     ]),
     Planted('init_drops_wall_clock', 'init', 2, 'wall_clock', 'F02', [
         ('yield Set(register(cpu.index, ASYNC_PF_INT.msr), None)\n        yield Set(pending',
@@ -110,8 +110,8 @@ PLANTED = [
          '        yield Set(pending'),
     ]),
     Planted('init_of_cpu0', 'init', 2, 'steal_time', 'F02', [
-        ('            yield Set(register(cpu.index, self.register_of[feature].msr), None)\n            yield Set(area(cpu.index, feature), None)\n        yield Set(register(cpu.index, ASYNC',
-         '            yield Set(register(0, self.register_of[feature].msr), None)\n            yield Set(area(0, feature), None)\n        yield Set(register(cpu.index, ASYNC'),
+        ('            yield Set(register(cpu.index, self.register_of[feature].msr), None)\n            if self.register_of[feature].in_cache:\n                yield from address_cache.release(cpu.index, feature)\n            else:\n                yield Set(area(cpu.index, feature), None)\n',
+         '            yield Set(register(0, self.register_of[feature].msr), None)\n            if self.register_of[feature].in_cache:\n                yield from address_cache.release(0, feature)\n            else:\n                yield Set(area(0, feature), None)\n'),
     ]),
     Planted('restore_en_before_int', 'migrate-damaged', 2, "all", "table", [
         ('self._carried = (*QEMU_ORDER, *',
@@ -126,16 +126,16 @@ PLANTED = [
          'for cpu in cpus[:-1] or cpus:\n            own: tuple[Any, ...] = ()'),
     ]),
     Planted('restore_to_cpu0', 'migrate', 2, 'steal_time', 'F02', [
-        ('outcome = yield from self.on_wrmsr(cpus[index], msr, value, host_initiated=True)',
-         'outcome = yield from self.on_wrmsr(cpus[0], msr, value, host_initiated=True)'),
+        ('return (yield from self.on_wrmsr(cpus[index], msr, value, host_initiated=True)) is HANDLED',
+         'return (yield from self.on_wrmsr(cpus[0], msr, value, host_initiated=True)) is HANDLED'),
     ]),
     Planted('restore_stops_vm', 'migrate-damaged', 2, 'async_pf', 'F09', [
-        ('refused |= {index}',
-         'refused |= {cpu.index for cpu in cpus}'),
+        ('ended |= {item[0]}',
+         'ended |= {cpu.index for cpu in cpus}'),
     ]),
     Planted('restore_drops_bit0', 'migrate', 1, 'steal_time', 'F02', [
-        ('outcome = yield from self.on_wrmsr(cpus[index], msr, value, host_initiated=True)',
-         'outcome = yield from self.on_wrmsr(cpus[index], msr, value & ~1, host_initiated=True)'),
+        ('return (yield from self.on_wrmsr(cpus[index], msr, value, host_initiated=True)) is HANDLED',
+         'return (yield from self.on_wrmsr(cpus[index], msr, value & ~1, host_initiated=True)) is HANDLED'),
     ]),
     Planted('save_forgets_poll', 'migrate-polling', 2, 'poll_control', 'F04', [
         ('self._carried = (*QEMU_ORDER, *',
@@ -162,8 +162,8 @@ PLANTED = [
          'value = gpa  # R3:'),
     ]),
     Planted('restore_twice', 'migrate', 2, "all", "table", [
-        ('outcome = yield from self.on_wrmsr(cpus[index], msr, value, host_initiated=True)',
-         'yield from self.on_wrmsr(cpus[index], msr, value, host_initiated=True)\n            outcome = yield from self.on_wrmsr(cpus[index], msr, value, host_initiated=True)'),
+        ('return (yield from self.on_wrmsr(cpus[index], msr, value, host_initiated=True)) is HANDLED',
+         'yield from self.on_wrmsr(cpus[index], msr, value, host_initiated=True)\n        return (yield from self.on_wrmsr(cpus[index], msr, value, host_initiated=True)) is HANDLED'),
     ]),
     Planted('restore_quiet_drops', 'migrate', 1, 'wall_clock', 'F02', [
         ('yield Set(area(VM, "wall_clock"), WALL_CLOCK_NEW.address_in(value))\n        feature',
@@ -182,8 +182,8 @@ PLANTED = [
          'yield Set(register(cpu.index, POLL_CONTROL.msr), None)\n        yield Set(register(cpu.index, ASYNC_PF_INT.msr), None)\n        yield Set(pending'),
     ]),
     Planted('commit_after_twice', 'double-registration-refused', 1, 'async_pf', 'F23', [
-        ('            if not after:\n                yield Set(area',
-         '            if True:\n                yield Set(area'),
+        ('        if not after:\n            yield from self._keep',
+         '        if True:\n            yield from self._keep'),
     ], ('commit-after-check',)),
     Planted('apf_ack_ignored', 'page-ready', 1, 'async_pf', 'F20', [
         ('if value & 1 and "async_pf" in self.by_name and (yield Get(pending(cpu.index, "async_pf"))):',

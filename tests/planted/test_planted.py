@@ -3,6 +3,7 @@
 import pytest
 
 from tests.planted import in_generic, in_per_feature
+from tests.planted.planted import Planted
 from workbench.checking.failures import FAILURES
 from workbench.engines.explore import FAILS
 from workbench.features import choose
@@ -42,12 +43,19 @@ def test_a_planted_mistake_fails_where_the_right_design_does_not(name, tmp_path)
         assert failure.violations(state), "the bytes do not show what the explorer found"
 
 
+def told(protocol, one):
+    """Return what the tables show of a protocol, which is all that a run measures except for its name."""
+    run = measured(variant(protocol), choose(), one.vcpus, EVENTS[one.event])
+    return [part for name, part in vars(run).items() if name not in ("scenario", "event")]
+
+
 @pytest.mark.parametrize("name", SIMULATED)
 def test_a_planted_mistake_changes_a_table(name, tmp_path):
     base, one = PLANTED[name]
+    assert told(one.written(base, tmp_path), one) != told(one.named(base), one)
 
-    def told(protocol):
-        run = measured(variant(protocol), choose(), one.vcpus, EVENTS[one.event])
-        return [part for name, part in vars(run).items() if name not in ("scenario", "event")]
 
-    assert told(one.written(base, tmp_path)) != told(one.named(base))
+@pytest.mark.parametrize(("base", "mitigations"), [("per_feature", ()), ("generic", ("carry-registry",))])
+def test_a_copy_without_a_mistake_changes_none(base, mitigations, tmp_path):
+    one = Planted("copy", "migrate-damaged", 2, "all", "table", (), mitigations)
+    assert told(one.written(base, tmp_path), one) == told(one.named(base), one)
