@@ -37,6 +37,7 @@ def test_the_same_as_in_memory(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_fields_that_grow_while_states_are_in_files(tmp_path):
     def grow(view):
         view["n"] = (view["n"] + 1) % 40
@@ -52,6 +53,7 @@ def test_fields_that_grow_while_states_are_in_files(tmp_path):
     assert seen(explore(model, disk=tmp_path)) == seen(explore(model, tables="python"))
 
 
+@pytest.mark.slow
 def test_the_command_line_says_the_same(tmp_path, capsys):
     line = ["explore", "generic", "--events", "kexec", "--vcpus", "2"]
     assert main(line) == 0

@@ -92,7 +92,7 @@ PAUSED = [
     ("generic+carry-registry", "migrate-damaged"),
     slow("per_feature", "migrate-no-state"),
     ("per_feature", "migrate-reordered"),
-    ("per_feature", "migrate-damaged"),
+    pytest.param("per_feature", "migrate-damaged", marks=pytest.mark.slow),
     (THIRD, "migrate"),
 ]
 

@@ -81,7 +81,7 @@ def test_every_search_engine_finds_the_same(kind, engine):
     assert (found.verdicts, found.states) == (expected.result.verdicts, expected.result.states)
 
 
-@pytest.mark.parametrize("kind", [unlogged.Forgets, unlogged.MarksAfter])
+@pytest.mark.parametrize("kind", [unlogged.Forgets, pytest.param(unlogged.MarksAfter, marks=pytest.mark.slow)])
 def test_symmetry_changes_no_verdict(kind):
     question = Question(Variant.of(kind, ()), EVENTS["migrate-log-first"], STEAL, 2)
     whole, merged = (explore_question(question, (MISSED,), symmetry=merges) for merges in (False, True))

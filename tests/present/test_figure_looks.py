@@ -67,7 +67,7 @@ def faults(figure):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("count", range(2, 9))
+@pytest.mark.parametrize("count", [2, *(pytest.param(n, marks=pytest.mark.slow) for n in range(3, 8)), 8])
 def test_no_text_meets_another_or_is_cut_off_with_long_names(kind, count):
     assert faults(drawn(kind, NAMES[-count:])) == ([], [])
 

@@ -26,8 +26,11 @@ def statuses(report):
     return {line.what: line.status for line in report.lines}
 
 
-@pytest.mark.parametrize("feature", [False, True], ids=["", "with a feature"])
-@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize(
+    ("style", "feature"),
+    [pytest.param(style, feature, marks=[pytest.mark.slow] if feature and style != next(iter(STYLES)) else [])
+     for style in STYLES for feature in (False, True)],
+)  # fmt: skip
 def test_a_new_design_passes_every_check_unedited(tmp_path, style, feature):
     program, _ = create(f"my_{style}", style, tmp_path, feature=feature)
     found = statuses(check(str(program)))
