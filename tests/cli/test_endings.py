@@ -101,8 +101,8 @@ STOPPED = [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminate
 
 @pytest.mark.parametrize(
     ("line", "number", "status", "said"),
-    # Of the search in one process the default run takes one signal; test_kills.py stops it too.
-    [pytest.param(line, *how, marks=[pytest.mark.slow] if line == LONG[0] and how != STOPPED[0] else [])
+    # The default run sends each line one signal; test_kills.py stops them too.
+    [pytest.param(line, *how, marks=[pytest.mark.slow] if how != STOPPED[LONG.index(line)] else [])
      for line in LONG for how in STOPPED],
 )  # fmt: skip
 def test_a_command_that_is_stopped_keeps_the_old_file_and_leaves_nobody(tmp_path, line, number, status, said):

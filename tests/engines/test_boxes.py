@@ -55,6 +55,7 @@ def printed(*command, without="import sys"):
     return done.stdout
 
 
+@pytest.mark.slow
 def test_without_lanes_all_numbers_are_the_same():
     command = ("compare", "--vcpus", "20", "--protocols", "generic,per_feature,null", "--format", "csv")
     assert printed(*command, without=WITHOUT_LANES) == printed(*command)

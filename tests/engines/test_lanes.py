@@ -18,7 +18,7 @@ from workbench.protocols import FIRST, PROTOCOLS, Generic
 HIDDEN = r"lane_protocols\.py:\d+: Hidden\.on_wrmsr: self\.calls changed during a run"
 
 
-@pytest.mark.parametrize("vcpus", [1, 17, FEWEST_LANES + 2, 40])
+@pytest.mark.parametrize("vcpus", [1, pytest.param(17, marks=pytest.mark.slow), FEWEST_LANES + 2, 40])
 @pytest.mark.parametrize("event", EVENTS)
 @pytest.mark.parametrize("protocol", FIRST)
 def test_lanes_leave_the_machine_as_one_vcpu_after_the_other_does(protocol, event, vcpus):

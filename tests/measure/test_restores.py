@@ -82,7 +82,7 @@ def test_a_shipped_register_that_keeps_a_refused_value_ends_the_restore():
 # -- with another address -----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("vcpus", [1, 2])
+@pytest.mark.parametrize("vcpus", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_a_generic_restore_that_trusts_serves_what_the_call_refuses(vcpus):
     """``validate-restore``: an area that the guest's call would refuse is lost, and not served where no memory is."""
     assert failing(TRUSTING, DAMAGED, "steal_time", vcpus) == {"F09", "F15"}

@@ -42,9 +42,10 @@ def printed(notebook):
     return "".join(output.get("text", "") for cell in code(notebook) for output in cell.outputs)
 
 
-#: The notebook that takes as long as four others is run by the slow tests.
+LONG = {"06b-repairs", "08-verdict"}
+#: The notebooks that take as long as several others are run by the slow tests.
 RUN = [
-    pytest.param(path, id=path.stem, marks=[pytest.mark.slow] if "verdict" in path.stem else []) for path in notebooks()
+    pytest.param(path, id=path.stem, marks=[pytest.mark.slow] if path.stem in LONG else []) for path in notebooks()
 ]
 
 

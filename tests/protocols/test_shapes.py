@@ -250,6 +250,7 @@ def test_no_interleaving_breaks_them(kind, event):
     assert found.result.limit is None
 
 
+@pytest.mark.slow
 def test_a_call_for_the_whole_vm_races_with_the_other_cpus_teardown():
     """vCPU 1 tears down before vCPU 0's call registers the areas of all; nobody revokes them then."""
     _, failing = verdicts(DoorbellBatch, "kexec")
