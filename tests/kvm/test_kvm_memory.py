@@ -122,6 +122,15 @@ def test_dirty_log_off_is_an_error_and_forgets_the_hosts_writes(guest):
     assert guest.memory.dirty(0).host == set()
 
 
+def test_a_deleted_slot_leaves_no_log_to_the_next_one_with_its_number(guest):
+    guest.memory.log_dirty(1, True)
+    guest.memory.write(HIGH + 0x3000, b"x")
+    guest.memory.delete(1)
+    made = guest.memory.add(HIGH, 0x1000, log_dirty=True)
+    assert made.slot == 1
+    assert guest.memory.dirty(1).all == set()
+
+
 def test_manual_clear_keeps_reporting_until_cleared():
     with Guest(manual_dirty_log=True) as guest:
         guest.memory.log_dirty(0, True)

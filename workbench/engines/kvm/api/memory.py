@@ -132,10 +132,12 @@ class GuestMemory:
         return made
 
     def delete(self, slot: int) -> Backing:
-        """Delete a memslot; return its Backing, content untouched, for a later :meth:`add`."""
+        """Delete a memslot, its dirty logs too; return its Backing, content untouched, for a later :meth:`add`."""
         old = self.slot(slot)
         self._tell_kvm(old, 0)
         self._replace(slot, None)
+        with self._host_lock:  # another memslot may get its number
+            self._host_dirty.pop(slot, None)
         return old.backing
 
     def move(self, slot: int, gpa: int) -> Memslot:
