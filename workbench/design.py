@@ -10,6 +10,7 @@ Feature                 what a piece of shared memory is for, and its ABI: the b
 Event                   what happens to a guest: the base class of a lifecycle event
 StateEntry              one piece of host state, and how a migration carries it (``Protocol.state``)
 Compared                how a feature's payload is compared on two hosts (``Feature.compared``)
+Counted                 what a count of a payload's updates is for a real host's (``Feature.counted``)
 Hidden                  state of a feature that no register shows (``Feature.hidden``)
 Register                a register by which a guest registers a feature (``Feature.registers``)
 ControlBits             bits beside the address that must be 1, be 0, or need CPUID (``Protocol.control_bits``)
@@ -127,7 +128,7 @@ WorkbenchError          raise it for a mistake of the user: its text is printed 
 
 from workbench.clayout.layout import U8, U16, U32, U64, Abi, Struct, Value, struct
 from workbench.core.address_map import DESCRIPTOR, Unit
-from workbench.core.contracts import Compared, Feature, Hidden, Protocol, StateEntry
+from workbench.core.contracts import Compared, Counted, Feature, Hidden, Protocol, StateEntry
 from workbench.core.contracts.event import Event
 from workbench.core.contracts.protocol import Area, ControlBits, IoRange
 from workbench.core.driver import host_side
@@ -197,8 +198,9 @@ from workbench.protocols import Generic, Null, PerFeature
 __all__ = [
     "ACCEPTED", "DERIVED", "DESCRIPTOR", "FAULT", "HANDLED", "KVM_EINVAL", "KVM_ENOSYS", "KVM_EPERM", "KVM_SUPPORTED",
     "PAGE_SIZE", "REFUSED", "U8", "U16", "U32", "U64", "UNKNOWN", "VM", "Abi", "AcceptedAt", "AddMemslot",
-    "AfterBoot", "AllVcpus", "Answer", "Area", "AtBoot", "Backed", "Compared", "ControlBits", "Cover",
-    "DeleteMemslot", "Each", "Enter", "Event", "Feature", "Generic", "Get", "GuestCall", "Hidden", "Host", "HostCall",
+    "AfterBoot", "AllVcpus", "Answer", "Area", "AtBoot", "Backed", "Compared", "ControlBits", "Counted",
+    "Cover", "DeleteMemslot", "Each", "Enter", "Event", "Feature", "Generic", "Get", "GuestCall", "Hidden", "Host",
+    "HostCall",
     "Hypercall", "Init", "IoRange", "KernelGone", "Key", "LinuxKernel", "Load", "MarkDirty", "Migration", "MmioRead",
     "MmioWrite", "Moment", "MoveMemslot", "NewHost", "Note", "Now", "Null", "OnHost", "Outcome", "Pause",
     "PerFeature", "PioRead", "PioWrite", "Program", "Protocol", "Quiesce", "Rdmsr", "Reassign", "Register", "Resume",

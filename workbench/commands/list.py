@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from workbench.commands import _options
 
 if TYPE_CHECKING:
+    from workbench.core.contracts import Feature
     from workbench.measure.variants import Variant
 
 Lists = dict[str, list[dict[str, Any]]]
@@ -49,7 +50,14 @@ def _lists(args: argparse.Namespace) -> Lists:
     return {
         "protocol": _protocols(args.protocols),
         "feature": [
-            {"name": f.name, "title": f.title, "bytes": f.size, "scope": f.scope, "served by": f.served_by}
+            {
+                "name": f.name,
+                "title": f.title,
+                "bytes": f.size,
+                "scope": f.scope,
+                "served by": f.served_by,
+                "updates": _updates(f),
+            }
             for f in (features.choose(_options.unique(args.features)) if args.features else features.SHIPPED.values())
         ],
         "event": [{"name": e.name, "vcpus": e.min_vcpus, "title": e.title} for e in chosen],
@@ -72,6 +80,15 @@ def _lists(args: argparse.Namespace) -> Lists:
             for m in models
         ],
     }
+
+
+def _updates(feature: Feature) -> str:
+    """Return when a run updates the payload, and what a count of that is for a real host's."""
+    from workbench.present.text.updates import OCCASIONS
+
+    if feature.update_when == "never":
+        return "none"
+    return f"{OCCASIONS[feature.update_when]} ({feature.count_is})"
 
 
 def _protocols(chosen: list[str] | None) -> list[dict[str, Any]]:
@@ -121,7 +138,14 @@ _PLURALS = {"property": "properties"}
 
 #: Notes printed below a list.
 _NOTES = {
+    "feature": [
+        "updated: when a run updates the payload; in brackets, what a count of these updates is for the real host's.",
+    ],
     "event": ["vcpus: the least number of vCPUs to which the event can happen."],
+    "metric": [
+        "vm_entries: where the event says so, not after each exit. The numbers of host_loads, host_stores, "
+        "payload_updates, stray_writes and dirty_pages_* follow from how often a run updates payloads.",
+    ],
     "cost model": [
         "kernel, user: cycles of an exit handled by KVM or by the VMM; hardware and source of each stand in "
         "its file and below every table that uses it."
@@ -130,7 +154,14 @@ _NOTES = {
 
 
 #: What is too long for a column is said in a note, behind the name and this.
-_IN_NOTES = {"source": "", "what": "", "features": " carries", "mitigations": "+...", "readings": " or +..."}
+_IN_NOTES = {
+    "source": "",
+    "what": "",
+    "features": " carries",
+    "updates": " updated",
+    "mitigations": "+...",
+    "readings": " or +...",
+}
 
 
 def _as_tables(lists: Lists, *, markdown: bool) -> str:

@@ -17,8 +17,9 @@ from workbench.core.host_state import Key
 from workbench.core.memory import PAGE_SIZE, GuestMemory
 from workbench.core.rules.place import MORE_STEPS, MOST_STEPS, at_step, never_ends
 from workbench.core.sent_memory import SentMemory
-from workbench.core.steps import GUEST, KERNEL, USER, Exit, Load, Moment, Program, Side, Store, ToUser
+from workbench.core.steps import GUEST, KERNEL, USER, Exit, Load, Moment, Program, Side, Store, StoreMapped, ToUser
 from workbench.core.transition import perform, size_of
+from workbench.core.updates import counter, under_way
 from workbench.core.vcpu import Vcpu
 from workbench.errors import WorkbenchError
 
@@ -48,6 +49,8 @@ class Machine:
 
     ``seed`` sets the start of the virtual clock; the same seed gives the same bytes.
     """
+
+    _update: Any = None  #: the program of the last update of a payload of which a byte arrived
 
     def __init__(self, cpus: Iterable[Vcpu], *, encrypted: bool = False, seed: int = 0, trace: bool = False) -> None:
         self.cpus = {cpu.index: cpu for cpu in cpus}
@@ -92,6 +95,8 @@ class Machine:
                     counts[_MEMORY[kind, side]] += 1
                     if trace is not None and len(trace) == told:  # otherwise it was an exit, and touched no memory
                         self._record_memory(cpu, side, step, answer)
+                if side is not GUEST and answer and (kind is Store or kind is StoreMapped):
+                    self._count_update(program)
             raise never_ends(program, self.most_steps)
         except StopIteration as stop:
             return stop.value
@@ -201,6 +206,15 @@ class Machine:
     def host_entries(self, kind: str) -> dict[Key, Any]:
         """Return the host's entries of this ``kind`` (see ``workbench.core.host_state``)."""
         return {key: value for key, value in self.entries.items() if isinstance(key, Key) and key.kind == kind}
+
+    def _count_update(self, program: Program) -> None:
+        """Count the update that the host's program is in, at the first of its bytes that arrives."""
+        if self._update is not None and self._update.gi_frame is not None:
+            return  # it has not ended, so it is this one
+        update = under_way(program)
+        if update is not None:
+            self._update = update.program
+            self.counts[counter(update.feature)] += 1
 
     def _record_memory(self, cpu: int, side: Side, step: Load | Store, answer: Any) -> None:
         assert self.trace is not None

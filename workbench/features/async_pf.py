@@ -8,7 +8,7 @@ has no field for them; a numbered clause of each protocol says where the vector 
 """
 
 from workbench.clayout.layout import U32, Abi, struct
-from workbench.core.contracts import Compared, Feature, Hidden
+from workbench.core.contracts import Compared, Counted, Feature, Hidden
 from workbench.core.kvm_registers import HYPERVISOR_CALLBACK_VECTOR, KVM_REGISTERS
 from workbench.core.steps import Load, Moment, Program, Store
 
@@ -32,6 +32,13 @@ class AsyncPf(Feature):
     size = 64
     align = 64
     update_when = "event"
+    counted = Counted(
+        "lower bound",
+        "for a page that is ready, and for the wake-all, KVM writes a token, as here; it has also written flags if the "
+        "guest took a fault for the page, which no run here does",
+        "Linux 6.12 arch/x86/kvm/x86.c, kvm_arch_async_page_present (apf_put_user_ready), "
+        "kvm_arch_async_page_not_present (apf_put_user_notpresent)",
+    )
     registers = KVM_REGISTERS["async_pf"]
     compared = Compared(mailbox="token")
     hidden = Hidden(

@@ -16,7 +16,7 @@ kvm_setup_guest_pvclock; arch/x86/include/asm/kvm_para.h):
 """
 
 from workbench.clayout.layout import U8, Abi, struct
-from workbench.core.contracts import Compared, Feature, Hidden
+from workbench.core.contracts import Compared, Counted, Feature, Hidden
 from workbench.core.host_state import stop_news
 from workbench.core.kvm_registers import KVM_REGISTERS
 from workbench.core.steps import Get, Load, Moment, Program, Set, Store
@@ -64,6 +64,14 @@ class Kvmclock(Feature):
     update_when = "request"
     registers = KVM_REGISTERS["kvmclock"]
     stop_flag = ("flags", PVCLOCK_GUEST_STOPPED)
+    counted = Counted(
+        "lower bound",
+        "KVM makes each requested update, and others by itself: when the vCPU is loaded for the first time, or, "
+        "without a master clock, onto another CPU; of all clocks 100 ms after that; when the master clock changes; "
+        "every 300 s",
+        "Linux 6.12 arch/x86/kvm/x86.c, kvm_arch_vcpu_load (KVM_REQ_GLOBAL_CLOCK_UPDATE), kvmclock_update_fn, "
+        "kvm_update_masterclock, kvmclock_sync_fn",
+    )
     one_mapping = True  # virt/kvm/pfncache.c maps one page; CVE-2013-1796 wrote behind it
     compared = Compared(
         version="version",

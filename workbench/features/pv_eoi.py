@@ -6,7 +6,7 @@ arch/x86/kvm/lapic.c, pv_eoi_put_user). Four bytes are documented; the host touc
 """
 
 from workbench.clayout.layout import U8, U32, struct
-from workbench.core.contracts import Compared, Feature, Hidden
+from workbench.core.contracts import Compared, Counted, Feature, Hidden
 from workbench.core.kvm_registers import KVM_REGISTERS
 from workbench.core.steps import Load, Moment, Program, Store
 
@@ -26,6 +26,12 @@ class PvEoi(Feature):
     size = 4
     align = 4
     update_when = "event"
+    counted = Counted(
+        "no bound",
+        "here, each interrupt is one write; KVM sets the bit at an entry if exactly one interrupt is in service, none "
+        "is pending and the I/O APIC needs no EOI, and clears it at the next exit: never, once or several times",
+        "Linux 6.12 arch/x86/kvm/lapic.c, apic_sync_pv_eoi_to_guest, apic_sync_pv_eoi_from_guest",
+    )
     registers = KVM_REGISTERS["pv_eoi"]
     compared = Compared()
     hidden = Hidden(

@@ -1,16 +1,17 @@
 """Steal time: how long the vCPU was ready to run but did not run.
 
 Rules (Linux arch/x86/kvm/x86.c, record_steal_time; Documentation/virt/kvm/x86/msr.rst, MSR_KVM_STEAL_TIME):
-the guest zeroes the 64 bytes; the host *adds* to what it finds, under an odd version, at every entry;
+the guest zeroes the 64 bytes; the host *adds* to what it finds, under an odd version, each time it updates;
 ``flags`` and padding are not touched; ``preempted`` is cleared. Another host starts a new count.
 
 KVM asks for an update when a vCPU's thread is loaded onto a CPU (kvm_arch_vcpu_load: at KVM_RUN, and after the thread
-was preempted), not at each entry: an exit that KVM handles itself ends without one. Here every entry is an update. So
-the number of writes is an upper bound where a run has exits of class ``kernel``, and KVM's for class ``user``.
+was preempted), not at each entry: an exit that KVM handles itself ends without one. Here every entry is an update, so
+the number of updates in a run is an upper bound of KVM's for as many entries (``counted``), and KVM's own where each
+entry is a KVM_RUN, as in replay files.
 """
 
 from workbench.clayout.layout import U8, U64, Abi, struct
-from workbench.core.contracts import Compared, Feature, Hidden
+from workbench.core.contracts import Compared, Counted, Feature, Hidden
 from workbench.core.host_state import baseline
 from workbench.core.kvm_registers import KVM_REGISTERS
 from workbench.core.steps import Get, Load, Moment, Program, Set, Store
@@ -42,6 +43,13 @@ class StealTime(Feature):
     update_when = "entry"
     registers = KVM_REGISTERS["steal_time"]
     counters = ("steal",)
+    counted = Counted(
+        "upper bound",
+        "KVM updates at the first entry after the vCPU was loaded onto a CPU, or its register written; an entry after "
+        "an exit that KVM handled itself has no update. Bytes of preempted, set when a vCPU is put, are not counted",
+        "Linux 6.12 arch/x86/kvm/x86.c, kvm_arch_vcpu_load (KVM_REQ_STEAL_UPDATE), vcpu_enter_guest, "
+        "record_steal_time, kvm_steal_time_set_preempted",
+    )
     # The host sets preempted when it preempts a vCPU at an instruction boundary, which is not modelled.
     compared = Compared(version="version", free=("steal", "version", "preempted"))
     hidden = Hidden(

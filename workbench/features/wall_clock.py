@@ -6,7 +6,7 @@ MSR_KVM_WALL_CLOCK_NEW). One area for the VM.
 """
 
 from workbench.clayout.layout import Abi, struct
-from workbench.core.contracts import Compared, Feature, Hidden
+from workbench.core.contracts import Compared, Counted, Feature, Hidden
 from workbench.core.kvm_registers import KVM_REGISTERS
 from workbench.core.machine import EPOCH_NS
 from workbench.core.memory import PAGE_SIZE
@@ -34,6 +34,11 @@ class WallClock(Feature):
     align = 4
     scope = "vm"
     update_when = "registration"
+    counted = Counted(
+        "exact",
+        "KVM writes once for each value other than 0 that is written to the register, by the guest or the host",
+        "Linux 6.12 arch/x86/kvm/x86.c, kvm_set_msr_common, kvm_write_wall_clock",
+    )
     registers = KVM_REGISTERS["wall_clock"]
     compared = Compared(version="version", free=("version", "sec", "nsec"))
     hidden = Hidden(

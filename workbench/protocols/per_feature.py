@@ -79,6 +79,7 @@ from workbench.core.memory import PAGE_SIZE
 from workbench.core.outcome import ACCEPTED, FAULT, HANDLED, REFUSED, UNKNOWN, Outcome
 from workbench.core.restoring import written
 from workbench.core.steps import AllVcpus, Get, Load, Program, Rdmsr, Set, Store, Wrmsr
+from workbench.core.updates import updates
 from workbench.core.vcpu import Vcpu
 
 #: KVM has all of these, whichever features a scenario selects; it does not serve MIGRATION_CONTROL (R14).
@@ -206,6 +207,7 @@ class PerFeature(Protocol):
         if "async_pf" in self.by_name and (yield Get(pending(cpu.index, "async_pf"))) == REQUESTED:
             yield from self._wake_all(cpu)  # R9
 
+    @updates("async_pf")
     def _wake_all(self, cpu: Vcpu) -> Program:
         """Host: write the token of the wake-all if the guest has taken the last token; otherwise keep it waiting."""
         gpa = yield Get(area(cpu.index, "async_pf"))

@@ -5,7 +5,7 @@ how the host *learns of* an area and forgets it, an event (``contracts.event``) 
 programs are generators of steps (``workbench.core.steps``) and do not depend on an engine.
 """
 
-from workbench.core.contracts.feature import Compared, Feature, Hidden, Update
+from workbench.core.contracts.feature import Bound, Compared, Counted, Feature, Hidden, Update
 from workbench.core.contracts.protocol import ControlBits, Protocol, StateEntry
 
-__all__ = ["Compared", "ControlBits", "Feature", "Hidden", "Protocol", "StateEntry", "Update"]
+__all__ = ["Bound", "Compared", "ControlBits", "Counted", "Feature", "Hidden", "Protocol", "StateEntry", "Update"]

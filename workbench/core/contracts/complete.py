@@ -6,7 +6,7 @@ from typing import Any, get_args
 
 from workbench.clayout.layout import Struct
 from workbench.core.contracts.event import Event
-from workbench.core.contracts.feature import Compared, Feature, Hidden, Update
+from workbench.core.contracts.feature import Bound, Compared, Counted, Feature, Hidden, Update
 from workbench.core.contracts.protocol import Protocol
 from workbench.core.kvm_registers import Register
 from workbench.core.rules.author import check_class, check_text
@@ -22,6 +22,7 @@ _FEATURE: Mapping[str, tuple[Any, str]] = {
     "size": (int, "the bytes of its area: size = 64"),
     "align": (int, "a number of bytes"),
     "registers": (tuple, "a tuple of Register"),
+    "counted": (Counted | None, "a Counted, or None"),
     "compared": (Compared | None, "a Compared, or None"),
     "hidden": (Hidden | None, "a Hidden, or None"),
     "linux_boot": (int | None, "its place in the order at boot, or None"),
@@ -51,11 +52,23 @@ def check_feature(feature: Feature) -> None:
         raise WorkbenchError(f"size is {feature.size}; allowed: 1 or more bytes, or 0 for a feature that is_value")
     if feature.align < 1 or feature.align & (feature.align - 1):
         raise WorkbenchError(f"align is {feature.align}; allowed: powers of two")
+    _check_counted(feature.counted)
     registers: tuple[Any, ...] = feature.registers
     if wrong := [one for one in registers if not isinstance(one, Register)]:
         raise WorkbenchError(f"registers holds {wrong[0]!r}; allowed: Register(...)")
     _check_methods(feature, Feature, ("prepare", "update", "read"))
     check_text(type(feature))
+
+
+def _check_counted(counted: Counted | None) -> None:
+    if counted is None:
+        return
+    if counted.bound not in get_args(Bound):
+        raise WorkbenchError(f"counted says {counted.bound!r}; allowed: {', '.join(get_args(Bound))}")
+    texts: dict[str, Any] = {"why": counted.why, "source": counted.source}
+    for name, text in texts.items():
+        if not isinstance(text, str) or not text.strip() or not text.isprintable():
+            raise WorkbenchError(f"{name} of counted is {text!r}; allowed: one line of text")
 
 
 def check_event(event: Event) -> None:

@@ -7,8 +7,9 @@ from workbench.core.kvm_registers import KVM_MSRS, Register
 from workbench.core.rules.names import FEATURE_NAMES
 from workbench.core.steps import Moment, Program
 
-#: When the host writes a payload: at every entry, when requested, once at registration, on an event
-#: (a fault, an interrupt), or never (the guest writes and the host reads).
+#: On which occasions a run updates a payload: at every entry, when requested, once at registration, on an event
+#: (a fault, an interrupt), or never (the guest writes and the host reads). A real host may leave some of these updates
+#: out, or make others: ``Feature.counted``.
 Update = Literal["entry", "request", "registration", "event", "never"]
 
 
@@ -22,6 +23,23 @@ class Compared(NamedTuple):
     free: tuple[str, ...] = ()  #: clocks and counters: may differ at any time
     rewritten: tuple[str, ...] = ()  #: padding that every update overwrites: may differ while only one host has written
     mailbox: str | None = None  #: filled after the guest has taken the last value: equal after the vCPU has entered
+
+
+#: What the number of updates in a run is for the real host's.
+Bound = Literal["exact", "upper bound", "lower bound", "no bound"]
+
+
+class Counted(NamedTuple):
+    """What the number of a payload's updates in a run says about the host that serves this payload in reality.
+
+    A run updates as ``Feature.update_when`` says: at each of its entries, for each request or event. For as many of
+    them, the real host makes as many updates (exact), no more (upper bound), no fewer (lower bound), or it may make
+    more or fewer (no bound). Read in the source, not measured.
+    """
+
+    bound: Bound
+    why: str  #: what the real host does, in a sentence without a full stop
+    source: str
 
 
 class Hidden(NamedTuple):
@@ -51,6 +69,7 @@ class Feature:
     counters: ClassVar[tuple[str, ...]] = ()  #: fields of the payload that never go back while an area is registered
     stop_flag: ClassVar[tuple[str, int] | None] = None  #: (field of one byte, bit) that says: the guest was stopped
     one_mapping: ClassVar[bool] = False  #: the host writes through a mapping of one page; the next page is another's
+    counted: ClassVar[Counted | None] = None  #: what a count of its updates is for the real host's; None: not said
     compared: ClassVar[Compared | None] = None  #: how to compare its payload on two hosts; None: it is not compared
     hidden: ClassVar[Hidden | None] = None  #: state that Linux keeps in addition to its register
     is_value: ClassVar[bool] = False  #: a single value set by the guest; a register can carry it without memory
@@ -60,15 +79,27 @@ class Feature:
     source: ClassVar[str] = ""
 
     def __init_subclass__(cls, **arguments: Any) -> None:
-        """Remember the name, so that one that is nearly a feature's can be told."""
+        """Remember the name, so that one that is nearly a feature's can be told.
+
+        ``counted`` is not inherited by a class that has an ``update_when`` of its own.
+        """
         super().__init_subclass__(**arguments)
         if isinstance(name := vars(cls).get("name"), str):
             FEATURE_NAMES.add(name)
+        if "update_when" in vars(cls) and "counted" not in vars(cls):
+            cls.counted = None  # what another host does on other occasions was said of the base class
 
     @property
     def cpuid_bit(self) -> int | None:
         """The bit of leaf 0x40000001 EAX that offers it; None if there is no such bit."""
         return self.registers[0].cpuid_bit if self.registers else None
+
+    @property
+    def count_is(self) -> str:
+        """What a count of its updates is for the real host's: a Bound, or "not said"; "none": the host never writes."""
+        if self.update_when == "never":
+            return "none"
+        return "not said" if self.counted is None else self.counted.bound
 
     @property
     def brings_register(self) -> bool:

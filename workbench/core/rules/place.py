@@ -104,11 +104,16 @@ def mutable_in(program: Any) -> str | None:
             for name in frame.f_code.co_varnames:
                 if type(value := frame.f_locals.get(name)) in _MUTABLE:
                     return f"{of_code(frame.f_code, frame.f_lineno)}: {mutable_local(name, repr(value))}"
-        inner = program.gi_yieldfrom
-        if inner is None:
-            inner = next((frame.f_locals[name] for name in _RELAYED if name in frame.f_locals), None)
-        program = inner
+        program = driven_by(program)
     return None
+
+
+def driven_by(program: Any) -> Any:
+    """Return what a suspended program waits in: the program that it yields from, or that it drives as a relay."""
+    if program.gi_yieldfrom is not None:
+        return program.gi_yieldfrom
+    there = program.gi_frame.f_locals
+    return next((there[name] for name in _RELAYED if name in there), None)
 
 
 def never_ends(program: Any, most: int) -> AuthorError:

@@ -37,6 +37,7 @@ class OneByOne(OnMachine):
         """Do nothing: the vCPU's program has already ended."""
 
     def enter(self, cpu: int) -> None:
+        self.machine.counts["vm_entries"] += 1
         self.machine.run(cpu, host_side(self.protocol.on_entry(self.machine.cpus[cpu])))
 
     def reset(self, cpu: int) -> None:

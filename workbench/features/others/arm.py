@@ -1,7 +1,7 @@
 """The stolen-time structure of Arm's paravirtualized time (DEN0057A)."""
 
 from workbench.clayout.layout import U64, struct
-from workbench.core.contracts import Feature
+from workbench.core.contracts import Counted, Feature
 from workbench.core.host_state import baseline
 from workbench.core.steps import Get, Load, Moment, Program, Set, Store
 
@@ -20,6 +20,12 @@ class StolenTime(Feature):
     align = 64
     update_when = "entry"
     counters = ("stolen_time",)
+    counted = Counted(
+        "upper bound",
+        "KVM updates at the first entry after the vCPU was loaded onto a CPU; an entry after an exit that KVM handled "
+        "itself has no update",
+        "Linux arch/arm64/kvm/arm.c, kvm_arch_vcpu_load (KVM_REQ_RECORD_STEAL), check_vcpu_requests",
+    )
     linux_boot = linux_teardown = 0
     source = "Arm DEN0057A; Linux arch/arm64/include/asm/pvclock-abi.h"
 

@@ -7,7 +7,7 @@ because no step both reads and writes. Alignments are those that put each at its
 """
 
 from workbench.clayout.layout import U8, Abi, struct
-from workbench.core.contracts import Compared, Feature
+from workbench.core.contracts import Compared, Counted, Feature
 from workbench.core.steps import Load, Moment, Program, Store
 from workbench.features import seqlock
 from workbench.features.steal_time import VERSION, StealTime
@@ -42,6 +42,11 @@ class Preempted(Feature):
     size = 1
     align = 16
     update_when = "event"
+    counted = Counted(
+        "upper bound",
+        "KVM sets the byte when the vCPU is put because it was scheduled out, unless it is still set",
+        "Linux 6.12 arch/x86/kvm/x86.c, kvm_arch_vcpu_put, kvm_steal_time_set_preempted",
+    )
     linux_boot, linux_teardown = 1, 0
     source = "Linux 0b9f6c4615c9 (4.10)"
 
@@ -67,6 +72,11 @@ class TlbFlush(Feature):
     size = 1
     align = 32
     update_when = "entry"
+    counted = Counted(
+        "upper bound",
+        "KVM looks for the request where it updates steal time: after the vCPU was loaded, not at each entry",
+        "Linux 6.12 arch/x86/kvm/x86.c, record_steal_time",
+    )
     linux_boot, linux_teardown = 2, 1
     source = "Linux f38a7b75267f (4.16)"
 

@@ -6,7 +6,7 @@ hyperv_init and hv_synic_enable_regs, at the end that of hv_synic_disable_regs, 
 """
 
 from workbench.clayout.layout import U8, U32, U64, struct
-from workbench.core.contracts import Feature
+from workbench.core.contracts import Counted, Feature
 from workbench.core.memory import PAGE_SIZE
 from workbench.core.steps import Load, Moment, Program, Store
 
@@ -19,6 +19,11 @@ class MessagePage(Feature):
     payload = struct("struct hv_message { __u32 message_type; __u32 header[3]; __u64 payload[30]; };")
     size = align = PAGE_SIZE
     update_when = "event"
+    counted = Counted(
+        "lower bound",
+        "KVM writes each message, as here; where the slot is still taken it sets a flag in it, which no run here does",
+        "Linux 6.12 arch/x86/kvm/hyperv.c, synic_deliver_msg",
+    )
     linux_boot, linux_teardown = 3, 0
     source = "TLFS, SIMP"
 
@@ -44,6 +49,9 @@ class EventFlags(Feature):
     payload = struct("struct hv_event_flags { __u64 flags[32]; };")
     size = align = PAGE_SIZE
     update_when = "event"
+    counted = Counted(
+        "upper bound", "a flag that is still set is not set again", "QEMU hw/hyperv/hyperv.c, hyperv_set_event_flag"
+    )
     linux_boot, linux_teardown = 4, 1
     source = "TLFS, SIEFP"
 
@@ -64,6 +72,11 @@ class VpAssist(EventFlags):
     name = "vp_assist"
     title = "VP assist page"
     payload = struct("struct hv_vp_assist_page { __u32 apic_assist; __u32 reserved; __u64 rest[4]; };")
+    counted = Counted(
+        "no bound",
+        "KVM handles the bit as that of PV EOI: never, once or several times for an interrupt",
+        "Linux 6.12 arch/x86/kvm/lapic.c, apic_sync_pv_eoi_to_guest; hyperv.c, kvm_hv_set_msr",
+    )
     linux_boot, linux_teardown = 1, 2
     source = "TLFS, VP assist page"
 
@@ -79,6 +92,11 @@ class ReferenceTsc(Feature):
     size = align = PAGE_SIZE
     scope = "vm"
     update_when = "registration"
+    counted = Counted(
+        "lower bound",
+        "KVM writes the page once for each registration, and again when the master clock changes or is set",
+        "Linux 6.12 arch/x86/kvm/hyperv.c, kvm_hv_setup_tsc_page, kvm_hv_request_tsc_page_update",
+    )
     linux_boot, linux_teardown = 0, 4
     source = "TLFS, reference TSC page"
 
@@ -104,6 +122,11 @@ class HypercallPage(Feature):
     size = align = PAGE_SIZE
     scope = "vm"
     update_when = "registration"
+    counted = Counted(
+        "exact",
+        "the code is written once for each write of the register that enables the page",
+        "Linux 6.12 arch/x86/kvm/hyperv.c, kvm_hv_set_msr_pw",
+    )
     linux_boot, linux_teardown = 2, 3
     source = "TLFS, hypercall page"
 

@@ -5,7 +5,7 @@ arch/powerpc/include/asm/lppaca.h and asm/dtl.h; they are big-endian there, litt
 """
 
 from workbench.clayout.layout import U16, U32, U64, Abi, struct
-from workbench.core.contracts import Feature
+from workbench.core.contracts import Counted, Feature
 from workbench.core.host_state import baseline
 from workbench.core.steps import Get, Load, Moment, Program, Set, Store
 
@@ -34,6 +34,11 @@ class VirtualProcessorArea(Feature):
     size = 640
     align = 128
     update_when = "entry"
+    counted = Counted(
+        "lower bound",
+        "KVM counts up at each entry, as here, and at each exit, which no run here does",
+        "Linux arch/powerpc/kvm/book3s_hv.c, vcpu_vpa_increment_dispatch (kvmhv_p9_guest_entry)",
+    )
     linux_boot, linux_teardown = 0, 2
     source = "Linux arch/powerpc/include/asm/lppaca.h"
 
@@ -75,6 +80,12 @@ struct dtl_entry {
     size = 4096
     align = 128
     update_when = "entry"
+    counted = Counted(
+        "upper bound",
+        "KVM writes an entry when it dispatches the vCPU, and an exit that it handles before it returns from there is "
+        "followed by none",
+        "Linux arch/powerpc/kvm/book3s_hv.c, kvmppc_create_dtl_entry (kvmhv_run_single_vcpu)",
+    )
     linux_boot, linux_teardown = 1, 0
     source = "Linux arch/powerpc/include/asm/dtl.h"
     entry = 48  #: bytes

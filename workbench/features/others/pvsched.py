@@ -5,7 +5,7 @@ of the policy, status. It is not merged. Offsets, and what follows the head, are
 """
 
 from workbench.clayout.layout import U32, U64, Abi, struct
-from workbench.core.contracts import Feature
+from workbench.core.contracts import Counted, Feature
 from workbench.core.memory import PAGE_SIZE
 from workbench.core.steps import Load, Moment, Program, Store
 
@@ -33,6 +33,11 @@ class Pvsched(Feature):
     size = PAGE_SIZE
     align = PAGE_SIZE
     update_when = "entry"
+    counted = Counted(
+        "no bound",
+        "no host is merged that could be compared; when the time of the last run is written is this project's",
+        '"Paravirt Scheduling (pvsched) v3 - Design"',
+    )
     linux_boot = linux_teardown = 0
     source = '"Paravirt Scheduling (pvsched) v3 - Design"'
 

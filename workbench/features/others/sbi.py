@@ -4,7 +4,7 @@ riscv-sbi-doc, ext-steal-time.adoc; Linux arch/riscv/include/asm/sbi.h (struct s
 """
 
 from workbench.clayout.layout import U64, Abi, struct
-from workbench.core.contracts import Feature
+from workbench.core.contracts import Counted, Feature
 from workbench.core.host_state import baseline
 from workbench.core.steps import Get, Load, Moment, Program, Set, Store
 from workbench.features import seqlock
@@ -31,6 +31,12 @@ class SbiStealTime(Feature):
     align = 64
     update_when = "entry"
     counters = ("steal",)
+    counted = Counted(
+        "upper bound",
+        "KVM updates at the first entry after the vCPU was loaded onto a CPU; an entry after an exit that KVM handled "
+        "itself has no update",
+        "Linux arch/riscv/kvm/vcpu.c, kvm_arch_vcpu_load (KVM_REQ_STEAL_UPDATE)",
+    )
     linux_boot = linux_teardown = 0
     source = "riscv-sbi-doc, ext-steal-time.adoc"
 

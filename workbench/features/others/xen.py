@@ -4,7 +4,7 @@ Layouts: xen include/public/xen.h (vcpu_info, vcpu_time_info) and vcpu.h (vcpu_r
 """
 
 from workbench.clayout.layout import U8, U32, U64, Abi, struct
-from workbench.core.contracts import Feature
+from workbench.core.contracts import Counted, Feature
 from workbench.core.host_state import baseline
 from workbench.core.steps import Get, Load, Moment, Program, Set, Store
 from workbench.features.kvmclock import Kvmclock
@@ -32,6 +32,9 @@ struct vcpu_info {
     size = 64
     align = 8
     update_when = "event"
+    counted = Counted(
+        "upper bound", "an event that is still pending is not marked again", "xen arch/x86, vcpu_mark_events_pending"
+    )
     linux_boot = 0
     linux_teardown = 2
     source = "xen include/public/xen.h"
@@ -60,6 +63,11 @@ class Runstate(Feature):
     size = 48
     align = 8
     update_when = "entry"
+    counted = Counted(
+        "no bound",
+        "Xen writes at a context switch, for the vCPU that leaves and for the one that comes, and at no other entry",
+        "xen arch/x86/domain.c and arch/arm/domain.c, update_runstate_area",
+    )
     linux_boot = 1
     linux_teardown = 1
     source = "xen include/public/vcpu.h"
@@ -94,6 +102,11 @@ class VcpuTime(Feature):
     size = CLOCK.size
     align = 8
     update_when = "entry"
+    counted = Counted(
+        "no bound",
+        "Xen writes at a context switch and after each calibration of its clock, and at no other entry",
+        "xen arch/x86/time.c, update_vcpu_system_time, update_secondary_system_time",
+    )
     linux_boot = 2
     linux_teardown = 0
     source = "xen include/public/xen.h"
@@ -103,7 +116,7 @@ class VcpuTime(Feature):
 
     def update(self, cpu: int, gpa: int, now: Moment) -> Program:
         """Host: update_secondary_system_time."""
-        return CLOCK.update(cpu, gpa, now)
+        yield from CLOCK.update(cpu, gpa, now)  # an update of this feature, not of that
 
     def read(self, gpa: int) -> Program:
         return CLOCK.read(gpa)

@@ -1,7 +1,10 @@
 """Every metric: its name, its unit, what it means, and how it is read from a run.
 
-Units are exits, accesses, areas, entries, bytes, pages and words. Costs need a model and are in
+Units are exits, VM entries, accesses, updates, areas, entries, bytes, pages and words. Costs need a model and are in
 ``workbench.measure.comparison.cost``.
+
+Every number is counted in a run. Some depend on how often the run updates payloads (``by_updates``): what such a number
+says about a real host depends on the features (``Feature.counted``), and is said where the number stands.
 """
 
 from collections.abc import Callable, Iterable
@@ -9,6 +12,7 @@ from typing import NamedTuple
 
 from workbench.core.contracts import StateEntry
 from workbench.core.outcome import Fate
+from workbench.core.updates import made
 from workbench.errors import unknown
 from workbench.measure.comparison.runs import Measured
 
@@ -20,10 +24,11 @@ class Metric(NamedTuple):
     unit: str
     title: str
     read: Callable[[Measured], int | str]
+    by_updates: bool = False  #: it depends on how often the run updates payloads
 
 
-def _count(name: str, unit: str, title: str) -> Metric:
-    return Metric(name, unit, title, lambda run: run.counts[name])
+def _count(name: str, unit: str, title: str, *, by_updates: bool = False) -> Metric:
+    return Metric(name, unit, title, lambda run: run.counts[name], by_updates)
 
 
 def _fate(fate: Fate) -> Metric:
@@ -56,14 +61,18 @@ EXITS = (
 ACCESSES = (
     _count("guest_loads", "accesses", "guest reads guest memory"),
     _count("guest_stores", "accesses", "guest writes guest memory"),
-    _count("host_loads", "accesses", "host reads guest memory"),
-    _count("host_stores", "accesses", "host writes guest memory"),
+    _count("host_loads", "accesses", "host reads guest memory", by_updates=True),
+    _count("host_stores", "accesses", "host writes guest memory", by_updates=True),
+    _count("vm_entries", "VM entries", "a vCPU enters the guest"),
+    Metric(
+        "payload_updates", "updates", "the host updates a payload", lambda run: sum(made(run.counts).values()), True
+    ),
 )
 FATES = (
     Metric("fate", "word", "the worst that became of any area", lambda run: run.fate.value),
     Metric("areas", "areas", "areas in force", lambda run: run.fates[Fate.REGISTERED]),
     *(_fate(fate) for fate in Fate),
-    Metric("stray_writes", "accesses", "host writes to others' memory", lambda run: run.stray_writes),
+    Metric("stray_writes", "accesses", "host writes to others' memory", lambda run: run.stray_writes, True),
 )
 STATE = (
     Metric("state_entries", "entries", "things the host must carry", lambda run: len(run.state)),
@@ -103,13 +112,8 @@ GUEST_MEMORY = (
         "an encrypted guest must share",
         lambda run: run.guest_memory.shared_pages,
     ),
-    Metric("dirty_pages_logged", "pages", "dirty in KVM's log, boot included", lambda run: run.dirty_logged),
-    Metric(
-        "dirty_pages_unlogged",
-        "pages",
-        "written by the VMM, not logged",
-        lambda run: run.dirty_unlogged,
-    ),
+    Metric("dirty_pages_logged", "pages", "dirty in KVM's log, boot included", lambda run: run.dirty_logged, True),
+    Metric("dirty_pages_unlogged", "pages", "written by the VMM, not logged", lambda run: run.dirty_unlogged, True),
 )
 GROUPS = {
     "exits": EXITS,

@@ -129,6 +129,7 @@ class $ClassArea(Feature):
     size = 16  # bytes that the host may write
     align = 16
     update_when = "entry"  # also: "request", "registration", "event", "never"
+    # If a real host updates on other occasions: counted = Counted("upper bound", "what it does", "where that stands")
     linux_boot = 9  # the guest registers it at boot, after the others
 
     def prepare(self, gpa):

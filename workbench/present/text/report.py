@@ -21,7 +21,7 @@ from workbench.measure.comparison.compare import BROKE_OFF
 from workbench.measure.comparison.cost import CostModel
 from workbench.measure.comparison.runs import measured
 from workbench.measure.variants import Variant, features_of
-from workbench.present.text import pairs, tables
+from workbench.present.text import pairs, tables, updates
 from workbench.present.text.command_line import command_lines
 from workbench.present.text.table import WIDTH, Table, as_markdown, as_text
 from workbench.printable import ascii_only, printable
@@ -61,7 +61,13 @@ def comparison(table: pandas.DataFrame, parameters: Parameters) -> list[Table]:
     """Return the tables of a comparison: the first event, all events, and the state entry by entry."""
     first = parameters.events[0]
     costs = [] if parameters.cost_model is None else tables.cost_model_notes(parameters.cost_model)
-    found = [tables.summary(table, first.name, costs)]
+    carried = [(one, parameters.features_of(one)) for one in parameters.variants]
+    every = tuple({own.name: own for _, features in carried for own in features}.values())
+    ended = set(table[(table["event"] == first.name) & (table["value"] == BROKE_OFF)]["protocol"])
+    found = [tables.summary(table, first.name, costs, every)]
+    if (table["metric"] == "payload_updates").any():
+        whole = [(one, features) for one, features in carried if one.label not in ended]
+        found.append(updates.table(whole, parameters.vcpus, first, parameters.seed))
     if (table["metric"].isin(("fate", "exits"))).any():
         many = pairs.joined(parameters.events)
         names = {event.name for event in many}
@@ -70,10 +76,9 @@ def comparison(table: pandas.DataFrame, parameters: Parameters) -> list[Table]:
         if names and (table["metric"] == "fate").any():
             found.append(pairs.pairs_table(table, parameters.variants, many, partial(_fate, parameters)))
     if table["metric"].str.startswith("state_").any():
-        ended = set(table[(table["event"] == first.name) & (table["value"] == BROKE_OFF)]["protocol"])
         found += [
-            tables.state_table(one, parameters.features_of(one), parameters.vcpus, first, parameters.seed)
-            for one in parameters.variants
+            tables.state_table(one, features, parameters.vcpus, first, parameters.seed)
+            for one, features in carried
             if one.label not in ended
         ]
     if parameters.broken:

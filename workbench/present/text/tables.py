@@ -8,22 +8,25 @@ from typing import TYPE_CHECKING
 from workbench.core.contracts import Feature
 from workbench.core.contracts.event import Event
 from workbench.core.outcome import Fate
-from workbench.features import FEATURES
+from workbench.features import FEATURES, SHIPPED
 from workbench.measure.comparison.cost import CostModel
 from workbench.measure.comparison.growth import line
 from workbench.measure.comparison.metrics import COST, GROUPS
 from workbench.measure.comparison.state import EntryKind, entry_kinds, hidden_rows, state_of_run
 from workbench.measure.variants import Variant
 from workbench.present.text.table import Cell, Column, Table
+from workbench.present.text.updates import note as updates_note
 
 if TYPE_CHECKING:
     import pandas
 
 
-def summary(table: pandas.DataFrame, event: str, further: Sequence[str] = ()) -> Table:
+def summary(
+    table: pandas.DataFrame, event: str, further: Sequence[str] = (), features: Sequence[Feature] | None = None
+) -> Table:
     """Return all metrics of one event, the protocols side by side; lines that are 0 for all are left out.
 
-    ``further``: notes to print below the table.
+    ``further``: notes to print below the table. ``features``: those of the runs, if some are not shipped.
     """
     chosen = table[table["event"] == event]
     protocols = list(chosen["protocol"].unique())
@@ -42,8 +45,17 @@ def summary(table: pandas.DataFrame, event: str, further: Sequence[str] = ()) ->
         left_out = left_out or len(kept) < len(lines)
         rows += [[], *kept] if rows and kept else kept
     notes = ["Lines that are 0 for every protocol are left out."] if left_out else []
+    shown = [str(cells[0]) for cells in rows if cells]
+    depends = updates_note(shown, _features_of(chosen) if features is None else features)
+    notes += [depends] if depends else []
     columns = [Column("metric"), Column("unit"), *(Column("", protocol) for protocol in protocols)]
     return Table(f"Event: {event}", columns, rows, labels=2, notes=[*notes, *further])
+
+
+def _features_of(table: pandas.DataFrame) -> list[Feature]:
+    """Return the shipped features of the runs in a tidy table."""
+    told = [FEATURES if names == "all" else names.split(",") for names in table["features"].unique()]
+    return [SHIPPED[name] for name in dict.fromkeys(name for names in told for name in names) if name in SHIPPED]
 
 
 NOTES = {

@@ -170,7 +170,7 @@ class AtOnce:
             lanes.check(answer)
         except (Diverged, Exception):  # noqa: BLE001
             return None
-        if steps:  # without one, nothing was written
+        if any(lanes.counts.values()):  # otherwise nothing was written
             with _nothing_to_collect():
                 lanes.commit()
         return [answer] * len(cpus)
