@@ -21,8 +21,8 @@ AUTHORS = [
 #: The names promised so far. A name may be added here; one that is taken away breaks files that we do not know.
 PROMISED = """
 ACCEPTED Abi AcceptedAt AddMemslot AfterBoot AllVcpus Answer Area AtBoot Backed Compared ControlBits Counted Cover
-DERIVED DESCRIPTOR DeleteMemslot Each Enter Event FAULT Feature Generic Get GuestCall HANDLED Hidden Host HostCall Hypercall
-Init IoRange KVM_EINVAL KVM_ENOSYS KVM_EPERM KVM_SUPPORTED KernelGone Key LinuxKernel Load MarkDirty Migration
+DERIVED DESCRIPTOR DeleteMemslot Each Enter Event FAULT Feature Generic Get GuestCall HANDLED Hidden Host HostCall
+Hypercall Init IoRange KVM_EINVAL KVM_ENOSYS KVM_EPERM KVM_SUPPORTED KernelGone Key LinuxKernel Load MarkDirty Migration
 MmioRead MmioWrite Moment MoveMemslot NewHost Note Now Null OnHost Outcome PAGE_SIZE Pause PerFeature PioRead PioWrite
 Program Protocol Quiesce REFUSED Rdmsr Reassign Register Resume Scenario SendDirty SendMemory Set Share Start
 StateEntry Stop Store StoreMapped Struct ToUser U16 U32 U64 U8 UNKNOWN Uncover Unit VM Value Vcpu Wait WaitAll

@@ -6,8 +6,8 @@ import pytest
 
 from tests.additions.host_uptime import HostUptime, SliceHint
 from tests.additions.pv_sched import PvSched
-from workbench.cli import main
 from workbench.clayout.layout import Abi
+from workbench.cli import main
 from workbench.core.contracts import Bound, Counted
 from workbench.core.contracts.complete import check_feature
 from workbench.core.scenario import Scenario, beliefs

@@ -66,8 +66,8 @@ def _lists(args: argparse.Namespace) -> Lists:
             for failure in FAILURES.values()
         ],
         "metric": [
-            *({"name": m.name, "unit": m.unit, "title": m.title} for m in METRICS.values()),
-            {"name": COST, "unit": "cycles", "title": "of the exits, by --cost-model"},
+            *({"name": m.name, "unit": m.unit, "title": m.title, "by updates": m.by_updates} for m in METRICS.values()),
+            {"name": COST, "unit": "cycles", "title": "of the exits, by --cost-model", "by updates": False},
         ],
         "cost model": [
             {
@@ -142,10 +142,7 @@ _NOTES = {
         "updated: when a run updates the payload; in brackets, what a count of these updates is for the real host's.",
     ],
     "event": ["vcpus: the least number of vCPUs to which the event can happen."],
-    "metric": [
-        "vm_entries: where the event says so, not after each exit. The numbers of host_loads, host_stores, "
-        "payload_updates, stray_writes and dirty_pages_* follow from how often a run updates payloads.",
-    ],
+    "metric": ["vm_entries: where the event says so, not after each exit."],
     "cost model": [
         "kernel, user: cycles of an exit handled by KVM or by the VMM; hardware and source of each stand in "
         "its file and below every table that uses it."
@@ -169,7 +166,7 @@ def _as_tables(lists: Lists, *, markdown: bool) -> str:
 
     parts = []
     for kind, found in lists.items():
-        details = [{key: value for key, value in one.items() if key not in _IN_NOTES} for one in found]
+        details = [{key: one[key] for key in one if key not in _IN_NOTES and key != "by updates"} for one in found]
         notes = [
             f"{one['name']}{prefix}: {one[key]}"
             for one in found
@@ -177,6 +174,8 @@ def _as_tables(lists: Lists, *, markdown: bool) -> str:
             if one.get(key, "none") != "none"
         ]
         notes += _NOTES.get(kind, ())
+        if by_updates := [one["name"] for one in found if one.get("by updates")]:
+            notes.append(f"Follow from how often a run updates payloads: {', '.join(by_updates)}.")
         columns = [Column(key) for key in details[0]]
         title = _PLURALS.get(kind, f"{kind}s")
         table = Table(title, columns, [list(one.values()) for one in details], labels=1, notes=notes)
