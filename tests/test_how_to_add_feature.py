@@ -137,7 +137,8 @@ class Other(PvSched):
 others = [Other() if one.name == "pv_sched" else one for one in choose()]
 with bench(real=lambda: PerFeature(others)) as both:
     both.known = replace(both.known, left_out=None)  # its clocks are others too: a store takes time
-    found = next(filter(None, (both.judge(sequence(1, n, 200).operations).divergence for n in range(40))), None)
+    found = [both.judge(sequence(1, n, 200).operations).divergence for n in range(40)]
+    found = next((one for one in found if one and one.key != "ns"), None)  # a real host does not live in 2011
 print(None if found is None else found.why)
 """
 

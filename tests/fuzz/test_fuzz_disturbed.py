@@ -1,12 +1,13 @@
-"""A guest's request for a token, before its vCPU's next entry: what the VMM does then is not compared by tokens."""
+"""Tokens: which are compared after a guest's request, an overlap, or a snapshot, and from when on again."""
 
 import pytest
 
 from workbench.fuzz.effects import EFFECTS
+from workbench.fuzz.judging import judge
 from workbench.fuzz.payload import Payloads
 
-APF_EN = 0x4B564D02
-AREA = 0x3000
+APF_EN, CLOCK = 0x4B564D02, 0x4B564D01
+AREA, OTHER = 0x3040, 0x3080
 
 
 @pytest.fixture
@@ -17,23 +18,65 @@ def payloads():
     return made
 
 
-def differ(payloads):
-    """Tell whether it is a difference that KVM has written the token and the simulator has not."""
-    real = bytes(4) + b"\xff\xff\xff\xff" + bytes(56)
-    return payloads.judge(AREA, bytes(64), real, frozenset()) is not None
+def differ(payloads, token=b"\xff\xff\xff\xff", gpa=AREA, ours=bytes(4)):
+    """Tell whether it is a difference that KVM has this token and the simulator another."""
+    return judge(payloads, gpa, bytes(4) + ours + bytes(56), bytes(4) + token + bytes(56), frozenset()) is not None
 
 
-def test_the_token_is_compared_after_the_entry(payloads):
+def test_until_the_entry_kvm_may_be_ahead_with_the_wake_all_alone(payloads):
     assert not differ(payloads)
+    assert differ(payloads, token=b"\1\0\0\0")
+    assert differ(payloads, token=bytes(4), ours=b"\xff\xff\xff\xff")
+    assert payloads.explained == {"early-token": 1}
     payloads.entered(1)
     assert differ(payloads)
 
 
 @pytest.mark.parametrize("cpu", [1, None])
-def test_it_is_not_if_the_vmm_acted_before_the_entry(payloads, cpu):
+def test_it_is_not_compared_if_the_vmm_acted_before_the_entry(payloads, cpu):
     payloads.disturbed(cpu)
     payloads.entered(1)
     assert not differ(payloads)
+    assert not differ(payloads, token=b"\1\0\0\0")
+    assert payloads.explained == {"token-after-vmm": 2}
+
+
+def test_other_vcpus_are_compared_unless_they_share_the_area(payloads):
+    payloads.registered(0, APF_EN, OTHER | 9, by_host=True)
+    payloads.disturbed(1)
+    payloads.entered(1)
+    assert differ(payloads, gpa=OTHER)
+    payloads.registered(0, APF_EN, AREA | 9, by_host=True)
+    assert not differ(payloads, gpa=OTHER)
+
+
+def test_it_is_compared_again_when_disabled_and_overwritten(payloads):
+    payloads.disturbed(1)
+    payloads.entered(1)
+    payloads.registered(1, APF_EN, 0, by_host=False)
+    assert not differ(payloads), "what is in memory is still the old token"
+    payloads.stored(AREA, bytes(64))
+    assert differ(payloads)
+
+
+def test_a_register_that_cpuid_hides_is_not_disabled_by_a_zero(payloads):
+    payloads.disturbed(1)
+    payloads.entered(1)
+    payloads.cpuid(1, frozenset(), True)
+    payloads.registered(1, APF_EN, 0, by_host=True)
+    payloads.stored(AREA, bytes(64))
+    assert not differ(payloads)
+    payloads.tokens.disabled(1, by_init=True)
+    payloads.stored(AREA, bytes(64))
+    assert differ(payloads)
+
+
+def test_a_token_that_both_show_alike_is_compared_from_then_on(payloads):
+    payloads.disturbed(1)
+    payloads.entered(1)
+    payloads.registered(1, APF_EN, 0, by_host=False)
+    assert not differ(payloads, token=bytes(4))
+    assert differ(payloads)
 
 
 def test_it_is_if_the_vmm_acted_on_another_vcpu_or_later(payloads):
@@ -43,13 +86,30 @@ def test_it_is_if_the_vmm_acted_on_another_vcpu_or_later(payloads):
     assert differ(payloads)
 
 
+def test_a_store_over_the_token_before_the_entry_makes_it_uncertain(payloads):
+    payloads.stored(AREA + 4, b"\5")
+    payloads.entered(1)
+    assert not differ(payloads)
+
+
 def test_a_vmm_that_registers_asks_for_nothing_early():
     made = Payloads()
     made.appeared(0, 0x8000, frozenset())
     made.registered(1, APF_EN, AREA | 9, by_host=True)
+    assert differ(made)
     made.disturbed(1)
     made.entered(1)
     assert differ(made)
+
+
+@pytest.mark.parametrize(("clock", "differs"), [(AREA + 4 - 22, False), (AREA + 8, True)])
+def test_tokens_are_uncertain_where_a_clock_writes_them(payloads, clock, differs):
+    payloads.entered(1)
+    payloads.registered(0, CLOCK, clock | 1, by_host=False)
+    payloads.entered(0)
+    payloads.registered(1, APF_EN, OTHER | 9, by_host=False)
+    payloads.entered(1)
+    assert differ(payloads, gpa=OTHER) is differs
 
 
 def test_which_operations_disturb():

@@ -103,8 +103,10 @@ def _progress(tally: Tally) -> str:
 
 def _report(tally: Tally) -> list[str]:
     lines = [f"{tally.operations} operations in {tally.sequences} sequences compared"]
-    for name in tally.shown:
+    for name in tally.shown.known:
         lines.append(f"known divergence of this kernel: {name}: {tally.known.get(name, 0)} differences explained")
+    for name in tally.shown.left_out:
+        lines.append(f"left out of the comparison: {name}: {tally.known.get(name, 0)} differences")
     lines.append(f"{len(tally.findings)} unexplained")
     for path in tally.findings:
         lines.append(f"{path}:")

@@ -17,7 +17,7 @@ from workbench.durable.share import Jobs, pool_of
 from workbench.fuzz import findings
 from workbench.fuzz.generate import GENERATOR
 from workbench.fuzz.journal import Count, Entry, Journal
-from workbench.fuzz.worker import Done, Task, working
+from workbench.fuzz.worker import Done, Shown, Task, working
 from workbench.protocols import find
 
 #: Unexplained divergences after which the campaign stops, because more would add little.
@@ -38,11 +38,11 @@ class Tally(NamedTuple):
 
     sequences: int
     operations: int
-    known: dict[str, int]  #: explained differences, by explanation
+    known: dict[str, int]  #: explained differences, by known divergence or exclusion
     findings: tuple[str, ...]
     seconds: float  #: of this run, since the workers were ready
     operations_now: int  #: of this run
-    shown: tuple[str, ...]  #: known divergences that this KVM shows
+    shown: Shown
 
 
 def jobs_by_default() -> int:

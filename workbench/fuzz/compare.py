@@ -11,14 +11,16 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from workbench.core.outcome import FAULT, HANDLED, UNKNOWN, Outcome
+from workbench.fuzz.clock import TOLERANCE
 from workbench.fuzz.effects import EFFECTS, NONE
+from workbench.fuzz.judging import judge
 from workbench.fuzz.known import Known
 from workbench.fuzz.payload import Payloads
 from workbench.fuzz.runners import Answers, Observed
 from workbench.replay.grammar import Operation
 
-#: Nanoseconds: longer than any machine of the fuzzer lives.
-_HOUR = 3600 * 10**9
+#: Exclusions.
+NOW, NO_UNKNOWN, MORE = "clock-now", "unknown-is-fault", "more-updates"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,16 +50,15 @@ class Verdict:
     known: Counter[str] = field(default_factory=Counter)  #: explained differences, by the name of the explanation
 
 
-def compare(
-    operations: Sequence[Operation], simulated: Answers, real: Answers, known: Known, *, tells_unknown: bool = True
-) -> Verdict:
+def compare(operations: Sequence[Operation], simulated: Answers, real: Answers, known: Known) -> Verdict:
     """Compare the answers of two sides to one sequence."""
     verdict = Verdict(0)
     payloads = Payloads(known.allowed, known.left_out)
     verdict.known = payloads.explained
     for position, (step, ours, kvms) in enumerate(zip(operations, simulated.observed, real.observed, strict=False)):
-        if not tells_unknown:
-            ours = _without_unknown(ours)
+        if ours.get("outcome") is UNKNOWN and kvms["outcome"] is FAULT and payloads.left_out.applies(NO_UNKNOWN):
+            payloads.explained[NO_UNKNOWN] += 1
+            ours = {**ours, "outcome": FAULT}
         found = _step(position, step, ours, kvms, payloads, simulated)
         if found is not None:
             explained = known.explains(step)
@@ -66,6 +67,7 @@ def compare(
                 return verdict
             verdict.known[explained] += 1
         verdict.compared += 1
+        payloads.turn += step.op != "load"
     verdict.divergence = _at_the_end(verdict.compared, simulated, real, payloads)
     return verdict
 
@@ -92,11 +94,19 @@ def _step(
 def _clock(
     position: int, step: Operation, ours: Observed, kvms: Observed, payloads: Payloads, simulated: Answers
 ) -> Divergence | None:
-    """Two hosts' clocks differ by the age of their machines; what KVM_SET_CLOCK has set is far from others."""
-    if (ours["ns"] - kvms["ns"] + _HOUR) % (1 << 64) <= 2 * _HOUR:
+    clock = payloads.clock
+    if ours == kvms:
         return None
-    low = max(0, kvms["ns"] - _HOUR)
-    return Divergence(position, "ns", shown(ours), shown(kvms), expect={"at_least": low, "at_most": low + 2 * _HOUR})
+    free = payloads.left_out.applies(NOW)
+    if ours["realtime"] is not kvms["realtime"] and not (free and not clock.is_running):
+        expect = {"realtime": kvms["realtime"]}
+        return Divergence(position, "realtime", shown(ours), shown(kvms), expect=expect)
+    if free and (not clock.is_set or clock.is_near(ours["ns"], kvms["ns"])):
+        payloads.explained[NOW] += 1
+        return None
+    low = max(0, kvms["ns"] - TOLERANCE)
+    expect = {"at_least": low, "at_most": low + 2 * TOLERANCE}
+    return Divergence(position, "ns", shown(ours), shown(kvms), expect=expect)
 
 
 def _sent(
@@ -123,7 +133,7 @@ def _load(
     if ours["outcome"] is not HANDLED:
         return None
     mine, real = bytes.fromhex(ours["hex"]), bytes.fromhex(kvms["hex"])
-    found = payloads.judge(step.arguments["gpa"], mine, real, simulated.served[position])
+    found = judge(payloads, step.arguments["gpa"], mine, real, simulated.served[position])
     if found is None:
         return None
     low, high = found.offset, found.offset + found.size
@@ -160,17 +170,16 @@ def _pages(simulated: frozenset[int], real: frozenset[int], payloads: Payloads) 
     missing = simulated - real - payloads.unpromised_pages()
     if missing:
         return _Pages(missing, True)
-    served = {page for area in payloads.areas.values() for page in area.pages}
-    stray = real - simulated - served
-    return _Pages(stray, False) if stray else None
+    more = real - simulated
+    if more and payloads.left_out.applies(MORE):
+        served = {page for area in payloads.areas.values() for page in area.pages}
+        payloads.explained[MORE] += bool(more & served)
+        more -= served
+    return _Pages(more, False) if more else None
 
 
 def _listed(pages: frozenset[int]) -> str:
     return ", ".join(f"{page << 12:#x}" for page in sorted(pages)) or "no pages"
-
-
-def _without_unknown(observed: Observed) -> Observed:
-    return {**observed, "outcome": FAULT} if observed.get("outcome") is UNKNOWN else observed
 
 
 def shown(observed: Mapping[str, Any]) -> str:

@@ -47,12 +47,22 @@ def _store(payloads: Payloads, arguments: Mapping[str, Any], observed: Observed,
 
 
 def _ram(payloads: Payloads, arguments: Mapping[str, Any], observed: Observed, served: Served) -> None:
-    payloads.appeared(arguments["gpa"], arguments["size"], served, readonly=arguments["readonly"])
+    payloads.appeared(arguments["gpa"], arguments["size"], served)
 
 
 def _kvmclock_ctrl(payloads: Payloads, arguments: Mapping[str, Any], observed: Observed, served: Served) -> None:
     if observed["accepted"]:
         payloads.clock_due(served, arguments["cpu"])
+
+
+def _set_clock(payloads: Payloads, arguments: Mapping[str, Any], observed: Observed, served: Served) -> None:
+    payloads.clock_due(served)
+    payloads.clock.was_set(arguments["realtime"])
+
+
+def _migrate(payloads: Payloads, arguments: Mapping[str, Any], observed: Observed, served: Served) -> None:
+    payloads.clocks_restored()
+    payloads.clock.is_running = True
 
 
 def _always(arguments: Mapping[str, Any]) -> bool:
@@ -69,19 +79,22 @@ EFFECTS: Mapping[str, Effect] = {
     "wrmsr": Effect(_wrmsr, enters=True),
     "host_set_msr": Effect(_host_set_msr, disturbs=lambda arguments: arguments["msr"] == APF_EN),
     "host_set_msrs": Effect(_host_set_msrs, disturbs=_writes_async_pf),
-    "set_clock": Effect(lambda payloads, arguments, observed, served: payloads.clock_due(served)),
+    "cpuid": Effect(lambda payloads, arguments, observed, served: payloads.cpuid(**arguments)),
+    "set_clock": Effect(_set_clock),
     "kvmclock_ctrl": Effect(_kvmclock_ctrl),
     "store": Effect(_store),
     "ram": Effect(_ram),
     "unplug": Effect(
         lambda payloads, arguments, observed, served: payloads.disappeared(arguments["gpa"]), disturbs=_always
     ),
-    "protect": Effect(lambda payloads, arguments, observed, served: payloads.protected(**arguments), disturbs=_always),
-    "move_ram": Effect(lambda payloads, arguments, observed, served: payloads.moved(arguments["gpa"])),
+    "protect": Effect(disturbs=_always),
     "snapshot": Effect(lambda payloads, arguments, observed, served: payloads.snapshot(), disturbs=_always),
     "reset_in_place": Effect(lambda payloads, arguments, observed, served: payloads.restored(), disturbs=_always),
-    "reset": Effect(disturbs=_always),
-    "init": Effect(disturbs=_always),
-    "migrate": Effect(lambda payloads, arguments, observed, served: payloads.clocks_restored(), disturbs=_always),
+    "reset": Effect(lambda payloads, arguments, observed, served: payloads.reset(), disturbs=_always),
+    "init": Effect(
+        lambda payloads, arguments, observed, served: payloads.tokens.disabled(arguments["cpu"], by_init=True),
+        disturbs=_always,
+    ),
+    "migrate": Effect(_migrate, disturbs=_always),
 }
 NONE = Effect()

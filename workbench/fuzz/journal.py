@@ -23,7 +23,7 @@ class Entry(NamedTuple):
 
     sequence: int
     operations: int  #: compared
-    known: Mapping[str, int]  #: explained differences, by explanation
+    known: Mapping[str, int]  #: explained differences, by known divergence or exclusion
     finding: str = ""  #: the replay file of an unexplained one
 
 

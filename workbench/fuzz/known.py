@@ -6,7 +6,6 @@ entry in force explains answers of certain operations, or makes the simulator be
 mitigation of the protocol), or keeps certain operations out of the sequences.
 """
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,10 +14,11 @@ from typing import Any
 from workbench.core.outcome import FAULT, Outcome
 from workbench.core.replay_target import MachineSpec, Target
 from workbench.errors import WorkbenchError
+from workbench.fuzz.entries import parsed
+from workbench.fuzz.exclusions import LeftOut
 from workbench.paths import DATA
 from workbench.reading import read_json
 from workbench.replay.grammar import Operation
-from workbench.replay.reading import parse
 from workbench.replay.runner import perform
 
 KNOWN = DATA / "known_divergences.json"
@@ -47,8 +47,7 @@ class Known:
     """The known divergences that this KVM shows."""
 
     entries: tuple[Entry, ...] = ()
-    #: The (feature, field) of payloads that are not compared here; None: all that ``exclusions`` lists.
-    left_out: frozenset[tuple[str, str]] | None = None
+    left_out: LeftOut | None = None  #: what is not compared here; None: all that ``exclusions`` lists
 
     @property
     def mitigations(self) -> tuple[str, ...]:
@@ -79,11 +78,6 @@ def load(path: Path = KNOWN) -> tuple[Entry, ...]:
         return tuple(_entry(record) for record in read_json(path, "known divergences"))
     except (ValueError, KeyError, TypeError) as error:
         raise WorkbenchError(f"known divergences {path} cannot be read: {error}") from None
-
-
-def parsed(name: str, steps: Sequence[Mapping[str, Any]]) -> Sequence[Operation]:
-    """Return the operations of an entry called ``name``, given as the objects of a replay file's lines."""
-    return parse(name, "\n".join(json.dumps(step) for step in steps).encode()).operations
 
 
 def _entry(record: Mapping[str, Any]) -> Entry:

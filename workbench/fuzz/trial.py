@@ -40,8 +40,10 @@ class Bench:
         self.known = known_divergences.shown(known_divergences.load(), self._open_real)
         mitigations = self.known.mitigations
         self._open_simulated = opener(simulator, lambda: protocol_of(mitigations))
-        self.excluded = exclusions.applying(exclusions.load(), self._open_simulated, self._open_real)
-        self.known = replace(self.known, left_out=exclusions.fields_of(self.excluded))
+        listed = exclusions.load()
+        self.excluded = exclusions.applying(listed, self._open_simulated, self._open_real)
+        self.left_out = exclusions.LeftOut(listed, [one.name for one in self.excluded])
+        self.known = replace(self.known, left_out=self.left_out)
         self._pool = Pool(self._open_real)
 
     def __enter__(self) -> "Bench":
@@ -54,7 +56,7 @@ class Bench:
         """Run a sequence on both sides and compare; ``fresh``: on VMs that were never used."""
         simulated = simulate(self._open_simulated, operations)
         real = self._pool.carry_out(operations, fresh=fresh)
-        return compare(operations, simulated, real, self.known, tells_unknown=self._pool.tells_unknown)
+        return compare(operations, simulated, real, self.known)
 
     def on_kvm(self, operations: Sequence[Operation]) -> Answers:
         """Run a sequence on KVM alone."""

@@ -22,8 +22,8 @@ from workbench.fuzz.script import Script
 
 #: Clock values: the beginning, usual ones, and those where a signed or an unsigned number ends.
 _NS = (0, 1, 10**9, 1 << 40, (1 << 63) - 1, 1 << 63, (1 << 64) - 1)
-#: Moments as of which the clock is set; past ones would add the time of day, on which two hosts do not agree.
-_MOMENTS = (False, False, True, (1 << 64) - 1, (1 << 63))
+#: Moments as of which the clock is set: none, now, in the far future, of 2001, of 1970, and between 2011 and today.
+_MOMENTS = (False, False, True, (1 << 64) - 1, 1 << 63, 10**18, 1, 14 * 10**17)
 
 
 def clock_set(script: Script) -> None:
@@ -117,6 +117,9 @@ def reset_in_place(script: Script) -> None:
     script.wrmsr(msr, likely(rng, msr, gpa))
     script.run()
     if rng.random() < 0.8:
+        for start, size in SLOTS:
+            if start in script.slots:
+                script.look(start, size)
         script.add("snapshot")
     msr = pick(rng, AREAS)
     script.wrmsr(msr, likely(rng, msr, other))

@@ -31,16 +31,24 @@ class Done(NamedTuple):
     small: Small | None
 
 
+class Shown(NamedTuple):
+    """What this KVM has shown when the campaign started, by name."""
+
+    known: tuple[str, ...]  #: known divergences
+    left_out: tuple[str, ...]  #: exclusions that apply
+
+
 @contextmanager
-def working(task: Task, host: str | None = None) -> Iterator[tuple[tuple[str, ...], Callable[[int], Done]]]:
-    """Begin in a worker (``durable.pool``); yield the known divergences that this KVM shows, and what runs a sequence.
+def working(task: Task, host: str | None = None) -> Iterator[tuple[Shown, Callable[[int], Done]]]:
+    """Begin in a worker (``durable.pool``); yield what this KVM has shown, and what runs a sequence.
 
     Raises WorkbenchError if that is not possible here, or if this KVM is not the one that ``host`` describes.
     """
     if host is not None and (here := probe().line) != host:
         raise WorkbenchError(f"a worker has another KVM ({here}) than this campaign ({host})")
     with open_bench(task) as bench:
-        yield tuple(entry.name for entry in bench.known.entries), partial(carry_out, bench, task)
+        known, left_out = (tuple(one.name for one in each) for each in (bench.known.entries, bench.excluded))
+        yield Shown(known, left_out), partial(carry_out, bench, task)
 
 
 def open_bench(task: Task) -> Bench:

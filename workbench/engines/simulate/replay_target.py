@@ -9,6 +9,7 @@ from typing import Any
 
 from workbench.core.contracts import Protocol
 from workbench.core.driver import REGISTER, host_read, host_side, host_write, hypercall, served
+from workbench.core.host_state import old_clock
 from workbench.core.machine import CLOCK_MASK, Machine
 from workbench.core.memory import PAGE_SHIFT
 from workbench.core.msr_filter import NO_FILTER, MsrFilter
@@ -34,6 +35,9 @@ class SimulatedTarget(VmmSide):
         self._dirty: set[int] = set()  #: page frames of present memory that the host wrote
         self._filter = NO_FILTER
         self._log_dirty = self._logging = log_dirty
+        #: Set when a vCPU first enters, or the clock is set: KVM looks for a master clock then, and not before
+        #: (arch/x86/kvm/x86.c, kvm_track_tsc_matching, kvm_vm_ioctl_set_clock).
+        self._may_have_master = False
         self.protocol = protocol
         self.machine = Machine(Vcpu(index, host=host) for index in range(spec.vcpus))
         if log_dirty:
@@ -121,6 +125,7 @@ class SimulatedTarget(VmmSide):
     # -- the vCPU and its host -------------------------------------------------------------------------
 
     def run(self, cpu: int) -> None:
+        self._may_have_master = True
         self.machine.run(cpu, host_side(self.protocol.on_entry(self.machine.cpus[cpu])))
 
     def init(self, cpu: int) -> None:
@@ -135,11 +140,16 @@ class SimulatedTarget(VmmSide):
         machine = self.machine
         since = 0 if isinstance(realtime, bool) else max(0, machine.realtime() - realtime)
         machine.set_clock(ns + since)
+        self._may_have_master = True
         for cpu in machine.cpus.values():
             machine.run(cpu.index, host_side(self.protocol.on_clock_set(cpu)))
 
     def get_clock(self) -> ClockReading:
-        return ClockReading(self.machine.now().ns & CLOCK_MASK, self.machine.realtime())
+        machine = self.machine
+        clock = machine.now()
+        # Without a master clock KVM does not tell the time of day (arch/x86/kvm/x86.c, get_kvmclock).
+        has_master = clock.stable and self._may_have_master and old_clock() not in machine.entries
+        return ClockReading(clock.ns & CLOCK_MASK, machine.realtime() if has_master else None)
 
     def migrate(self, registers: Sequence[int] | None = None, vmm: Vmm = STOPS_SHORT) -> Becomes:
         machine, protocol = self.machine, self.protocol
@@ -160,6 +170,7 @@ class SimulatedTarget(VmmSide):
             left.go_on(machine, self._dirty)
             return vmm.becomes
         self._logging = self._log_dirty
+        self._may_have_master = True  # the VMM has set the destination's clock
         return Becomes.LESS if refused else Becomes.GOES_ON
 
     def close(self) -> None:
