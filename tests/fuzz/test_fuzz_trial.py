@@ -187,6 +187,16 @@ def test_shrinking_keeps_what_matters_and_a_possible_replay():
     assert [step.line for step in small] == [1, 2]
 
 
+def test_shrinking_removes_what_is_only_needed_together():
+    store = '{"op": "store", "gpa": 0, "hex": "00"}'
+    lines = ('{"op": "ram", "gpa": 0, "size": "0x1000"}', store, '{"op": "run"}', store)
+
+    def shows(tried):
+        return sum(step.op == "store" for step in tried) % 2 == 0
+
+    assert [step.op for step in shrink(operations_of(*lines), shows)] == ["machine"]
+
+
 def test_shrinking_never_leaves_an_unplug_without_its_memory():
     candidates = (sequence(1, number, 200).operations for number in range(90))
     operations = next(one for one in candidates if any(step.op == "unplug" for step in one))

@@ -6,6 +6,7 @@ Failure-Inducing Input", IEEE TSE 28(2), 2002.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import combinations
 
 from workbench.errors import WorkbenchError
 from workbench.replay.grammar import Operation
@@ -16,6 +17,8 @@ Shows = Callable[[Sequence[Operation]], bool]
 
 #: The most trials of one shrinking; each opens one or two fresh VMs, which takes some milliseconds.
 MOST_TRIALS = 2000
+#: The longest sequence of which each pair of operations is tried: 190 trials.
+_FEW = 20
 
 
 def shrink(operations: Sequence[Operation], shows: Shows) -> list[Operation]:
@@ -26,6 +29,7 @@ def shrink(operations: Sequence[Operation], shows: Shows) -> list[Operation]:
     while before != kept and trials.left:
         before = kept
         kept = _fewer(kept, trials)
+        kept = _without_pairs(kept, trials)
         kept = _plainer(kept, trials)
     return [step._replace(line=line) for line, step in enumerate(kept, 1)]
 
@@ -63,6 +67,17 @@ def _fewer(operations: list[Operation], trials: _Trials) -> list[Operation]:
             break
         size = max(1, size // 2)
     return kept
+
+
+def _without_pairs(operations: list[Operation], trials: _Trials) -> list[Operation]:
+    """Remove two operations that are only needed together, as a store and one that undoes it; of short sequences."""
+    if len(operations) > _FEW:
+        return operations
+    for first, second in combinations(range(1, len(operations)), 2):
+        tried = [step for at, step in enumerate(operations) if at not in (first, second)]
+        if trials(tried):
+            return _without_pairs(tried, trials)
+    return operations
 
 
 def _plainer(operations: list[Operation], trials: _Trials) -> list[Operation]:
