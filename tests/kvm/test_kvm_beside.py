@@ -9,7 +9,7 @@ import pytest
 from workbench.engines.kvm import survey
 from workbench.engines.kvm.engine import this_host
 from workbench.errors import WorkbenchError
-from workbench.features import choose
+from workbench.features import FEATURES, choose
 from workbench.lifecycle import EVENTS
 from workbench.lifecycle import choose as choose_events
 from workbench.measure.comparison import cost
@@ -125,6 +125,26 @@ def test_payloads_are_written_when_the_interface_says():
     assert found["STEAL_TIME"].every_entry
     assert found["SYSTEM_TIME_NEW"][1:] == (True, True, False, True)
     assert found["WALL_CLOCK_NEW"][1:] == (True, True, False, False)
+
+
+@pytest.mark.kvm
+def test_steal_time_is_updated_when_the_vcpu_is_loaded_and_not_after_each_exit():
+    """The number of entries is an upper bound of the updates, as the feature says, and no more than a bound."""
+    found = {(one.register, one.runs, one.writes): one.updates for one in measured_file.update_counts()}
+    (runs, none), *in_one_run = survey.LOADS
+    assert (FEATURES["steal_time"].count_is, none) == ("upper bound", 0)
+    assert found["STEAL_TIME", runs, 0] >= runs
+    for run, writes in in_one_run:
+        assert run <= found["STEAL_TIME", run, writes] < writes
+    assert all(not updates for (name, _, _), updates in found.items() if name == "WALL_CLOCK_NEW")
+
+
+def test_a_file_from_before_updates_were_counted_is_read(tmp_path):
+    (shipped,) = measured_file.known()
+    data = json.loads(shipped.read_text())
+    data.pop("updates", None)
+    (tmp_path / "older.json").write_text(json.dumps(data))
+    assert measured_file.load(tmp_path / "older.json").updates == ()
 
 
 @pytest.mark.kvm

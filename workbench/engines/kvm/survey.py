@@ -3,8 +3,12 @@
 The rule kept here: "accepted" and "active" are two columns. A case is one value in one register of a guest with one
 memslot. Recorded are the outcome of the guest's WRMSR, the value that KVM_GET_MSRS reads afterwards, whether bytes of
 the area changed, and whether the host may write the same value (KVM_SET_MSRS on another fresh VM).
+
+How often KVM updates a payload is counted by its version, which each update raises by two. An *entry* of these
+observations is a KVM_RUN that ends with an exit to the VMM: the vCPU is loaded for it, and put after it.
 """
 
+import struct
 from collections.abc import Iterator
 from functools import partial
 from itertools import pairwise
@@ -56,8 +60,21 @@ class Behaviour(NamedTuple):
     register: str
     at_once: bool  #: before the VMM entered the guest again
     next_entry: bool  #: by the next entry
-    every_entry: bool  #: at each of three entries after that
+    every_entry: bool  #: at each of three KVM_RUNs after that
     on_clock_change: bool  #: at the entry after KVM_SET_CLOCK
+
+
+class UpdateCount(NamedTuple):
+    """How often KVM updated the payload of one register, by the version in guest memory, while one vCPU ran."""
+
+    register: str
+    runs: int  #: KVM_RUNs, each ended by an exit to the VMM
+    writes: int  #: WRMSRs of another register in each of them, all served by KVM: exits that the VMM does not see
+    updates: int
+
+
+#: (KVM_RUNs, WRMSRs in each) of an update count.
+LOADS = ((64, 0), (1, 64), (1, 1024))
 
 
 def cases() -> Iterator[Case]:
@@ -122,6 +139,28 @@ def behaviour(register: Register) -> Behaviour:
         steady = [old != new for old, new in pairwise(seen[1:])]
         changed = look() != seen[-1]
     return Behaviour(register.name, at_once != blank, seen[1] != blank, all(steady), changed)
+
+
+def update_counts(register: Register, version_at: int) -> Iterator[UpdateCount]:
+    """Count updates while a vCPU runs as LOADS says; ``version_at``: where in the payload the version is, in bytes.
+
+    More updates than KVM_RUNs: the thread of the vCPU was preempted in one of them, and then loaded again.
+    """
+    with Guest(ram=((0, RAM),)) as guest:
+        guest.wrmsr(0, register.msr, AREA | register.enable)
+        guest.nop(0)  # the update that the write has requested
+
+        def updates() -> int:
+            return int(struct.unpack("<I", guest.memory.read(AREA + version_at, 4))[0]) // 2
+
+        for runs, writes in LOADS:
+            before = updates()
+            for _ in range(runs):
+                if writes:
+                    guest.call(0, partial(guest.executor(0).wrmsr_loop, POLL_CONTROL.msr, POLL_CONTROL.initial, writes))
+                else:
+                    guest.nop(0)
+            yield UpdateCount(register.name, runs, writes, updates() - before)
 
 
 def behaviours() -> Iterator[Behaviour]:

@@ -10,17 +10,19 @@ from __future__ import annotations
 import json
 import os
 import platform
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import workbench
+from workbench.clayout.layout import Abi
 from workbench.engines.kvm import survey, timing
 from workbench.engines.kvm.engine import this_host
 from workbench.engines.kvm.probe import Probe
 from workbench.errors import WorkbenchError
+from workbench.features import FEATURES
 from workbench.measure.comparison.cost import CostModel
 from workbench.measure.on_kvm import validation
 from workbench.measure.on_kvm.kvm_agreement import version
@@ -51,6 +53,7 @@ class MeasuredFile:
     costs_are: str  #: what the costs represent: EMULATED, NATIVE or UNKNOWN
     tsc_per_ns: float
     costs: tuple[timing.Cost, ...]
+    updates: tuple[survey.UpdateCount, ...] = ()  #: empty in files that were written before they were counted
 
     @property
     def name(self) -> str:
@@ -81,6 +84,7 @@ def record(
     say("kvm: register values")
     values = tuple(validation.measured(one) for one in survey.verdicts())
     behaviours = tuple(survey.behaviours())
+    counts = tuple(update_counts())
     found = []
     for cost in timing.costs() if with_costs else ():
         say(f"kvm: timed {cost.what}")
@@ -102,7 +106,16 @@ def record(
         label,
         round(timing.tsc_per_ns(), 4),
         tuple(map(_rounded, found)),
+        counts,
     )
+
+
+def update_counts() -> Iterator[survey.UpdateCount]:
+    """Count the updates of each payload that has a version and a register of KVM's own, on this host's KVM."""
+    for feature in FEATURES.values():
+        if feature.compared is not None and feature.compared.version is not None:
+            at = feature.payload.on(Abi.X86_64).offset_of(feature.compared.version)
+            yield from survey.update_counts(feature.registers[0], at)
 
 
 def _host(host: Probe) -> dict[str, Any]:
@@ -191,6 +204,7 @@ def as_json(found: MeasuredFile) -> str:
         "tsc_per_ns": found.tsc_per_ns,
         "costs": [cost._asdict() for cost in found.costs],
         "payloads": [one._asdict() for one in found.payloads],
+        "updates": [one._asdict() for one in found.updates],
         "validation": [one._asdict() for one in found.validation],
         "events": [one.as_record() for one in found.events],
     }
@@ -220,6 +234,7 @@ def load(path: Path) -> MeasuredFile:
             data["costs_are"],
             data["tsc_per_ns"],
             tuple(timing.Cost(**one) for one in data["costs"]),
+            tuple(survey.UpdateCount(**one) for one in data.get("updates", ())),
         )
     except (KeyError, TypeError) as error:
         raise WorkbenchError(f"measured data {str(path)!r} is not complete: {error}") from error

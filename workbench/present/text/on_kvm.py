@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from workbench.core.outcome import Outcome
-from workbench.engines.kvm.survey import Behaviour
+from workbench.engines.kvm.survey import Behaviour, UpdateCount
 from workbench.engines.kvm.timing import Cost
 from workbench.measure.on_kvm.kvm_agreement import Agreement
 from workbench.measure.on_kvm.runs import Measurement
@@ -116,8 +116,20 @@ def _word(one: Validation) -> str:
 def behaviours(found: Iterable[Behaviour], host: str) -> Table:
     """Return a table of when each payload is written."""
     rows: list[list[Cell]] = [[one.register, *("yes" if seen else "no" for seen in one[1:])] for one in found]
-    names = ("register", "at once", "by next entry", "every entry", "clock set")
+    names = ("register", "at once", "next KVM_RUN", "each KVM_RUN", "clock set")
     return Table(f"When payloads are written ({host})", [Column(name) for name in names], rows)
+
+
+def updates(found: Iterable[UpdateCount], host: str) -> Table:
+    """Return a table of how often KVM updated payloads, counted by their versions; no number in it is simulated."""
+    rows: list[list[Cell]] = [list(one) for one in found]
+    names = ("register", "KVM_RUNs", "WRMSRs in each", "updates seen")
+    note = (
+        "updates seen: half of what the version in guest memory has gone up. WRMSRs in each: KVM handles them itself, "
+        "and the vCPU stays loaded. More updates of STEAL_TIME than KVM_RUNs: the vCPU's thread was preempted and "
+        "loaded again."
+    )
+    return Table(f"Updates seen in guest memory ({host})", [Column(name) for name in names], rows, notes=[note])
 
 
 def costs(found: Iterable[Cost], costs_are: str, host: str) -> Table:
