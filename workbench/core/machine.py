@@ -67,7 +67,7 @@ class Machine:
         self.trace: list[Access] | None = [] if trace else None
         self.on_host_store: Callable[[int, int, Side], None] | None = None
         self._start_ns = 1_000_000 + (seed * 7919) % 1_000_000
-        self._ticks = 0
+        self.ticks = 0  #: steps so far, of all programs: the machine's clock
         self._clock_offset = 0  # of KVM_SET_CLOCK
         self._kernel_exit = False  # KVM is handling an exit that it may still pass to user space
 
@@ -79,12 +79,12 @@ class Machine:
         send = program.send
         counts = self.counts
         trace = self.trace
-        began = self._ticks
+        began = self.ticks
         self._kernel_exit = False
         try:
             for _ in repeat(None, self.most_steps):
                 side, step = send(answer)
-                self._ticks += 1
+                self.ticks += 1
                 told = 0 if trace is None else len(trace)
                 try:
                     answer = perform(self, cpu, side, step)
@@ -101,7 +101,7 @@ class Machine:
         except StopIteration as stop:
             return stop.value
         finally:
-            counts["steps"] += self._ticks - began
+            counts["steps"] += self.ticks - began
 
     # -- the World of the transition function --------------------------------------------------------
 
@@ -160,7 +160,7 @@ class Machine:
         return Moment(ns + self._clock_offset & CLOCK_MASK, ns * TSC_PER_NS, ns // 10)
 
     def _uptime(self) -> int:
-        return self._start_ns + self._ticks * TICK_NS
+        return self._start_ns + self.ticks * TICK_NS
 
     def realtime(self) -> int:
         """Return the time of day in ns."""

@@ -125,7 +125,7 @@ def _share(world: World, cpu: int, side: Side, step: Share) -> Any:
     return HANDLED
 
 
-def _now(world: World, cpu: int, side: Side, step: Now) -> Moment:
+def moment_of(world: World) -> Moment:
     """The time, and whether it is one for all vCPUs: KVM reads both together (kvm_guest_time_update, pvclock_sc)."""
     moment = world.now()
     return moment if world.get(old_clock()) is None else moment._replace(stable=False)
@@ -175,7 +175,7 @@ _ACTIONS: dict[type, Callable[[World, int, Side, Any], Any]] = {
     Backed: lambda world, cpu, side, step: world.backed(step.gpa, step.size, side),
     Cover: lambda world, cpu, side, step: world.cover(_page(step), side),
     Uncover: lambda world, cpu, side, step: world.uncover(_page(step)),
-    Now: _now,
+    Now: lambda world, cpu, side, step: moment_of(world),
     Note: _note,
     Exit: lambda world, cpu, side, step: world.leave(cpu, step),
     ToUser: lambda world, cpu, side, step: world.to_user(cpu, step),

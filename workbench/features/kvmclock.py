@@ -110,8 +110,9 @@ class Kvmclock(Feature):
             | (PVCLOCK_GUEST_STOPPED if news else found & PVCLOCK_GUEST_STOPPED),
         )
         # Separate stores, because another vCPU may read between them; the version tells it to try again.
-        yield Store(gpa + 4, fields.pack()[4:16])  # the kernel copies the whole structure, padding included
-        yield Store(gpa + 16, fields.pack()[16:])
+        data = fields.pack()
+        yield Store(gpa + 4, data[4:16])  # the kernel copies the whole structure, padding included
+        yield Store(gpa + 16, data[16:])
         yield from seqlock.end(gpa, version)
 
     def read(self, gpa: int) -> Program:

@@ -1,11 +1,12 @@
 """Runs a sequence on one side: the simulator, or real KVM, whose VMs are reused.
 
-The rules kept here: consecutive operations of one vCPU are one job in that vCPU's thread; a used VM runs
+The rules kept here: the operations between two migrations are one job in the VM's thread; a used VM runs
 only sequences with its CPUID bits, after a reset that is checked; an operation that a side cannot carry out ends
 its answers with the reason, and the machine is not used again.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple, Protocol
 
 from workbench.core import contracts
@@ -13,7 +14,6 @@ from workbench.core.host_state import Key
 from workbench.core.replay_target import Engine, MachineSpec, Target
 from workbench.errors import WorkbenchError
 from workbench.replay.grammar import Operation
-from workbench.replay.operations import OPERATIONS
 from workbench.replay.runner import perform
 
 Observed = Mapping[str, Any]
@@ -21,11 +21,6 @@ Observed = Mapping[str, Any]
 #: Operations that read or overwrite payloads, or request some: the areas served at that time say which host may have
 #: written before, and which must write next.
 _LOOKS = frozenset({"load", "store", "ram", "set_clock", "kvmclock_ctrl"})
-
-
-#: Operations on the machine as a whole; those on memory belong into any vCPU's thread.
-_ON_MEMORY = frozenset({"ram", "unplug", "protect", "move_ram", "store", "load"})
-_OF_THE_MACHINE = frozenset(op for op, form in OPERATIONS.items() if "cpu" not in form.fields) - _ON_MEMORY
 
 
 class Answers(NamedTuple):
@@ -48,12 +43,12 @@ class ComparableTarget(Target, Protocol):
 Open = Callable[[MachineSpec], ComparableTarget]
 
 
-def opener(engine: Engine, protocol: Callable[[], contracts.Protocol]) -> Open:
-    """Return a function that opens machines of ``engine`` with dirty logs."""
+def opener(engine: Engine, protocol: Callable[[], contracts.Protocol], **how: bool) -> Open:
+    """Return a function that opens machines of ``engine`` with dirty logs, and as ``how`` says."""
 
     def open_machine(spec: MachineSpec) -> ComparableTarget:
         opened: Any = engine.open
-        machine: ComparableTarget = opened(spec, protocol(), log_dirty=True)
+        machine: ComparableTarget = opened(spec, protocol(), log_dirty=True, **how)
         return machine
 
     return open_machine
@@ -78,7 +73,7 @@ def simulate(open_machine: Open, operations: Sequence[Operation]) -> Answers:
             observed.append(perform(machine, step))
             if step.op in _LOOKS:
                 served[position] = frozenset(
-                    (str(key.name), gpa) for key, gpa in entries.items() if type(key) is Key and key.kind == "area"
+                    [(str(key[2]), gpa) for key, gpa in entries.items() if type(key) is Key and key[0] == "area"]
                 )
     except WorkbenchError as error:
         return Answers(observed, frozenset(), served, str(error))
@@ -136,31 +131,21 @@ def _cpuid_of(operations: Sequence[Operation]) -> frozenset[tuple[int, frozenset
 def _on(machine: Any, operations: Sequence[Operation]) -> Answers:
     observed: list[Observed] = [{}]
     try:
-        for cpu, group in _grouped(operations[1:]):
-            if cpu is None:
-                observed.append(perform(machine, group[0]))
-            else:
-                machine.within(cpu, lambda group=group: _perform_all(machine, group, observed))
+        for stretch in _stretches(operations[1:]):
+            machine.within(partial(_perform_all, machine, stretch, observed))
         return Answers(observed, machine.dirty_pages(), {})
     except WorkbenchError as error:
         return Answers(observed, frozenset(), {}, str(error))
 
 
-def _perform_all(machine: Any, group: Sequence[Operation], observed: list[Observed]) -> None:
-    for step in group:
+def _perform_all(machine: Any, operations: Sequence[Operation], observed: list[Observed]) -> None:
+    for step in operations:
         observed.append(perform(machine, step))
 
 
-def _grouped(operations: Sequence[Operation]) -> list[tuple[int | None, list[Operation]]]:
-    """Return runs of operations of one vCPU; one that concerns all vCPUs, and so all threads, is a run of its own."""
-    groups: list[tuple[int | None, list[Operation]]] = []
-    for step in operations:
-        if step.op in _OF_THE_MACHINE:
-            groups.append((None, [step]))
-            continue
-        cpu = step.arguments.get("cpu")
-        if groups and groups[-1][0] is not None and cpu in (None, groups[-1][0]):
-            groups[-1][1].append(step)
-        else:
-            groups.append((cpu or 0, [step]))
-    return groups
+def _stretches(operations: Sequence[Operation]) -> Iterator[Sequence[Operation]]:
+    """Yield the runs of operations that end with a migration, and the rest."""
+    start = 0
+    for end in [at for at, step in enumerate(operations, 1) if step.op == "migrate"] + [len(operations)]:
+        yield operations[start:end]
+        start = end

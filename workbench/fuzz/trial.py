@@ -39,7 +39,7 @@ class Bench:
         self._open_real = opener(real, kvms_own)
         self.known = known_divergences.shown(known_divergences.load(), self._open_real)
         mitigations = self.known.mitigations
-        self._open_simulated = opener(simulator, lambda: protocol_of(mitigations))
+        self._open_simulated = opener(simulator, lambda: protocol_of(mitigations), straight=True)
         listed = exclusions.load()
         self.excluded = exclusions.applying(listed, self._open_simulated, self._open_real)
         self.left_out = exclusions.LeftOut(listed, [one.name for one in self.excluded])

@@ -40,7 +40,7 @@ class ReplayMachine:
         self.filter = NO_FILTER
         self._told: set[int] = set()  # the vCPUs for which KVM has a stop to tell, or has told it
         self._clock_was_set = False
-        self.guest = guest = Guest(spec.vcpus, ram=(), lapic=spec.irqchip, on_msr_exit=answer)
+        self.guest = guest = Guest(spec.vcpus, ram=(), lapic=spec.irqchip, on_msr_exit=answer, one_thread=True)
         try:
             kvms = _OLD_NAMES | {msr for msr in guest.vm.msr_index_list() if msr in KVM_RANGE}
             guest.deflected = protocol.deflected | (kvms - protocol.msrs)

@@ -221,9 +221,9 @@ class KvmTarget(VmmSide):
     def _on_host(self, program: Any) -> Any:
         return self._worlds[0].carry_out(host_side(program))
 
-    def within(self, cpu: int, job: Callable[[], T]) -> T:
-        """Run ``job`` in the thread of vCPU ``cpu``, where its operations need no change of threads."""
-        return self.guest.call(cpu, job)
+    def within(self, job: Callable[[], T]) -> T:
+        """Run ``job`` in the thread of the vCPUs, where operations need no change of threads until a migration."""
+        return self.guest.call(0, job)
 
     # -- what the VMM's operations are made of (``core.replay_vmm``) ------------------------------------------
 

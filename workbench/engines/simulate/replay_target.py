@@ -4,7 +4,7 @@ The rule kept here: a guest access is an entry into the guest, the exit it cause
 the handler's answer is reported unchanged, UNKNOWN included. This file contains no rule of a protocol.
 """
 
-from collections.abc import Iterator, MutableMapping, Sequence
+from collections.abc import Callable, Iterator, MutableMapping, Sequence
 from typing import Any
 
 from workbench.core.contracts import Protocol
@@ -16,20 +16,24 @@ from workbench.core.msr_filter import NO_FILTER, MsrFilter
 from workbench.core.outcome import FAULT, HANDLED, Becomes, Outcome
 from workbench.core.replay_target import ClockReading, Engine, MachineSpec, Reading
 from workbench.core.replay_vmm import ORDER, Entries, Range, VmmSide
-from workbench.core.steps import GUEST, USER, Hypercall, Rdmsr, Side, Wrmsr
+from workbench.core.steps import GUEST, USER, Hypercall, Program, Rdmsr, Side, Wrmsr
 from workbench.core.vcpu import Host, Vcpu
 from workbench.core.vmm import STOPS_SHORT, Vmm
+from workbench.engines.simulate.straight import Straight
 
 
 class SimulatedTarget(VmmSide):
     """A simulated machine that carries out replay operations; the same operations give the same bytes.
 
-    With ``log_dirty``, :meth:`dirty_pages` can be asked.
+    With ``log_dirty``, :meth:`dirty_pages` can be asked. With ``straight``, the host's programs run as plain functions,
+    which is faster: nothing is counted.
     """
 
     tells_unknown = True
 
-    def __init__(self, spec: MachineSpec, protocol: Protocol, *, log_dirty: bool = False) -> None:
+    def __init__(
+        self, spec: MachineSpec, protocol: Protocol, *, log_dirty: bool = False, straight: bool = False
+    ) -> None:
         super().__init__()
         host = Host(irqchip=spec.irqchip)
         self._dirty: set[int] = set()  #: page frames of present memory that the host wrote
@@ -40,6 +44,7 @@ class SimulatedTarget(VmmSide):
         self._may_have_master = False
         self.protocol = protocol
         self.machine = Machine(Vcpu(index, host=host) for index in range(spec.vcpus))
+        self._straight = Straight(self.machine) if straight else None
         if log_dirty:
             self.machine.on_host_store = self._wrote
 
@@ -81,7 +86,11 @@ class SimulatedTarget(VmmSide):
         return pages
 
     def _wrote(self, gpa: int, size: int, side: Side) -> None:
-        self._dirty.update(range(gpa >> PAGE_SHIFT, (gpa + size - 1 >> PAGE_SHIFT) + 1))
+        first, last = gpa >> PAGE_SHIFT, gpa + size - 1 >> PAGE_SHIFT
+        if first == last:  # nearly always
+            self._dirty.add(first)
+        else:
+            self._dirty.update(range(first, last + 1))
 
     # -- registers -------------------------------------------------------------------------------------
 
@@ -96,7 +105,7 @@ class SimulatedTarget(VmmSide):
     def host_set_msrs(self, cpu: int, entries: Entries) -> int:
         machine = self.machine
         for number, (msr, value) in enumerate(entries):
-            if not machine.run(cpu, host_write(self.protocol, machine.cpus[cpu], msr, value)):
+            if not self._ran(cpu, host_write, self.protocol, machine.cpus[cpu], msr, value):
                 return number
         return len(entries)
 
@@ -104,7 +113,7 @@ class SimulatedTarget(VmmSide):
         machine = self.machine
         found: list[int] = []
         for msr in registers:
-            value = machine.run(cpu, host_read(self.protocol, machine.cpus[cpu], msr))
+            value = self._ran(cpu, host_read, self.protocol, machine.cpus[cpu], msr)
             if value is None:
                 break
             found.append(value)
@@ -115,7 +124,7 @@ class SimulatedTarget(VmmSide):
 
     def hypercall(self, cpu: int, number: int, arguments: tuple[int, ...]) -> tuple[int, ...]:
         self.run(cpu)
-        answer = self.machine.run(cpu, hypercall(self.protocol, Hypercall(number, arguments)))
+        answer = self._ran(cpu, hypercall, self.protocol, Hypercall(number, arguments))
         return tuple(one & REGISTER for one in (answer if isinstance(answer, tuple) else (answer,)))
 
     def set_cpuid(self, cpu: int, features: frozenset[int], enforce: bool) -> None:
@@ -126,14 +135,13 @@ class SimulatedTarget(VmmSide):
 
     def run(self, cpu: int) -> None:
         self._may_have_master = True
-        self.machine.run(cpu, host_side(self.protocol.on_entry(self.machine.cpus[cpu])))
+        self._on_host(cpu, self.protocol.on_entry, self.machine.cpus[cpu])
 
     def init(self, cpu: int) -> None:
-        self.machine.run(cpu, host_side(self.protocol.on_init(self.machine.cpus[cpu])))
+        self._on_host(cpu, self.protocol.on_init, self.machine.cpus[cpu])
 
     def kvmclock_ctrl(self, cpu: int) -> bool:
-        machine = self.machine
-        accepted: bool = machine.run(cpu, host_side(self.protocol.on_guest_stopped(machine.cpus[cpu])))
+        accepted: bool = self._on_host(cpu, self.protocol.on_guest_stopped, self.machine.cpus[cpu])
         return accepted
 
     def set_clock(self, ns: int, realtime: int | bool) -> None:
@@ -142,7 +150,7 @@ class SimulatedTarget(VmmSide):
         machine.set_clock(ns + since)
         self._may_have_master = True
         for cpu in machine.cpus.values():
-            machine.run(cpu.index, host_side(self.protocol.on_clock_set(cpu)))
+            self._on_host(cpu.index, self.protocol.on_clock_set, cpu)
 
     def get_clock(self) -> ClockReading:
         machine = self.machine
@@ -157,7 +165,7 @@ class SimulatedTarget(VmmSide):
         by_list = not protocol.answers_itself and (registers is not None or vmm is not STOPS_SHORT)
         order = ORDER if registers is None else registers
         listed = [self.read_listed(cpu.index, order) for cpu in cpus] if by_list else []
-        saved = () if by_list else machine.run(0, host_side(protocol.save(cpus)))
+        saved = () if by_list else self._on_host(0, protocol.save, cpus)
         arrived = self.arrived()
         left = _Left(machine, self._dirty)
         if arrived is not None:
@@ -165,7 +173,7 @@ class SimulatedTarget(VmmSide):
         machine.entries.clear()
         refused = sum(self.restore_listed(cpu, entries, vmm) for cpu, entries in enumerate(listed))
         if not by_list:
-            machine.run(0, host_side(protocol.restore(cpus, saved)))
+            self._on_host(0, protocol.restore, cpus, saved)
         if vmm.ends(refused):
             left.go_on(machine, self._dirty)
             return vmm.becomes
@@ -214,8 +222,20 @@ class SimulatedTarget(VmmSide):
         self.run(cpu)
         if self._filter.denies(step.msr):
             return FAULT
-        _, answer = self.machine.run(cpu, served(self.protocol, step))
+        _, answer = self._ran(cpu, served, self.protocol, step)
         return answer
+
+    def _ran(self, cpu: int, stream: Callable[..., Program], *arguments: Any) -> Any:
+        """Run a stream of the driver."""
+        if self._straight is not None:
+            return self._straight.run(cpu, stream, *arguments)
+        return self.machine.run(cpu, stream(*arguments))
+
+    def _on_host(self, cpu: int, handler: Callable[..., Program], *arguments: Any) -> Any:
+        """Run a handler of the host."""
+        if self._straight is not None:
+            return self._straight.run(cpu, handler, *arguments)
+        return self.machine.run(cpu, host_side(handler(*arguments)))
 
 
 class _Left:

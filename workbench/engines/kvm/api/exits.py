@@ -7,6 +7,7 @@ import mmap
 import struct
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import lru_cache
 
 from workbench.errors import EngineError
 
@@ -108,7 +109,12 @@ _PLAIN: dict[int, Exit] = {EXIT_HLT: Hlt(), EXIT_SHUTDOWN: Shutdown(), EXIT_INTR
 
 def _decode_io(run: mmap.mmap | bytearray) -> IoExit:
     direction, size, port, count, offset = _io.unpack_from(run, UNION)
-    return IoExit(bool(direction), port, size, count, bytes(run[offset : offset + size * count]))
+    return _io_exit(bool(direction), port, size, count, bytes(run[offset : offset + size * count]))
+
+
+@lru_cache  # every step of a guest ends with an OUT
+def _io_exit(write: bool, port: int, size: int, count: int, data: bytes) -> IoExit:
+    return IoExit(write, port, size, count, data)
 
 
 def io_data_offset(run: mmap.mmap | bytearray) -> int:

@@ -163,10 +163,19 @@ def attempt(fd: int, request: int, argument: int = 0) -> int:
     return result if result >= 0 else -ctypes.get_errno()
 
 
+class Pinned:
+    """Zeroed bytes that stay at one ``address``: a structure that many ioctls use, one after the other."""
+
+    def __init__(self, size: int) -> None:
+        self.bytes = bytearray(size)
+        self._pin = (ctypes.c_char * size).from_buffer(self.bytes)
+        self.address = ctypes.addressof(self._pin)
+
+
 def call(fd: int, ioctl: Ioctl, argument: int | bytearray = 0) -> int:
     """Issue one ioctl and return its (non-negative) result.
 
-    ``argument`` is an integer, or the structure's bytes, which the kernel reads and writes in place.
+    ``argument`` is an integer, an address, or the structure's bytes, which the kernel reads and writes in place.
     Raises :class:`KvmError` with the ioctl's name, the errno's name, and the capability that it needs.
     """
     if isinstance(argument, bytearray):

@@ -12,6 +12,7 @@ import os
 import signal
 import struct
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from typing import NamedTuple
 
 from workbench.engines.kvm.api import cpuid, exits
@@ -35,6 +36,7 @@ from workbench.engines.kvm.api.ioctl import (
     Capability,
     Ioctl,
     KvmError,
+    Pinned,
     attempt,
     call,
     check_extension,
@@ -47,7 +49,11 @@ MP_RUNNABLE, MP_UNINITIALIZED, MP_INIT_RECEIVED, MP_HALTED, MP_SIPI_RECEIVED = 0
 
 IMMEDIATE_EXIT, SYNC_VALID, SYNC_DIRTY, SYNC_REGS = 1, 288, 296, 304
 _SYNC_X86_REGS = 1
-_regs, _u64 = struct.Struct("<18Q"), struct.Struct("<Q")
+_regs, _u64, _dirty_regs = struct.Struct("<18Q"), struct.Struct("<Q"), struct.Struct("<19Q")
+#: Sizes of struct kvm_msrs without entries, and of an entry: an u32 and four bytes of padding, which are zero, each.
+_MSRS_HEADER, _MSR = 8, 16
+#: The longest list of MSRs for which a vCPU keeps memory.
+_MSRS = 32
 _run_number = KVM_RUN.number
 
 
@@ -79,6 +85,7 @@ class Vcpu:
 
     def __init__(self, system_fd: int, vm_fd: int, number: int, *, has_lapic: bool) -> None:
         self.number, self.has_lapic = number, has_lapic
+        self._msrs = Pinned(_MSRS_HEADER + _MSRS * _MSR)
         self._stats: BinaryStats | None = None
         self.sync_regs = bool(check_extension(system_fd, CAP_SYNC_REGS) & _SYNC_X86_REGS)
         size = call(system_fd, KVM_GET_VCPU_MMAP_SIZE)
@@ -148,12 +155,12 @@ class Vcpu:
 
     # -- registers -------------------------------------------------------------------------------------
 
-    def set_regs(self, regs: Regs) -> None:
-        """Set the general registers; with SYNC_REGS they reach KVM at the next :meth:`run`."""
-        _regs.pack_into(self.kvm_run, SYNC_REGS, *regs)
+    def set_regs(self, regs: tuple[int, ...]) -> None:
+        """Set the general registers (:class:`Regs`); with SYNC_REGS they reach KVM at the next :meth:`run`."""
         if self.sync_regs:
-            _u64.pack_into(self.kvm_run, SYNC_DIRTY, _SYNC_X86_REGS)
+            _dirty_regs.pack_into(self.kvm_run, SYNC_DIRTY, _SYNC_X86_REGS, *regs)
         else:
+            _regs.pack_into(self.kvm_run, SYNC_REGS, *regs)
             call(self.fd, KVM_SET_REGS, bytearray(_regs.pack(*regs)))
 
     def regs(self) -> Regs:
@@ -189,14 +196,20 @@ class Vcpu:
 
     def get_msrs(self, indices: Sequence[int]) -> list[int]:
         """Read MSRs as the host; the list returned ends before the first MSR that cannot be read."""
-        data = _msr_list([(index, 0) for index in indices])
-        done = call(self.fd, KVM_GET_MSRS, data)
-        return [_u64.unpack_from(data, 16 + 16 * n)[0] for n in range(done)]
+        listed = self._msr_list([(index, 0) for index in indices])
+        done = call(self.fd, KVM_GET_MSRS, listed.address)
+        return list(struct.unpack_from("<" + "8xQ" * done, listed.bytes, _MSRS_HEADER))
 
     def set_msrs(self, values: Mapping[int, int] | Sequence[tuple[int, int]]) -> int:
         """Write MSRs as the host, in order; return how many KVM accepted: it stops at the first it rejects."""
         pairs = list(values.items()) if isinstance(values, Mapping) else values
-        return call(self.fd, KVM_SET_MSRS, _msr_list(pairs))
+        return call(self.fd, KVM_SET_MSRS, self._msr_list(pairs).address)
+
+    def _msr_list(self, pairs: Sequence[tuple[int, int]]) -> Pinned:
+        count = len(pairs)
+        listed = self._msrs if count <= _MSRS else Pinned(_MSRS_HEADER + count * _MSR)
+        struct.pack_into("<Q" + "QQ" * count, listed.bytes, 0, count, *chain.from_iterable(pairs))
+        return listed
 
     def set_cpuid(self, entries: Sequence[cpuid.CpuidEntry]) -> None:
         """KVM_SET_CPUID2. Fails with EINVAL after the first run if ``entries`` differ from those in force."""
@@ -245,11 +258,3 @@ class Vcpu:
         if self._stats is None:
             self._stats = BinaryStats(self.fd)
         return self._stats.read()
-
-
-def _msr_list(pairs: Sequence[tuple[int, int]]) -> bytearray:
-    data = bytearray(8 + 16 * len(pairs))
-    struct.pack_into("<I", data, 0, len(pairs))
-    for number, (index, value) in enumerate(pairs):
-        struct.pack_into("<I4xQ", data, 8 + 16 * number, index, value)
-    return data

@@ -11,7 +11,7 @@ from workbench.core.outcome import FAULT, HANDLED, Outcome
 from workbench.engines.kvm.api.exits import Exit, IoExit, MmioExit, MsrExit
 from workbench.engines.kvm.api.ioctl import KVM_GET_LAPIC, KVM_GET_SREGS, KVM_SET_LAPIC, KVM_SET_SREGS
 from workbench.engines.kvm.api.memory import Backing
-from workbench.engines.kvm.api.vcpu import MP_RUNNABLE, Regs, Vcpu
+from workbench.engines.kvm.api.vcpu import MP_RUNNABLE, Vcpu
 from workbench.engines.kvm.guest import longmode, stubs
 from workbench.engines.kvm.guest.exit_answers import ANSWERS, ARGUMENTS, WORD, ExitAnswers, OnMsrExit, signed
 from workbench.engines.kvm.guest.threads import VcpuThread
@@ -19,7 +19,7 @@ from workbench.errors import EngineError, WorkbenchError
 
 _ENTRY = {name: longmode.CODE + offset for name, offset in stubs.OFFSETS.items()}
 _LOW = 0xFFFFFFFF
-_RFLAGS_USER = 2
+_RFLAGS = 2
 _SPIV, _SPIV_ENABLE = 0xF0, 0x100
 
 
@@ -149,7 +149,7 @@ class Executor:
     def user(self, stub: str, rcx: int, rax_rdx: int = 0) -> StubResult:
         """Run a stub at CPL 3, entered by IRETQ; the vCPU is back at CPL 0 afterwards."""
         top = self._stack - 0x100  # below what an exception pushes from the top
-        frame = (_ENTRY[stub], longmode.USER_CS, _RFLAGS_USER, top, longmode.USER_SS)
+        frame = (_ENTRY[stub], longmode.USER_CS, _RFLAGS, top, longmode.USER_SS)
         self._put(top - 40, struct.pack("<5Q", *frame))
         low, high = rax_rdx & _LOW, rax_rdx >> 32 & _LOW
         try:
@@ -183,11 +183,15 @@ class Executor:
         at = gpa - longmode.STUB_GPA
         self._own[at : at + len(data)] = data
 
-    def _step(self, stub: str, *, rsp: int = 0, **registers: int) -> StubResult:
+    def _step(
+        self, stub: str, *, rax: int = 0, rbx: int = 0, rcx: int = 0, rdx: int = 0, rsi: int = 0, rdi: int = 0,
+        rsp: int = 0, r8: int = 0, r9: int = 0, r10: int = 0,
+    ) -> StubResult:  # fmt: skip
         """Run one stub from its start to its OUT; registers that are not given hold 0."""
         if self.exits.is_answering:
             raise EngineError(f"vCPU {self._cpu} is waiting in an exit and cannot execute step {stub} now", "kvm")
-        self.vcpu.set_regs(Regs(rsp=rsp or self._stack, rip=_ENTRY[stub], **registers))
+        rest = (0, 0, 0, 0, 0, _ENTRY[stub], _RFLAGS)
+        self.vcpu.set_regs((rax, rbx, rcx, rdx, rsi, rdi, rsp or self._stack, 0, r8, r9, r10, *rest))
         result = self._run(stub)
         self.exits.raise_failure()
         return result
@@ -196,7 +200,7 @@ class Executor:
         exits: list[Exit] = []
         accesses_port = stub in stubs.PORT_ACCESSES
         while True:
-            reason = self.thread.run(stub)
+            reason = self.thread.run(self.vcpu, stub)
             if type(reason) is IoExit and not accesses_port:
                 return StubResult(self._outcome(reason, stub), tuple(exits))
             exits.append(reason)

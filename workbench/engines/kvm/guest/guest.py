@@ -2,8 +2,8 @@
 
 The rules kept here: a step is real guest code in a memslot of the engine's own (``longmode``); #GP is
 returned as FAULT; the OUT that ends every stub is not counted as an exit of the guest. Every vCPU has a
-thread of its own, and every method may be called from any thread; inside a job given to :meth:`Guest.call`
-steps run without changing threads, which is two to three times as fast.
+thread of its own, unless all share one; every method may be called from any thread. Inside a job given to
+:meth:`Guest.call` steps run without changing threads, which is two to three times as fast.
 
 KVM may carry out a request (a payload update) only at the vCPU's next entry: :meth:`Guest.nop` enters once.
 """
@@ -29,7 +29,7 @@ T = TypeVar("T")
 
 
 class Guest:
-    """A VM with vCPUs in threads of their own, in 64-bit mode at CPL 0. A context manager."""
+    """A VM with vCPUs in threads, in 64-bit mode at CPL 0. A context manager."""
 
     def __init__(
         self,
@@ -42,18 +42,21 @@ class Guest:
         enforce_cpuid: bool = False,
         lapic: bool = True,
         manual_dirty_log: bool = False,
+        one_thread: bool = False,
         limit: float = 2.0,
     ) -> None:
         """Create the VM, its RAM ``(gpa, size)``, and ``cpus`` vCPUs ready to execute steps.
 
         ``features`` are the bits of CPUID 0x40000001 EAX (default: all that KVM offers); ``enforce_cpuid``
-        lets them decide which paravirtual MSRs exist. ``limit``: seconds one run of a vCPU may last.
+        lets them decide which paravirtual MSRs exist. ``one_thread``: all vCPUs share a thread, so that a job can use
+        each of them without changing threads, and no two run at the same time. ``limit``: seconds one run may last.
         """
         if not 1 <= cpus <= longmode.MAX_CPUS:
             raise WorkbenchError(f"a guest of {cpus} vCPUs: 1 to {longmode.MAX_CPUS} are possible")
         self.cpus = cpus
         self.deflected = frozenset(deflect)
         self._on_msr_exit, self._enforce, self._limit = on_msr_exit, enforce_cpuid, limit
+        self._one_thread = one_thread
         self._executors: dict[int, Executor] = {}
         self._open = ExitStack()
         try:
@@ -82,9 +85,12 @@ class Guest:
             self._start_vcpu(cpu)
 
     def _start_vcpu(self, cpu: int) -> None:
-        thread = VcpuThread(cpu, self._limit)
-        self._open.callback(thread.close)
-        self._watchdog.watch(thread)
+        if self._one_thread and self._executors:
+            thread = self._executors[0].thread
+        else:
+            thread = VcpuThread(cpu, self._limit)
+            self._open.callback(thread.close)
+            self._watchdog.watch(thread)
         self._executors[cpu] = thread.call(lambda: self._open_vcpu(cpu, thread))
 
     def _open_vcpu(self, cpu: int, thread: VcpuThread) -> Executor:

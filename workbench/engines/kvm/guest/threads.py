@@ -1,6 +1,6 @@
-"""vCPU threads: one new thread for each vCPU as long as it exists, and a watchdog that limits every run.
+"""vCPU threads: new threads that run vCPUs as long as these exist, and a watchdog that limits every run.
 
-The rules kept here. A vCPU's ioctls are issued by its own thread, which is new (at the first update, KVM counts
+The rules kept here. A vCPU's ioctls are all issued by one thread, which is new (at the first update, KVM counts
 the whole time that the thread has ever waited as steal). No run lasts longer than its limit: the watchdog signals
 the thread, and since the signal is blocked everywhere but inside KVM_RUN, no signal is lost or arrives
 elsewhere. After ``close`` no thread is left.
@@ -58,13 +58,12 @@ class Pending(Generic[T]):
 
 
 class VcpuThread:
-    """A thread that runs one vCPU's jobs, one after the other."""
+    """A thread that runs the jobs of one vCPU, or of several that never run at the same time, one after the other."""
 
     def __init__(self, number: int, limit: float) -> None:
-        """Start the thread of vCPU ``number``; each run may last ``limit`` seconds."""
+        """Start the thread of vCPU ``number`` (the first, if of several); each run may last ``limit`` seconds."""
         self.number = number
         self.limit = limit
-        self.vcpu: Vcpu | None = None
         self.entered = 0.0  #: when the present run began (time.monotonic); 0 outside a run
         self._overdue = 0.0
         self._closing = False
@@ -90,25 +89,23 @@ class VcpuThread:
         return self.submit(job).result()
 
     def adopt(self, vcpu: Vcpu) -> None:
-        """Take ``vcpu`` as the one this thread runs; called in this thread."""
+        """Let KICK interrupt the runs of ``vcpu``, which this thread will run; called in this thread."""
         vcpu.set_signal_mask(signal.pthread_sigmask(signal.SIG_BLOCK, ()) - {KICK})
-        self.vcpu = vcpu
 
-    def run(self, step: str) -> Exit:
+    def run(self, vcpu: Vcpu, step: str) -> Exit:
         """KVM_RUN until a real exit; called in this thread.
 
         Raises EngineError when the run outlasts the limit or the guest is being closed.
         """
-        assert self.vcpu is not None
         self.entered = began = time.monotonic()
         try:
-            while type(reason := self.vcpu.run()) is Interrupted:
+            while type(reason := vcpu.run()) is Interrupted:
                 self._drain()
+                where = f"vCPU {vcpu.number}, step {step}"
                 if self._overdue == began:
-                    where = f"vCPU {self.number}, step {step}"
                     raise EngineError(f"guest did not come back within {self.limit:g} s ({where})", "kvm")
                 if self._closing:
-                    raise EngineError(f"the guest was closed during a run (vCPU {self.number}, step {step})", "kvm")
+                    raise EngineError(f"the guest was closed during a run ({where})", "kvm")
         finally:
             self.entered = 0.0
         return reason

@@ -60,7 +60,7 @@ class LaneMachine(Machine):
         self.on_host_store = lambda *store: self.host_stores.append(store)
         self._start_ns = real._start_ns
         self._clock_offset = real._clock_offset
-        self._ticks = self.batch.lane(real._ticks, steps)
+        self.ticks = self.batch.lane(real.ticks, steps)
 
     def vcpus(self) -> tuple[int, ...]:
         return self.real.vcpus()
@@ -77,7 +77,7 @@ class LaneMachine(Machine):
             part.commit()
         for name, number in self.counts.items():
             real.counts[name] += number * count
-        real._ticks += self.steps * count
+        real.ticks += self.steps * count
         if real.on_host_store is not None:
             for gpa, size, side in self.host_stores:
                 for one in gpa.values:
