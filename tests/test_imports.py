@@ -64,6 +64,7 @@ RAW_ELSEWHERE = {("workbench.durable.lock", "fcntl"), ("workbench.classroom.grad
 #: (tests/engines/test_boxes.py).
 BOXES = {
     "workbench.engines.simulate.lanes": "workbench.engines.simulate.engine",
+    "workbench.engines.simulate.straight": "workbench.engines.simulate.replay_target",
     "workbench.engines.explore.symmetry": "workbench.engines.explore.api",
     "workbench.engines.explore.vm.symmetry": "workbench.engines.explore.vm.explore",
 }

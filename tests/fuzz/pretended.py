@@ -10,16 +10,16 @@ from workbench.protocols import PerFeature
 class Pretended(SimulatedTarget):
     """A simulated machine with the interface that the fuzzer needs of a real one."""
 
-    def __init__(self, spec, protocol, *, log_dirty=False):
-        self._again = (spec, protocol, log_dirty)
-        super().__init__(spec, protocol, log_dirty=log_dirty)
+    def __init__(self, spec, protocol, **how):
+        self._again = (spec, protocol, how)
+        super().__init__(spec, protocol, **how)
 
-    def within(self, cpu, job):
+    def within(self, job):
         return job()
 
     def reset(self):
-        spec, protocol, log_dirty = self._again
-        super().__init__(spec, protocol, log_dirty=log_dirty)
+        spec, protocol, how = self._again
+        super().__init__(spec, protocol, **how)
 
 
 def bench(simulated=None, real=None, target=Pretended):
