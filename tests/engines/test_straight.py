@@ -58,7 +58,7 @@ class Endless(PerFeature):
 
 
 def test_a_program_of_an_author_is_driven_under_all_checks():
-    with pytest.raises(AuthorError, match=r"test_straight\.py:\d+: Authors\.on_entry: .*'nothing', which is not a step"):
+    with pytest.raises(AuthorError, match=r"test_straight\.py:\d+: Authors\.on_entry: .*which is not a step"):
         target(True, Authors)(MachineSpec(1)).run(0)
     with pytest.raises(AuthorError, match="no end after"):
         target(True, Endless)(MachineSpec(1)).run(0)
