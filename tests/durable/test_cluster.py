@@ -1,16 +1,12 @@
 """Dask workers share work: the same bytes as one machine, also if one of them is killed; other versions are refused."""
 
-import subprocess
-import sys
-
 import pytest
 
+from tests.durable.ways import MATRICES, WAYS, ran
 from workbench.cli import main
 from workbench.durable import carry
 from workbench.durable import cluster as clusters
-from workbench.durable.cluster import cluster
 from workbench.errors import WorkbenchError
-from workbench.measure.exploration.matrix import Size, matrix
 
 MINE = """
 from helper import WHO
@@ -22,8 +18,8 @@ class Mine(Generic):
 """
 
 
-def found(**how):
-    return [str(cell) for cell in matrix(["null", "mine.py:Mine"], ["boot"], sizes=[Size(1, ("steal_time",))], **how)]
+HELPER = "WHO = 'me'\n"
+SMALL = "--protocols generic,mine.py:Mine --vcpus 1 --features steal_time --events boot,kexec,migrate,init,overlap"
 
 
 def test_without_dask_it_is_said_in_one_line_how_to_install_it(monkeypatch, capsys):
@@ -59,45 +55,52 @@ def test_another_version_is_one_line():
     )
 
 
-def test_an_authors_file_travels_and_a_lost_worker_costs_nothing(tmp_path, monkeypatch):
-    """Two workers, one of which is killed while it has work."""
+def test_the_same_bytes_by_a_cluster_one_of_whose_two_workers_is_killed_half_way(tmp_path, monkeypatch):
+    """An author's file travels by content: the module that it imports is changed before the workers get to it."""
     pytest.importorskip("distributed")
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
     (tmp_path / "mine.py").write_text(MINE)
-    (tmp_path / "helper.py").write_text("WHO = 'me'\n")
-    here = found()
-    started, start = [], subprocess.Popen
+    (tmp_path / "helper.py").write_text(HELPER)
+    packed = carry.packed
 
-    def remembered(command, *rest, **more):
-        process = start(command, *rest, **more)
-        if "distributed.cli.dask_worker" in command:
-            started.append(process)
-        return process
+    def changed_behind_it(*work):
+        found = packed(*work)
+        (tmp_path / "helper.py").write_text("raise RuntimeError('of this machine')\n")
+        return found
 
-    monkeypatch.setattr(clusters.subprocess, "Popen", remembered)
-    with cluster(local=2) as crew:
-        assert sorted(crew.client.nthreads().values()) == [1, 1]
-        done = []
+    def changed_back(pool):
+        close(pool)
+        (tmp_path / "helper.py").write_text(HELPER)
 
-        def one_is_killed(count, of, task):
-            done.append(task)
-            if count == 1:
-                started[0].kill()
-
-        assert found(jobs=crew, progress=one_is_killed) == here
-        assert len(done) == 2
-    assert all(process.poll() is not None for process in started)
+    close = clusters.ClusterPool.close
+    monkeypatch.setattr(carry, "packed", changed_behind_it)
+    monkeypatch.setattr(clusters.ClusterPool, "close", changed_back)
+    found = ran(WAYS[-1], SMALL, tmp_path / "cluster")
+    found.check(ran(WAYS[0], SMALL, tmp_path / "here"))
+    assert found.seen.lost[0] > 0
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("command", ["matrix --events boot,kexec,migrate", "history --bug B1,B4,K1,K15"])
-def test_the_same_bytes_however_work_is_shared(command, tmp_path):
+@pytest.mark.timeout(3600)
+def test_the_same_bytes_in_every_way(tmp_path):
+    pytest.importorskip("distributed")
+    first = None
+    for way in WAYS:
+        found = ran(way, MATRICES["large"], tmp_path / way.name)
+        first = first or found
+        found.check(first)
+        assert bool(found.engines["numba"]) == bool(way.threads)
+        assert bool(found.seen.lost) == way.kills
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", ["verdict generic null --quick", "history --bug B1,B4,K1,K15"])
+def test_the_same_bytes_of_other_commands(command, tmp_path):
     pytest.importorskip("distributed")
     outputs = []
     for number, who in enumerate(["--jobs 1", "--jobs 2", "--cluster local:2"]):
         path = tmp_path / f"{number}.txt"
-        line = [sys.executable, "-m", "workbench", *command.split(), *who.split(), "-o", str(path)]
-        subprocess.run(line, check=False, capture_output=True)
+        assert main([*command.split(), *who.split(), "-o", str(path)]) == 0
         outputs.append(path.read_bytes())
     assert outputs[0] == outputs[1] == outputs[2]

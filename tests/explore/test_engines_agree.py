@@ -1,12 +1,17 @@
 """All engines see the same states, transitions, depth, verdicts and equally short traces."""
 
+import importlib
+import sys
+
 import pytest
 from hypothesis import given, settings
 
 from benchmarks.models.generic import generic
 from benchmarks.models.per_feature import per_feature
+from workbench.checking.failures import FAILURES
 from workbench.engines.explore import BOUNDED, Model, Property, Rule, Symmetry, explore
 from workbench.errors import WorkbenchError
+from workbench.measure.exploration.explore import Question, explore_question
 
 from .engines import ENGINES, HERE, WITH_TABLES
 from .random_models import models, symmetric_models
@@ -123,10 +128,9 @@ def test_larger_reference_counts_under_symmetry(tables, make, size, states):
 
 
 def test_handing_over_between_engines(monkeypatch):
-    """As in a fresh process: numba is not loaded yet, and the model grows beyond what NumPy should do."""
+    """The model grows beyond what NumPy should do."""
     from workbench.engines.explore import api
 
-    monkeypatch.setattr(api, "COMPILED", "not loaded")
     monkeypatch.setattr(api, "WORTH_NUMBA", 5_000)
     result = explore(generic(2, 1))
     assert result.engine == HERE[-1]
@@ -134,6 +138,22 @@ def test_handing_over_between_engines(monkeypatch):
     assert seen(generic(2, 1), "auto", symmetry=True) == seen(generic(2, 1), "numpy", symmetry=True)
     assert explore(generic(2, 1), max_states=4_000).verdicts["STALE"] == BOUNDED
     assert explore(generic(2, 1), max_states=20_000).verdicts["STALE"] == BOUNDED
+
+
+@pytest.mark.skipif(HERE[-1] != "numba", reason="numba is not installed (pip install '.[fast]')")
+def test_what_a_process_did_before_changes_no_trace(monkeypatch):
+    """Engines show different ones of equally short traces, and numba may be loaded already, by an earlier search."""
+    name = "workbench.engines.explore.numba_search.engine"
+    question = Question.of("generic", "crash", ["steal_time"], 2)
+
+    def trace():
+        (finding,) = explore_question(question, [FAILURES["F03"]]).result.findings
+        return [str(step.step) for step in finding.trace.steps]
+
+    importlib.import_module(name)
+    after_another = trace()
+    monkeypatch.delitem(sys.modules, name)
+    assert trace() == after_another
 
 
 def wide(count, size):

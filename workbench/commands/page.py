@@ -92,8 +92,7 @@ def _add_matrix(kinds: Any) -> None:
     parser.add_argument("--vcpus", type=_options.whole_number(1, 8), metavar="N",
                         help="vCPUs of the guest, 1 to 8 (default: a few sizes)")
     _options.add_names(parser, "--mitigations", "also each of these alone, and all together")
-    parser.add_argument("--jobs", type=_options.whole_number(1, 64), metavar="N",
-                        help="processes that share the work (default: one for each core)")
+    _options.add_jobs(parser)
     _options.add_state(parser, "searches")
 
 
@@ -210,7 +209,6 @@ def _again(view: View, args: argparse.Namespace, *positional: str, **options: st
 def _matrix(args: argparse.Namespace) -> View:
     from workbench import features, lifecycle
     from workbench.core import own_files
-    from workbench.durable.cores import cores
     from workbench.measure.exploration.matrix import Size, matrix, sizes_of
     from workbench.measure.exploration.mitigations import price
     from workbench.present.progress import Progress
@@ -222,11 +220,8 @@ def _matrix(args: argparse.Namespace) -> View:
     if args.vcpus is not None or args.features is not None:
         chosen = features.choose(_options.unique(args.features)) if args.features else ()
         sizes = [Size(args.vcpus or 1, tuple(own_files.named_anywhere(one) for one in chosen))]
-    with _options.opened_state(args) as store:
-        cells = matrix(
-            variants, events, sizes=sizes, jobs=args.jobs or cores(), state=store,
-            progress=say.searches(),
-        )  # fmt: skip
+    with _options.opened_state(args) as store, _options.workers(args) as jobs:
+        cells = matrix(variants, events, sizes=sizes, jobs=jobs, state=store, progress=say.searches())
     say("traces")
     return failure_map(
         cells,

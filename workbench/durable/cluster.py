@@ -47,15 +47,18 @@ def cluster(*, scheduler: str | None = None, local: int = 0) -> Iterator[Cluster
     with guarded_folder() as folder:
         started: list[subprocess.Popen[bytes]] = []
         try:
-            yield from _connected(_started(folder, local, started), local)
+            address = start_scheduler(folder, started)
+            for _ in range(local):
+                start_worker(folder, started, address)
+            yield from _connected(address, local)
         finally:
             for process in started:
                 process.kill()
                 process.wait()
 
 
-def _started(folder: Path, workers: int, started: list[subprocess.Popen[bytes]]) -> str:
-    """Start a scheduler and workers, as by hand; return the scheduler's address."""
+def start_scheduler(folder: Path, started: list[subprocess.Popen[bytes]]) -> str:
+    """Start a scheduler on this machine, as by hand; return its address. What is started is appended to ``started``."""
     about = folder / "scheduler.json"
     _start(folder, started, "scheduler", "--host", "127.0.0.1", "--port", "0", "--scheduler-file", str(about),
            "--no-dashboard", "--no-show", "--dashboard-address", ":0")  # fmt: skip
@@ -67,10 +70,13 @@ def _started(folder: Path, workers: int, started: list[subprocess.Popen[bytes]])
         if started[0].poll() is not None or time.monotonic() > end:
             raise EngineError("a scheduler of Dask could not be started on this machine")
         time.sleep(0.05)
-    for _ in range(workers):
-        _start(folder, started, "worker", address, "--nthreads", "1", "--no-nanny", "--no-dashboard", "--memory-limit",
-               "0", "--host", "127.0.0.1", "--local-directory", str(folder), "--resources", f"{KVM}=1")  # fmt: skip
     return address
+
+
+def start_worker(folder: Path, started: list[subprocess.Popen[bytes]], address: str) -> None:
+    """Start a worker of a scheduler, with one thread; its files are in ``folder``, which is a guarded one."""
+    _start(folder, started, "worker", address, "--nthreads", "1", "--no-nanny", "--no-dashboard", "--memory-limit",
+           "0", "--host", "127.0.0.1", "--local-directory", str(folder), "--resources", f"{KVM}=1")  # fmt: skip
 
 
 def _start(folder: Path, started: list[subprocess.Popen[bytes]], what: str, *options: str) -> None:

@@ -6,7 +6,6 @@ table engine when the model turns out to have more than a few thousand states.
 
 from __future__ import annotations
 
-import sys
 import tempfile
 from collections.abc import Callable
 from importlib.util import find_spec
@@ -28,8 +27,7 @@ from workbench.engines.explore.trace import Trace, trace_along
 from workbench.errors import EngineError, WorkbenchError
 
 PILOT = 2000  # states; by then most reads are known; for fewer states, tables cost more than they save
-WORTH_NUMBA = 400_000  # states from which on loading numba pays
-COMPILED = "workbench.engines.explore.numba_search.engine"
+WORTH_NUMBA = 40_000  # states from which on loading numba, half a second, about pays
 Search = PlainSearch | PackedSearch
 TABLES = ("auto", "python", "numpy", "numba", "disk")
 
@@ -111,7 +109,7 @@ def _search(
         return _done(DiskSearch(space, limits, reduction, disk or Path(tempfile.gettempdir())))
     if tables == "numpy" or (tables == "auto" and find_spec("numba") is None):
         return _done(VectorSearch(space, limits, reduction))
-    if tables == "auto" and COMPILED not in sys.modules:  # loading numba takes half a second
+    if tables == "auto":  # also if numba is loaded: which of equally short traces is shown depends on the engine
         begun = VectorSearch(space, limits, reduction)
         begun.hand_over_at = WORTH_NUMBA
         outcome = begun.run()
