@@ -114,8 +114,8 @@ PLANTED = [
          '            yield Set(register(0, self.register_of[feature].msr), None)\n            if self.register_of[feature].in_cache:\n                yield from address_cache.release(0, feature)\n            else:\n                yield Set(area(0, feature), None)\n'),
     ]),
     Planted('restore_en_before_int', 'migrate-damaged', 2, "all", "table", [
-        ('self._carried = (*QEMU_ORDER, *',
-         'self._carried = (*QEMU_ORDER[::-1], *'),
+        ('in (*cpu.host.vmm.order, *',
+         'in (*cpu.host.vmm.order[::-1], *'),
     ]),
     Planted('save_only_cpu0', 'migrate', 2, 'steal_time', 'F02', [
         ('for cpu in cpus:\n            own: tuple[Any, ...] = ()',
@@ -138,12 +138,12 @@ PLANTED = [
          'return (yield from self.on_wrmsr(cpus[index], msr, value & ~1, host_initiated=True)) is HANDLED'),
     ]),
     Planted('save_forgets_poll', 'migrate-polling', 2, 'poll_control', 'F04', [
-        ('self._carried = (*QEMU_ORDER, *',
-         'self._carried = (*QEMU_ORDER[:-1], *'),
+        ('in (*cpu.host.vmm.order, *',
+         'in (*cpu.host.vmm.order[:-1], *'),
     ]),
     Planted('save_forgets_int', 'migrate', 1, 'async_pf', 'F09', [
-        ('self._carried = (*QEMU_ORDER, *',
-         'self._carried = (*QEMU_ORDER[:2], *QEMU_ORDER[3:], *'),
+        ('in (*cpu.host.vmm.order, *',
+         'in (*cpu.host.vmm.order[:2], *cpu.host.vmm.order[3:], *'),
     ]),
     Planted('rdmsr_zero_if_absent', 'migrate', 2, "all", "table", [
         ('return read.initial if value is None else value',

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from workbench import replay
 from workbench.core.outcome import FAULT, HANDLED, UNKNOWN
 from workbench.core.vcpu import KVM_SUPPORTED
-from workbench.core.vmm import STOPS_SHORT
+from workbench.core.vmm import STOPS_SHORT, VMMS
 from workbench.errors import WorkbenchError
 from workbench.replay.operations import OPERATIONS
 
@@ -199,9 +199,9 @@ MALFORMED = [
     ),
     (
         '{"op": "migrate", "vmm": "Qemu"}',
-        'migrate: vmm: "Qemu" is not allowed; did you mean qemu? allowed: qemu, cloud-hypervisor, firecracker',
+        f'migrate: vmm: "Qemu" is not allowed; did you mean qemu? allowed: {", ".join(VMMS)}',
     ),
-    ('{"op": "migrate", "vmm": 1}', "migrate: vmm: 1 is not allowed; allowed: qemu, cloud-hypervisor, firecracker"),
+    ('{"op": "migrate", "vmm": 1}', f"migrate: vmm: 1 is not allowed; allowed: {', '.join(VMMS)}"),
     (
         '{"op": "migrate", "expect": {"machine": "abort"}}',
         'migrate: expect: machine: "abort" is not allowed; did you mean aborts? allowed: goes_on, refused, aborts',

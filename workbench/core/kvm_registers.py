@@ -5,7 +5,7 @@ a scenario selects. A feature names its registers (``Feature.registers``); a fea
 have defines a :class:`Register` in its own file. The protocol defines what the host *does* when one is written.
 
 Sources: Linux 6.12 arch/x86/include/uapi/asm/kvm_para.h, Documentation/virt/kvm/x86/msr.rst, arch/x86/kvm/x86.c and
-lapic.c; QEMU 7.2 target/i386/kvm/kvm.c (kvm_put_msrs) and machine.c.
+lapic.c; QEMU 7.2 target/i386/kvm/kvm.c (kvm_put_msrs) and machine.c. Which VMM carries which: ``workbench.core.vmm``.
 """
 
 from collections.abc import Mapping
@@ -108,3 +108,14 @@ KVM_REGISTERS: Mapping[str, tuple[Register, ...]] = {
 KVM_MSRS = frozenset(one.msr for several in KVM_REGISTERS.values() for one in several)
 #: The order in which QEMU restores: the clocks by their second names, ASYNC_PF_INT before ASYNC_PF_EN.
 QEMU_ORDER = (SYSTEM_TIME, WALL_CLOCK, ASYNC_PF_INT, ASYNC_PF_EN, PV_EOI_EN, STEAL_TIME, POLL_CONTROL)
+#: The order of KVM_GET_MSR_INDEX_LIST (Linux arch/x86/kvm/x86.c, emulated_msrs_all); a clock is in it by both numbers.
+KVM_ORDER = (
+    SYSTEM_TIME, WALL_CLOCK, SYSTEM_TIME_NEW, WALL_CLOCK_NEW, ASYNC_PF_EN, STEAL_TIME, PV_EOI_EN, ASYNC_PF_INT,
+    ASYNC_PF_ACK, POLL_CONTROL,
+)  # fmt: skip
+
+
+def bits_of_names(one: Register) -> frozenset[int]:
+    """Return the bits of leaf 0x40000001 EAX that offer a register, by this number or by its other one."""
+    names = (each for several in KVM_REGISTERS.values() for each in several if each.cell == one.cell)
+    return frozenset(each.cpuid_bit for each in (one, *names) if each.cpuid_bit is not None)

@@ -2,9 +2,9 @@
 
 Nothing here is an engine's: each operation is made of a few primitives (:class:`Primitives`), so it is written once.
 
-* A reset of the machine is QEMU's system_reset: KVM_SET_MSRS of every register's first value on every vCPU, in QEMU's
-  order; a refused entry ends the list of that vCPU. Memory and memslots stay (target/i386/kvm/kvm.c, kvm_put_msrs at
-  KVM_PUT_RESET_STATE). A protocol that the VMM serves forgets all that it was told.
+* A reset of the machine is QEMU's system_reset: KVM_SET_MSRS of the first value of every register that QEMU carries, on
+  every vCPU, in QEMU's order; a refused entry ends the list of that vCPU. Memory and memslots stay
+  (target/i386/kvm/kvm.c, kvm_put_msrs at KVM_PUT_RESET_STATE). A protocol that the VMM serves forgets what it was told.
 * A reset in place writes memory and registers of a snapshot into the live machine, memory first; memslots, the
   hypervisor's caches and its pending requests stay (QEMU migration/savevm.c, load_snapshot). Without a snapshot it is
   the state in which the machine began: zeroed memory, registers at their first values.
@@ -16,17 +16,11 @@ from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequenc
 from typing import Any, NamedTuple
 
 from workbench.core.contracts import Protocol
-from workbench.core.kvm_registers import QEMU_ORDER
 from workbench.core.pages import PAGE_SHIFT, PAGE_SIZE
-from workbench.core.vmm import Vmm
+from workbench.core.vmm import QEMU, Vmm
 
 #: KVM_SET_MSRS and KVM_GET_MSRS take fewer entries than this (arch/x86/kvm/x86.c, MAX_IO_MSRS).
 MAX_IO_MSRS = 256
-#: The registers that a VMM writes, with their first values, when it resets the machine; and their order alone.
-FIRST_VALUES = tuple((register.msr, register.initial) for register in QEMU_ORDER)
-
-ORDER = tuple(msr for msr, _ in FIRST_VALUES)
-
 Entries = tuple[tuple[int, int], ...]
 #: Guest memory [gpa, end), page by page.
 Range = tuple[int, int]
@@ -55,6 +49,10 @@ class Primitives:
 
     def vcpu_count(self) -> int:
         """Return the number of vCPUs."""
+        raise NotImplementedError
+
+    def offered(self, cpu: int) -> frozenset[int]:
+        """Return the bits of leaf 0x40000001 EAX that the vCPU is offered."""
         raise NotImplementedError
 
     def host_set_msrs(self, cpu: int, entries: Entries) -> int:
@@ -110,6 +108,14 @@ class VmmSide(Primitives):
         found = self.host_get_msrs(cpu, (msr,))
         return found[0] if found else None
 
+    def carried(self, cpu: int, vmm: Vmm) -> tuple[int, ...]:
+        """Return the registers that ``vmm`` carries of a vCPU, in order."""
+        return tuple(one.msr for one in vmm.registers(self.offered(cpu)))
+
+    def _first_values(self, cpu: int) -> Entries:
+        """Return the registers that QEMU writes when it resets the machine, with their first values."""
+        return tuple((one.msr, one.initial) for one in QEMU.registers(self.offered(cpu)))
+
     def read_listed(self, cpu: int, registers: Sequence[int]) -> Entries:
         """Read a VMM's own list of registers for a migration; those that cannot be read are left out."""
         found = ((msr, self.host_get_msr(cpu, msr)) for msr in registers)
@@ -126,21 +132,21 @@ class VmmSide(Primitives):
     # -- reset, snapshot -------------------------------------------------------------------------------
 
     def system_reset(self) -> None:
-        """Reset the machine as QEMU does: the registers of every vCPU; memory stays."""
+        """Reset the machine as QEMU does: the registers of every vCPU that it is offered; memory stays."""
         if self.protocol.answers_itself:
             self.served().clear()
         for cpu in range(self.vcpu_count()):
-            self.host_set_msrs(cpu, FIRST_VALUES)
+            self.host_set_msrs(cpu, self._first_values(cpu))
 
     def snapshot(self) -> None:
         """Keep memory and registers for :meth:`reset_in_place`."""
-        registers = (self.read_listed(cpu, ORDER) for cpu in range(self.vcpu_count()))
+        registers = (self.read_listed(cpu, self.carried(cpu, QEMU)) for cpu in range(self.vcpu_count()))
         served = dict(self.served()) if self.protocol.answers_itself else {}
         self.snapshot_taken = Snapshot(dict(self.content()), tuple(registers), served)
 
     def reset_in_place(self) -> None:
         """Write the snapshot into the live machine; memory that is in no memslot now is left out."""
-        first = Snapshot({}, (FIRST_VALUES,) * self.vcpu_count(), {})
+        first = Snapshot({}, tuple(map(self._first_values, range(self.vcpu_count()))), {})
         wanted = self.snapshot_taken or first
         self._fill(wanted.pages)
         if self.protocol.answers_itself:

@@ -16,7 +16,7 @@ from workbench.fuzz.script import VCPUS, Script
 from workbench.replay.grammar import Operation, complete
 
 #: Written to every state file: a campaign with sequences of another generator cannot be continued.
-GENERATOR = 6
+GENERATOR = 7
 _OFFERS = 6
 
 #: The scenarios, and the relative frequency of each.

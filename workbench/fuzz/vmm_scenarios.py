@@ -155,14 +155,15 @@ def copied_in_rounds(script: Script) -> None:
 
 
 def own_migration(script: Script) -> None:
-    """A VMM migrates with a list and an order of its own."""
+    """A VMM migrates, with the list that it has in real life or with one of the script's own."""
     rng = script.rng
     if rng.random() < 0.5:
         return
     gpa = script.good()
     msr = pick(rng, AREAS)
     script.wrmsr(msr, likely(rng, msr, gpa))
-    script.add("migrate", registers=_some_registers(script), vmm=pick(rng, (STOPS_SHORT, *VMMS.values())))
+    listed = None if rng.random() < 0.4 else _some_registers(script)
+    script.add("migrate", registers=listed, vmm=pick(rng, (STOPS_SHORT, *VMMS.values())))
     _read_all(script)
     script.run()
     script.look(gpa)

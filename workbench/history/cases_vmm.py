@@ -25,13 +25,13 @@ VMM_CASES = (
     Case(
         "firecracker-list",
         ("V1",),
-        "Firecracker: the list of registers to save lacks ASYNC_PF_INT",
-        "Firecracker pull request 5738 (2026)",
+        "Firecracker: the list of registers to save lacks POLL_CONTROL and ASYNC_PF_INT",
+        "Firecracker pull requests 3064 (2022) and 5738 (2026)",
         READ,
         Design(RangeWithoutInterrupt, EVENTS["migrate"], ASYNC),
         ("F09",),
         Design(RangeWithoutInterrupt, EVENTS["migrate"], ASYNC, fixes=("whole-range",)),
-        "pull request 5738: the whole range 0x4b564d00 to 0x4b564dff is saved",
+        "pull request 3064: both are saved; 5738: the whole range 0x4b564d00 to 0x4b564dff",
     ),
     Case(
         "cloud-hypervisor-short-read",

@@ -104,7 +104,7 @@ SOURCES: dict[str, Checked] = {
     "hidden-clock": Checked(
         TEXT,
         "5bb9ac186512 as in stable (2026)",
-        "reads and writes by the host of a hidden register failed; QEMU aborts: failed to set MSR 0x12 to 0x0",
+        "the host's reads and writes of a hidden register failed; -cpu host,-kvmclock,kvm-pv-enforce-cpuid aborts QEMU",
         "the VMM does not read the 0, it has it from its reset; before the fix, the read was refused too",
     ),
     "async-pf-order": Checked(
@@ -197,7 +197,10 @@ SOURCES: dict[str, Checked] = {
         TITLE, "the maintainer's answer with 19bef63f951e", "stolen time is guarded by RCU read locks"
     ),
     "firecracker-list": Checked(
-        TEXT, "the pull request", "single entries were replaced by KVM's whole range; ASYNC_PF_INT and ACK were absent"
+        TEXT,
+        "both pull requests, and src/vmm/src/arch/x86_64/msr.rs at 643349ad293f",
+        "3064 added both registers; 5738 replaced single entries by KVM's whole range",
+        "the row said that ASYNC_PF_INT was absent until 2026, as 5738 does; the code before it has it, and lacks ACK",
     ),
     "cloud-hypervisor-short-read": Checked(
         TEXT, "the pull request", "both calls stop at the first failing register; only a subset of the list was saved"

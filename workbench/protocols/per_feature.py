@@ -33,11 +33,13 @@ R15 Without the feature's CPUID bit, and only if enforcement is on, the register
     and 3 of ASYNC_PF_EN need CPUID bits of their own (#GP).
 R16 INIT clears all registers except WALL_CLOCK and POLL_CONTROL.
 R17 A write by the host (KVM_SET_MSRS) passes the same checks and registers again.
-R18 A migration carries each register's value as KVM_GET_MSRS reads it; QEMU restores all, zeros included: the
-    clocks first, by their old names, ASYNC_PF_INT before ASYNC_PF_EN. At a refused entry KVM_SET_MSRS stops and says
-    how many it has written. What follows is the VMM's affair: QEMU aborts, Firecracker does not start the machine,
-    cloud-hypervisor leaves the entry out (events ``migrate@qemu`` ...). An event that names none has a VMM that does
-    not look: the list of that vCPU ends, so the order decides what is lost. Mitigation ``order-free-restore``.
+R18 A migration carries each register's value as KVM_GET_MSRS reads it, zeros included. At a refused entry
+    KVM_SET_MSRS stops and says how many it has written. Which registers, in which order, and what follows a refusal is
+    the VMM's affair (``workbench.core.vmm``; events ``migrate@qemu`` ...): QEMU restores the clocks first, by their
+    old names, and ASYNC_PF_INT before ASYNC_PF_EN, leaves out what CPUID does not offer, and aborts; Firecracker and
+    cloud-hypervisor have KVM's list; the one does not start the machine, the other leaves the entry out. An event that
+    names none has QEMU's list, whole, and a VMM that does not look: the list of that vCPU ends, so the order decides
+    what is lost. Mitigation ``order-free-restore``.
 R19 The guest does not check the outcome (a #GP is fixed up with a warning).
 R20 Writing 0 revokes (POLL_CONTROL: 1). Linux never clears WALL_CLOCK and ASYNC_PF_INT. The guest may read every
     register back; Linux reads POLL_CONTROL only (kvm_suspend).
@@ -120,7 +122,7 @@ class PerFeature(Protocol):
         self._of_vm = {WALL_CLOCK_NEW.msr, *(msr for msr, (_, one) in self._brought.items() if one.scope == "vm")}
         faults = self.by_name.get("async_pf")
         self._token = 0 if faults is None else faults.payload.on(Abi.X86_64).offset_of("token")
-        self._carried = (*QEMU_ORDER, *(one for one, _ in self._brought.values() if one.cell == one.msr))
+        self._own = tuple(one for one, _ in self._brought.values() if one.cell == one.msr)
         self._claim(frozenset(self._brought))
 
     def _claim(self, msrs: frozenset[int]) -> None:
@@ -370,18 +372,24 @@ class PerFeature(Protocol):
     # -- live migration (R18) --------------------------------------------------------------------------
 
     def save(self, cpus: Sequence[Vcpu]) -> Program:
-        """VMM: read every register of QEMU's list; a register that CPUID hides reads 0."""
+        """VMM: read every register of its list; a register that CPUID hides reads 0."""
         saved: tuple[Any, ...] = ()
         for cpu in cpus:
             own: tuple[Any, ...] = ()
-            for one in self._carried:
-                own += ((cpu.index, one.msr, (yield from self.on_rdmsr(cpu, one.msr, host_initiated=True))),)
+            for one in (*cpu.host.vmm.order, *self._own):
+                if self._is_carried(cpu, one.msr):
+                    own += ((cpu.index, one.msr, (yield from self.on_rdmsr(cpu, one.msr, host_initiated=True))),)
             saved += own
         return saved
 
     def restore(self, cpus: Sequence[Vcpu], saved: tuple[Any, ...]) -> Program:
         in_lists = "order-free-restore" not in self.mitigations
-        return (yield from written(cpus, saved, self._write_back, in_lists=in_lists))
+        listed = tuple(item for item in saved if self._is_carried(cpus[item[0]], item[1]))
+        return (yield from written(cpus, listed, self._write_back, in_lists=in_lists))
+
+    def _is_carried(self, cpu: Vcpu, msr: int) -> bool:
+        """Tell whether the VMM of this vCPU's host carries a register: it may leave out what CPUID does not offer."""
+        return cpu.host.vmm.carries(self.registers[msr], cpu.cpuid)
 
     def _write_back(self, cpus: Sequence[Vcpu], item: tuple[int, int, int]) -> Program:
         index, msr, value = item
@@ -391,7 +399,7 @@ class PerFeature(Protocol):
         """Each register is one kvm_msr_entry of 16 bytes; its bytes in the migration stream are QEMU 7.2's (R18)."""
         found = []
         for cpu in cpus:
-            for one in self._carried:
+            for one in (*QEMU_ORDER, *self._own):
                 value = entries.get(self._place(cpu, one), one.initial)
                 if one.always_sent or value != one.initial:
                     found.append(StateEntry(cpu.index, one.name, 16, one.wire, "KVM_GET/SET_MSRS", True, True))

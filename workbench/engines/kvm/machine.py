@@ -209,7 +209,8 @@ class KvmMachine(Moves):
         """Pass on a host program's step, unless it concerns the VM as a whole."""
         _, step = own
         if type(step) is SaveState:
-            return state.save(self.guest)
+            vmms = ((record.host.vmm, record.cpuid) for record in self.records.values())
+            return state.save(self.guest, [[one.msr for one in vmm.registers(cpuid)] for vmm, cpuid in vmms])
         if type(step) is LoadState:
             return self._load(step)
         if type(step) is TellStopped:
@@ -223,12 +224,13 @@ class KvmMachine(Moves):
         """
         hides = self.records[0].enforce_cpuid
         own = {register.msr for feature in self.native for register in feature.registers}
+        saved = state.carried(step.state, self.records.values())
         self.loaded = state.load(
-            self.guest, step.state, order=step.order, own_cpuid=hides, tell_stopped=False, vmm=step.vmm, among=own
+            self.guest, saved, order=step.order, own_cpuid=hides, tell_stopped=False, vmm=step.vmm, among=own
         )
-        for cpu, (vcpu, loaded) in enumerate(zip(step.state.vcpus, self.loaded, strict=False)):
+        for cpu, (vcpu, loaded) in enumerate(zip(saved.vcpus, self.loaded, strict=False)):
             self._refused |= {(cpu, msr): value for msr, value in vcpu.pv_msrs if msr in loaded.refused}
-        return sum(state.refused_of(*one, own) for one in zip(step.state.vcpus, self.loaded, strict=False))
+        return sum(state.refused_of(*one, own) for one in zip(saved.vcpus, self.loaded, strict=False))
 
     def end(self) -> None:
         """Drop what our own handlers and KVM's registers hold: the VM is not run again."""

@@ -11,7 +11,6 @@ The rules kept here:
 
 import time
 from collections.abc import Callable, Hashable, Iterator, MutableMapping, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
 
@@ -180,11 +179,8 @@ class KvmTarget(VmmSide):
         return ClockReading(clock.clock, clock.realtime if clock.tells_realtime else None)
 
     def migrate(self, registers: Sequence[int] | None = None, vmm: Vmm = STOPS_SHORT) -> Becomes:
-        saved = state.save(self.guest)
-        if registers is not None:
-            listed = [self.read_listed(cpu, registers) for cpu in self.records]
-            vcpus = (replace(vcpu, pv_msrs=pv) for vcpu, pv in zip(saved.vcpus, listed, strict=True))
-            saved = replace(saved, vcpus=tuple(vcpus))
+        lists = [self.carried(cpu, vmm) if registers is None else registers for cpu in self.records]
+        saved = state.save(self.guest, lists)
         own = self._on_host(self.protocol.save(tuple(self.records.values()))) if self.protocol.answers_itself else ()
         arrived = self.arrived()
         destination = self._destination()
@@ -229,6 +225,9 @@ class KvmTarget(VmmSide):
 
     def vcpu_count(self) -> int:
         return self._spec.vcpus
+
+    def offered(self, cpu: int) -> frozenset[int]:
+        return self.records[cpu].cpuid
 
     def memslots(self) -> list[Range]:
         return [(slot.gpa, slot.end) for slot in self._here.ram.slots]

@@ -8,10 +8,11 @@ Source: QEMU, target/i386/kvm/kvm.c (kvm_arch_put_registers, kvm_put_msrs), hw/i
 
 import struct
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from workbench.core.kvm_registers import KVM_RANGE, QEMU_ORDER
+from workbench.core.vcpu import Vcpu as Record
 from workbench.core.vmm import STOPS_SHORT, Vmm
 from workbench.engines.kvm.api.cpuid import CpuidEntry
 from workbench.engines.kvm.api.ioctl import (
@@ -140,11 +141,15 @@ def refused_of(state: VcpuState, loaded: Loaded, among: Collection[int] = PV_ORD
     return sum(msr in loaded.refused and msr in among for msr, _ in state.pv_msrs)
 
 
-def save(guest: Guest) -> GuestState:
-    """Read the state of a guest that executes no steps: the clock first, as QEMU does on stop."""
+def save(guest: Guest, listed: Sequence[Sequence[int]] | None = None) -> GuestState:
+    """Read the state of a guest that executes no steps: the clock first, as QEMU does on stop.
+
+    ``listed``: the paravirtual MSRs to read, for each vCPU; by default all of QEMU's list that KVM knows.
+    """
     machine, pv = msr_lists(guest.vm, guest.deflected)
+    lists = [pv] * guest.cpus if listed is None else [[m for m in own if m not in guest.deflected] for own in listed]
     clock = guest.vm.get_clock()
-    vcpus = (guest.call(c, partial(save_vcpu, guest.vcpu(c), machine, pv)) for c in range(guest.cpus))
+    vcpus = (guest.call(c, partial(save_vcpu, guest.vcpu(c), machine, own)) for c, own in enumerate(lists))
     return GuestState(clock, tuple(vcpus))
 
 
@@ -184,6 +189,15 @@ def load(
         for cpu in range(guest.cpus):
             guest.call(cpu, guest.vcpu(cpu).kvmclock_ctrl)
     return tuple(loaded[cpu] for cpu in range(guest.cpus))
+
+
+def carried(state: GuestState, records: Iterable[Record]) -> GuestState:
+    """Return a saved state with those paravirtual MSRs only that the VMM of a destination carries of these vCPUs."""
+    kept = []
+    for vcpu, record in zip(state.vcpus, records, strict=True):
+        listed = {one.msr for one in record.host.vmm.registers(record.cpuid)}
+        kept.append(replace(vcpu, pv_msrs=tuple(pair for pair in vcpu.pv_msrs if pair[0] in listed)))
+    return replace(state, vcpus=tuple(kept))
 
 
 class MemoryCopy:

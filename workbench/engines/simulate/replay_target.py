@@ -15,7 +15,7 @@ from workbench.core.memory import PAGE_SHIFT
 from workbench.core.msr_filter import NO_FILTER, MsrFilter
 from workbench.core.outcome import FAULT, HANDLED, Becomes, Outcome
 from workbench.core.replay_target import ClockReading, Engine, MachineSpec, Reading
-from workbench.core.replay_vmm import ORDER, Entries, Range, VmmSide
+from workbench.core.replay_vmm import Entries, Range, VmmSide
 from workbench.core.steps import GUEST, USER, Hypercall, Program, Rdmsr, Side, Wrmsr
 from workbench.core.vcpu import Host, Vcpu
 from workbench.core.vmm import STOPS_SHORT, Vmm
@@ -163,8 +163,8 @@ class SimulatedTarget(VmmSide):
         machine, protocol = self.machine, self.protocol
         cpus = tuple(machine.cpus.values())
         by_list = not protocol.answers_itself and (registers is not None or vmm is not STOPS_SHORT)
-        order = ORDER if registers is None else registers
-        listed = [self.read_listed(cpu.index, order) for cpu in cpus] if by_list else []
+        lists = (self.carried(cpu.index, vmm) if registers is None else registers for cpu in cpus)
+        listed = [self.read_listed(cpu.index, wanted) for cpu, wanted in zip(cpus, lists, strict=True) if by_list]
         saved = () if by_list else self._on_host(0, protocol.save, cpus)
         arrived = self.arrived()
         left = _Left(machine, self._dirty)
@@ -188,6 +188,9 @@ class SimulatedTarget(VmmSide):
 
     def vcpu_count(self) -> int:
         return len(self.machine.cpus)
+
+    def offered(self, cpu: int) -> frozenset[int]:
+        return self.machine.cpus[cpu].cpuid
 
     def memslots(self) -> list[Range]:
         return [(slot.gpa, slot.end) for slot in self.machine.memory.slots]

@@ -11,7 +11,8 @@ V3  The VMM writes the value of ASYNC_PF_INT to ASYNC_PF_EN ("failed to set MSR 
 V4  Mitigation ``right-register``: it writes each value to its register, INT before EN ("target/i386: Fix VM
     migration when interrupt based APF is enabled", Vitaly Kuznetsov, September 2020).
 
-In both cases QEMU aborts on the destination, and the guest is lost (the case's event is one of ``@qemu``).
+In both cases QEMU aborts on the destination, and the guest is lost (the cases' events are under QEMU; that of V1 under
+QEMU 9.2, because since 10.0 it writes no clock that it does not offer).
 """
 
 from collections.abc import Sequence

@@ -1,9 +1,10 @@
 """VMMs that save less than KVM serves: the registers that their list lacks, or those after one that KVM cannot read.
 
-RangeWithoutInterrupt (Firecracker until 2026)
-V1  The VMM's list of registers to save has no range over KVM's own numbers: it names some, and not ASYNC_PF_INT and
-    ASYNC_PF_ACK (0x4b564d06, 0x4b564d07).
-V2  Mitigation ``whole-range``: every register of 0x4b564d00 to 0x4b564dff is saved (Firecracker pull request 5738).
+RangeWithoutInterrupt (Firecracker until 2022)
+V1  The VMM's list of registers to save has no range over KVM's own numbers: it names some, and not POLL_CONTROL,
+    ASYNC_PF_INT and ASYNC_PF_ACK (0x4b564d05 to 0x4b564d07).
+V2  Mitigation ``whole-range``: every register of 0x4b564d00 to 0x4b564dff is saved (Firecracker pull request 3064 added
+    the first two in 2022, 5738 the whole range in 2026).
 
 FewRegisters (cloud-hypervisor until 2020)
 V3  The VMM saves the registers that it sets at boot; none of KVM's own is among them.
@@ -19,7 +20,7 @@ V6  Mitigation ``skip-and-go-on``: it looks, leaves out the register at which KV
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from workbench.core.kvm_registers import ASYNC_PF_ACK, ASYNC_PF_INT, KVM_MSRS, SYSTEM_TIME, WALL_CLOCK
+from workbench.core.kvm_registers import ASYNC_PF_ACK, ASYNC_PF_INT, KVM_MSRS, POLL_CONTROL, SYSTEM_TIME, WALL_CLOCK
 from workbench.core.steps import Program
 from workbench.core.vcpu import Vcpu
 from workbench.protocols.per_feature import PerFeature
@@ -37,11 +38,11 @@ class _Listed(PerFeature):
 
 
 class RangeWithoutInterrupt(_Listed):
-    """The list of Firecracker, in which two registers of asynchronous page faults were missing."""
+    """The list of Firecracker, in which KVM's newer registers were missing."""
 
     name = "firecracker_list"
-    title = "Firecracker's list (until 2026)"
-    not_saved = frozenset({ASYNC_PF_INT.msr, ASYNC_PF_ACK.msr})  # V1
+    title = "Firecracker's list (until 2022)"
+    not_saved = frozenset({POLL_CONTROL.msr, ASYNC_PF_INT.msr, ASYNC_PF_ACK.msr})  # V1
     mitigations_known: ClassVar[dict[str, str]] = {"whole-range": "KVM's whole range is saved (V2)"}
 
 

@@ -9,11 +9,12 @@ from typing import Any
 
 from workbench.core.driver import host_side
 from workbench.core.event_steps import Enter, HostCall, OnHost, Pause, Resume, WaitAll
-from workbench.core.kvm_registers import ASYNC_PF_INT, QEMU_ORDER
+from workbench.core.kvm_registers import ASYNC_PF_INT
 from workbench.core.outcome import HANDLED
 from workbench.core.scenario import Scenario
 from workbench.core.steps import Note, Program
 from workbench.core.vcpu import KVM_SUPPORTED
+from workbench.core.vmm import QEMU
 from workbench.history.broken.clock_of_vm import set_clock
 from workbench.history.properties import GAVE_UP, VMM_ASKED
 from workbench.lifecycle.event import ENDED, AtBoot, enter_all
@@ -69,11 +70,9 @@ class StoppedInFirmware(AtBoot):
 
 
 def reset_registers(scenario: Scenario) -> Program:
-    """VMM: write each register's first value, as QEMU does before a guest starts; ASYNC_PF_INT only if offered."""
+    """VMM: write the first value of each register that QEMU carries, as it does before a guest starts."""
     for cpu in scenario.cpus:
-        for one in QEMU_ORDER:
-            if one is ASYNC_PF_INT and not one.cpuid_bits <= cpu.cpuid:
-                continue
+        for one in QEMU.registers(cpu.cpuid):
             program = scenario.protocol.on_wrmsr(cpu, one.msr, one.initial, host_initiated=True)
             if (yield from host_side(program)) is not HANDLED:
                 return False
