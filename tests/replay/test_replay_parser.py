@@ -199,7 +199,7 @@ MALFORMED = [
     ),
     (
         '{"op": "migrate", "vmm": "Qemu"}',
-        f'migrate: vmm: "Qemu" is not allowed; did you mean qemu? allowed: {", ".join(VMMS)}',
+        f'migrate: vmm: "Qemu" is not allowed; did you mean qemu, qemu-9.2? allowed: {", ".join(VMMS)}',
     ),
     ('{"op": "migrate", "vmm": 1}', f"migrate: vmm: 1 is not allowed; allowed: {', '.join(VMMS)}"),
     (
