@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from workbench.clayout.layout import Abi
+from workbench.core.kvm_registers import Register
 from workbench.core.vmm import STOPS_SHORT, Vmm
 from workbench.errors import WorkbenchError
 
@@ -59,6 +60,14 @@ class Vcpu:
     def may_use(self, bit: int | None) -> bool:
         """Tell whether this vCPU may use a feature: its CPUID bit matters only if enforcement is on."""
         return bit is None or not self.enforce_cpuid or bit in self.cpuid
+
+    def is_carried(self, one: Register) -> bool:
+        """Tell whether the VMM of this vCPU's host carries a register of it when it saves and restores."""
+        return self.host.vmm.carries(one, self.cpuid)
+
+    def carried(self) -> tuple[int, ...]:
+        """Return the numbers of KVM's registers that this VMM carries, in order."""
+        return tuple(one.msr for one in self.host.vmm.registers(self.cpuid))
 
     def but(self, **changes: Any) -> "Vcpu":
         """Return this record with ``changes``."""

@@ -35,11 +35,9 @@ R16 INIT clears all registers except WALL_CLOCK and POLL_CONTROL.
 R17 A write by the host (KVM_SET_MSRS) passes the same checks and registers again.
 R18 A migration carries each register's value as KVM_GET_MSRS reads it, zeros included. At a refused entry
     KVM_SET_MSRS stops and says how many it has written. Which registers, in which order, and what follows a refusal is
-    the VMM's affair (``workbench.core.vmm``; events ``migrate@qemu`` ...): QEMU restores the clocks first, by their
-    old names, and ASYNC_PF_INT before ASYNC_PF_EN, leaves out what CPUID does not offer, and aborts; Firecracker and
-    cloud-hypervisor have KVM's list; the one does not start the machine, the other leaves the entry out. An event that
-    names none has QEMU's list, whole, and a VMM that does not look: the list of that vCPU ends, so the order decides
-    what is lost. Mitigation ``order-free-restore``.
+    the VMM's affair (``workbench.core.vmm``; events ``migrate@qemu`` ...). An event that names none has QEMU's list,
+    whole, and a VMM that does not look: the list of that vCPU ends, so the order decides what is lost (the clocks are
+    first, and ASYNC_PF_INT is before ASYNC_PF_EN). Mitigation ``order-free-restore``.
 R19 The guest does not check the outcome (a #GP is fixed up with a warning).
 R20 Writing 0 revokes (POLL_CONTROL: 1). Linux never clears WALL_CLOCK and ASYNC_PF_INT. The guest may read every
     register back; Linux reads POLL_CONTROL only (kvm_suspend).
@@ -377,19 +375,15 @@ class PerFeature(Protocol):
         for cpu in cpus:
             own: tuple[Any, ...] = ()
             for one in (*cpu.host.vmm.order, *self._own):
-                if self._is_carried(cpu, one.msr):
+                if cpu.is_carried(one):
                     own += ((cpu.index, one.msr, (yield from self.on_rdmsr(cpu, one.msr, host_initiated=True))),)
             saved += own
         return saved
 
     def restore(self, cpus: Sequence[Vcpu], saved: tuple[Any, ...]) -> Program:
+        listed = tuple(item for item in saved if cpus[item[0]].is_carried(self.registers[item[1]]))
         in_lists = "order-free-restore" not in self.mitigations
-        listed = tuple(item for item in saved if self._is_carried(cpus[item[0]], item[1]))
         return (yield from written(cpus, listed, self._write_back, in_lists=in_lists))
-
-    def _is_carried(self, cpu: Vcpu, msr: int) -> bool:
-        """Tell whether the VMM of this vCPU's host carries a register: it may leave out what CPUID does not offer."""
-        return cpu.host.vmm.carries(self.registers[msr], cpu.cpuid)
 
     def _write_back(self, cpus: Sequence[Vcpu], item: tuple[int, int, int]) -> Program:
         index, msr, value = item
@@ -397,10 +391,9 @@ class PerFeature(Protocol):
 
     def state(self, entries: Mapping[Key, Any], cpus: Sequence[Vcpu]) -> list[StateEntry]:
         """Each register is one kvm_msr_entry of 16 bytes; its bytes in the migration stream are QEMU 7.2's (R18)."""
-        found = []
-        for cpu in cpus:
-            for one in (*QEMU_ORDER, *self._own):
-                value = entries.get(self._place(cpu, one), one.initial)
-                if one.always_sent or value != one.initial:
-                    found.append(StateEntry(cpu.index, one.name, 16, one.wire, "KVM_GET/SET_MSRS", True, True))
-        return found
+        return [
+            StateEntry(cpu.index, one.name, 16, one.wire, "KVM_GET/SET_MSRS", True, True)
+            for cpu in cpus
+            for one in (*QEMU_ORDER, *self._own)
+            if one.always_sent or entries.get(self._place(cpu, one), one.initial) != one.initial
+        ]

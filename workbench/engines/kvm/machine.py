@@ -209,8 +209,7 @@ class KvmMachine(Moves):
         """Pass on a host program's step, unless it concerns the VM as a whole."""
         _, step = own
         if type(step) is SaveState:
-            vmms = ((record.host.vmm, record.cpuid) for record in self.records.values())
-            return state.save(self.guest, [[one.msr for one in vmm.registers(cpuid)] for vmm, cpuid in vmms])
+            return state.save(self.guest, [record.carried() for record in self.records.values()])
         if type(step) is LoadState:
             return self._load(step)
         if type(step) is TellStopped:

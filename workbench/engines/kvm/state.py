@@ -195,7 +195,7 @@ def carried(state: GuestState, records: Iterable[Record]) -> GuestState:
     """Return a saved state with those paravirtual MSRs only that the VMM of a destination carries of these vCPUs."""
     kept = []
     for vcpu, record in zip(state.vcpus, records, strict=True):
-        listed = {one.msr for one in record.host.vmm.registers(record.cpuid)}
+        listed = record.carried()
         kept.append(replace(vcpu, pv_msrs=tuple(pair for pair in vcpu.pv_msrs if pair[0] in listed)))
     return replace(state, vcpus=tuple(kept))
 
