@@ -22,19 +22,16 @@ from __future__ import annotations
 import argparse
 import gc
 import json
-import os
-import platform
 import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
-from importlib.metadata import version
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import simpy
 
+from benchmarks._machine import where
 from workbench.core.scenario import Scenario
 from workbench.engines.simulate import simulate
 from workbench.engines.simulate.engine import Simulation
@@ -218,21 +215,6 @@ def _ratio(ours: float, theirs: float) -> float:
     return ours / theirs
 
 
-def where() -> dict[str, Any]:
-    """The machine and the versions on which the numbers depend."""
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
-    model = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "unknown")
-    return {
-        "processor": model,
-        "processors": os.cpu_count(),
-        "load": os.getloadavg()[0],
-        "system": platform.platform(),
-        "python": platform.python_version(),
-        **{name: version(name) for name in ("simpy", "pandas", "numpy")},
-    }
-
-
 def as_text(rows: list[Row]) -> str:
     """The rows as a table."""
     lines = [("subject", "metric", "vCPUs", "median", "lowest", "highest", "unit")]
@@ -259,7 +241,7 @@ def main() -> None:
     def progress(text: str) -> None:
         print(text, file=sys.stderr)
 
-    here = where()
+    here = where("simpy", "pandas", "numpy")
     rows = [] if chosen.events else import_rows(chosen.repeats, progress)
     for protocol in PROTOCOLS:
         for vcpus in chosen.vcpus:

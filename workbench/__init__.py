@@ -5,3 +5,6 @@ Start with ``workbench compare``, ``notebooks/00-start.ipynb`` or ARCHITECTURE.m
 """
 
 __version__ = "0.1.0"
+
+#: The two designs of the question, by name: what is compared when none is named.
+DEFAULT = ("generic", "per_feature")

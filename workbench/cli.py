@@ -65,8 +65,8 @@ class Parser(argparse.ArgumentParser):
         return found, left
 
 
-def parser() -> Parser:
-    """Return the parser with all commands."""
+def parser(argv: Sequence[str] = ()) -> Parser:
+    """Return the parser of a command line: with the command that ``argv`` begins with, or else with all commands."""
     top = Parser(
         prog="workbench",
         description="Compare the ways in which a KVM guest registers shared memory with its hypervisor.",
@@ -77,9 +77,9 @@ def parser() -> Parser:
     subparsers = top.add_subparsers(
         title="commands", metavar="COMMAND", dest="command", required=True, parser_class=Parser
     )
-    for module in pkgutil.iter_modules(commands.__path__):
-        if not module.name.startswith("_"):
-            importlib.import_module(f"{commands.__name__}.{module.name}").add(subparsers)
+    names = [one.name for one in pkgutil.iter_modules(commands.__path__) if not one.name.startswith("_")]
+    for name in names if not set(argv[:1]) & set(names) else argv[:1]:
+        importlib.import_module(f"{commands.__name__}.{name}").add(subparsers)
     return top
 
 
@@ -115,7 +115,8 @@ def _run(argv: Sequence[str] | None, received: list[int]) -> int:
     elif isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")  # the same bytes whatever the locale
     try:
-        args = parser().parse_args(argv)
+        words = sys.argv[1:] if argv is None else argv
+        args = parser(words).parse_args(words)
     except SystemExit as said:  # --help, --version: argparse has printed, and would let Python flush unseen
         return int(said.code or 0)
     from workbench.commands import _options  # not before: what it imports may raise an error that main() prints

@@ -8,7 +8,7 @@ from workbench.clayout.layout import U32, U64
 from workbench.core.driver import guest_side, host_side, host_write
 from workbench.core.host_state import area, register
 from workbench.core.hypercalls import share
-from workbench.core.machine import MAX_VCPUS, TICK_NS, TSC_PER_NS, Access, Machine
+from workbench.core.machine import TICK_NS, TSC_PER_NS, Access, Machine
 from workbench.core.outcome import HANDLED
 from workbench.core.scenario import Scenario
 from workbench.core.steps import (
@@ -26,7 +26,7 @@ from workbench.core.steps import (
     ToUser,
     Wrmsr,
 )
-from workbench.core.vcpu import Vcpu
+from workbench.core.vcpu import MAX_VCPUS, Vcpu
 from workbench.engines.simulate import simulate
 from workbench.errors import WorkbenchError
 from workbench.features import choose

@@ -26,7 +26,7 @@ CASES += [(f"replay {name}", words) for name, words in {
     "huge.jsonl": "RAM below", "protocol.jsonl": "is not allowed", "latin1.jsonl": "byte 28 of the line is not UTF-8",
     "utf16.jsonl": "byte 1 of the line is not UTF-8", "nul.jsonl": "not JSON", "list.jsonl": "not an operation",
     "text.jsonl": "not JSON", "escape.jsonl": "unknown operation", "surrogate.jsonl": "unknown operation",
-    "good.jsonl --engine abacus": "unknown value 'abacus'", "good.jsonl --protocol nobody": "unknown protocol",
+    "good.jsonl --engine abacus": "unknown engine 'abacus'", "good.jsonl --protocol nobody": "unknown protocol",
     "good.jsonl --features nothing": "unknown feature", "good.jsonl --format yaml": "known: text, json",
     "": "required: FILE", "--fromat json": "did you mean --format?",
 }.items()]  # fmt: skip

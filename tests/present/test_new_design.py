@@ -15,7 +15,7 @@ from workbench.cli import main
 from workbench.core.contracts import Protocol
 from workbench.core.rules.returned import RETURNS
 from workbench.measure.design_check import PASS, check
-from workbench.present.new_design import STYLES, create
+from workbench.present.new_design.create import STYLES, create
 from workbench.present.notebooks.portable import execute
 from workbench.protocols import find
 

@@ -10,11 +10,11 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from workbench import DEFAULT
 from workbench.core import own_files
-from workbench.core.machine import MAX_VCPUS
+from workbench.core.vcpu import MAX_VCPUS
 from workbench.core.vmm import VMMS
 from workbench.errors import WorkbenchError
-from workbench.measure.variants import DEFAULT
 
 if TYPE_CHECKING:
     from workbench.durable.share import Jobs
@@ -248,7 +248,7 @@ def parameters(command: str, args: argparse.Namespace, *positional: object) -> P
     from workbench import lifecycle
     from workbench.measure.comparison import cost, metrics
     from workbench.measure.comparison.runs import possible
-    from workbench.measure.variants import DEFAULT, features_of, variants
+    from workbench.measure.variants import features_of, variants
     from workbench.present.text.report import Parameters
 
     chosen = variants(args.protocols or DEFAULT)

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 from workbench.commands import _options
 
 if TYPE_CHECKING:
-    import pandas
-
+    from workbench.measure.rows import Row
     from workbench.present.text.report import Parameters
 
 
@@ -30,12 +29,12 @@ def run(args: argparse.Namespace) -> int:
     """Measure, and write the table; status 1 if a program failed and broke off its run."""
     from dataclasses import replace
 
-    from workbench.measure import compare
+    from workbench.measure.comparison.compare import compared
     from workbench.present.progress import Progress
 
     parameters, broken = _options.parameters("compare", args), list[str]()
     with _options.opened_state(args) as store:
-        table = compare(
+        rows = compared(
             parameters.variants,
             parameters.events,
             parameters.features if parameters.named else None,
@@ -49,19 +48,20 @@ def run(args: argparse.Namespace) -> int:
         )
         for why in broken:
             Progress().note(why)
-        _options.write(args, _render(args.format, table, replace(parameters, broken=tuple(broken))))
+        _options.write(args, _render(args.format, rows, replace(parameters, broken=tuple(broken))))
     return 1 if broken else 0
 
 
-def _render(form: str, table: pandas.DataFrame, parameters: Parameters) -> str:
+def _render(form: str, rows: list[Row], parameters: Parameters) -> str:
+    from workbench.measure.rows import COLUMNS
     from workbench.present import records
     from workbench.present.text import report as report_text
 
     if form == "json":
-        return records.as_json(records.of_frame(table))
+        return records.as_json(row._asdict() for row in rows)
     if form == "csv":
-        return records.as_csv(records.of_frame(table), list(table.columns))
-    found = report_text.comparison(table, parameters)
+        return records.as_csv((row._asdict() for row in rows), COLUMNS)
+    found = report_text.comparison(rows, parameters)
     if form == "markdown":
         return report_text.as_markdown_text(found, parameters)
     return report_text.as_plain_text(found, parameters)

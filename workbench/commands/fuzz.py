@@ -4,15 +4,17 @@ Exit status: 0 if no divergence is unexplained, 1 if one is, 2 (by WorkbenchErro
 half-valid registrations to this host's kernel, so it needs consent (``YES``). The manual is docs/fuzzing.md.
 """
 
+from __future__ import annotations
+
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from workbench.commands import _options
 from workbench.errors import WorkbenchError
-from workbench.fuzz import campaign
-from workbench.fuzz.campaign import MOST_FINDINGS, Plan, Tally
-from workbench.fuzz.journal import Journal
-from workbench.fuzz.worker import Task
+
+if TYPE_CHECKING:
+    from workbench.fuzz.campaign import Tally
 
 YES = "--yes-this-fuzzes-the-kernel"
 WARNING = (
@@ -23,7 +25,7 @@ _SECONDS = 30.0
 _EVERY = 5.0
 
 
-def add(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def add(subparsers: Any) -> None:
     """Declare ``fuzz`` and its arguments."""
     parser = _options.add_command(
         subparsers, "fuzz", run, "compare the simulator with this host's KVM on random sequences",
@@ -70,6 +72,9 @@ def _positive(text: str) -> float:
 def run(args: argparse.Namespace) -> int:
     """Run the campaign; return the exit status."""
     from workbench.engines.kvm.probe import probe
+    from workbench.fuzz import campaign
+    from workbench.fuzz.journal import Journal
+    from workbench.fuzz.worker import Task
     from workbench.present.progress import Progress
     from workbench.protocols import find
     from workbench.replay.engines import find_engine
@@ -87,7 +92,7 @@ def run(args: argparse.Namespace) -> int:
         journal = Journal(store, campaign.head_of(task, line))
         if journal.done:
             say.note(f"resuming from {args.state}: {len(journal.done)} sequences, {journal.operations} operations")
-        plan = Plan(args.ops, seconds)
+        plan = campaign.Plan(args.ops, seconds)
         with _options.workers(args, default=campaign.jobs_by_default()) as jobs:
             for last in campaign.run(task, plan, journal, args.out, jobs=jobs, notes=(line,), host=line):
                 say(_progress(last))
@@ -102,6 +107,8 @@ def _progress(tally: Tally) -> str:
 
 
 def _report(tally: Tally) -> list[str]:
+    from workbench.fuzz.campaign import MOST_FINDINGS
+
     lines = [f"{tally.operations} operations in {tally.sequences} sequences compared"]
     for name in tally.shown.known:
         lines.append(f"known divergence of this kernel: {name}: {tally.known.get(name, 0)} differences explained")

@@ -8,20 +8,16 @@ import shutil
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from workbench.clayout.cache_lines import array_records, array_text
-from workbench.clayout.definitions import Definitions, define
-from workbench.clayout.headers import headers_of
-from workbench.clayout.layout import Abi, Struct, compare_abis
-from workbench.clayout.paste import is_patch
-from workbench.clayout.record import record
-from workbench.clayout.tree import CStruct
-from workbench.clayout.versions import same_places
-from workbench.clayout.versions_text import diff_records, diff_text
 from workbench.commands import _options
 from workbench.errors import LayoutError, WorkbenchError
-from workbench.reading import read_stdin, read_text
+
+if TYPE_CHECKING:
+    from workbench.clayout.abi import Abi
+    from workbench.clayout.definitions import Definitions
+    from workbench.clayout.layout import Struct
+    from workbench.clayout.tree import CStruct
 
 _LEAST_WIDTH = 60  # columns: those of the numbers, and 12 each for type and name
 
@@ -64,6 +60,10 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _one(args: argparse.Namespace) -> str:
+    from workbench.clayout.cache_lines import array_records, array_text
+    from workbench.clayout.layout import Struct, compare_abis
+    from workbench.clayout.record import record
+
     definitions = _define(args, args.file, _text(args.file))
     found = Struct(definitions.find(args.struct))
     left_out = [] if args.struct else [one.told for one in definitions.left_out]
@@ -78,6 +78,9 @@ def _one(args: argparse.Namespace) -> str:
 
 
 def _versions(args: argparse.Namespace) -> str:
+    from workbench.clayout.paste import is_patch
+    from workbench.clayout.versions_text import diff_records, diff_text
+
     old_file, new_file = args.diff
     text = _text(new_file)
     if old_file != new_file:
@@ -98,6 +101,8 @@ def _both(old: Definitions, new: Definitions, asked: str | None) -> tuple[Struct
 
     ``OLD:NEW`` names both.
     """
+    from workbench.clayout.layout import Struct
+
     before, colon, after = (asked or "").partition(":")
     newer = Struct(new.find((after if colon else before) or None))
     wanted = before or newer.name
@@ -116,10 +121,15 @@ def _found(definitions: Definitions, names: list[str]) -> Iterator[dict[Abi, CSt
 
 
 def _same(one: Struct, other: Struct) -> bool:
+    from workbench.clayout.versions import same_places
+
     return one.abis == other.abis and all(same_places(one.on(abi), other.on(abi)) for abi in one.abis)
 
 
 def _define(args: argparse.Namespace, name: str, text: str, side: str = "new") -> Definitions:
+    from workbench.clayout.definitions import define
+    from workbench.clayout.headers import headers_of
+
     for one in args.define:
         if not one.partition("=")[0].isidentifier():
             raise WorkbenchError(f"--define {one!r} is no macro (allowed: NAME or NAME=VALUE)")
@@ -127,6 +137,8 @@ def _define(args: argparse.Namespace, name: str, text: str, side: str = "new") -
 
 
 def _text(name: str) -> str:
+    from workbench.reading import read_stdin, read_text
+
     return read_stdin("C text") if name == "-" else read_text(Path(name), "C text")
 
 

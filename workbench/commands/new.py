@@ -31,7 +31,7 @@ def add(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write both files, and say what to do next."""
-    from workbench.present.new_design import create
+    from workbench.present.new_design.create import create
 
     program, notebook = create(args.name, args.style, args.folder, feature=args.feature)
     sys.stdout.write(f"wrote {program} and {notebook}\nnext: workbench check {program}\n")

@@ -4,25 +4,25 @@ Exit status: 0 if every expectation was met, 1 if one was not, 2 (by WorkbenchEr
 malformed or impossible. Nothing is run when any file is malformed. The format is in docs/replay.md.
 """
 
+from __future__ import annotations
+
 import argparse
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
-from workbench import replay
 from workbench.commands import _options
-from workbench.core import contracts
-from workbench.core.replay_target import Engine
 from workbench.errors import not_known
-from workbench.features import choose
-from workbench.measure.variants import Variant, features_of
-from workbench.present import records
-from workbench.protocols import PROTOCOLS, find
-from workbench.replay.reading import ReplayFile, protocols_named
-from workbench.replay.runner import ProtocolOf
+
+if TYPE_CHECKING:
+    from workbench.core import contracts
+    from workbench.core.replay_target import Engine
+    from workbench.replay import ReplayFile
+    from workbench.replay.runner import ProtocolOf
 
 FORMATS = ("text", "json")
 
 
-def add(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def add(subparsers: Any) -> None:
     """Declare ``replay`` and its arguments."""
     parser = _options.add_command(
         subparsers, "replay", run, "run replay files: operations on a machine and their expected results",
@@ -36,7 +36,8 @@ def add(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
 
 def add_machine(parser: argparse.ArgumentParser) -> None:
     """Add the options that say on what files are run."""
-    parser.add_argument("--engine", choices=tuple(replay.ENGINES), default="sim", help="default: %(default)s")
+    parser.add_argument("--engine", default="sim", metavar="ENGINE",
+                        help="sim (the simulator) or kvm (this host's KVM); default: %(default)s")  # fmt: skip
     parser.add_argument(
         "--protocol",
         default="per_feature",
@@ -49,6 +50,9 @@ def add_machine(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Read all files, then run them; return the exit status. Raises WorkbenchError where the status is 2."""
+    from workbench import replay
+    from workbench.present import records
+
     results = list(replay.play(*asked(args.files, args)))
     as_json = args.format == "json"
     _options.write(args, records.as_json(replay.records(results)) if as_json else replay.as_text(results) + "\n")
@@ -57,6 +61,11 @@ def run(args: argparse.Namespace) -> int:
 
 def asked(paths: Sequence[str], args: argparse.Namespace) -> tuple[list[ReplayFile], Engine, ProtocolOf]:
     """Read files, and return what is played: the files, the engine, and the protocol of each machine."""
+    from workbench import replay
+    from workbench.features import choose
+    from workbench.measure.variants import Variant, features_of
+    from workbench.protocols import PROTOCOLS, find
+
     chosen = find(args.protocol)
     named = _options.unique(args.features)
     choose(named)
@@ -74,6 +83,10 @@ def asked(paths: Sequence[str], args: argparse.Namespace) -> tuple[list[ReplayFi
 
 def _check_protocols(file: ReplayFile) -> None:
     """Raise WorkbenchError if a file names an unknown protocol; other code can be named on the command line only."""
+    from workbench import replay
+    from workbench.protocols import PROTOCOLS
+    from workbench.replay.reading import protocols_named
+
     for line, name in protocols_named(file):
         if name not in PROTOCOLS:
             said = f"{file.name}:{line}: machine: protocol: {replay.quote(name)} is not allowed"

@@ -20,10 +20,8 @@ from workbench.core.sent_memory import SentMemory
 from workbench.core.steps import GUEST, KERNEL, USER, Exit, Load, Moment, Program, Side, Store, StoreMapped, ToUser
 from workbench.core.transition import perform, size_of
 from workbench.core.updates import counter, under_way
-from workbench.core.vcpu import Vcpu
+from workbench.core.vcpu import MAX_VCPUS, Vcpu
 from workbench.errors import WorkbenchError
-
-MAX_VCPUS = 4096
 
 #: The Unix time on which virtual hosts agree; any fixed number would do, this is the date of the 2011 mail.
 EPOCH_NS = 1_296_039_614 * 1_000_000_000

@@ -7,10 +7,13 @@ the next exit is served with that one.
 from dataclasses import dataclass, replace
 from typing import Any
 
-from workbench.clayout.layout import Abi
+from workbench.clayout.abi import Abi
 from workbench.core.kvm_registers import Register
 from workbench.core.vmm import STOPS_SHORT, Vmm
 from workbench.errors import WorkbenchError
+
+#: The most vCPUs of a machine.
+MAX_VCPUS = 4096
 
 #: CPUID leaf 0x40000000: EBX, ECX, EDX spell "KVMKVMKVM\0\0\0" (Linux arch/x86/include/uapi/asm/kvm_para.h).
 KVM_SIGNATURE = b"KVMKVMKVM\0\0\0"

@@ -17,7 +17,6 @@ import sysconfig
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from enum import Enum
-from importlib import metadata
 from pathlib import Path
 from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import Any
@@ -56,6 +55,8 @@ def versions() -> dict[str, str]:
 
 
 def _versions() -> dict[str, str]:
+    from importlib import metadata  # takes 30 ms to load, and is needed only if results are kept
+
     found = {}
     for name in _LIBRARIES:
         with suppress(metadata.PackageNotFoundError):

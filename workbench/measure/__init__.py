@@ -3,20 +3,39 @@
     compare(["generic", "per_feature"], vcpus=64)      # a frame: protocol, event, metric, value, unit, ...
     state_entries(variants(["generic"]), choose(), 2, EVENTS["boot"])
 
-pandas is imported when a table is made, not before.
+pandas is imported when a table is made, not before. A module of this package is imported when something of it is first
+asked for: who explores a design does not load the simulator and its tables.
 """
 
+from importlib import import_module
+from typing import Any
+
 from workbench.measure.comparison import cost
-from workbench.measure.comparison.compare import compare
-from workbench.measure.comparison.cost import CostModel
-from workbench.measure.comparison.growth import over_features, over_vcpus
-from workbench.measure.comparison.metrics import METRICS
-from workbench.measure.comparison.runs import Measured, measured
-from workbench.measure.comparison.state import ledger, state_entries
-from workbench.measure.rows import COLUMNS, frame, pivot
 from workbench.measure.variants import Variant, variant, variants
+
+#: The module that holds each of the other names.
+_LATER = {
+    "COLUMNS": "workbench.measure.rows",
+    "METRICS": "workbench.measure.comparison.metrics",
+    "CostModel": "workbench.measure.comparison.cost",
+    "Measured": "workbench.measure.comparison.runs",
+    "compare": "workbench.measure.comparison.compare",
+    "frame": "workbench.measure.rows",
+    "ledger": "workbench.measure.comparison.state",
+    "measured": "workbench.measure.comparison.runs",
+    "over_features": "workbench.measure.comparison.growth",
+    "over_vcpus": "workbench.measure.comparison.growth",
+    "pivot": "workbench.measure.rows",
+    "state_entries": "workbench.measure.comparison.state",
+}
 
 __all__ = [
     "COLUMNS", "METRICS", "CostModel", "Measured", "Variant", "compare", "cost", "frame", "ledger", "measured",
     "over_features", "over_vcpus", "pivot", "state_entries", "variant", "variants",
 ]  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_LATER[name]), name)

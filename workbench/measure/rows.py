@@ -34,6 +34,13 @@ class Row(NamedTuple):
 COLUMNS = Row._fields
 
 
+def rows_in(table: pandas.DataFrame | list[Row]) -> list[Row]:
+    """Return the rows of a tidy frame, whatever columns it has besides; a list of rows is returned itself."""
+    if isinstance(table, list):
+        return table
+    return [Row(*row) for row in table[list(COLUMNS)].astype(object).itertuples(index=False, name=None)]
+
+
 def frame(rows: Iterable[Row]) -> pandas.DataFrame:
     """Return ``rows`` as a tidy frame with the columns COLUMNS; ``value`` keeps ints, words and None apart."""
     import pandas

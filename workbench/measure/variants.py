@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
-from workbench import protocols
+from workbench import DEFAULT, protocols
 from workbench.core import own_files
 from workbench.core.catalogue import ALL
 from workbench.core.contracts import Feature, Protocol
@@ -24,10 +24,9 @@ from workbench.features import FEATURES
 from workbench.features import choose as choose_features
 from workbench.measure.label import Label
 
-_VARIANT = re.compile(r"(?P<name>.*?\.py(?::\w*)?|[^+]*)(?P<mitigations>(?:\+[^+/]*)*)")
+__all__ = ["DEFAULT", "Variant", "features_of", "features_text", "first_feature", "variant", "variants"]
 
-#: Protocols of a comparison when none is named: the two designs in question.
-DEFAULT = ("generic", "per_feature")
+_VARIANT = re.compile(r"(?P<name>.*?\.py(?::\w*)?|[^+]*)(?P<mitigations>(?:\+[^+/]*)*)")
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,18 @@
 """Progress messages on stderr, at most one every two seconds; nothing for work shorter than that."""
 
+from __future__ import annotations
+
 import sys
 import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
-from workbench.engines import explore
 from workbench.printable import printable
+
+if TYPE_CHECKING:
+    from workbench.engines import explore
 
 PATIENCE = 2.0  # seconds
 #: The pace is that of the last so many seconds, and is not told before so many have passed.

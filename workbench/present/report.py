@@ -11,6 +11,7 @@ from workbench.lifecycle import EVENTS
 from workbench.measure import compare, over_features, over_vcpus, state_entries
 from workbench.measure.comparison.growth import POINTS
 from workbench.measure.comparison.state import ledger
+from workbench.measure.rows import rows_in
 from workbench.present import records
 from workbench.present.figures import figures, images
 from workbench.present.figures.sizes import DEFAULT
@@ -88,7 +89,7 @@ def measure(
 def text(found: dict[str, pandas.DataFrame], parameters: Parameters) -> str:
     """Return the text of the report."""
     growth = found["growth_vcpus"]
-    parts = report_text.comparison(found["comparison"], parameters)
+    parts = report_text.comparison(rows_in(found["comparison"]), parameters)
     parts.append(tables.hidden_state(parameters.features))
     parts += [tables.growth_table(growth, metric) for metric, _ in GROWTH]
     for metric, _ in GROWTH:

@@ -4,6 +4,7 @@ Every named ``Protocol`` class in a file of this folder is in PROTOCOLS; a file 
 first three are those of the question, and what is offered where nothing is named; all others are asked for by name.
 """
 
+from workbench import DEFAULT
 from workbench.core.catalogue import Catalogue, by_key, classes_in, modules_of
 from workbench.core.contracts import Protocol
 from workbench.core.contracts.complete import check_protocol
@@ -14,7 +15,7 @@ from workbench.protocols.per_feature import PerFeature
 
 #: The two designs of the question and the one that does nothing: offered first, and the first in tables, in this order.
 #: All others follow in order of file names.
-FIRST = ("generic", "per_feature", "null")
+FIRST = (*DEFAULT, "null")
 
 PROTOCOLS: dict[str, type[Protocol]] = by_key(
     (kind for module in modules_of(__name__, __path__, FIRST) for kind in classes_in(module, Protocol)),

@@ -9,9 +9,9 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from workbench.core.machine import MAX_VCPUS
 from workbench.core.outcome import Becomes, Outcome
 from workbench.core.replay_vmm import MAX_IO_MSRS
+from workbench.core.vcpu import MAX_VCPUS
 from workbench.core.vmm import VMMS, Vmm
 from workbench.errors import WorkbenchError, not_known
 

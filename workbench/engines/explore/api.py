@@ -1,7 +1,8 @@
 """`explore`: chooses a search engine, runs it, and turns its outcome into verdicts and replayed traces.
 
 Rule kept here: the engines differ in speed only. `auto` begins with the reference engine and changes to a
-table engine when the model turns out to have more than a few thousand states.
+table engine when the model turns out to have more than a few thousand states. Table engines are imported when one
+begins: NumPy takes longer to load than a small model to explore.
 """
 
 from __future__ import annotations
@@ -10,25 +11,28 @@ import tempfile
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from workbench.durable.cores import cores
-from workbench.engines.explore.disk_search.engine import DiskSearch
 from workbench.engines.explore.export.promela import promela
 from workbench.engines.explore.marks import Role
 from workbench.engines.explore.model import Model, Property
-from workbench.engines.explore.numpy_search.engine import VectorSearch
 from workbench.engines.explore.reference import PlainSearch
 from workbench.engines.explore.result import FAILS, Culprit, Finding, Result, verdict_of
-from workbench.engines.explore.search import Hits, Limits, Progress
+from workbench.engines.explore.search import HANDED_OVER, Hits, Limits, Progress
 from workbench.engines.explore.space import Space
-from workbench.engines.explore.symmetry import SymmetryReduction
-from workbench.engines.explore.tables.packed_search import HANDED_OVER, PackedSearch
 from workbench.engines.explore.trace import Trace, trace_along
 from workbench.errors import EngineError, WorkbenchError
 
+if TYPE_CHECKING:
+    from workbench.engines.explore.numpy_search.engine import VectorSearch
+    from workbench.engines.explore.symmetry import SymmetryReduction
+    from workbench.engines.explore.tables.packed_search import PackedSearch
+
+    Search = PlainSearch | PackedSearch
+
 PILOT = 2000  # states; by then most reads are known; for fewer states, tables cost more than they save
 WORTH_NUMBA = 40_000  # states from which on loading numba, half a second, about pays
-Search = PlainSearch | PackedSearch
 TABLES = ("auto", "python", "numpy", "numba", "disk")
 
 
@@ -58,7 +62,7 @@ def explore(
         raise WorkbenchError(f"tables: {tables!r} is not one of {', '.join(TABLES)}")
     limits = Limits(max_states, max_bytes, stop_at_first, progress, cores() if jobs is None else jobs)
     space = Space(model)
-    reduction = SymmetryReduction(space) if symmetry else None
+    reduction = _symmetry(space) if symmetry else None
     search = _search(space, limits, tables, reduction, disk)
     outcome = search.outcome
     if reduction is not None:
@@ -106,7 +110,11 @@ def _search(
     if not handed_over and (tables == "auto" or pilot.outcome.limit == "interrupted"):
         return pilot
     if tables == "disk" or (tables == "auto" and disk is not None):
+        from workbench.engines.explore.disk_search.engine import DiskSearch
+
         return _done(DiskSearch(space, limits, reduction, disk or Path(tempfile.gettempdir())))
+    from workbench.engines.explore.numpy_search.engine import VectorSearch
+
     if tables == "numpy" or (tables == "auto" and find_spec("numba") is None):
         return _done(VectorSearch(space, limits, reduction))
     if tables == "auto":  # also if numba is loaded: which of equally short traces is shown depends on the engine
@@ -115,6 +123,12 @@ def _search(
         outcome = begun.run()
         return _compiled(space, limits, reduction, begun) if outcome.limit == HANDED_OVER else begun
     return _compiled(space, limits, reduction)
+
+
+def _symmetry(space: Space) -> SymmetryReduction:
+    from workbench.engines.explore.symmetry import SymmetryReduction
+
+    return SymmetryReduction(space)
 
 
 def _done(search: Search) -> Search:

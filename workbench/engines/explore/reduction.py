@@ -6,12 +6,14 @@ The only reduction is ``workbench.engines.explore.symmetry``.
 
 from __future__ import annotations
 
-from typing import Protocol
-
-import numpy as np
+from typing import TYPE_CHECKING, Protocol
 
 from workbench.engines.explore.search import State
-from workbench.engines.explore.tables.bit_layout import Layout, Words
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from workbench.engines.explore.tables.bit_layout import Layout, Words
 
 
 class PackedReduction(Protocol):

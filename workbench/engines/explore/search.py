@@ -15,6 +15,7 @@ from workbench.engines.explore.marks import Marks
 
 State = tuple[int, ...]
 PROGRESS_EVERY = 0.25  # seconds
+HANDED_OVER = "handed over to another engine"  # the limit of a search that another engine continues
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ParamSpec
 
 from workbench.core.contracts import Feature
 from workbench.core.contracts.event import Event
@@ -21,6 +22,8 @@ from workbench.measure.variants import DEFAULT, Variant, features_of, features_t
 
 if TYPE_CHECKING:
     import pandas
+
+Asked = ParamSpec("Asked")
 
 #: In place of a value of a run that a failing program has ended.
 BROKE_OFF = "broke off"
@@ -63,7 +66,7 @@ def _broken_rows(
     return [Row(variant.label, event.name, name, BROKE_OFF, unit, *last) for name, unit in units.items()]
 
 
-def compare(
+def compared(
     protocols: Sequence[str | Variant] = DEFAULT,
     events: Sequence[str | Event] | None = None,
     features: Sequence[str | Feature] | None = None,
@@ -74,8 +77,10 @@ def compare(
     progress: Progress | None = None,
     broken: list[str] | None = None,
     state: Store | Path | str | None = None,
-) -> pandas.DataFrame:
-    """Return the tidy comparison (columns of ``tidy.Row``); None means all; a name may be a path.
+) -> list[Row]:
+    """Return the tidy comparison, one ``Row`` for each run and metric; None means all; a name may be a path.
+
+    ``compare`` returns it as a frame; the rows alone need no pandas.
 
     No features named: each design with those of its own ABI, if it has one.
 
@@ -113,7 +118,19 @@ def compare(
             rows += [Row(*row) for row in piece]
             if progress is not None:
                 progress(done + 1, len(runs))
-    return frame(rows)
+    return rows
+
+
+def _framed(rows: Callable[Asked, list[Row]]) -> Callable[Asked, pandas.DataFrame]:
+    @wraps(rows, assigned=("__doc__", "__module__", "__annotations__"))
+    def framed(*args: Asked.args, **options: Asked.kwargs) -> pandas.DataFrame:
+        return frame(rows(*args, **options))
+
+    return framed
+
+
+#: The comparison as a frame with the columns of ``Row``.
+compare = _framed(compared)
 
 
 def _is_complete(rows: list[Row]) -> bool:

@@ -5,14 +5,18 @@ such figures do not transfer from one machine to another; a figure that the sour
 cost that would need it is unknown (None), never a guess.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from workbench.errors import WorkbenchError, unknown
-from workbench.measure.comparison.runs import Measured
 from workbench.paths import DATA
 from workbench.reading import read_json
+
+if TYPE_CHECKING:
+    from workbench.measure.comparison.runs import Measured
 
 MODELS = DATA / "cost_models"
 

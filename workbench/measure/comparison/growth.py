@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from workbench.core.contracts import Feature
 from workbench.core.contracts.event import Event
-from workbench.core.machine import MAX_VCPUS
+from workbench.core.vcpu import MAX_VCPUS
 from workbench.durable.store import Store, opened
 from workbench.measure.comparison.compare import rows_of, run_keys
 from workbench.measure.comparison.metrics import METRICS

@@ -7,14 +7,18 @@ Every number is counted in a run. Some depend on how often the run updates paylo
 says about a real host depends on the features (``Feature.counted``), and is said where the number stands.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from workbench.core.contracts import StateEntry
 from workbench.core.outcome import Fate
 from workbench.core.updates import made
 from workbench.errors import unknown
-from workbench.measure.comparison.runs import Measured
+
+if TYPE_CHECKING:
+    from workbench.measure.comparison.runs import Measured
 
 
 class Metric(NamedTuple):

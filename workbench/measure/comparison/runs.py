@@ -13,11 +13,12 @@ from workbench.core.contracts import Feature, StateEntry
 from workbench.core.contracts.event import Event
 from workbench.core.event_steps import Start
 from workbench.core.host_state import Key
-from workbench.core.machine import MAX_VCPUS, Machine
+from workbench.core.machine import Machine
 from workbench.core.outcome import Fate, worst
 from workbench.core.rules.place import by_author, raised
 from workbench.core.scenario import Scenario
 from workbench.core.steps import Program
+from workbench.core.vcpu import MAX_VCPUS
 from workbench.engines.simulate import Run, simulate
 from workbench.errors import WorkbenchError
 from workbench.lifecycle.event import AfterBoot

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from workbench.core.contracts.event import Event
 from workbench.core.outcome import SEVERITY, Fate, worst
 from workbench.lifecycle import Composed
-from workbench.measure.exploration.pairs import VCPUS, Chosen
+from workbench.measure.rows import Row
 from workbench.measure.variants import Variant
 from workbench.present.text.table import WIDTH, Cell, Column, Table
 
 if TYPE_CHECKING:
-    import pandas
+    from workbench.measure.exploration.pairs import Chosen
 
 #: With more joined events than this, a table shows only those that are worth a line.
 MANY = 40
@@ -28,13 +28,13 @@ def joined(events: Sequence[Event]) -> list[Composed]:
 
 
 def pairs_table(
-    table: pandas.DataFrame,
+    table: Iterable[Row],
     variants: Sequence[Variant],
     events: Sequence[Composed],
     alone: Callable[[Variant, Event], Fate],
 ) -> Table:
     """Return the joined events that end worse than each of their parts, by protocol; ``alone``: how one event ends."""
-    found = {(row.event, row.protocol): Fate(row.value) for row in table[table["metric"] == "fate"].itertuples()}
+    found = {(row.event, row.protocol): Fate(row.value) for row in table if row.metric == "fate"}
     rows: list[list[Cell]] = []
     for event in events:
         cells: list[Cell] = []
@@ -55,6 +55,8 @@ def pairs_table(
 
 def chosen_text(protocol: str, chosen: Sequence[Chosen]) -> str:
     """Return which pairs were explored for one protocol, and why."""
+    from workbench.measure.exploration.pairs import VCPUS
+
     head = (
         f"{protocol}: of the pairs, simulated with {VCPUS} vCPUs, {len(chosen)} were explored, one for each way in "
         "which a pair ends as neither of its events does alone."

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from textwrap import wrap
-from typing import TYPE_CHECKING
 
 import workbench
 from workbench.core.contracts import Feature
@@ -20,14 +19,12 @@ from workbench.core.own_files import described
 from workbench.measure.comparison.compare import BROKE_OFF
 from workbench.measure.comparison.cost import CostModel
 from workbench.measure.comparison.runs import measured
+from workbench.measure.rows import Row
 from workbench.measure.variants import Variant, features_of
 from workbench.present.text import pairs, tables, updates
 from workbench.present.text.command_line import command_lines
 from workbench.present.text.table import WIDTH, Table, as_markdown, as_text
 from workbench.printable import ascii_only, printable
-
-if TYPE_CHECKING:
-    import pandas
 
 DISCLAIMER = "simulated, not measured on hardware"
 
@@ -57,25 +54,26 @@ class Parameters:
         return len({self.features_of(one) for one in self.variants}) > 1
 
 
-def comparison(table: pandas.DataFrame, parameters: Parameters) -> list[Table]:
+def comparison(table: list[Row], parameters: Parameters) -> list[Table]:
     """Return the tables of a comparison: the first event, all events, and the state entry by entry."""
-    first = parameters.events[0]
+    first, metrics = parameters.events[0], {row.metric for row in table}
     costs = [] if parameters.cost_model is None else tables.cost_model_notes(parameters.cost_model)
     carried = [(one, parameters.features_of(one)) for one in parameters.variants]
     every = tuple({own.name: own for _, features in carried for own in features}.values())
-    ended = set(table[(table["event"] == first.name) & (table["value"] == BROKE_OFF)]["protocol"])
+    ended = {row.protocol for row in table if (row.event, row.value) == (first.name, BROKE_OFF)}
     found = [tables.summary(table, first.name, costs, every)]
-    if (table["metric"] == "payload_updates").any():
+    if "payload_updates" in metrics:
         whole = [(one, features) for one, features in carried if one.label not in ended]
         found.append(updates.table(whole, parameters.vcpus, first, parameters.seed))
-    if (table["metric"].isin(("fate", "exits"))).any():
+    if metrics & {"fate", "exits"}:
         many = pairs.joined(parameters.events)
         names = {event.name for event in many}
-        if not table["event"].isin(names).all():
-            found.append(tables.events_by_protocol(table[~table["event"].isin(names)]))
-        if names and (table["metric"] == "fate").any():
+        others = [row for row in table if row.event not in names]
+        if others:
+            found.append(tables.events_by_protocol(others))
+        if names and "fate" in metrics:
             found.append(pairs.pairs_table(table, parameters.variants, many, partial(_fate, parameters)))
-    if table["metric"].str.startswith("state_").any():
+    if any(metric.startswith("state_") for metric in metrics):
         found += [
             tables.state_table(one, features, parameters.vcpus, first, parameters.seed)
             for one, features in carried

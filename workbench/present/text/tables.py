@@ -13,6 +13,7 @@ from workbench.measure.comparison.cost import CostModel
 from workbench.measure.comparison.growth import line
 from workbench.measure.comparison.metrics import COST, GROUPS
 from workbench.measure.comparison.state import EntryKind, entry_kinds, hidden_rows, state_of_run
+from workbench.measure.rows import Row, rows_in
 from workbench.measure.variants import Variant
 from workbench.present.text.table import Cell, Column, Table
 from workbench.present.text.updates import note as updates_note
@@ -22,16 +23,17 @@ if TYPE_CHECKING:
 
 
 def summary(
-    table: pandas.DataFrame, event: str, further: Sequence[str] = (), features: Sequence[Feature] | None = None
-) -> Table:
+    table: list[Row] | pandas.DataFrame, event: str, further: Sequence[str] = (),
+    features: Sequence[Feature] | None = None,
+) -> Table:  # fmt: skip
     """Return all metrics of one event, the protocols side by side; lines that are 0 for all are left out.
 
     ``further``: notes to print below the table. ``features``: those of the runs, if some are not shipped.
     """
-    chosen = table[table["event"] == event]
-    protocols = list(chosen["protocol"].unique())
-    values = {(row.protocol, row.metric): row.value for row in chosen.itertuples()}
-    units = dict(zip(chosen["metric"], chosen["unit"], strict=True))
+    chosen = [row for row in rows_in(table) if row.event == event]
+    protocols = list(dict.fromkeys(row.protocol for row in chosen))
+    values = {(row.protocol, row.metric): row.value for row in chosen}
+    units = {row.metric: row.unit for row in chosen}
     groups = [[metric.name for metric in group] for group in GROUPS.values()]
     rows: list[list[Cell]] = []
     left_out = False
@@ -65,15 +67,16 @@ NOTES = {
 }
 
 
-def events_by_protocol(table: pandas.DataFrame) -> Table:
+def events_by_protocol(table: list[Row] | pandas.DataFrame) -> Table:
     """Return a table of the fate and the exits of each event under each protocol."""
-    protocols = list(table["protocol"].unique())
-    values = {(row.event, row.protocol, row.metric): row.value for row in table.itertuples()}
-    measured = set(table["metric"])
+    found = rows_in(table)
+    protocols = list(dict.fromkeys(row.protocol for row in found))
+    values = {(row.event, row.protocol, row.metric): row.value for row in found}
+    measured = {row.metric for row in found}
     names = [name for metric, name in (("fate", "fate"), ("exits", "exits")) if metric in measured]
     rows = [
         [event, *(cell for one in protocols for cell in _what_happened(values, event, one))]
-        for event in table["event"].unique()
+        for event in dict.fromkeys(row.event for row in found)
     ]
     columns = [Column("event"), *(Column(name, protocol) for protocol in protocols for name in names)]
     notes = ["; ".join(NOTES[name] for name in names) + "."]

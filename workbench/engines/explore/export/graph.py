@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
 from typing import Any
-from xml.sax.saxutils import escape, quoteattr
 
 from workbench.engines.explore.model import Model
 from workbench.engines.explore.numbering import SlotVar
@@ -132,6 +131,8 @@ def _text(text: str) -> str:
 
 def as_graphml(nodes: list[GraphNode], edges: list[GraphEdge], words: Words = Words()) -> str:
     """The graph in GraphML, with text attributes: a node's lines and what it violates, an edge's step."""
+    from xml.sax.saxutils import quoteattr  # it imports http and ssl, which takes longer than a small search
+
     lines = [
         '<?xml version="1.0" encoding="UTF-8"?>',
         '<graphml xmlns="http://graphml.graphdrawing.org/xmlns">',
@@ -154,4 +155,6 @@ def as_graphml(nodes: list[GraphNode], edges: list[GraphEdge], words: Words = Wo
 
 
 def _data(key: str, text: str) -> str:
+    from xml.sax.saxutils import escape
+
     return f'<data key="{key}">{escape(text.translate(NOT_IN_XML))}</data>'

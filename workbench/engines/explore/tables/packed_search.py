@@ -13,7 +13,7 @@ from dataclasses import replace
 import numpy as np
 
 from workbench.engines.explore.reduction import PackedReduction, Reduction
-from workbench.engines.explore.search import Hits, Limits, SearchOutcome, State
+from workbench.engines.explore.search import HANDED_OVER, Hits, Limits, SearchOutcome, State
 from workbench.engines.explore.space import Space
 from workbench.engines.explore.tables.apply import Walker
 from workbench.engines.explore.tables.bit_layout import Layout, Words
@@ -22,7 +22,6 @@ from workbench.engines.explore.tables.local_tables import Outgrown, Tables
 from workbench.errors import WorkbenchError
 
 CHUNK = 1 << 16  # states expanded at once
-HANDED_OVER = "handed over to another engine"
 
 
 class PackedSearch(ABC):
