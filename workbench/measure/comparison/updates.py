@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, NamedTuple, get_args
 from workbench.core.contracts import Bound, Feature
 from workbench.core.contracts.event import Event
 from workbench.core.updates import made
-from workbench.measure.comparison.runs import measured
 from workbench.measure.variants import Variant, features_of
 
 if TYPE_CHECKING:
@@ -40,6 +39,8 @@ def update_rows(
     variant: Variant, features: tuple[Feature, ...], vcpus: int, event: Event, seed: int = 0
 ) -> list[UpdateRow]:
     """Return a row for each feature whose payload a host updates; it is simulated, and the event alone is counted."""
+    from workbench.measure.comparison.runs import measured  # the simulator: who lists kinds does not need it
+
     found = made(measured(variant, features, vcpus, event, seed).counts)
     return [
         UpdateRow(
