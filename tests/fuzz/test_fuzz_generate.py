@@ -28,7 +28,7 @@ def test_the_same_seed_gives_the_same_bytes():
 def test_a_state_file_is_continued_by_the_generator_that_began_it():
     """If this fails because the sequences were changed on purpose, GENERATOR needs another number."""
     text = as_replay(sequence(2011, 4, 200).operations, Divergence(999, "none", "", ""), ())
-    assert (GENERATOR, hashlib.sha256(text.encode()).hexdigest()[:16]) == (7, "a84ac0acee229454")
+    assert (GENERATOR, hashlib.sha256(text.encode()).hexdigest()[:16]) == (8, "6d60d0313e92b688")
 
 
 @pytest.mark.parametrize("length", [20, 60, 200])

@@ -16,7 +16,7 @@ from workbench.fuzz.script import VCPUS, Script
 from workbench.replay.grammar import Operation, complete
 
 #: Written to every state file: a campaign with sequences of another generator cannot be continued.
-GENERATOR = 7
+GENERATOR = 8
 _OFFERS = 6
 
 #: The scenarios, and the relative frequency of each.

@@ -3,6 +3,8 @@
 Each tests one property, as those in ``scenarios`` do. KVM's own hypercalls are left out: on kvm_pvm VMCALL never ends.
 """
 
+from typing import Any
+
 from workbench.core.vmm import STOPS_SHORT, VMMS
 from workbench.fuzz.palette import (
     APF_EN,
@@ -34,11 +36,43 @@ def clock_set(script: Script) -> None:
     if rng.random() < 0.3:
         script.wrmsr(pick(rng, WALLS), script.good())
     script.run()
+    is_shared = rng.random() < 0.3
+    if is_shared:
+        script.other_cpu()
+        script.wrmsr(CLOCK, likely(rng, CLOCK, gpa))
+        script.run()
     script.look(gpa)
     script.add("set_clock", ns=pick(rng, _NS), realtime=pick(rng, _MOMENTS))
-    if rng.random() < 0.5:
+    if rng.random() < 0.5 and not is_shared:
         script.look(gpa)
     script.add("get_clock")
+    script.run()
+    if is_shared:
+        script.other_cpu()
+        script.run()
+    script.look(gpa)
+
+
+def token_on_its_way(script: Script) -> None:
+    """The VMM acts before a wake-all has arrived; then the guest disables tokens, and enables them again."""
+    rng = script.rng
+    gpa = script.good()
+    enabled = likely(rng, APF_EN, gpa)
+    script.wrmsr(APF_EN, enabled)
+    acts: tuple[tuple[str, dict[str, Any]], ...] = (
+        ("migrate", {}),
+        ("reset", {}),
+        ("snapshot", {}),
+        ("init", {"cpu": script.cpu}),
+        ("host_set_msr", {"cpu": script.cpu, "msr": APF_EN, "value": enabled}),
+    )
+    op, arguments = pick(rng, acts)
+    if op != "init" or script.irqchip:
+        script.add(op, **arguments)
+    script.run()
+    script.wrmsr(APF_EN, 0)
+    script.add("store", gpa=gpa, hex=bytes(64))
+    script.wrmsr(APF_EN, enabled)
     script.run()
     script.look(gpa)
 
@@ -180,6 +214,7 @@ def _read_all(script: Script) -> None:
 #: The scenarios, and the relative frequency of each.
 PHRASES = (
     (clock_set, 3),
+    (token_on_its_way, 2),
     (list_of_registers, 6),
     (other_pages, 2),
     (filtered, 2),
