@@ -118,8 +118,13 @@ class VmmSide(Primitives):
 
     def read_listed(self, cpu: int, registers: Sequence[int]) -> Entries:
         """Read a VMM's own list of registers for a migration; those that cannot be read are left out."""
-        found = ((msr, self.host_get_msr(cpu, msr)) for msr in registers)
-        return tuple((msr, value) for msr, value in found if value is not None)
+        found: list[tuple[int, int]] = []
+        left = registers
+        while left:
+            values = self.host_get_msrs(cpu, left)
+            found += zip(left, values, strict=False)
+            left = left[len(values) + 1 :]
+        return tuple(found)
 
     def restore_listed(self, cpu: int, entries: Entries, vmm: Vmm) -> int:
         """Write the registers of a migration as ``vmm`` does; return how many were refused."""

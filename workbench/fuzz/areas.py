@@ -110,11 +110,10 @@ class Area:
     loose: bool = False  #: only one host has written it since both did: padding and evenness may differ
     stale_token: str = ""  #: the exclusion by which its token was left out, and nobody has overwritten it since
     kept: Kept | None = None
+    end: int = field(init=False)  #: first gpa after the area
 
-    @property
-    def end(self) -> int:
-        """First gpa after the area."""
-        return self.gpa + self.form.size
+    def __post_init__(self) -> None:
+        self.end = self.gpa + self.form.size
 
     @property
     def pages(self) -> range:

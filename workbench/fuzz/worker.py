@@ -1,5 +1,6 @@
 """What a worker process of a campaign does: runs the sequences it is given on both sides."""
 
+import gc
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -46,9 +47,22 @@ def working(task: Task, host: str | None = None) -> Iterator[tuple[Shown, Callab
     """
     if host is not None and (here := probe().line) != host:
         raise WorkbenchError(f"a worker has another KVM ({here}) than this campaign ({host})")
-    with open_bench(task) as bench:
+    with open_bench(task) as bench, collecting_rarely():
         known, left_out = (tuple(one.name for one in each) for each in (bench.known.entries, bench.excluded))
         yield Shown(known, left_out), partial(carry_out, bench, task)
+
+
+@contextmanager
+def collecting_rarely() -> Iterator[None]:
+    """Let Python look for unreachable cycles rarely: sequences make many objects, and few of these."""
+    before = gc.get_threshold()
+    gc.freeze()  # what is there now stays
+    gc.set_threshold(100_000, *before[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+        gc.unfreeze()
 
 
 def open_bench(task: Task) -> Bench:

@@ -5,6 +5,7 @@ expectation would silently test nothing.
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import cache
 from typing import Any, NamedTuple
 
 from workbench.errors import WorkbenchError, not_known
@@ -26,8 +27,12 @@ class Operation(NamedTuple):
 
 def complete(line: int, op: str, arguments: Mapping[str, Any]) -> Operation:
     """Return an operation with these arguments, and the defaults of all others."""
-    defaults = {key: field.default for key, field in OPERATIONS[op].fields.items() if field.default is not REQUIRED}
-    return Operation(line, op, {**defaults, **arguments})
+    return Operation(line, op, {**_defaults(op), **arguments})
+
+
+@cache
+def _defaults(op: str) -> Mapping[str, Any]:
+    return {key: field.default for key, field in OPERATIONS[op].fields.items() if field.default is not REQUIRED}
 
 
 def operation(line: int, record: Mapping[str, Any]) -> Operation:

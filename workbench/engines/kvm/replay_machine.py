@@ -5,7 +5,6 @@ replay's own filter says; KVM takes other CPUID bits only before a vCPU's first 
 """
 
 from collections.abc import Iterable
-from functools import partial
 
 from workbench.core.contracts import Protocol
 from workbench.core.kvm_registers import ASYNC_PF_INT, KVM_RANGE, QEMU_ORDER, SYSTEM_TIME, SYSTEM_TIME_NEW, WALL_CLOCK
@@ -90,7 +89,7 @@ class ReplayMachine:
         records: Iterable[Vcpu],
         vmm: Vmm,
     ) -> int:
-        """Arrive here from ``source``, with the content of its ``pages``; this VM has no RAM yet.
+        """Arrive here from ``source``, with the content of its ``pages``, in this VM's thread; it has no RAM yet.
 
         Return how many of the listed registers KVM refused; ``vmm`` decides what it writes after one.
 
@@ -98,15 +97,14 @@ class ReplayMachine:
         """
         for gpa, size, readonly in source.ram.described():
             self.ram.add(gpa, size, readonly=readonly)
+        self.ram.settle()
         for frame, data in pages:
             self.guest.memory.write(frame << PAGE_SHIFT, data, through_readonly=True)
         self.filter_msrs(source.filter)
         for record in records:
-            if record.enforce_cpuid:
-                self.guest.call(record.index, partial(self.set_cpuid, record.index, record.cpuid, True))
-        loaded = state.load(self.guest, saved, tell_stopped=False, vmm=vmm)
+            self.set_cpuid(record.index, source.offered[record.index], record.enforce_cpuid)
+        loaded = state.load(self.guest, saved, tell_stopped=False, vmm=vmm, own_cpuid=True)
         self._clock_was_set = True
-        self.offered.update(source.offered)
         listed = ({msr for msr, _ in vcpu.pv_msrs} for vcpu in saved.vcpus)
         return sum(len(msrs.intersection(one.refused)) for msrs, one in zip(listed, loaded, strict=False))
 
@@ -116,8 +114,11 @@ class ReplayMachine:
         if self._clock_was_set:
             self.guest.vm.set_clock(0)
             self._clock_was_set = False
+        self.guest.call(0, self._clear_vcpus)
+
+    def _clear_vcpus(self) -> None:
         for cpu in range(self.guest.cpus):
-            self.guest.call(cpu, partial(self._clear_vcpu, cpu))
+            self._clear_vcpu(cpu)
 
     def _clear_vcpu(self, cpu: int) -> None:
         guest, vcpu = self.guest, self.guest.vcpu(cpu)

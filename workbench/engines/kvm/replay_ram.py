@@ -76,11 +76,6 @@ class ReplayRam:
         self._delete(old)
         self._add(gpa, size, readonly, new)
 
-    def delete_all(self) -> None:
-        """Delete every memslot."""
-        for slot in self.slots:
-            self._delete(slot)
-
     def begin_again(self) -> None:
         """Start again without memslots; the old ones are kept for reuse until :meth:`settle`."""
         self._log(self._logs_always)

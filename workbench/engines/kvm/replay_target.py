@@ -51,7 +51,8 @@ class KvmTarget(VmmSide):
         self._spec, self._log_dirty = spec, log_dirty
         self._forget()
         self._answered: dict[int, Any] = {}
-        self._other: ReplayMachine | None = None  #: the source VM of the last migration; the destination of the next
+        #: VMs that the machine has left, by the CPUID bits that they offer: destinations of later migrations.
+        self._others: dict[Hashable, ReplayMachine] = {}
         self._here = self._open()
         self.guest = self._here.guest
         self.tells_unknown = bool(self.guest.vm.has(CAP_USER_SPACE_MSR))
@@ -180,20 +181,22 @@ class KvmTarget(VmmSide):
 
     def migrate(self, registers: Sequence[int] | None = None, vmm: Vmm = STOPS_SHORT) -> Becomes:
         lists = [self.carried(cpu, vmm) if registers is None else registers for cpu in self.records]
-        saved = state.save(self.guest, lists)
+        saved = state.save(self.guest, lists, own_cpuid=True)
         own = self._on_host(self.protocol.save(tuple(self.records.values()))) if self.protocol.answers_itself else ()
         arrived = self.arrived()
         destination = self._destination()
         try:
             pages = self.content() if arrived is None else arrived.items()
-            refused = destination.take_over(self._here, saved, pages, self.records.values(), vmm)
+            arrive = partial(destination.take_over, self._here, saved, pages, self.records.values(), vmm)
+            refused = destination.guest.call(0, arrive)
         except BaseException:
             destination.close()
             raise
         if vmm.ends(refused):
-            destination.close()
+            self._leave(destination)
             return vmm.becomes
-        self._here, self._other = destination, self._here
+        self._leave(self._here)
+        self._here = destination
         self.guest = destination.guest
         self.entries.clear()
         if self.protocol.answers_itself:
@@ -201,18 +204,23 @@ class KvmTarget(VmmSide):
         return Becomes.LESS if refused else Becomes.GOES_ON
 
     def _destination(self) -> ReplayMachine:
-        """Return a VM without memory: a new one, or the source of the last migration after a reset.
+        """Return a VM without memory: a new one, or one that the machine has left before, after a reset.
 
         A VM that has run keeps its CPUID bits, so it can be used only for a machine with the same bits.
         """
-        other, self._other = self._other, None
-        if other is not None and other.offered == self._here.offered:
-            other.clear()
-            other.ram.delete_all()
-            return other
-        if other is not None:
-            other.close()
-        return self._open()
+        other = self._others.pop(tuple(self._here.offered.values()), None)
+        if other is None:
+            return self._open()
+        other.clear()
+        other.ram.begin_again()
+        return other
+
+    def _leave(self, machine: ReplayMachine) -> None:
+        bits = tuple(machine.offered.values())
+        if bits in self._others:
+            machine.close()
+        else:
+            self._others[bits] = machine
 
     def _on_host(self, program: Any) -> Any:
         return self._worlds[0].carry_out(host_side(program))
@@ -272,8 +280,8 @@ class KvmTarget(VmmSide):
 
     def close(self) -> None:
         self.guest.close()
-        if self._other is not None:
-            self._other.close()
+        while self._others:
+            self._others.popitem()[1].close()
 
     # -- inside ------------------------------------------------------------------------------------------
 

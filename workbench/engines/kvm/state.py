@@ -88,11 +88,14 @@ def msr_lists(vm: Vm, excluded: Iterable[int]) -> tuple[tuple[int, ...], tuple[i
     return machine, tuple(i for i in PV_ORDER if i in known and i not in out)
 
 
-def save_vcpu(vcpu: Vcpu, machine: Sequence[int], pv: Sequence[int]) -> VcpuState:
-    """Read a vCPU's state, in its thread while it does not run. MSRs that cannot be read are left out."""
+def save_vcpu(vcpu: Vcpu, machine: Sequence[int], pv: Sequence[int], *, own_cpuid: bool = False) -> VcpuState:
+    """Read a vCPU's state, in its thread while it does not run. MSRs that cannot be read are left out.
+
+    ``own_cpuid``: without CPUID, which the destination's VMM sets itself.
+    """
     vcpu.finish_exit()
     return VcpuState(
-        cpuid=vcpu.get_cpuid(),
+        cpuid=() if own_cpuid else vcpu.get_cpuid(),
         mp_state=bytes(vcpu.get(KVM_GET_MP_STATE)),
         regs=bytes(vcpu.get(KVM_GET_REGS)),
         xsave=bytes(vcpu.get(KVM_GET_XSAVE)),
@@ -141,15 +144,17 @@ def refused_of(state: VcpuState, loaded: Loaded, among: Collection[int] = PV_ORD
     return sum(msr in loaded.refused and msr in among for msr, _ in state.pv_msrs)
 
 
-def save(guest: Guest, listed: Sequence[Sequence[int]] | None = None) -> GuestState:
+def save(guest: Guest, listed: Sequence[Sequence[int]] | None = None, *, own_cpuid: bool = False) -> GuestState:
     """Read the state of a guest that executes no steps: the clock first, as QEMU does on stop.
 
     ``listed``: the paravirtual MSRs to read, for each vCPU; by default all of QEMU's list that KVM knows.
+    ``own_cpuid``: see :func:`save_vcpu`.
     """
     machine, pv = msr_lists(guest.vm, guest.deflected)
     lists = [pv] * guest.cpus if listed is None else [[m for m in own if m not in guest.deflected] for own in listed]
     clock = guest.vm.get_clock()
-    vcpus = (guest.call(c, partial(save_vcpu, guest.vcpu(c), machine, own)) for c, own in enumerate(lists))
+    read = partial(save_vcpu, machine=machine, own_cpuid=own_cpuid)
+    vcpus = (guest.call(cpu, partial(read, guest.vcpu(cpu), pv=own)) for cpu, own in enumerate(lists))
     return GuestState(clock, tuple(vcpus))
 
 

@@ -53,7 +53,7 @@ _regs, _u64, _dirty_regs = struct.Struct("<18Q"), struct.Struct("<Q"), struct.St
 #: Sizes of struct kvm_msrs without entries, and of an entry: an u32 and four bytes of padding, which are zero, each.
 _MSRS_HEADER, _MSR = 8, 16
 #: The longest list of MSRs for which a vCPU keeps memory.
-_MSRS = 32
+_MSRS = 256
 _run_number = KVM_RUN.number
 
 
