@@ -10,8 +10,8 @@ campaign reuses them. Times are processor time, because others share the machine
 memslots waits for readers) is in neither. The ratio is that of one block; the median over the blocks is shown, with the
 lowest and the highest.
 
-A KVM_RUN leaves cold caches, which the Python after it pays for. How much that is, is measured apart: the same simulated
-operations, each after a KVM_RUN and without.
+A KVM_RUN leaves cold caches, which the Python after it pays for. How much that is, is measured apart: a simulated entry
+after a KVM_RUN, and without.
 
 With ``--against``, blocks alternate with those of another checkout of this project, in a process of its own.
 """
@@ -25,6 +25,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from workbench.core.replay_target import MachineSpec
@@ -36,6 +37,11 @@ from workbench.fuzz.generate import sequence
 from workbench.fuzz.runners import simulate
 from workbench.fuzz.trial import Bench
 from workbench.fuzz.worker import Task, open_bench
+
+try:
+    from workbench.fuzz.worker import collecting_rarely
+except ImportError:  # another checkout, from before
+    from contextlib import nullcontext as collecting_rarely
 
 #: The processor time of all threads of this process.
 CLOCK = time.process_time
@@ -111,7 +117,7 @@ def block(bench: Bench, number: int, task: Task) -> Block:
 def blocks() -> Iterator[Block]:
     """Yield blocks without end; the sequences before the first open the VMs that the others reuse."""
     task = Task(SEED, LENGTH)
-    with open_bench(task) as bench:
+    with open_bench(task) as bench, collecting_rarely():
         number = 0
         block(bench, number, task)
         while True:
@@ -122,7 +128,7 @@ def blocks() -> Iterator[Block]:
 @contextmanager
 def blocks_of(checkout: str) -> Iterator[Callable[[], Block]]:
     """Run blocks of another checkout in a process of its own, one for each call."""
-    command = [sys.executable, os.path.abspath(__file__), "--serve"]
+    command = [sys.executable, str(Path(__file__).resolve()), "--serve"]
     environment = {**os.environ, "PYTHONPATH": checkout}
     with subprocess.Popen(command, stdin=-1, stdout=-1, text=True, cwd=checkout, env=environment) as other:
         assert other.stdin

@@ -66,7 +66,7 @@ class RefusesTheLast(PerFeature):
 def test_explained_differences_are_counted():
     with bench(real=lambda: RefusesTheLast(choose())) as both:
         assert [entry.name for entry in both.known.entries] == ["internal-guest-ssp"]
-        verdicts = [both.judge(sequence(1, number, 200).operations) for number in range(40)]
+        verdicts = [both.judge(sequence(1, number, 200).operations) for number in range(60)]
         assert all(verdict.divergence is None for verdict in verdicts)
         assert sum(verdict.known["internal-guest-ssp"] for verdict in verdicts) > 5
         both.known = replace(both.known, entries=())

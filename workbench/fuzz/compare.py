@@ -78,7 +78,7 @@ def _step(
     effect = EFFECTS.get(step.op, NONE)
     if effect.enters:
         payloads.entered(step.arguments["cpu"])
-    if effect.disturbs is not None and effect.disturbs(step.arguments):
+    if effect.disturbs(step.arguments):
         payloads.disturbed(step.arguments.get("cpu"))
     compared = _COMPARED.get(step.op)
     if compared is not None:

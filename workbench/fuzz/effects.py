@@ -23,7 +23,7 @@ class Effect(NamedTuple):
 
     follow: Callable[[Payloads, Mapping[str, Any], Observed, Served], None] | None = None
     enters: bool = False
-    disturbs: Callable[[Mapping[str, Any]], bool] | None = None
+    disturbs: Callable[[Mapping[str, Any]], bool] = lambda arguments: False
 
 
 def _wrmsr(payloads: Payloads, arguments: Mapping[str, Any], observed: Observed, served: Served) -> None:

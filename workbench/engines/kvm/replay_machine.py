@@ -37,6 +37,7 @@ class ReplayMachine:
         """Open the VM, without RAM; ``answer`` serves the accesses that KVM passes to user space."""
         self._lapic = spec.irqchip
         self.filter = NO_FILTER
+        self._enforced: set[int] = set()  # the vCPUs whose CPUID bits decide which registers exist
         self._told: set[int] = set()  # the vCPUs for which KVM has a stop to tell, or has told it
         self._clock_was_set = False
         self.guest = guest = Guest(spec.vcpus, ram=(), lapic=spec.irqchip, on_msr_exit=answer, one_thread=True)
@@ -62,7 +63,12 @@ class ReplayMachine:
             bits = sum(1 << bit for bit in features)
             vcpu.set_cpuid(cpuid.for_vcpu(cpuid.with_pv_features(guest.cpuid_entries, bits), cpu))
             self.offered[cpu] = features
-        vcpu.enforce_pv_cpuid(enforce)
+        self._enforce(cpu, enforce)
+
+    def _enforce(self, cpu: int, on: bool) -> None:
+        if on is not (cpu in self._enforced):
+            self.guest.vcpu(cpu).enforce_pv_cpuid(on)
+            (self._enforced.add if on else self._enforced.discard)(cpu)
 
     def filter_msrs(self, wanted: MsrFilter) -> None:
         """Deny the guest what ``wanted`` denies, besides the registers that user space serves."""
@@ -122,7 +128,7 @@ class ReplayMachine:
 
     def _clear_vcpu(self, cpu: int) -> None:
         guest, vcpu = self.guest, self.guest.vcpu(cpu)
-        vcpu.enforce_pv_cpuid(False)
+        self._enforce(cpu, False)
         if cpu in self._told:  # KVM keeps the news until a clock is updated: let it tell memory of the engine
             vcpu.set_msrs({SYSTEM_TIME.msr: longmode.bounce(cpu) | 1})
             guest.executor(cpu).nop()
