@@ -55,7 +55,9 @@ def test_text_tables_and_figures(tmp_path, capsys):
     assert "generic: boot takes 10 exits, 172 bytes of state, 0 carried.\n" in said
     assert "Areas end lost in migrate." in said
     assert "Searches find double fetch (descriptor-race, " in said
-    tables = {"comparison", "growth_vcpus", "growth_features", "state_entries", "hidden_state"}
+    tables = {
+        "comparison", "growth_vcpus", "growth_features", "payload_updates", "state_entries", "hidden_state"
+    }  # fmt: skip
     assert {name.removesuffix(".csv") for name in found if name.endswith(".csv")} == tables
     pictures = {name.removesuffix(".png") for name in found if name.endswith(".png")}
     assert pictures == {name.removesuffix(".svg") for name in found if name.endswith(".svg")}
@@ -72,6 +74,11 @@ def test_text_tables_and_figures(tmp_path, capsys):
     assert all(len(line) <= 72 for line in text.splitlines() if str(folder) not in line)
     assert "simulated, not measured on hardware" in text
     assert "per_feature: 0 + 146 for each vCPU" in " ".join(text.split())
+    said = {
+        (row["protocol"], row["feature"]): (row["updates"], row["count_is"])
+        for row in csv.DictReader(io.StringIO(found["payload_updates.csv"].decode()))
+    }
+    assert said["generic", "steal_time"] == said["per_feature", "steal_time"] == ("2", "upper bound")
     rows = list(csv.DictReader(io.StringIO(found["comparison.csv"].decode())))
     assert {row["event"] for row in rows} == {"boot", "migrate"}
 

@@ -1,5 +1,6 @@
 """How often payloads are updated: counted in the run, and labelled by what the number says about a real host."""
 
+import json
 from typing import get_args
 
 import pytest
@@ -19,10 +20,12 @@ from workbench.features.steal_time import StealTime
 from workbench.history.broken.clock_of_vm import UpdatedTsc
 from workbench.history.broken.restless_clock import RestlessClock
 from workbench.lifecycle import EVENTS
-from workbench.measure import METRICS, compare, variant, variants
+from workbench.measure import METRICS, compare, payload_updates, variant, variants
 from workbench.measure.comparison.runs import measured
-from workbench.measure.comparison.updates import payload_updates, update_rows
+from workbench.measure.comparison.updates import update_rows
+from workbench.measure.exploration.matrix import Size
 from workbench.present.text import tables, updates
+from workbench.present.text.matrix import matrix_text
 from workbench.present.text.table import as_text
 
 #: Features whose version counts their updates: two for each.
@@ -152,6 +155,28 @@ def test_each_shipped_feature_says_what_a_count_of_its_updates_is(feature):
 def test_what_is_said_of_one_occasion_is_not_said_of_another():
     assert [one().count_is for one in (RestlessClock, UpdatedTsc)] == ["not said", "not said"]
     assert Twice().count_is == "upper bound"
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ((), "for each vCPU, at most 1 payload update besides the event's own"),
+        (("--updates", "2"), "for each vCPU, at most 2 payload updates besides the event's own"),
+        (("--updates", "0"), "for each vCPU, no payload update besides the event's own"),
+    ],
+)
+def test_a_verdict_says_how_often_the_host_may_update(capsys, options, said):
+    question = ["explore", "null", "--events", "boot", "--features", "steal_time", "--vcpus", "1", *options]
+    assert main(question) == 0
+    assert f"  {said}\n" in capsys.readouterr().out
+    assert main([*question, "--format", "json"]) == 0
+    (summary,) = json.loads(capsys.readouterr().out)["explorations"]
+    assert (summary["updates"], summary["reads"]) == (int(options[1]) if options else 1, 0)
+
+
+def test_a_failure_map_says_it_once_for_all_sizes():
+    text = " ".join(matrix_text([], [Size(1, ("steal_time",))]).split())
+    assert text.endswith("steal_time In all of them: for each vCPU, at most 1 payload update besides the event's own.")
 
 
 # -- a feature of an author's own ----------------------------------------------------------------------

@@ -25,13 +25,14 @@ _LATER = {
     "measured": "workbench.measure.comparison.runs",
     "over_features": "workbench.measure.comparison.growth",
     "over_vcpus": "workbench.measure.comparison.growth",
+    "payload_updates": "workbench.measure.comparison.updates",
     "pivot": "workbench.measure.rows",
     "state_entries": "workbench.measure.comparison.state",
 }
 
 __all__ = [
     "COLUMNS", "METRICS", "CostModel", "Measured", "Variant", "compare", "cost", "frame", "ledger", "measured",
-    "over_features", "over_vcpus", "pivot", "state_entries", "variant", "variants",
+    "over_features", "over_vcpus", "payload_updates", "pivot", "state_entries", "variant", "variants",
 ]  # fmt: skip
 
 

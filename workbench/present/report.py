@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from workbench.durable.store import NONE, Store
 from workbench.lifecycle import EVENTS
-from workbench.measure import compare, over_features, over_vcpus, state_entries
+from workbench.measure import compare, over_features, over_vcpus, payload_updates, state_entries
 from workbench.measure.comparison.growth import POINTS
 from workbench.measure.comparison.state import ledger
 from workbench.measure.rows import rows_in
@@ -34,6 +34,7 @@ TABLES = {
     "comparison.csv": "Every metric of every design in every event, one in a line.",
     "growth_vcpus.csv": f"Exits, migration state and guest memory at boot, for {POINTS[0]} to {POINTS[-1]} vCPUs.",
     "growth_features.csv": "The same for the first feature, the first two, and so on.",
+    "payload_updates.csv": "How often a run of the first event updates each payload; what that is for a real host's.",
     "state_entries.csv": "What the host remembers after the first event, entry by entry, and what carries it.",
     "hidden_state.csv": "What Linux keeps besides the registers, read in its source.",
 }
@@ -82,6 +83,7 @@ def measure(
         variants, features, parameters.vcpus, EVENTS["boot"], seed=parameters.seed
     )
     found["state_entries"] = state_entries(variants, features, parameters.vcpus, first, parameters.seed)
+    found["payload_updates"] = payload_updates(variants, features, parameters.vcpus, first, parameters.seed)
     found["hidden_state"] = ledger(parameters.features)
     return found
 

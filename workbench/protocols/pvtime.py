@@ -15,8 +15,9 @@ R6  The VMM gives KVM each address before the vCPU runs (KVM_ARM_VCPU_PVTIME_IPA
 R7  A reset of the vCPU leaves the address.
 R8  A migration carries nothing: the address is part of the machine's configuration, and the VMM gives it on the
     destination as on the source, where the first entry uses it. The structure is memory like any other.
-R9  The host writes at each entry. KVM does so from the first one on, before any guest has asked; here it begins when
-    the guest asks, or when the VMM's ``place`` is run, because nothing else looks at the host's own memory before.
+R9  The host writes at each entry (KVM: at the first one after the vCPU was loaded onto a CPU). KVM begins with the very
+    first, before any guest has asked; here it begins when the guest asks, or when the VMM's ``place`` is run, because
+    nothing else looks at the host's own memory before.
 
 Not modelled: KVM counts from PV_TIME_ST on (last_steal); here the first update adds all that was stolen before.
 """

@@ -159,6 +159,8 @@ def _summary(exploration: Exploration) -> dict[str, Any]:
         "event": question.event.name,
         "vcpus": question.vcpus,
         "features": [feature.name for feature in question.features],
+        "updates": question.bounds.updates,
+        "reads": question.bounds.reads,
         "verdict": result.verdict,
         "verdicts": result.verdicts,
         "premises": result.premises,
@@ -186,6 +188,7 @@ def _block(exploration: Exploration, trace: str) -> str:
     lines = [
         f"{question.event.name} ({question.size}): {result.verdict}",
         f"  {result.states:,} states, {result.transitions:,} transitions, depth {result.depth}",
+        _wrapped(f"  {question.bounds}"),
     ]
     if exploration.merging is not None:
         lines.append(f"  {_merged_text(exploration)}")

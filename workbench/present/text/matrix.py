@@ -7,6 +7,7 @@ from itertools import groupby
 from textwrap import wrap
 
 from workbench.checking.failures import FAILURES
+from workbench.engines.explore.vm import Bounds
 from workbench.measure.exploration.cells import Cell, counted
 from workbench.measure.exploration.matrix import Size
 from workbench.measure.exploration.mitigations import Change, Effect, Price
@@ -34,6 +35,7 @@ def matrix_text(cells: Sequence[Cell], sizes: Iterable[Size]) -> str:
     legend = [LEGEND, *([summary(cells)] if len(blocks) > 1 else [])]
     legend.append("sizes explored (where they have enough vCPUs for the event):")
     legend += [f"  {size}" for size in dict.fromkeys(sizes)]
+    legend.append(f"In all of them: {Bounds()}.")
     parts = [*blocks, *_failing(cells), *_stopped(cells), *meanings(cells)]
     return "\n\n".join([*parts, "\n".join(_fit(line) for line in legend)]) + "\n"
 

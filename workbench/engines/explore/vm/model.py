@@ -67,6 +67,12 @@ class Bounds:
     updates: int = 1
     reads: int = 0
 
+    def __str__(self) -> str:
+        """Say how much may happen; no search tells what more would do."""
+        updates = f"at most {self.updates} payload update" if self.updates else "no payload update"
+        read = f"; at most {self.reads} read by other vCPUs" if self.reads else ""
+        return f"for each vCPU, {updates}{'s' if self.updates > 1 else ''} besides the event's own{read}"
+
 
 @dataclass
 class Merging:
