@@ -54,9 +54,9 @@ def summary(
     return Table(f"Event: {event}", columns, rows, labels=2, notes=[*notes, *further])
 
 
-def _features_of(table: pandas.DataFrame) -> list[Feature]:
+def _features_of(rows: Sequence[Row]) -> list[Feature]:
     """Return the shipped features of the runs in a tidy table."""
-    told = [FEATURES if names == "all" else names.split(",") for names in table["features"].unique()]
+    told = [FEATURES if names == "all" else names.split(",") for names in dict.fromkeys(row.features for row in rows)]
     return [SHIPPED[name] for name in dict.fromkeys(name for names in told for name in names) if name in SHIPPED]
 
 
