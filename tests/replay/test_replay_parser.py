@@ -30,7 +30,7 @@ def test_defaults_are_filled_in():
     assert one('{"op": "wrmsr", "msr": 18, "value": 1}').arguments == {"cpu": 0, "msr": 18, "value": 1}
     assert one('{"op": "machine"}').arguments == {"vcpus": 1, "irqchip": True, "protocol": None}
     assert one('{"op": "cpuid"}').arguments == {"cpu": 0, "enforce": False, "features": KVM_SUPPORTED}
-    assert one('{"op": "migrate"}').arguments == {"registers": None, "vmm": STOPS_SHORT}
+    assert one('{"op": "migrate"}').arguments == {"registers": None, "vmm": STOPS_SHORT, "source": "gone"}
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ WHO = (
     "hypercall: value, values; store: outcome; load: outcome, hex, not_hex; wrmsr: outcome; rdmsr: outcome, value; "
     "host_set_msr: accepted; host_get_msr: accepted, value; host_set_msrs: processed; "
     "host_get_msrs: processed, values; kvmclock_ctrl: accepted; "
-    "get_clock: at_least, at_most, realtime; copy_round: sent, not_sent; migrate: machine"
+    "get_clock: at_least, at_most, realtime; copy_round: sent, not_sent; migrate: machine, runs_on"
 )
 
 #: A line, and the full error message.
@@ -121,7 +121,7 @@ MALFORMED = [
         'wrmsr: unknown key "vlaue"; did you mean value? keys: op, cpu, msr, value, expect',
     ),
     ('{"op": "run", "vcpu": 1}', 'run: unknown key "vcpu"; did you mean cpu? keys: op, cpu'),
-    ('{"op": "migrate", "cpu": 0}', 'migrate: unknown key "cpu"; keys: op, registers, vmm, expect'),
+    ('{"op": "migrate", "cpu": 0}', 'migrate: unknown key "cpu"; keys: op, registers, vmm, source, expect'),
     (
         '{"op": "rdmsr", "msr": "0x100000000"}',
         'rdmsr: msr: "0x100000000" is not allowed; '

@@ -52,7 +52,7 @@ def test_each_operation_tells_what_came_back(play):
         {},
         {},
         {},
-        {"machine": "goes_on"},
+        {"machine": "goes_on", "runs_on": "destination"},
     ]
 
 
@@ -337,7 +337,7 @@ def test_a_machine_that_the_destination_does_not_take_goes_on_as_it_was(play):
         '{"op": "wrmsr", "msr": "0x4b564d00", "value": "0x1000"}',
         '{"op": "unplug", "gpa": "0x100000"}',
         '{"op": "store", "gpa": "0x2000", "hex": "01"}',
-        '{"op": "migrate", "vmm": "qemu", "expect": {"machine": "aborts"}}',
+        '{"op": "migrate", "vmm": "qemu", "source": "resumes", "expect": {"machine": "aborts"}}',
         '{"op": "load", "gpa": "0x1000", "size": 4, "expect": {"hex": "02000000"}}',
         '{"op": "load", "gpa": "0x2000", "size": 1, "expect": {"hex": "01"}}',
         '{"op": "rdmsr", "msr": "0x4b564d04", "expect": {"value": "0x100001"}}',

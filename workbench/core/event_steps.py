@@ -117,7 +117,7 @@ class NewHost(NamedTuple):
 
 
 class Becoming(NamedTuple):
-    """The VMM has restored the machine, and something was refused: this is what becomes of the machine.
+    """The VMM has restored or prepared the machine, and this is what becomes of it; GOES_ON if nothing was refused.
 
     If that is its end, its vCPUs run no more, and its host's state and what its guest believes are gone.
     """

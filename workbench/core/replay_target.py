@@ -131,9 +131,9 @@ class Target(Protocol):
         """The VMM sends new memory and dirty pages to the next migration's destination; return what it sent."""
 
     def migrate(self, registers: Sequence[int] | None = None, vmm: Vmm = STOPS_SHORT) -> Becomes:
-        """The machine moves to another host and continues there; without ``registers``, by QEMU's list.
+        """The machine moves to another host and continues there; without ``registers``, by the list of ``vmm``.
 
-        Return what becomes of it. If the VMM of the destination ends it, the machine goes on where it was.
+        Return what becomes of it. If the VMM of the destination ends it, the source is as it was, and can go on.
         """
 
     def close(self) -> None:

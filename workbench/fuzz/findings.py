@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from workbench.core.outcome import Outcome
-from workbench.core.vmm import STOPS_SHORT, Vmm
+from workbench.core.vmm import Vmm
 from workbench.durable.replace import replace
 from workbench.errors import WorkbenchError
 from workbench.fuzz.compare import Divergence
 from workbench.replay.grammar import Operation
 from workbench.replay.report import describe
+from workbench.replay.values import UNSAID
 
 
 def write(folder: Path, name: str, operations: Sequence[Operation], found: Divergence, notes: Sequence[str]) -> Path:
@@ -54,7 +55,7 @@ def both_sides(operations: Sequence[Operation], found: Divergence) -> list[str]:
 
 
 def _record(step: Operation) -> dict[str, Any]:
-    arguments = {key: value for key, value in step.arguments.items() if value not in (None, STOPS_SHORT)}
+    arguments = {key: value for key, value in step.arguments.items() if value not in UNSAID}
     return {"op": step.op, **_plain(arguments)}
 
 

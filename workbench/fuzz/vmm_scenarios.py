@@ -21,6 +21,7 @@ from workbench.fuzz.palette import (
     pick,
 )
 from workbench.fuzz.script import Script
+from workbench.replay.values import RESUMES
 
 #: Clock values: the beginning, usual ones, and those where a signed or an unsigned number ends.
 _NS = (0, 1, 10**9, 1 << 40, (1 << 63) - 1, 1 << 63, (1 << 64) - 1)
@@ -197,7 +198,7 @@ def own_migration(script: Script) -> None:
     msr = pick(rng, AREAS)
     script.wrmsr(msr, likely(rng, msr, gpa))
     listed = None if rng.random() < 0.4 else _some_registers(script)
-    script.add("migrate", registers=listed, vmm=pick(rng, (STOPS_SHORT, *VMMS.values())))
+    script.add("migrate", registers=listed, vmm=pick(rng, (STOPS_SHORT, *VMMS.values())), source=RESUMES)
     _read_all(script)
     script.run()
     script.look(gpa)

@@ -16,6 +16,7 @@ from workbench.history.events.vmm import (
     ToldBeforeSnapshot,
 )
 from workbench.lifecycle import EVENTS
+from workbench.lifecycle.under_vmm import on_qemu
 from workbench.protocols.per_feature import PerFeature
 from workbench.protocols.pvtime import PvTime
 
@@ -138,9 +139,9 @@ VMM_CASES = (
         "without LAPIC in the kernel, ASYNC_PF_EN refuses 0, and QEMU does not start",
         "QEMU bug 1896263 on Launchpad; Linux d831de177217 (5.9)",
         READ,
-        Design(ZeroRefused, StartWithoutLapic(), STEAL),
-        ("H06",),
-        Design(ZeroRefused, StartWithoutLapic(), STEAL, fixes=("zero-allowed",)),
+        Design(ZeroRefused, on_qemu(StartWithoutLapic()), STEAL),
+        ("F29",),
+        Design(ZeroRefused, on_qemu(StartWithoutLapic()), STEAL, fixes=("zero-allowed",)),
         "d831de177217: 0 is always allowed",
     ),
     Case(

@@ -15,7 +15,7 @@ TRIPPED = Ghost("host met what its code holds impossible")
 DROPPED = Ghost("an update that was due was dropped")
 GUEST_TRIPPED = Ghost("guest used a mapping that it had torn down")
 FLUSH_LEFT_TO_HOST = Ghost("a vCPU left its TLB flush to the host")
-GAVE_UP = Ghost("VMM gave up because of a refusal that the guest does not need")
+GAVE_UP = Ghost("VMM gave up a migration because of a refusal that the guest does not need")
 VMM_ASKED = Ghost("VMM asked the host for something of its own accord")
 READ_TIME = Ghost("time of day as the guest has it")
 FLUSHED = Ghost("host flushed the TLB as it was asked")
@@ -91,15 +91,16 @@ LOST_REQUEST = Failure(
     premise=lambda facts: bool(facts.value(FLUSH_LEFT_TO_HOST)),
 )
 
-VMM_GIVES_UP = Failure(
+#: Not F29 (machine-ended): the machine goes on where it is, with all that it has, and no area fares worse by it.
+CANNOT_MOVE = Failure(
     "H06",
-    "vmm-gives-up",
+    "cannot-move",
     "always",
     lambda facts: not facts.value(GAVE_UP),
-    what="The host refuses what this guest has not asked for, and the VMM ends its operation, or the machine.",
-    why="A guest that does not use a feature is lost by it: it does not start, or cannot be migrated.",
+    what="The host refuses what this guest has not asked for, and the VMM gives up the migration; the machine stays.",
+    why="A guest that does not use a feature cannot be migrated because of it.",
     example="The VMM says that the guest was stopped; the guest is in its firmware and has no clock, so KVM refuses.",
-    seen="cloud-hypervisor pull request 3591; QEMU bug 1896263 on Launchpad, Linux d831de177217 (5.9).",
+    seen="cloud-hypervisor pull request 3591.",
     premise=lambda facts: bool(facts.value(VMM_ASKED)),
 )
 OLD_TIME = Failure(
@@ -114,4 +115,4 @@ OLD_TIME = Failure(
     premise=lambda facts: bool(facts.value(READ_TIME)),
 )
 
-OWN = (FOREIGN_MEMORY, HOST_TRIPS, UPDATE_DROPPED, GUEST_TRIPS, LOST_REQUEST, VMM_GIVES_UP, OLD_TIME)
+OWN = (FOREIGN_MEMORY, HOST_TRIPS, UPDATE_DROPPED, GUEST_TRIPS, LOST_REQUEST, CANNOT_MOVE, OLD_TIME)

@@ -59,6 +59,7 @@ EXPECTATIONS: Mapping[str, Expectation] = {
     "at_least": Expectation(one(values.u64), lambda seen, words: seen >= words[0], of="ns", says="at least "),
     "at_most": Expectation(one(values.u64), lambda seen, words: seen <= words[0], of="ns", says="at most "),
     "machine": Expectation(values.one_or_more(values.end)),
+    "runs_on": Expectation(values.one_or_more(values.place)),
     "realtime": Expectation(one(values.boolean)),
     "sent": Expectation(
         values.one_or_more(values.u64), lambda seen, words: all(_sent(seen, gpa) for gpa in words), joined=" and "

@@ -7,10 +7,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from workbench.core.outcome import Outcome
-from workbench.core.vmm import STOPS_SHORT, Vmm
+from workbench.core.vmm import Vmm
 from workbench.replay.expectations import EXPECTATIONS, key_of
 from workbench.replay.grammar import Operation
 from workbench.replay.runner import Result, totals
+from workbench.replay.values import UNSAID
 
 _LONGEST_HEX = 128
 _MISSING = {"hex": "no bytes", "value": "no value"}
@@ -36,8 +37,7 @@ def mismatches(result: Result) -> Iterable[str]:
 
 def describe(step: Operation) -> str:
     """Return an operation in one line: its name and arguments."""
-    unsaid = (None, STOPS_SHORT)
-    given = [(key, value) for key, value in step.arguments.items() if value not in unsaid or key == "protocol"]
+    given = [(key, value) for key, value in step.arguments.items() if value not in UNSAID or key == "protocol"]
     arguments = (f"{key}={value if key == 'cpu' else _shown(value)}" for key, value in given)
     return " ".join([step.op, *arguments])
 

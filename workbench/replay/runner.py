@@ -1,6 +1,7 @@
 """Carries out replay operations on an engine and compares the answers with the expectations.
 
-The rule kept here: every file begins with a machine of its own (one vCPU, LAPIC in the kernel, no RAM).
+The rules kept here: every file begins with a machine of its own (one vCPU, LAPIC in the kernel, no RAM). A machine that
+a migration has ended, and that has no source to go on, takes no further operation.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -14,6 +15,7 @@ from workbench.replay.expectations import is_met, key_of
 from workbench.replay.grammar import Operation
 from workbench.replay.operations import OPERATIONS
 from workbench.replay.reading import ReplayFile
+from workbench.replay.values import NOWHERE
 
 #: Makes the protocol that a ``machine`` operation names; None means the one chosen by the user.
 ProtocolOf = Callable[[str | None], contracts.Protocol]
@@ -75,6 +77,7 @@ class _Player:
     def __init__(self, engine: Engine, protocol_of: ProtocolOf) -> None:
         self._engine, self._protocol_of = engine, protocol_of
         self._target: Target | None = None
+        self._ended: Operation | None = None  #: the operation after which the machine does not run any more
 
     @property
     def target(self) -> Target:
@@ -85,14 +88,26 @@ class _Player:
     def carry_out(self, step: Operation) -> Mapping[str, Any]:
         """Carry out one operation; return the answer, by the keys that an expectation may have."""
         if step.op != "machine":
-            return perform(self.target, step)
+            self._must_run()
+            observed = perform(self.target, step)
+            self._ended = step if observed.get("runs_on") == NOWHERE else None
+            return observed
         self.close()
         arguments = step.arguments
         spec = MachineSpec(arguments["vcpus"], arguments["irqchip"])
         self._target = self._engine.open(spec, self._protocol_of(arguments["protocol"]))
         return {}
 
+    def _must_run(self) -> None:
+        if self._ended is not None:
+            raise WorkbenchError(
+                f"the machine does not run any more: its VMM gave it up in the {self._ended.op} of line "
+                f'{self._ended.line}; allowed: machine, which begins another one, or "source": "resumes" in line '
+                f"{self._ended.line}, if the machine goes on where it was"
+            )
+
     def close(self) -> None:
+        self._ended = None
         if self._target is not None:
             self._target.close()
             self._target = None

@@ -12,7 +12,7 @@ from typing import Any
 from workbench.core.outcome import Becomes, Outcome
 from workbench.core.replay_vmm import MAX_IO_MSRS
 from workbench.core.vcpu import MAX_VCPUS
-from workbench.core.vmm import VMMS, Vmm
+from workbench.core.vmm import STOPS_SHORT, VMMS, Vmm
 from workbench.errors import WorkbenchError, not_known
 
 U64_MAX = (1 << 64) - 1
@@ -173,6 +173,24 @@ def outcome(value: object) -> Outcome:
 END_OF = {
     Becomes.GOES_ON: "goes_on", Becomes.LESS: "goes_on", Becomes.REFUSED: "refused", Becomes.ABORTS: "aborts",
 }  # fmt: skip
+
+
+#: What a migration that fails leaves of its source: a machine that goes on, or nothing.
+RESUMES, GONE = "resumes", "gone"
+#: Arguments that go without saying where an operation is told in one line.
+UNSAID = (None, STOPS_SHORT, GONE)
+#: Where the machine runs after a migration.
+DESTINATION, SOURCE, NOWHERE = "destination", "source", "nowhere"
+
+
+def source(value: object) -> str:
+    """Parse what becomes of the source of a migration that fails."""
+    return _named(value, (RESUMES, GONE))
+
+
+def place(value: object) -> str:
+    """Parse where a machine runs after a migration."""
+    return _named(value, (DESTINATION, SOURCE, NOWHERE))
 
 
 def vmm(value: object) -> Vmm:

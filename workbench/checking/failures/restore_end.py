@@ -1,4 +1,4 @@
-"""Failure of a restore: the machine does not run any more, because its VMM gives up at what its host refuses."""
+"""Failure of a restore or a start: the machine does not run, because its VMM gives up at what its host refuses."""
 
 from collections.abc import Iterator
 
@@ -25,7 +25,7 @@ MACHINE_ENDED = Failure(
     "machine-ended",
     "always",
     Claim(_ended),
-    what="A restore ends the machine: the destination refuses a part of the state, and its VMM aborts or gives up.",
+    what="The host refuses a part of the state that a VMM restores, or starts from, and the VMM ends the machine.",
     why="One register that the guest may not even use takes the whole guest with it; after a migration, for good.",
     example="QEMU writes ASYNC_PF_INT to a KVM without a LAPIC, which refuses it; QEMU asserts that it was written.",
     seen="QEMU bug 1896263 on Launchpad (an assertion in kvm_buf_set_msrs); Firecracker's VcpuSetMsrsIncomplete.",

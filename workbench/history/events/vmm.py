@@ -8,13 +8,12 @@ from dataclasses import replace
 from typing import Any
 
 from workbench.core.driver import host_side
-from workbench.core.event_steps import Enter, HostCall, OnHost, Pause, Resume, WaitAll
+from workbench.core.event_steps import Becoming, Enter, HostCall, OnHost, Pause, Resume, WaitAll
 from workbench.core.kvm_registers import ASYNC_PF_INT
-from workbench.core.outcome import HANDLED
+from workbench.core.outcome import HANDLED, Becomes
 from workbench.core.scenario import Scenario
 from workbench.core.steps import Note, Program
 from workbench.core.vcpu import KVM_SUPPORTED
-from workbench.core.vmm import QEMU
 from workbench.history.broken.clock_of_vm import set_clock
 from workbench.history.properties import GAVE_UP, VMM_ASKED
 from workbench.lifecycle.event import ENDED, AtBoot, enter_all
@@ -39,7 +38,7 @@ class ToldBeforeSnapshot(VmmPause):
 
 
 def judges(is_error: bool) -> Program:
-    """VMM: it has asked for something; if the answer is an error to it, it ends its operation, or the machine."""
+    """VMM: it has asked for something; if the answer is an error to it, it gives up the migration."""
     return host_side(_judges(is_error))
 
 
@@ -70,20 +69,21 @@ class StoppedInFirmware(AtBoot):
 
 
 def reset_registers(scenario: Scenario) -> Program:
-    """VMM: write the first value of each register that QEMU carries, as it does before a guest starts."""
+    """VMM: write the first value of each register that it carries; return how many the host refused (1: it stopped)."""
     for cpu in scenario.cpus:
-        for one in QEMU.registers(cpu.cpuid):
+        for one in cpu.host.vmm.registers(cpu.cpuid):
             program = scenario.protocol.on_wrmsr(cpu, one.msr, one.initial, host_initiated=True)
             if (yield from host_side(program)) is not HANDLED:
-                return False
-    return True
+                return 1
+    return 0
 
 
 class StartWithoutLapic(AtBoot):
-    """QEMU writes all registers and starts a guest, with the LAPIC in the VMM (``kernel-irqchip=off``)."""
+    """A VMM writes all registers and starts a guest, with the LAPIC in the VMM (QEMU's ``kernel-irqchip=off``)."""
 
     name = "start-without-lapic"
-    title = "QEMU starts a guest, LAPIC not in the kernel"
+    title = "VMM starts a guest, LAPIC not in the kernel"
+    restores = True
 
     def adapt(self, scenario: Scenario) -> Scenario:
         """The same guest without a LAPIC in the kernel, and without the interrupt of page faults."""
@@ -91,9 +91,13 @@ class StartWithoutLapic(AtBoot):
         return replace(scenario, host=host, cpuid=KVM_SUPPORTED - ASYNC_PF_INT.cpuid_bits)
 
     def happen(self, scenario: Scenario) -> Program:
-        processed = yield OnHost(0, HostCall(reset_registers, (scenario,)))
-        yield OnHost(0, HostCall(judges, (not processed,)))
+        vmm = scenario.host.vmm
+        refused = yield OnHost(0, HostCall(reset_registers, (scenario,)))
+        yield Becoming(vmm.becomes if refused else Becomes.GOES_ON)
+        if vmm.ends(refused):
+            return ENDED
         yield from super().happen(scenario)
+        return None
 
 
 class ClockRestored(Migration):
