@@ -10,8 +10,11 @@ from workbench.engines.simulate.replay_target import SimulatedTarget
 from workbench.errors import WorkbenchError
 from workbench.features import choose
 from workbench.fuzz import known
+from workbench.fuzz.exclusions import LeftOut
+from workbench.fuzz.exclusions import load as exclusions
 from workbench.fuzz.generate import sequence
 from workbench.protocols import PerFeature
+from workbench.replay.reading import parse
 
 from .pretended import bench
 
@@ -66,6 +69,8 @@ class RefusesTheLast(PerFeature):
 def test_explained_differences_are_counted():
     with bench(real=lambda: RefusesTheLast(choose())) as both:
         assert [entry.name for entry in both.known.entries] == ["internal-guest-ssp"]
+        names = {one.name for one in exclusions()} - {"unknown-is-fault"}
+        both.known = replace(both.known, left_out=LeftOut(exclusions(), names))  # an entry more takes time
         verdicts = [both.judge(sequence(1, number, 200).operations) for number in range(60)]
         assert all(verdict.divergence is None for verdict in verdicts)
         assert sum(verdict.known["internal-guest-ssp"] for verdict in verdicts) > 5
@@ -97,3 +102,20 @@ def test_a_malformed_file_is_told_in_one_line(tmp_path, content):
 def test_a_missing_file_is_told_in_one_line(tmp_path):
     with pytest.raises(WorkbenchError, match="cannot be read"):
         known.load(tmp_path / "absent.json")
+
+
+def test_a_register_that_kvm_refuses_by_itself_is_an_entry_less():
+    """The simulator leaves 0x4b564dff to the VMM, so it enters, and updates steal time, once more."""
+    lines = (
+        '{"op": "machine", "vcpus": 2}',
+        '{"op": "ram", "gpa": 0, "size": "0x8000"}',
+        '{"op": "wrmsr", "msr": "0x4b564d03", "value": "0x1001"}',
+        '{"op": "rdmsr", "msr": "0x4b564dff"}',
+        '{"op": "load", "gpa": "0x1000", "size": 64}',
+    )
+    operations = parse("f", "\n".join(lines).encode()).operations
+    with bench(real=lambda: RefusesTheLast(choose())) as both:
+        both.known = replace(both.known, left_out=None)
+        assert both.judge(operations).divergence is None
+        both.known = replace(both.known, entries=(), left_out=LeftOut(exclusions(), []))
+        assert both.judge(operations).divergence.key == "outcome"

@@ -104,6 +104,7 @@ class Area:
     asked: set[int] = field(default_factory=set)  #: vCPUs whose guest requested a token; they have not entered since
     by_host: bool = False  #: the VMM registered it since the last comparison
     by_guest: bool = False  #: the guest did
+    spare: int = 0  #: how many updates since the last comparison KVM need not have made
     delivered: bool = False  #: registered since the last comparison, and its vCPU has entered after that
     early: set[int] = field(default_factory=set)  #: vCPUs whose clock the VMM has put here; they have not entered since
     unsure: int = 0  #: its flags may differ by EARLY_VERSION: 2 until the vCPU has entered, 1 until both hosts write

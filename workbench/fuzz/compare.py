@@ -56,9 +56,11 @@ def compare(operations: Sequence[Operation], simulated: Answers, real: Answers, 
     payloads = Payloads(known.allowed, known.left_out)
     verdict.known = payloads.explained
     for position, (step, ours, kvms) in enumerate(zip(operations, simulated.observed, real.observed, strict=False)):
-        if ours.get("outcome") is UNKNOWN and kvms["outcome"] is FAULT and payloads.left_out.applies(NO_UNKNOWN):
-            payloads.explained[NO_UNKNOWN] += 1
-            ours = {**ours, "outcome": FAULT}
+        if ours.get("outcome") is UNKNOWN and kvms["outcome"] is FAULT:
+            payloads.not_told(step.arguments["cpu"])
+            if payloads.left_out.applies(NO_UNKNOWN):
+                payloads.explained[NO_UNKNOWN] += 1
+                ours = {**ours, "outcome": FAULT}
         found = _step(position, step, ours, kvms, payloads, simulated)
         if found is not None:
             explained = known.explains(step)

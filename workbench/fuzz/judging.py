@@ -88,18 +88,18 @@ def _moved(payloads: Payloads, area: Area, since: _Since, before: tuple[int, int
     """Return how two versions have moved against the rules, as text; empty if they have not."""
     form = area.form
     ours, kvms = _updates(before[0], now[0]), _updates(before[1], now[1])
+    ours, area.spare = max(min(ours, kvms), ours - area.spare), 0
     area.loose = bool(ours) != bool(kvms) or (area.loose and not ours)
     if area.unsure and not area.early and (area.unsure == 2 or (ours and kvms)):
         area.unsure -= 1
-    if form.update_when == "request" and kvms and not ours and since.by_host and EARLY_VERSION in payloads.allowed:
-        payloads.explained[EARLY_VERSION] += 1
-        return ""
+    is_known = form.update_when == "request" and since.by_host and EARLY_VERSION in payloads.allowed
     at_entries = form.update_when == "entry"
     serving = area.served and (at_entries or not area.waiting or since.was_served)
     is_early = at_entries and since.by_guest and not (ours or since.was_served or serving)
     may = (since.was_served or serving or is_early) and not (since.delivered and serving)
-    name = EARLY_STEAL if is_early else MORE
-    why = _wrong(form, now, ours, kvms, may=may and payloads.left_out.applies(name), alike=not area.loose)
+    name = EARLY_VERSION if is_known else EARLY_STEAL if is_early else MORE
+    may = is_known or (may and payloads.left_out.applies(name))
+    why = _wrong(form, now, ours, kvms, may=may, alike=not area.loose)
     if not why and kvms != ours:
         payloads.explained[name] += 1
     return why

@@ -54,6 +54,11 @@ class Payloads:
         for area in self._restored:
             area.early.discard(cpu)
 
+    def not_told(self, cpu: int) -> None:
+        """KVM has refused by itself what the simulator leaves to the VMM, so a vCPU has entered once less there."""
+        for area in self.areas.values():
+            area.spare += area.form.update_when == "entry" and cpu in area.cpus
+
     def registered(self, cpu: int, msr: int, value: int, *, by_host: bool) -> None:
         """A register of ``cpu`` took ``value``."""
         form = FORMS.get(msr)
@@ -92,6 +97,7 @@ class Payloads:
 
     def _put_by_vmm(self, area: Area, cpus: Collection[int]) -> None:
         if EARLY_VERSION in self.allowed and area.form.update_when == "request":
+            area.by_host = True
             area.early.update(cpus)
             area.unsure = 2
             if not any(area is one for one in self._restored):

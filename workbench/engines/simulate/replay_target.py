@@ -13,7 +13,7 @@ from workbench.core.host_state import old_clock
 from workbench.core.machine import CLOCK_MASK, Machine
 from workbench.core.memory import PAGE_SHIFT
 from workbench.core.msr_filter import NO_FILTER, MsrFilter
-from workbench.core.outcome import FAULT, HANDLED, Becomes, Outcome
+from workbench.core.outcome import FAULT, HANDLED, UNKNOWN, Becomes, Outcome
 from workbench.core.replay_target import ClockReading, Engine, MachineSpec, Reading
 from workbench.core.replay_vmm import Entries, Range, VmmSide
 from workbench.core.steps import GUEST, USER, Hypercall, Program, Rdmsr, Side, Wrmsr
@@ -223,9 +223,12 @@ class SimulatedTarget(VmmSide):
 
     def _access(self, cpu: int, step: Wrmsr | Rdmsr) -> Any:
         self.run(cpu)
-        if self._filter.denies(step.msr):
-            return FAULT
-        _, answer = self._ran(cpu, served, self.protocol, step)
+        answer: Any = FAULT
+        is_denied = self._filter.denies(step.msr)
+        if not is_denied:
+            _, answer = self._ran(cpu, served, self.protocol, step)
+        if (is_denied or answer is UNKNOWN) and not self.protocol.answers_itself:
+            self.run(cpu)  # the VMM is told (KVM_EXIT_X86_RDMSR, WRMSR), and calls KVM_RUN again
         return answer
 
     def _ran(self, cpu: int, stream: Callable[..., Program], *arguments: Any) -> Any:
