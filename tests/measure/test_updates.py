@@ -1,6 +1,7 @@
 """How often payloads are updated: counted in the run, and labelled by what the number says about a real host."""
 
 import json
+from dataclasses import replace
 from typing import get_args
 
 import pytest
@@ -20,7 +21,7 @@ from workbench.features.steal_time import StealTime
 from workbench.history.broken.clock_of_vm import UpdatedTsc
 from workbench.history.broken.restless_clock import RestlessClock
 from workbench.lifecycle import EVENTS
-from workbench.measure import METRICS, compare, payload_updates, variant, variants
+from workbench.measure import METRICS, compare, cost, payload_updates, variant, variants
 from workbench.measure.comparison.runs import measured
 from workbench.measure.comparison.updates import update_rows
 from workbench.measure.exploration.matrix import Size
@@ -124,6 +125,15 @@ def test_a_table_with_a_number_that_depends_on_updates_says_what_it_is(name):
     for feature in ("kvmclock", "wall_clock", "async_pf", "pv_eoi", "steal_time"):
         kind = SHIPPED[feature].count_is
         assert feature in text.partition(f"{kind} for ")[2].partition(";")[0], (feature, kind)
+
+
+@pytest.mark.parametrize(("access", "said"), [(None, False), (0, False), (7, True)])
+def test_a_cost_depends_on_updates_where_an_access_has_a_price(access, said):
+    model = replace(cost.load("kvm-unit-tests-2012"), memory_access_cycles=access)
+    table = compare(["per_feature"], ["boot"], vcpus=3, metrics=["exits"], cost_model=model)
+    notes = tables.summary(table, "boot", model).notes
+    assert any(one.startswith("cost_cycles: as counted in this run") for one in notes) is said
+    assert sum(one.startswith("Cost model") for one in notes) == 1
 
 
 def test_a_table_without_such_a_number_has_no_such_note():

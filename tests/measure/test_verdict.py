@@ -51,6 +51,12 @@ def test_laws_are_found_by_runs():
     squares = law(lambda vcpus: vcpus**2)
     assert squares.line is None
     assert str(squares) == "4, 9, 25, 64"
+    assert squares.at_large == 64**2, "what designs are ranked by is run, on no line too"
+
+
+def test_a_line_through_small_sizes_that_bends_before_the_large_one_is_no_law():
+    bent = law(lambda vcpus: min(vcpus, 10))
+    assert (bent.line, bent.at_large, str(bent)) == (None, 10, "2, 3, 5, 8")
 
 
 def test_what_the_designs_of_2011_cost():

@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-#: The numbers of vCPUs that are run. A law must hold for all of them; two of them would fix any line.
+#: The numbers of vCPUs that are run and told. A law must hold for all of them; two of them would fix any line.
 SIZES = (2, 3, 5, 8)
-#: The size at which designs are ranked.
+#: The size at which designs are ranked; it is run too, and a law must hold for it.
 LARGE = 64
 
 
 class Law(NamedTuple):
-    """A count at each of SIZES, and the straight line through them, if they are on one."""
+    """A count at each of SIZES, and the straight line through these and the one at LARGE, if they are on one."""
 
     counts: tuple[int, ...]
     line: tuple[int, int] | None  #: fixed, and for each vCPU
+    at_large: int  #: the count at LARGE vCPUs
 
     def __str__(self) -> str:
         if self.line is None:
@@ -26,16 +27,11 @@ class Law(NamedTuple):
         each = "V" if slope == 1 else f"{slope}V"
         return f"{fixed} + {each}" if fixed > 0 else f"{each} - {-fixed}" if fixed else each
 
-    @property
-    def at_large(self) -> int:
-        """The count at LARGE vCPUs by the law; of counts on no line the last one."""
-        return self.counts[-1] if self.line is None else self.line[0] + self.line[1] * LARGE
-
 
 def law(count: Callable[[int], int]) -> Law:
     """Return the law of ``count(vcpus)``."""
-    counts = tuple(map(count, SIZES))
-    slope, rest = divmod(counts[-1] - counts[0], SIZES[-1] - SIZES[0])
+    *counts, large = map(count, (*SIZES, LARGE))
+    slope, rest = divmod(large - counts[0], LARGE - SIZES[0])
     fixed = counts[0] - slope * SIZES[0]
     straight = rest == 0 and all(fixed + slope * size == found for size, found in zip(SIZES, counts, strict=True))
-    return Law(counts, (fixed, slope) if straight else None)
+    return Law(tuple(counts), (fixed, slope) if straight else None, large)

@@ -57,11 +57,10 @@ class Parameters:
 def comparison(table: list[Row], parameters: Parameters) -> list[Table]:
     """Return the tables of a comparison: the first event, all events, and the state entry by entry."""
     first, metrics = parameters.events[0], {row.metric for row in table}
-    costs = [] if parameters.cost_model is None else tables.cost_model_notes(parameters.cost_model)
     carried = [(one, parameters.features_of(one)) for one in parameters.variants]
     every = tuple({own.name: own for _, features in carried for own in features}.values())
     ended = {row.protocol for row in table if (row.event, row.value) == (first.name, BROKE_OFF)}
-    found = [tables.summary(table, first.name, costs, every)]
+    found = [tables.summary(table, first.name, parameters.cost_model, every)]
     if "payload_updates" in metrics:
         whole = [(one, features) for one, features in carried if one.label not in ended]
         found.append(updates.table(whole, parameters.vcpus, first, parameters.seed))

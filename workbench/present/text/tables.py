@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 
 
 def summary(
-    table: list[Row] | pandas.DataFrame, event: str, further: Sequence[str] = (),
+    table: list[Row] | pandas.DataFrame, event: str, model: CostModel | None = None,
     features: Sequence[Feature] | None = None,
 ) -> Table:  # fmt: skip
     """Return all metrics of one event, the protocols side by side; lines that are 0 for all are left out.
 
-    ``further``: notes to print below the table. ``features``: those of the runs, if some are not shipped.
+    ``model``: the cost model of the costs in it. ``features``: those of the runs, if some are not shipped.
     """
     chosen = [row for row in rows_in(table) if row.event == event]
     protocols = list(dict.fromkeys(row.protocol for row in chosen))
@@ -48,10 +48,12 @@ def summary(
         rows += [[], *kept] if rows and kept else kept
     notes = ["Lines that are 0 for every protocol are left out."] if left_out else []
     shown = [str(cells[0]) for cells in rows if cells]
-    depends = updates_note(shown, _features_of(chosen) if features is None else features)
+    priced = model is not None and bool(model.memory_access_cycles)
+    depends = updates_note(shown, _features_of(chosen) if features is None else features, priced=priced)
     notes += [depends] if depends else []
+    notes += [] if model is None else _cost_model_notes(model)
     columns = [Column("metric"), Column("unit"), *(Column("", protocol) for protocol in protocols)]
-    return Table(f"Event: {event}", columns, rows, labels=2, notes=[*notes, *further])
+    return Table(f"Event: {event}", columns, rows, labels=2, notes=notes)
 
 
 def _features_of(rows: Sequence[Row]) -> list[Feature]:
@@ -204,7 +206,7 @@ def _newest(features: dict[int, str], count: int) -> str:
     return ", ".join(name for name in now if name not in before)
 
 
-def cost_model_notes(model: CostModel) -> list[str]:
+def _cost_model_notes(model: CostModel) -> list[str]:
     """Return a note that gives a cost model's figures and their source."""
     return [
         f"Cost model {model.name}: {model.title}. Kernel exit {model.kernel_exit_cycles} cycles, user exit "

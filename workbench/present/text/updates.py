@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from workbench.core.contracts import Feature
 from workbench.core.contracts.event import Event
-from workbench.measure.comparison.metrics import METRICS
+from workbench.measure.comparison.metrics import COST, METRICS
 from workbench.measure.comparison.updates import UpdateRow, by_kind, update_rows
 from workbench.measure.variants import Variant
 from workbench.present.text.table import Cell, Column, Table
@@ -25,12 +25,14 @@ _COUNTED = (
 )
 
 
-def note(metrics: Iterable[str], features: Iterable[Feature]) -> str | None:
+def note(metrics: Iterable[str], features: Iterable[Feature], *, priced: bool = False) -> str | None:
     """Return the note below a table of ``metrics`` that says which numbers depend on updates, and what they are then.
 
-    None if no number does, or if no host updates a payload of ``features``.
+    ``priced``: accesses have a price, so that costs depend on them too. None if no number does, or if no host updates a
+    payload of ``features``.
     """
-    names = [name for name in metrics if name in METRICS and METRICS[name].by_updates]
+    by_updates = {name for name, metric in METRICS.items() if metric.by_updates} | ({COST} if priced else set())
+    names = [name for name in metrics if name in by_updates]
     kinds = by_kind(features)
     if not names or not kinds:
         return None
