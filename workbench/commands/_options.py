@@ -168,11 +168,13 @@ def add_state(parser: argparse.ArgumentParser, pieces: str, *, partial: bool = F
         )  # fmt: skip
 
 
-def add_jobs(parser: argparse.ArgumentParser, default: str = "one for each core") -> None:
-    """Add the options that say who shares the work; see :func:`workers`."""
+def add_jobs(
+    parser: argparse.ArgumentParser, default: str = "one for each core", what: str = "processes that share the work"
+) -> None:
+    """Add the options that say who shares the work; see :func:`workers`. ``what``: of which --jobs is the number."""
     who = parser.add_mutually_exclusive_group()
     who.add_argument("--jobs", type=whole_number(1, 256), metavar="N",
-                     help=f"processes that share the work (default: {default})")  # fmt: skip
+                     help=f"{what} (default: {default})")  # fmt: skip
     who.add_argument("--scheduler", metavar="TCP", help="let workers of a Dask scheduler, tcp://HOST:8786, do it")
     who.add_argument("--cluster", type=_local, metavar="local:N", help="the same with N Dask workers on this machine")
 

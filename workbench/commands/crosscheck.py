@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from workbench.measure.exploration.crosscheck import Compared, Setting
 
 
-
 def add(subparsers: Any) -> None:
     """Declare the command."""
     parser = _options.add_command(
@@ -29,6 +28,7 @@ def add(subparsers: Any) -> None:
     parser.add_argument("--vcpus", type=_options.whole_number(1, MAX_VCPUS), metavar="N",
                         help=f"vCPUs of the guest, 1 to {MAX_VCPUS} (default: as suits the event)")
     _options.add_names(parser, "--property", "properties by code or name (default all)")
+    _options.add_jobs(parser, "1")
     _options.add_state(parser, "models")
     _options.add_output(parser, _options.EXPLORED_FORMATS)
 
@@ -44,7 +44,8 @@ def run(args: argparse.Namespace) -> int:
     chosen = variants([*filter(None, [args.protocol]), *(args.protocols or ())] or FIRST)
     settings, failures = _settings(args), choose_failures(_options.unique(args.property))
     with _options.opened_state(args) as store:
-        found = crosscheck(chosen, settings, failures, Progress().counting("models"), store)
+        with _options.workers(args, default=1) as jobs:
+            found = crosscheck(chosen, settings, failures, Progress().counting("models"), store, jobs)
         _options.write(args, _render(args.format, found))
     return 0 if all(compared.equal for compared in found) else 1
 

@@ -6,7 +6,8 @@ A failure is shown with a shortest trace that leads to it, unless it is that som
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,8 +16,10 @@ from workbench.errors import WorkbenchError
 
 if TYPE_CHECKING:
     from workbench.checking.failures import Failure
+    from workbench.durable.share import Jobs
     from workbench.durable.store import Store
     from workbench.measure.exploration.explore import Question
+    from workbench.present.progress import Progress
     from workbench.present.text.exploration import Told
 
 #: Events explored when none is named; ``--events all`` explores all that are known.
@@ -39,8 +42,7 @@ def add(subparsers: Any) -> None:
     parser.add_argument("--max-memory", type=_options.whole_number(1), metavar="MIB",
                         help="stop a search when its states take MIB mebibytes (default: half of what rlimits, "
                         "cgroups and the machine let this process use)")
-    parser.add_argument("--jobs", type=_options.whole_number(1, 256), metavar="N",
-                        help="threads that share a search (default: one for each core); they change only its time")
+    _options.add_jobs(parser, what="threads that share a search, of which they change only the time")
     parser.add_argument("--disk", type=Path, metavar="DIR",
                         help="keep the states in files in DIR, not in memory, which is slower (docs/scale.md); "
                         "--max-memory is then about the files")
@@ -87,7 +89,8 @@ def run(args: argparse.Namespace) -> int:
     asked, failures = questions(args), choose_failures(_options.unique(args.property))
     parts: list[Told] = []
     with _options.opened_state(args) as store:
-        stopped = _explore(args, asked, failures, store, parts)
+        with _options.workers(args) as jobs:
+            stopped = _explore(args, asked, failures, store, jobs, parts)
         if stopped and not args.partial:
             raise KeyboardInterrupt
         _options.write(args, _render(args, asked, failures, parts))
@@ -97,43 +100,64 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _explore(
-    args: argparse.Namespace, asked: Sequence[Question], failures: Sequence[Failure], store: Store, parts: list[Told]
-) -> bool:
+    args: argparse.Namespace, asked: Sequence[Question], failures: Sequence[Failure], store: Store, jobs: Jobs,
+    parts: list[Told],
+) -> bool:  # fmt: skip
     """Append to ``parts`` what is printed of each question; return whether the user stopped it."""
+    from workbench.durable.share import sharing
     from workbench.measure.exploration.cells import INTERRUPTED, is_final
-    from workbench.measure.exploration.explore import MAX_STATES, explored
+    from workbench.measure.exploration.explore import MAX_STATES
     from workbench.present.progress import Progress
-    from workbench.present.text.exploration import FORMS, Told, told
+    from workbench.present.text.exploration import FORMS, Told
 
-    say, most, subject = Progress(), args.max_states or MAX_STATES, subject_text(args)
-    forms = (_form(args),) if store.folder is None else FORMS
-
-    def work(number: int) -> Told:
-        question = asked[number]
-        exploration = explored(
-            question,
-            failures,
-            max_states=most,
-            max_bytes=args.max_memory and args.max_memory << 20,
-            symmetry=args.symmetry,
-            disk=args.disk,
-            jobs=args.jobs,
-            partial=args.partial,
-            progress=say.searching(question.event.name),
-        )
-        for reason in exploration.merging.reasons if exploration.merging else ():
-            say.note(f"{question.event.name}: {reason}")
-        return told(exploration, subject, args.trace, forms)
-
+    say, most = Progress(), args.max_states or MAX_STATES
+    options = {
+        "max_states": most,
+        "max_bytes": args.max_memory and args.max_memory << 20,
+        "symmetry": args.symmetry,
+        "disk": args.disk and args.disk.absolute(),
+        "partial": args.partial,
+    }
+    form = [subject_text(args), args.trace, (_form(args),) if store.folder is None else tuple(FORMS)]
+    here = isinstance(jobs, int)  # then the threads share each search, and it tells how far it is
+    work = [asked, [failure.code for failure in failures], options, form, jobs if here else None,
+            1 if here else sharing(jobs, len(asked)), say if here else None]  # fmt: skip
     batch = store.batch("searches", _keys(args, asked, failures, store))
+    pieces = batch.shared(
+        _exploring, work, 1 if here else jobs, complete=lambda part: is_final(part[0], most),
+        progress=say.counting("searches"),
+    )  # fmt: skip
     try:
-        for piece in batch.each(work, complete=lambda part: is_final(part.limit, most)):
+        for question, piece in zip(asked, pieces, strict=True):
             parts.append(Told(*piece))
+            for reason in parts[-1].asymmetries:
+                say.note(f"{question.event.name}: {reason}")
             if parts[-1].limit == INTERRUPTED:
                 return True
     except KeyboardInterrupt:
         return True  # as a search began or ended
     return False
+
+
+@contextmanager
+def _exploring(
+    asked: Sequence[Question], codes: Sequence[str], options: Mapping[str, Any], form: Sequence[Any],
+    threads: int | None, sharing: int, say: Progress | None,
+) -> Iterator[tuple[None, Callable[[int], Told]]]:  # fmt: skip
+    """Begin here, or in one of the workers that share the memory of a machine (``durable.share``)."""
+    from workbench.checking.failures import FAILURES
+    from workbench.measure.exploration.explore import explored
+    from workbench.measure.exploration.memory_limit import half_of_memory
+    from workbench.present.text.exploration import told
+
+    most = {"max_bytes": half_of_memory(sharing)} if options["disk"] is None and not options["max_bytes"] else {}
+
+    def work(number: int) -> Told:
+        progress = None if say is None else say.searching(asked[number].event.name)
+        failures = [FAILURES[code] for code in codes]
+        return told(explored(asked[number], failures, **{**options, **most}, jobs=threads, progress=progress), *form)
+
+    yield None, work
 
 
 def _keys(

@@ -53,14 +53,7 @@ def _told(cases: Sequence[Case], store: Store, jobs: Jobs) -> Iterator[Told]:
     def complete(piece: list[Any]) -> bool:
         return bool(piece[-1])
 
-    if jobs == 1:
-        def work(number: int) -> list[Any]:
-            say(number, len(cases))
-            return _piece(cases[number])
-
-        pieces = batch.each(work, complete=complete)
-    else:
-        pieces = batch.shared(_exploring, [[case.name for case in cases]], jobs, complete=complete)
+    pieces = batch.shared(_exploring, [[case.name for case in cases]], jobs, complete=complete, progress=say)
     for case, piece in zip(cases, pieces, strict=True):
         yield Told(case, *piece)
 
@@ -74,12 +67,12 @@ def _piece(case: Case) -> list[Any]:
 
 
 @contextmanager
-def _exploring(names: list[str]) -> Iterator[tuple[None, Callable[[tuple[int, int]], tuple[int, list[Any]]]]]:
+def _exploring(names: list[str]) -> Iterator[tuple[None, Callable[[int], list[Any]]]]:
     """Begin in a worker (``durable.share``)."""
     from workbench.history import choose
 
     cases = choose(names)
-    yield None, lambda piece: (piece[0], _piece(cases[piece[1]]))
+    yield None, lambda number: _piece(cases[number])
 
 
 def _render(form: str, outcomes: Sequence[Told], *, is_all: bool) -> str:

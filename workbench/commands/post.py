@@ -14,6 +14,7 @@ from workbench.commands import _options
 from workbench.errors import WorkbenchError
 
 if TYPE_CHECKING:
+    from workbench.durable.share import Jobs
     from workbench.present.post import Post
 
 PARTS = "exits, state, failures, hardware, repairs, measured, verdict, trace, 'trace FAILURE:EVENT[:PROTOCOL]'"
@@ -39,8 +40,7 @@ def add(subparsers: Any) -> None:
     parser.add_argument("--all-sizes", action="store_true",
                         help="explore at all sizes of workbench matrix, which takes minutes (default: two sizes)")
     _options.add_names(parser, "--known", "properties that are known to fail: XFAIL in place of FAIL")
-    parser.add_argument("--jobs", type=_options.whole_number(1, 64), metavar="N",
-                        help="processes that share the searches (default: one for each core)")
+    _options.add_jobs(parser)
     mail = parser.add_argument_group("mail")
     mail.add_argument("--reply-to", type=Path, metavar="FILE", help="the mail answered: a raw mail, or an mbox")
     mail.add_argument("--message-id", metavar="ID", help="the mail of an mbox that holds several")
@@ -64,10 +64,12 @@ def run(args: argparse.Namespace) -> int:
         chosen(answered, args.quote)  # before minutes of searching: is there such a paragraph?
         for one in answered.left_out:
             Progress().note(f"{one!r} is no address; it is left out of the answer")
-    made = _made(args)
-    text = mail.whole(made, answered, args.quote, args.subject or "", _options.unique(args.attach) or ())
+    with _options.workers(args) as jobs:  # what is explored is decided by what is written
+        made = _made(args, jobs)
+        text = mail.whole(made, answered, args.quote, args.subject or "", _options.unique(args.attach) or ())
+        verdicts = made.verdicts()
     _options.write(args, text)
-    return _options.status_of(made.verdicts())
+    return _options.status_of(verdicts)
 
 
 def _check(args: argparse.Namespace) -> None:
@@ -85,8 +87,7 @@ def _check(args: argparse.Namespace) -> None:
             raise WorkbenchError(f"unknown attachment {name!r}", ATTACHED)
 
 
-def _made(args: argparse.Namespace) -> Post:
-    from workbench.durable.cores import cores
+def _made(args: argparse.Namespace, jobs: Jobs) -> Post:
     from workbench.measure.variants import DEFAULT
     from workbench.present.post import post
     from workbench.present.post.asked import EVENTS, SIZES
@@ -100,6 +101,6 @@ def _made(args: argparse.Namespace) -> Post:
         args.vcpus,
         sizes=None if args.all_sizes else SIZES,
         seed=args.seed,
-        jobs=args.jobs or cores(),
+        jobs=jobs,
         known=_options.unique(args.known) or (),
     )

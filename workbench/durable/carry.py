@@ -18,7 +18,6 @@ from typing import Any, NamedTuple
 from workbench.core import own_files
 from workbench.core.rules import place
 from workbench.durable import content
-from workbench.durable.cores import cores
 from workbench.durable.guard import guarded_folder
 from workbench.durable.pool import Begin, Pool
 from workbench.durable.worker import failed
@@ -31,20 +30,25 @@ _LOCK = threading.Lock()
 
 
 class Luggage(NamedTuple):
-    """What travels with work: the client's versions, its files by path, which of them are loaded, where it is."""
+    """What travels with work: the client's versions, its files by path, which of them are loaded, where it is.
+
+    ``sharing``: how many workers have the cores of one machine together.
+    """
 
     versions: dict[str, str]
     files: dict[str, bytes]
     loaded: tuple[str, ...]
     cwd: str
     path: tuple[str, ...]
+    sharing: int
 
 
-def packed(begin: Begin, arguments: Any) -> bytes:
-    """Return work with everything that it needs elsewhere, as bytes."""
+def packed(begin: Begin, arguments: Any, sharing: int) -> bytes:
+    """Return work with everything that it needs elsewhere, as bytes; ``sharing``: of :class:`Luggage`."""
     loaded = own_files.loaded()
     files = {str(path): text for one in loaded for path, text in content.files_of(Path(one)).items()}
-    luggage = Luggage(content.versions(), files, loaded, str(Path.cwd()), tuple(map(os.path.abspath, sys.path)))
+    path = tuple(map(os.path.abspath, sys.path))
+    luggage = Luggage(content.versions(), files, loaded, str(Path.cwd()), path, sharing)
     return pickle.dumps((luggage, pickle.dumps((begin, tuple(arguments)))))
 
 
@@ -68,7 +72,7 @@ def carry(campaign: str, work: bytes, piece: bytes) -> tuple[bool, Any, bytes]:
         if pool is None:
             luggage, asked = pickle.loads(work)
             refuse(luggage.versions, content.versions(), "this worker")
-            pool = Pool(1, _unpacking, [luggage, asked], beside=cores())  # other workers have the other cores
+            pool = Pool(1, _unpacking, [luggage, asked], beside=luggage.sharing)
         with _LOCK:
             _BUSY.setdefault(campaign, []).append(pool)
         pool.give(piece)

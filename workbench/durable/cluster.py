@@ -128,7 +128,7 @@ class Cluster:
     @contextmanager
     def pool(self, begin: Begin, arguments: Sequence[Any], *, needs: str | None = None) -> Iterator[ClusterPool]:
         """Yield workers that begin with ``begin(*arguments)``; all processes of theirs are ended after the block."""
-        workers = ClusterPool(self.client, carry.packed(begin, arguments), needs)
+        workers = ClusterPool(self.client, carry.packed(begin, arguments, self.sharing), needs)
         try:
             yield workers
         finally:

@@ -5,8 +5,8 @@ Who has work asks for one of the two by ``jobs``, a number of processes or a :cl
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Protocol
 
 from workbench.durable.pool import Begin, Pool, script_of
@@ -64,6 +64,13 @@ def shared(
     jobs = min(jobs, len(pieces)) if isinstance(jobs, int) else jobs
     with pool_of(jobs, begin, arguments, script) as workers:
         yield from answers(workers, pieces.items())
+
+
+@contextmanager
+def numbered(begin: Begin, arguments: Sequence[Any]) -> Iterator[tuple[Any, Callable[[tuple[int, Any]], Any]]]:
+    """Begin in a worker what is given pieces without their numbers, for :func:`shared`."""
+    with begin(*arguments) as (hello, work):
+        yield hello, lambda piece: (piece[0], work(piece[1]))
 
 
 def answers(workers: Workers, pieces: Iterable[Any]) -> Iterator[Any]:

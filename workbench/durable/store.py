@@ -12,16 +12,16 @@ import hashlib
 import json
 import shutil
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from workbench.durable import content
 from workbench.durable.guard import guarded_folder
 from workbench.durable.lock import NAME, Lock
-from workbench.durable.pool import Begin
-from workbench.durable.share import Jobs, shared
+from workbench.durable.pool import Begin, NotSharedError
+from workbench.durable.share import Jobs, numbered, shared
 from workbench.errors import WorkbenchError
 
 FILE = "pieces.sqlite"
@@ -164,19 +164,44 @@ class Batch:
                 self.keep(number, value)
             yield value
 
-
     def shared(
-        self, begin: Begin, arguments: Sequence[Any], jobs: Jobs, *, complete: Callable[[Any], bool]
-    ) -> Iterator[Any]:
-        """Yield every piece in order as ``each`` does; ``jobs`` share those that are not kept, by their numbers."""
-        made: dict[int, Any] = {}
+        self, begin: Begin, arguments: Sequence[Any], jobs: Jobs, *,
+        complete: Callable[[Any], bool] = lambda value: True,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Iterator[Any]:  # fmt: skip
+        """Yield every piece in order as ``each`` does; ``jobs`` share those that are not kept, by their numbers.
+
+        ``progress(done, total)`` is called as pieces are finished. All is done here for one job, and where the work
+        needs a class that no other process can find.
+        """
         left = {number: number for number in range(self.total) if number not in self.kept}
-        for number, value in shared(left, begin, arguments, jobs) if left else ():
-            made[number] = value
-            if complete(value):
-                self.keep(number, value)
-        for number in range(self.total):
-            yield made[number] if number in made else self.get(number)
+        made, following, done = dict[int, Any](), 0, len(self.kept)
+        with closing(_answered(left, begin, arguments, jobs)) as answered:
+            for number, value in answered:
+                made[number], done = value, done + 1
+                if complete(value):
+                    self.keep(number, value)
+                if progress is not None:
+                    progress(done, self.total)
+                while following in made or (following in self.kept and following not in left):
+                    yield made.pop(following) if following in left else self.get(following)
+                    following += 1
+        yield from map(self.get, range(following, self.total))
+
+
+def _answered(
+    left: Mapping[int, int], begin: Begin, arguments: Sequence[Any], jobs: Jobs
+) -> Generator[tuple[int, Any], None, None]:
+    """Yield number and value of what is ``left``, made by others, or here in order."""
+    if not left:
+        return
+    if jobs != 1:
+        with suppress(NotSharedError):  # raised before any work begins
+            yield from shared(left, numbered, [begin, arguments], jobs)
+            return
+    with begin(*arguments) as (_, work):
+        for number in left:
+            yield number, work(number)
 
 
 #: Keeps nothing.

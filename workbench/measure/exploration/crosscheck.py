@@ -6,15 +6,18 @@ verdict, and the number of states that violate it (always) or have it (sometimes
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from workbench.checking.failures import FAILURES, Failure
+from workbench.durable.share import Jobs
 from workbench.durable.store import Store, opened
 from workbench.engines.explore import FAILS, SecondOpinion, second_opinion, spin_version
 from workbench.engines.explore.vm import Bounds
+from workbench.errors import EngineError
 from workbench.measure.exploration.explore import Question
 from workbench.measure.exploration.export import promela_of
 from workbench.measure.variants import Variant
@@ -114,27 +117,32 @@ def crosscheck(
     failures: Sequence[Failure] = tuple(FAILURES.values()),
     progress: Callable[[int, int], None] | None = None,
     state: Store | Path | str | None = None,
+    jobs: Jobs = 1,
 ) -> list[Compared]:
-    """Compare each variant in each setting, in this order; ``progress(done, total)`` is called before each.
+    """Compare each variant in each setting, in this order; ``progress(done, total)`` is called after each.
 
-    ``state``: a directory in which finished comparisons are kept, and used by a later call with it.
+    ``state``: a directory in which finished comparisons are kept, and used by a later call with it. ``jobs`` processes,
+    or a cluster (``durable.cluster``), share the work. Raises EngineError if one of them has not the same SPIN.
     """
     questions = [setting.question(variant) for variant in variants for setting in settings]
-
-    def work(number: int) -> dict[str, Any]:
-        if progress is not None:
-            progress(number, len(questions))
-        return asdict(compared(questions[number], failures).opinion)
-
+    codes, version = [failure.code for failure in failures], spin_version()
     with opened(state) as store:
-        batch = store.batch("models", _keys(questions, failures) if store.folder else [None] * len(questions))
-        found = [SecondOpinion(**piece) for piece in batch.each(work)]
+        keys = [[question.described(), codes, version] if store.folder else None for question in questions]
+        batch = store.batch("models", keys)
+        pieces = batch.shared(_comparing, [questions, codes, version], jobs, progress=progress)
+        found = [SecondOpinion(**piece) for piece in pieces]
     return [Compared(question, tuple(failures), one) for question, one in zip(questions, found, strict=True)]
 
 
-def _keys(questions: Iterable[Question], failures: Sequence[Failure]) -> list[Any]:
-    codes, version = [failure.code for failure in failures], spin_version()
-    return [[question.described(), codes, version] for question in questions]
+@contextmanager
+def _comparing(
+    questions: Sequence[Question], codes: Sequence[str], version: str
+) -> Iterator[tuple[None, Callable[[int], dict[str, Any]]]]:
+    """Begin in a worker (``durable.share``)."""
+    if spin_version() != version:
+        raise EngineError(f"SPIN is {spin_version()!r} at a worker, {version!r} here; install the same there")
+    failures = [FAILURES[code] for code in codes]
+    yield None, lambda number: asdict(compared(questions[number], failures).opinion)
 
 
 __all__ = ["SETTINGS", "Compared", "Setting", "compared", "crosscheck"]

@@ -28,10 +28,12 @@ from workbench.engines.explore import FAILS, Finding, Progress, Property, Result
 from workbench.engines.explore.vm import Bounds, MachineModel, Merging, asking, explore_machine
 from workbench.engines.simulate.schedule import Schedule, Turn
 from workbench.errors import EngineError, WorkbenchError
+from workbench.features import choose as choose_features
 from workbench.lifecycle import Composed, composed
 from workbench.lifecycle import choose_one as choose_event
 from workbench.measure.exploration.memory_limit import half_of_disk, half_of_memory
 from workbench.measure.exploration.shared_state import touches_others_state
+from workbench.measure.sent import sent
 from workbench.measure.variants import Variant, features_of, variants
 
 #: The default; a state takes some two hundred bytes.
@@ -109,6 +111,11 @@ class Question:
         asked.check()
         return asked
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Travel to another process, without the scenario."""
+        features = tuple(map(sent, self.features))
+        return _arrived, (self.variant, sent(self.event), features, self.vcpus, self.bounds)
+
     @cached_property
     def scenario(self) -> Scenario:
         """The scenario before the event adapts it."""
@@ -139,6 +146,10 @@ class Question:
         """The size as text: "2 vCPUs, steal_time"."""
         features = "+".join(feature.name for feature in self.features)
         return f"{self.vcpus} vCPU{'s' if self.vcpus > 1 else ''}, {features}"
+
+
+def _arrived(variant: Variant, event: str | Event, features: Iterable[str | Feature], *rest: Any) -> Question:
+    return Question(variant, choose_event(event), choose_features(features), *rest)
 
 
 @dataclass(frozen=True)

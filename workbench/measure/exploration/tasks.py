@@ -8,18 +8,18 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from workbench.checking.failures import FAILURES, Failure
-from workbench.core import own_files
 from workbench.core.contracts.event import Event
 from workbench.durable.pool import NotSharedError
 from workbench.durable.share import Jobs, shared, sharing
 from workbench.engines.explore.vm import Bounds
 from workbench.features import FEATURES
 from workbench.features import choose as choose_features
-from workbench.lifecycle import EVENTS, Composed
+from workbench.lifecycle import Composed
 from workbench.lifecycle import choose_one as choose_event
 from workbench.measure.exploration.cells import Cell, cells_of
 from workbench.measure.exploration.explore import Question, explored
 from workbench.measure.exploration.memory_limit import half_of_memory
+from workbench.measure.sent import sent
 from workbench.measure.variants import Variant, first_feature
 
 #: A size that exceeds this is BOUNDED in the matrix; ``explore`` goes further.
@@ -119,29 +119,21 @@ class Task:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Travel to another process: an event that ships or is from a file goes by its name or path, others as such."""
-        event = own_files.named_anywhere(self.event) if _is_findable(self.event) else self.event
-        return _arrived, (self.variant, event, self.size, self.codes, self.max_states)
-
-
-def _is_findable(event: Event) -> bool:
-    if isinstance(event, Composed):
-        return all(map(_is_findable, event.parts))
-    return own_files.is_named(event) or EVENTS.get(event.name) is event
+        return _arrived, (self.variant, sent(self.event), self.size, self.codes, self.max_states)
 
 
 def _arrived(variant: Variant, event: str | Event, *rest: Any) -> Task:
-    happening = choose_event(event) if isinstance(event, str) else event
-    return Task(variant, happening, *rest)
+    return Task(variant, choose_event(event), *rest)
 
 
-def work(task: Task, sharing: int = 1) -> list[Cell]:
+def work(task: Task, sharing: int | None = None) -> list[Cell]:
     """Explore one task and return its cells; raise KeyboardInterrupt if the user stops the search.
 
-    ``sharing``: how many processes that do the same share the memory of this machine. One that does all of them is one
-    thread, as was asked for; others have their share of the cores (``durable.cores``).
+    ``sharing``: how many processes that do the same share the memory of this machine. None: this process does all of
+    them, in one thread, as was asked for; others have their share of the cores (``durable.cores``).
     """
-    options: dict[str, Any] = {"max_states": task.max_states, "max_bytes": half_of_memory(sharing)}
-    jobs = 1 if sharing == 1 else None
+    options: dict[str, Any] = {"max_states": task.max_states, "max_bytes": half_of_memory(sharing or 1)}
+    jobs = 1 if sharing is None else None
     return list(cells_of(explored(task.question(), failures_of(task), **options, jobs=jobs)))
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from workbench.core import own_files
 from workbench.core.contracts import Feature
 from workbench.core.contracts.event import Event
+from workbench.durable.share import Jobs
 from workbench.measure import compare
 from workbench.measure.comparison.runs import possible
 from workbench.measure.exploration.cells import Cell
@@ -41,7 +42,7 @@ class Asked:
     sizes: tuple[Size, ...] | None  #: of the searches; None: those of ``matrix``
     vcpus: int
     seed: int
-    jobs: int
+    jobs: Jobs
     known: frozenset[str]
     say: Progress
 

@@ -12,6 +12,7 @@ from workbench.checking.failures import choose as choose_failures
 from workbench.core.contracts import Feature
 from workbench.core.contracts.event import Event
 from workbench.core.own_files import described
+from workbench.durable.share import Jobs
 from workbench.errors import WorkbenchError, unknown
 from workbench.features import choose as choose_features
 from workbench.lifecycle import choose as choose_events
@@ -116,7 +117,7 @@ class Post:
 def post(
     about: Sequence[str] = DEFAULT, protocols: Sequence[str | Variant] = DESIGNS,
     events: Sequence[str | Event] = EVENTS, features: Sequence[str | Feature] | None = None,
-    vcpus: int = 64, *, sizes: Sequence[Size] | None = SIZES, seed: int = 0, jobs: int = 1,
+    vcpus: int = 64, *, sizes: Sequence[Size] | None = SIZES, seed: int = 0, jobs: Jobs = 1,
     known: Iterable[str] = (), progress: Progress | None = None,
 ) -> Post:  # fmt: skip
     """Measure and return a post about designs.

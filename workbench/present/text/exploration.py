@@ -43,6 +43,7 @@ class Told(NamedTuple):
     cells: list[dict[str, Any]]
     block: str
     program: str | None  #: replays the first finding; None if there is none with a trace
+    asymmetries: list[str]  #: why vCPUs were not merged, if that was asked for
 
 
 #: The forms of output, and the field of Told that each is made of.
@@ -63,6 +64,7 @@ def told(exploration: Exploration, protocol: str, trace: str, forms: Iterable[st
         [cell.record() for cell in cells_of(exploration)] if "csv" in wanted else [],
         _block(exploration, trace) if "text" in wanted else "",
         _program(exploration, protocol) if "replay" in wanted else None,
+        list(exploration.merging.reasons) if exploration.merging else [],
     )
 
 
