@@ -7,7 +7,6 @@ What a notebook has printed or saved counts for nothing. docs/grading.md says wh
 from __future__ import annotations
 
 import argparse
-import os
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +23,7 @@ def add(subparsers: Any) -> None:
     )  # fmt: skip
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="notebooks, or directories of them")
     _options.add_names(parser, "--exercises", "exercises, by name (default all that are in the notebooks)")
-    parser.add_argument("--jobs", type=_options.whole_number(1, 64), metavar="N",
-                        help="processes that share the work (default: one for each CPU, at most 4)")
+    _options.add_jobs(parser, "one for each core, at most 4")
     parser.add_argument("--times", action="store_true", help="say how long each answer took, which differs from run "
                         "to run")  # fmt: skip
     parser.add_argument("--unfenced", action="store_true",
@@ -41,20 +39,22 @@ def run(args: argparse.Namespace) -> int:
     from workbench.classroom.grading.fence import why_not
     from workbench.classroom.grading.results import broke_off, results
     from workbench.classroom.grading.tables import rendered
+    from workbench.durable.cores import cores
     from workbench.present.progress import Progress
 
     missing = why_not()
     if missing is not None and not args.unfenced:
         raise WorkbenchError(f"students' programs cannot be fenced off here: {missing}; --unfenced grades all the same")
     with _options.opened_state(args) as store:
-        graded = grade_all(
-            args.files,
-            _options.unique(args.exercises),
-            jobs=args.jobs or min(os.cpu_count() or 1, 4),
-            kernel=missing is None,
-            progress=Progress().counting("notebooks graded"),
-            state=store,
-        )
+        with _options.workers(args, default=min(cores(), 4)) as jobs:
+            graded = grade_all(
+                args.files,
+                _options.unique(args.exercises),
+                jobs=jobs,
+                kernel=missing is None,
+                progress=Progress().counting("notebooks graded"),
+                state=store,
+            )
         found = results(graded)
         _options.write(args, rendered(found, args.format, times=args.times))
     return 1 if broke_off(found) else 0

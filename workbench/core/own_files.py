@@ -150,7 +150,7 @@ def _is_file(path: Path) -> bool:
 def _places(path_text: str) -> list[Path]:
     """Return the places where a path may lead, without duplicates: from here, and from the file that names it."""
     path = Path(path_text)
-    if place.elsewhere is not None and path.is_absolute():
+    if place.elsewhere is not None and path.is_absolute() and not path.is_relative_to(place.elsewhere):
         return [place.moved_into(place.elsewhere, path)]
     try:
         folders = [Path.cwd()]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import pickle
 import sys
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,6 +24,7 @@ from workbench.durable.pool import Begin, Pool
 from workbench.durable.worker import failed
 from workbench.errors import WorkbenchError
 
+_TEMPORARY = "temporary-files-of-a-worker"
 _LEASE = 60.0  #: seconds that a process without work is kept
 _IDLE: dict[str, list[Pool]] = {}
 _BUSY: dict[str, list[Pool]] = {}
@@ -132,6 +134,8 @@ def _unpacking(luggage: Luggage, asked: bytes) -> Iterator[tuple[Any, Callable[[
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(text)
         place.elsewhere = folder
+        tempfile.tempdir = str(folder / _TEMPORARY)  # what this process writes and then names by its path is there too
+        Path(tempfile.tempdir).mkdir()
         here = place.moved_into(folder, Path(luggage.cwd))
         here.mkdir(parents=True, exist_ok=True)
         os.chdir(here)

@@ -59,7 +59,7 @@ def kept(small, tmp_path_factory):
 
 @pytest.fixture
 def nothing_runs(monkeypatch):
-    monkeypatch.setattr("workbench.classroom.grading.course.Pool", None)
+    monkeypatch.setattr("workbench.classroom.grading.course.pool_of", None)
 
 
 def test_a_class_of_five(kept, nothing_runs, capsys):
