@@ -128,3 +128,25 @@ def test_a_token_may_be_in_the_log_before_the_entry_or_in_the_next_one(payloads)
     payloads.entered(1)
     payloads.log_taken()
     assert AREA >> 12 not in payloads.unpromised_pages()
+
+
+def clock_moved(payloads):
+    """Tell whether it is a difference that KVM alone has written the clock, which both serve."""
+    content = bytes([2]) + bytes(31)
+    return judge(payloads, AREA, bytes(32), content, frozenset({("kvmclock", AREA)})) is not None
+
+
+@pytest.mark.parametrize("away", ["unplugged", "read-only", "never"])
+def test_a_clock_that_missed_its_update_may_be_written_by_kvms_own(away):
+    payloads = Payloads()
+    payloads.appeared(0, 0x8000, frozenset())
+    if away == "unplugged":
+        payloads.disappeared(0)
+    elif away == "read-only":
+        payloads.protected(0, True)
+    payloads.registered(0, CLOCK, AREA | 1, by_host=False)
+    if away == "unplugged":
+        payloads.appeared(0, 0x8000, frozenset())
+    payloads.protected(0, False)
+    payloads.entered(0)
+    assert clock_moved(payloads) is (away == "never")

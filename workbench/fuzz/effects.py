@@ -48,6 +48,7 @@ def _store(payloads: Payloads, arguments: Mapping[str, Any], observed: Observed,
 
 def _ram(payloads: Payloads, arguments: Mapping[str, Any], observed: Observed, served: Served) -> None:
     payloads.appeared(arguments["gpa"], arguments["size"], served)
+    payloads.protected(arguments["gpa"], arguments["readonly"])
 
 
 def _kvmclock_ctrl(payloads: Payloads, arguments: Mapping[str, Any], observed: Observed, served: Served) -> None:
@@ -87,7 +88,9 @@ EFFECTS: Mapping[str, Effect] = {
     "unplug": Effect(
         lambda payloads, arguments, observed, served: payloads.disappeared(arguments["gpa"]), disturbs=_always
     ),
-    "protect": Effect(disturbs=_always),
+    "protect": Effect(
+        lambda payloads, arguments, observed, served: payloads.protected(**arguments), disturbs=_always
+    ),
     "snapshot": Effect(lambda payloads, arguments, observed, served: payloads.snapshot(), disturbs=_always),
     "reset_in_place": Effect(lambda payloads, arguments, observed, served: payloads.restored(), disturbs=_always),
     "reset": Effect(lambda payloads, arguments, observed, served: payloads.reset(), disturbs=_always),

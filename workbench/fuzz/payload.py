@@ -36,6 +36,7 @@ class Payloads:
         self.clock = SetClock()
         self.turn = 0  #: counts the operations that are no looks
         self._memory: dict[int, int] = {}  #: ends of memslots by their first gpa
+        self._readonly: set[int] = set()  #: memslots, by their first gpa
         self._kept = bytes(RAM_END + 0x2000)  #: the shadow of the last snapshot
         self._shadow = bytearray(RAM_END + 0x2000)  #: the contents written by the guest's own stores
         self._waiting: dict[int, list[Area]] = {}
@@ -50,7 +51,8 @@ class Payloads:
         for area in self._waiting.pop(cpu, ()):
             area.waiting.discard(cpu)
             area.asked.discard(cpu)
-            area.delivered = area.registered and not area.waiting
+            area.missed |= self._is_away(area)
+            area.delivered = area.registered and not area.waiting and not area.missed
         for area in self._restored:
             area.early.discard(cpu)
 
@@ -108,7 +110,17 @@ class Payloads:
         area.registered = True
         area.waiting.add(cpu)
         area.delivered = False
+        area.missed = self._is_away(area)
         self._waiting.setdefault(cpu, []).append(area)
+
+    def _is_away(self, area: Area) -> bool:
+        """Tell whether a requested update finds no memory, and is spent.
+
+        Each write of SYSTEM_TIME has KVM update all clocks 100 ms later (kvm_gen_kvmclock_update), which may find it.
+        """
+        slots = self._memory.items()
+        there = any(low <= area.gpa and area.end <= high and low not in self._readonly for low, high in slots)
+        return area.form.update_when == "request" and not there
 
     def clock_due(self, served: Served, cpu: int | None = None) -> None:
         """The VMM has requested an update of a vCPU's clock (None: of all)."""
@@ -177,6 +189,11 @@ class Payloads:
     def disappeared(self, gpa: int) -> None:
         """A memslot was deleted."""
         del self._memory[gpa]
+        self._readonly.discard(gpa)
+
+    def protected(self, gpa: int, readonly: bool) -> None:
+        """A memslot became read-only, or writable again."""
+        (self._readonly.add if readonly else self._readonly.discard)(gpa)
 
     def snapshot(self) -> None:
         """The VMM keeps memory."""
