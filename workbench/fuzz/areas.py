@@ -106,7 +106,7 @@ class Area:
     by_guest: bool = False  #: the guest did
     spare: int = 0  #: how many updates since the last comparison KVM need not have made
     delivered: bool = False  #: registered since the last comparison, and its vCPU has entered after that
-    missed: bool = False  #: its memory was away when it was to be written, so KVM may write it with an update of its own
+    missed: bool = False  #: its memory was away when it was to be written; KVM may write it by an update of its own
     early: set[int] = field(default_factory=set)  #: vCPUs whose clock the VMM has put here; they have not entered since
     unsure: int = 0  #: its flags may differ by EARLY_VERSION: 2 until the vCPU has entered, 1 until both hosts write
     loose: bool = False  #: only one host has written it since both did: padding and evenness may differ
