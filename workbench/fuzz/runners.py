@@ -89,7 +89,6 @@ class Pool:
     def __init__(self, open_machine: Open) -> None:
         self._open = open_machine
         self._idle: dict[Any, list[Any]] = {}
-        self.tells_unknown = True  #: False once a machine has reported that it cannot tell UNKNOWN from FAULT
 
     def __enter__(self) -> "Pool":
         return self
@@ -109,7 +108,6 @@ class Pool:
         kind = (spec, _cpuid_of(operations))
         idle = self._idle.setdefault(kind, [])
         machine: Any = idle.pop() if idle and not fresh else self._open(spec)
-        self.tells_unknown = machine.tells_unknown
         answers = _on(machine, operations)
         if answers.error or fresh:
             machine.close()
