@@ -15,6 +15,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 _BYTES = 8
+LANES = 8  # words that are compared at once
 
 
 def _place(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -76,8 +77,33 @@ def _prefetched_code(_context: Any, array: Any, place: Any) -> Any:
     return types.none(array, types.int64), generate
 
 
+def _equal_code(_context: Any, array: Any, place: Any, value: Any) -> Any:
+    """Which of the LANES words from ``place`` on have a value: bit n for word n."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        word, lanes = ir.IntType(64), ir.VectorType(ir.IntType(64), LANES)
+        row = builder.bitcast(_place(context, builder, signature, arguments), lanes.as_pointer())
+        one = builder.insert_element(ir.Constant(lanes, ir.Undefined), arguments[2], ir.IntType(32)(0))
+        everywhere = ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES)
+        same = builder.icmp_unsigned("==", builder.load(row, align=_BYTES), builder.shuffle_vector(one, one, everywhere))
+        return builder.zext(builder.bitcast(same, ir.IntType(LANES)), word)
+
+    return types.uint64(array, types.int64, array.dtype), generate
+
+
+def _lowest_code(_context: Any, bits: Any) -> Any:
+    """The number of the lowest bit that is set; there is one."""
+
+    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        return builder.cttz(arguments[0], ir.IntType(1)(1))
+
+    return types.int64(types.uint64), generate
+
+
 swapped: Any = intrinsic(_swapped_code)
 added: Any = intrinsic(_added_code)
 loaded: Any = intrinsic(_loaded_code)
 stored: Any = intrinsic(_stored_code)
 prefetched: Any = intrinsic(_prefetched_code)
+equal: Any = intrinsic(_equal_code)
+lowest: Any = intrinsic(_lowest_code)

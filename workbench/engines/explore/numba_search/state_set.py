@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from workbench.engines.explore.numba_search.atoms import added, loaded, prefetched, stored, swapped
+from workbench.engines.explore.numba_search.atoms import LANES, added, equal, loaded, lowest, prefetched, stored, swapped
 from workbench.engines.explore.numba_search.compiling import loop
 
 TAG = np.uint64(1 << 63)  # a word of a state has at most 63 bits
@@ -65,58 +65,93 @@ def not_recent(keys: Any, hashes: Any, number: Any, recent: Any, span: Any) -> i
 
 
 @loop(inline="always")
+def bucket_of(span: Any) -> Any:
+    """The number of slots of a bucket: as many as one comparison looks at, a power of two."""
+    return LANES // len(span) or 1
+
+
+@loop(inline="always")
+def home_of(hashed: Any, bits: Any, span: Any) -> Any:
+    """The first slot of the bucket of a hash, in a part of 2**bits slots."""
+    slot = np.int64((hashed << _UPPER) >> np.uint64(64 - bits))
+    return slot & -bucket_of(span)
+
+
+@loop(inline="always")
+def _starts(span: Any) -> Any:
+    """Which of LANES words are the first of a slot of the bucket that begins with them."""
+    found = ONE
+    for slot in range(1, bucket_of(span)):
+        found |= ONE << np.uint64(slot * len(span))
+    return found
+
+
+@loop(inline="always")
 def _places(hashes: Any, number: Any, visited: Any, bits: Any, stride: Any, span: Any) -> None:
-    """Replace hashes by the places in `visited` of the home slots; their cache misses begin here, and overlap."""
-    down = np.uint64(64 - bits)
+    """Replace hashes by the places in `visited` of the home buckets; their cache misses begin here, and overlap."""
     for index in range(number):
-        part, slot = hashes[index] >> _ABOVE, (hashes[index] << _UPPER) >> down
-        hashes[index] = (part << np.uint64(stride)) + slot * np.uint64(len(span))
-        prefetched(visited, np.int64(hashes[index]))
+        part = np.int64(hashes[index] >> _ABOVE) << np.int64(stride)
+        at = part + home_of(hashes[index], bits, span) * len(span)
+        hashes[index] = np.uint64(at)
+        prefetched(visited, at)
+
+
+@loop(inline="always")
+def _in_bucket(keys: Any, index: Any, visited: Any, at: Any, span: Any) -> Any:
+    """Where the state is in the bucket at a place, as a bit: 0 if it is not there, or not yet in all words."""
+    found = _starts(span)
+    for word in range(len(span)):
+        found &= equal(visited, at + word, keys[index, word] | TAG)
+    return found
 
 
 @loop(inline="always")
 def _known_at_home(keys: Any, hashes: Any, number: Any, visited: Any, span: Any) -> int:
-    """Drop the states that are found at their home slots; returns how many are left."""
+    """Drop the states that are found in their home buckets; returns how many are left."""
     left = 0
     for index in range(number):
-        at, other = np.int64(hashes[index]), False
-        for word in range(len(span)):
-            other |= loaded(visited, at + word) != keys[index, word] | TAG
+        found = _in_bucket(keys, index, visited, np.int64(hashes[index]), span)
         copied(keys, index, keys, left, EMPTY, span)
         hashes[left] = hashes[index]
-        left += other
+        left += found == EMPTY
     return left
 
 
 @loop(inline="always")
-def _is_there(keys: Any, index: Any, visited: Any, at: Any, span: Any) -> Any:
-    """Whether a slot whose first word is that of a state holds this state; waits for words still to be stored."""
-    same = True
-    for word in range(1, len(span)):
-        other = loaded(visited, at + word)
-        while other == EMPTY:
-            other = loaded(visited, at + word)
-        same &= other == keys[index, word] | TAG
-    return same
+def _waits(keys: Any, index: Any, visited: Any, at: Any, span: Any) -> None:
+    """Wait for words still to be stored of the slots of a bucket whose first word is that of a state."""
+    if len(span) > 1:
+        claimed = _starts(span) & equal(visited, at, keys[index, 0] | TAG)
+        while claimed:
+            slot = at + lowest(claimed)
+            claimed &= claimed - ONE
+            for word in range(1, len(span)):
+                while loaded(visited, slot + word) == EMPTY:
+                    pass
 
 
 @loop()
 def _is_new(keys: Any, index: Any, visited: Any, home: Any, first: Any, end: Any, span: Any) -> bool:
-    """Add one state unless the set has it; its part is from `first` to `end`."""
+    """Add one state unless the set has it; its part is from `first` to `end`.
+
+    Slots of a bucket are claimed in their order and never given back, so a state is behind no free slot.
+    """
     at, key = home, keys[index, 0] | TAG
     while True:
-        found = loaded(visited, at)
-        if found == EMPTY:
-            found = swapped(visited, at, EMPTY, key)
-            if found == EMPTY:
-                for word in range(1, len(span)):
-                    stored(visited, at + word, keys[index, word] | TAG)
-                return True
-        if found == key and _is_there(keys, index, visited, at, span):
+        _waits(keys, index, visited, at, span)
+        if _in_bucket(keys, index, visited, at, span):
             return False
-        at += len(span)
-        if at == end:
-            at = first
+        free = _starts(span) & equal(visited, at, EMPTY)
+        if free:
+            slot = at + lowest(free)
+            if swapped(visited, slot, EMPTY, key) == EMPTY:
+                for word in range(1, len(span)):
+                    stored(visited, slot + word, keys[index, word] | TAG)
+                return True
+        else:
+            at += bucket_of(span) * len(span)
+            if at == end:
+                at = first
 
 
 @loop(nogil=True)
@@ -142,14 +177,14 @@ def insert(
 @loop(nogil=True)
 def rehash(states: Any, visited: Any, bits: Any, stride: Any, span: Any) -> None:
     """Insert distinct states into a set that no other thread uses."""
-    last, down = (ONE << np.uint64(bits)) - ONE, np.uint64(64 - bits)
+    last = (1 << bits) - 1
     for index in range(len(states)):
         mixed = hash_of(states, index, span)
-        first, slot = np.int64(mixed >> _ABOVE) << stride, (mixed << _UPPER) >> down
-        while visited[first + np.int64(slot) * len(span)]:
-            slot = (slot + ONE) & last
+        first, slot = np.int64(mixed >> _ABOVE) << stride, home_of(mixed, bits, span)
+        while visited[first + slot * len(span)]:
+            slot = (slot + 1) & last
         for word in range(len(span)):
-            visited[first + np.int64(slot) * len(span) + word] = states[index, word] | TAG
+            visited[first + slot * len(span) + word] = states[index, word] | TAG
 
 
 @loop(nogil=True)
@@ -161,22 +196,22 @@ def stretch(part: Any, older: Any, bits: Any, low: Any, block: Any, span: Any) -
     meanwhile. Unlike inserting every state again, this reads and writes memory in order. Returns False if a state is
     too far from its home slot, or the end of the part too full, for this to work; the set must then be rebuilt.
     """
-    down, last = np.uint64(64 - bits), np.uint64(len(part) - 1)
+    last = len(part) - 1
     first = len(low)
     waiting = _taken(part, 0, first, low, span)
     for start in range((1 << older) - len(block), first - 1, -len(block)):
         for index in range(_taken(part, start, len(block), block, span) - 1, -1, -1):
-            place = (hash_of(block, index, span) << _UPPER) >> down
+            place = home_of(hash_of(block, index, span), bits, span)
             slot = place
             while part[slot, 0]:
-                slot = (slot + ONE) & last
+                slot = (slot + 1) & last
             if place < start or first <= slot < place:
                 return False
             copied(block, index, part, slot, EMPTY, span)
     for index in range(waiting):
-        slot = (hash_of(low, index, span) << _UPPER) >> down
+        slot = home_of(hash_of(low, index, span), bits, span)
         while part[slot, 0]:
-            slot = (slot + ONE) & last
+            slot = (slot + 1) & last
         copied(low, index, part, slot, EMPTY, span)
     return True
 
