@@ -71,7 +71,7 @@ def _prefetched_code(_context: Any, array: Any, place: Any) -> Any:
         kind = ir.FunctionType(ir.VoidType(), [address, number, number, number])
         function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
         word = builder.bitcast(_place(context, builder, signature, arguments), address)
-        builder.call(function, [word, number(1), number(3), number(1)])
+        builder.call(function, [word, number(0), number(2), number(1)])
         return context.get_dummy_value()
 
     return types.none(array, types.int64), generate
