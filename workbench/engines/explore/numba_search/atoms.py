@@ -84,8 +84,8 @@ def _equal_code(_context: Any, array: Any, place: Any, value: Any) -> Any:
         word, lanes = ir.IntType(64), ir.VectorType(ir.IntType(64), LANES)
         row = builder.bitcast(_place(context, builder, signature, arguments), lanes.as_pointer())
         one = builder.insert_element(ir.Constant(lanes, ir.Undefined), arguments[2], ir.IntType(32)(0))
-        everywhere = ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES)
-        same = builder.icmp_unsigned("==", builder.load(row, align=_BYTES), builder.shuffle_vector(one, one, everywhere))
+        spread = builder.shuffle_vector(one, one, ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES))
+        same = builder.icmp_unsigned("==", builder.load(row, align=_BYTES), spread)
         return builder.zext(builder.bitcast(same, ir.IntType(LANES)), word)
 
     return types.uint64(array, types.int64, array.dtype), generate

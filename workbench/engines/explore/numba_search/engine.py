@@ -32,6 +32,7 @@ from workbench.engines.explore.tables.packed_search import PackedSearch
 
 FEW = 1 << 12  # up to so many states are not shared out
 ALL = np.empty(0, np.int64)  # in place of the places of some states: all of them
+NONE = np.empty(0, np.int64)
 
 
 class CompiledSearch(PackedSearch):
@@ -112,7 +113,7 @@ class CompiledSearch(PackedSearch):
         marks = self._expanded_all()
         if marks is None:
             return
-        stuck = self.rows[-1][marks == loops.STUCK]
+        stuck = self.rows[-1][self._marked(marks, loops.STUCK)]
         self._count_level()
         self._next_level()
         self._grow(self._most())
@@ -141,11 +142,18 @@ class CompiledSearch(PackedSearch):
                 if self._lacks_memory():
                     return None
                 todo = self._run(level, some, todo, marks)
-            some = np.flatnonzero(marks == loops.KEYED)
+            some = self._marked(marks, loops.KEYED)
             if not len(some):
                 return marks
             marks[some] = 0
             learn(self.tables, level[some], self.span)
+
+    def _marked(self, marks: np.ndarray, mark: int) -> np.ndarray:
+        """The places of the states with a mark, which the threads have counted; the count begins again."""
+        counted = sum(int(worker.counters[mark]) for worker in self.workers)
+        for worker in self.workers:
+            worker.counters[mark] = 0
+        return np.flatnonzero(marks == mark) if counted else NONE
 
     def _lacks_memory(self) -> bool:
         limit = self.limits.exceeded(0, self.stored())

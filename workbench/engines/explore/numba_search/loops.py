@@ -28,8 +28,9 @@ from workbench.engines.explore.numba_search.state_set import (
 
 BLOCK = 128  # states whose successors are made before any of them is inserted
 ITEM = 1024  # states that a thread takes at once
-TRANSITIONS, CLASH, FROM, TO = range(4)  # places in the counters of a thread
 KEYED, STUCK = 1, 2  # marks of states: with a key that no table knows; without an enabled action
+#: Places in the counters of a thread; how many states it has marked is at the number of the mark.
+TRANSITIONS, _, _, CLASH, FROM, TO, COUNTERS = range(7)
 
 
 @loop()
@@ -43,12 +44,13 @@ def _taken(level: Any, order: Any, start: Any, stop: Any, states: Any, places: A
 
 
 @loop()
-def _only_known(states: Any, number: Any, places: Any, missed: Any, marks: Any, span: Any) -> int:
+def _only_known(states: Any, number: Any, places: Any, missed: Any, marks: Any, counters: Any, span: Any) -> int:
     """Drop the states with an unknown key, and mark them; returns how many are left."""
     left = 0
     for index in range(number):
         if missed[index]:
             marks[places[index]] = KEYED
+            counters[KEYED] += 1
         else:
             copied(states, index, states, left, EMPTY, span)
             places[left] = places[index]
@@ -181,6 +183,7 @@ def _observe(
         transitions += able[index]
         if able[index] == 0:
             marks[places[index]] = STUCK
+            counters[STUCK] += 1
     counters[TRANSITIONS] += transitions
 
 
@@ -218,7 +221,7 @@ def work(
                 return
             number = _taken(level, order, start, min(start + BLOCK, stop), states, places, span)
             while look_up(states, number, roots, simple, lookup, rows_info, parts_info, rows, missed, span):
-                number = _only_known(states, number, places, missed, marks, span)
+                number = _only_known(states, number, places, missed, marks, counters, span)
             after = _successors(
                 states, number, rows, simple, lookup, rows_info, effects, masks, parts_info, keys, chosen, able,
                 scratch, counters, span,

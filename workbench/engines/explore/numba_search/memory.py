@@ -7,8 +7,6 @@ is used by nobody any more, and at most KEPT bytes of each kind wait for the nex
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 
 from workbench.engines.explore.numba_search.state_set import PARTS
@@ -23,7 +21,7 @@ _blocks: list[np.ndarray] = []
 
 
 class Slots:
-    """The words of a set in PARTS parts, of which the first `used` words of each are zero or hold states."""
+    """The words of a set in PARTS parts, of which the first `used` words of each are in use."""
 
     def __init__(self, size: int) -> None:
         """Allocate `size` words for each part, and reserve addresses for more: untouched pages take no memory."""
@@ -43,16 +41,9 @@ class Slots:
         """The used words of one part."""
         return self.words[number * self.room : number * self.room + self.used]
 
-    def use(self, size: int) -> Callable[[int], None]:
-        """Use `size` words of each part; return what makes those of one part zero that were not used yet."""
-        before, self.used = self.used, size
-        stale, self.dirty = min(size, self.dirty), max(size, self.dirty)
-
-        def clean(number: int) -> None:
-            first = number * self.room
-            self.words[first + before : first + stale] = 0
-
-        return clean
+    def use(self, size: int) -> None:
+        """Use `size` words of each part; what was not used before may hold anything."""
+        self.used, self.dirty = size, max(size, self.dirty)
 
     @classmethod
     def taken(cls, size: int) -> Slots:
@@ -61,10 +52,10 @@ class Slots:
         if kept is None or kept.room < size:
             del kept  # it is freed before another one is made
             kept = cls(size)
-        kept.used = 0
-        clean = kept.use(size)
+        stale = min(size, kept.dirty)
+        kept.use(size)
         for number in range(PARTS):
-            clean(number)
+            kept.part(number)[:stale] = 0
         return kept
 
     def give_back(self) -> None:

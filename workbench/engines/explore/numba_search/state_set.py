@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from workbench.engines.explore.numba_search.atoms import LANES, added, equal, loaded, lowest, prefetched, stored, swapped
+from workbench.engines.explore.numba_search import atoms
+from workbench.engines.explore.numba_search.atoms import added, equal, loaded, lowest, prefetched, stored, swapped
 from workbench.engines.explore.numba_search.compiling import loop
 
 TAG = np.uint64(1 << 63)  # a word of a state has at most 63 bits
@@ -65,23 +66,23 @@ def not_recent(keys: Any, hashes: Any, number: Any, recent: Any, span: Any) -> i
 
 
 @loop(inline="always")
-def bucket_of(span: Any) -> Any:
+def slots_of_bucket(span: Any) -> Any:
     """The number of slots of a bucket: as many as one comparison looks at, a power of two."""
-    return LANES // len(span) or 1
+    return atoms.LANES // len(span) or 1
 
 
 @loop(inline="always")
 def home_of(hashed: Any, bits: Any, span: Any) -> Any:
     """The first slot of the bucket of a hash, in a part of 2**bits slots."""
     slot = np.int64((hashed << _UPPER) >> np.uint64(64 - bits))
-    return slot & -bucket_of(span)
+    return slot & -slots_of_bucket(span)
 
 
 @loop(inline="always")
 def _starts(span: Any) -> Any:
-    """Which of LANES words are the first of a slot of the bucket that begins with them."""
+    """Which of atoms.LANES words are the first of a slot of the bucket that begins with them."""
     found = ONE
-    for slot in range(1, bucket_of(span)):
+    for slot in range(1, slots_of_bucket(span)):
         found |= ONE << np.uint64(slot * len(span))
     return found
 
@@ -149,7 +150,7 @@ def _is_new(keys: Any, index: Any, visited: Any, home: Any, first: Any, end: Any
                     stored(visited, slot + word, keys[index, word] | TAG)
                 return True
         else:
-            at += bucket_of(span) * len(span)
+            at += slots_of_bucket(span) * len(span)
             if at == end:
                 at = first
 
@@ -188,41 +189,57 @@ def rehash(states: Any, visited: Any, bits: Any, stride: Any, span: Any) -> None
 
 
 @loop(nogil=True)
-def stretch(part: Any, older: Any, bits: Any, low: Any, block: Any, span: Any) -> bool:
-    """Move the states of a part (as rows) that had 2**older slots and has grown in place to their new slots.
+def stretch(part: Any, older: Any, bits: Any, low: Any, bucket: Any, filled: Any, span: Any) -> bool:
+    """Move the states of a part (as rows) that had 2**older slots and has grown in place to their new buckets.
 
-    A home slot is upper bits of a product, so its number at least doubles: moved from the end, block by block,
+    A home slot is upper bits of a product, so its number at least doubles: moved from the end, bucket by bucket,
     every state goes beyond all states still to be moved. Those at the beginning, which do not, are kept in `low`
-    meanwhile. Unlike inserting every state again, this reads and writes memory in order. Returns False if a state is
-    too far from its home slot, or the end of the part too full, for this to work; the set must then be rebuilt.
+    meanwhile. Unlike inserting every state again, this reads and writes memory in order, and the new half need not be
+    zero before. `filled`: how many slots of each bucket are taken, at first none. Returns False if a state is too far
+    from its home bucket, or the end of the part too full, for this to work; the set must then be rebuilt.
     """
-    last = len(part) - 1
-    first = len(low)
+    first, half, clear = len(low), 1 << older, len(part)
     waiting = _taken(part, 0, first, low, span)
-    for start in range((1 << older) - len(block), first - 1, -len(block)):
-        for index in range(_taken(part, start, len(block), block, span) - 1, -1, -1):
-            place = home_of(hash_of(block, index, span), bits, span)
-            slot = place
-            while part[slot, 0]:
-                slot = (slot + 1) & last
-            if place < start or first <= slot < place:
+    for start in range(half - len(bucket), first - 1, -len(bucket)):
+        ahead = max(half, 2 * start - first)  # states that lie behind their home bucket come before it
+        _cleared(part, ahead, clear - ahead, span)
+        clear = ahead
+        for index in range(_taken(part, start, len(bucket), bucket, span)):
+            slot = _free_slot(bucket, index, bits, filled, span)
+            if first <= slot < start or half <= slot < clear:
                 return False
-            copied(block, index, part, slot, EMPTY, span)
+            copied(bucket, index, part, slot, EMPTY, span)
     for index in range(waiting):
-        slot = home_of(hash_of(low, index, span), bits, span)
-        while part[slot, 0]:
-            slot = (slot + 1) & last
-        copied(low, index, part, slot, EMPTY, span)
+        copied(low, index, part, _free_slot(low, index, bits, filled, span), EMPTY, span)
     return True
 
 
-@loop()
+@loop(inline="always")
+def _free_slot(states: Any, index: Any, bits: Any, filled: Any, span: Any) -> Any:
+    """Take the first free slot for a state, by how many slots of each bucket are taken."""
+    size = slots_of_bucket(span)
+    number = home_of(hash_of(states, index, span), bits, span) // size
+    while filled[number] == size:
+        number = (number + 1) & (len(filled) - 1)
+    slot = number * size + filled[number]
+    filled[number] += 1
+    return slot
+
+
+@loop(inline="always")
 def _taken(part: Any, start: Any, slots: Any, block: Any, span: Any) -> int:
     """Move all states of some slots to `block`; returns how many they are."""
     taken = 0
     for slot in range(start, start + slots):
         copied(part, slot, block, taken, EMPTY, span)
         taken += part[slot, 0] != 0
-        for word in range(len(span)):  # all of them: who meets a first word waits until the others are not zero
-            part[slot, word] = EMPTY
+    _cleared(part, start, slots, span)
     return taken
+
+
+@loop(inline="always")
+def _cleared(part: Any, start: Any, slots: Any, span: Any) -> None:
+    """Make slots zero in all words: who meets a first word waits until the others are not zero."""
+    for slot in range(start, start + slots):
+        for word in range(len(span)):
+            part[slot, word] = EMPTY

@@ -8,11 +8,11 @@ from functools import partial
 import numpy as np
 
 from workbench.engines.explore.numba_search.memory import Slots
-from workbench.engines.explore.numba_search.state_set import PART_BITS, PARTS, rehash, stretch
+from workbench.engines.explore.numba_search.state_set import PART_BITS, PARTS, rehash, slots_of_bucket, stretch
 
 FULL = 0.7  # largest load factor; linear probing gets slow beyond
 SMALLEST = 20  # log2 of the slots of the smallest set
-LOW, BLOCK = 4 << 10, 1 << 10  # slots set aside while a part grows
+LOW = 4 << 10  # slots set aside while a part grows
 
 #: Runs functions side by side.
 Run = Callable[[Sequence[Callable[[], object]]], None]
@@ -57,21 +57,21 @@ class Visited:
         self.bits += 1
         size = len(self.span) << self.bits - PART_BITS
         if size <= self.slots.room and self.bits - PART_BITS > LOW.bit_length():
-            clean = self.slots.use(size)
+            self.slots.use(size)
             moved: list[bool] = []
-            run([partial(self._stretch, part, clean, moved) for part in range(PARTS)])
+            run([partial(self._stretch, part, moved) for part in range(PARTS)])
             if all(moved):
                 return
         self.slots.give_back()
         self.slots = Slots.taken(size)
         self._fill(everything())
 
-    def _stretch(self, part: int, clean: Callable[[int], None], moved: list[bool]) -> None:
-        clean(part)
+    def _stretch(self, part: int, moved: list[bool]) -> None:
         words, bits = len(self.span), self.bits - PART_BITS
-        room = np.empty((LOW + BLOCK, words), np.uint64)
-        rows = self.slots.part(part).reshape(-1, words)
-        moved.append(stretch(rows, bits - 1, bits, room[:LOW], room[LOW:], self.span))
+        size = slots_of_bucket(self.span)
+        low, bucket = np.empty((LOW, words), np.uint64), np.empty((size, words), np.uint64)
+        filled = np.zeros((1 << bits) // size, np.uint8)
+        moved.append(stretch(self.slots.part(part).reshape(-1, words), bits - 1, bits, low, bucket, filled, self.span))
 
     def _fill(self, levels: Sequence[np.ndarray]) -> None:
         for level in levels:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from workbench.engines.explore.numba_search.loops import BLOCK, CLASH
+from workbench.engines.explore.numba_search.loops import BLOCK, CLASH, COUNTERS
 from workbench.engines.explore.numba_search.state_set import RECENT
 
 _LARGEST = np.uint64((1 << 64) - 1)  # no state has such a word
@@ -18,7 +18,7 @@ class Worker:
     def __init__(self, words: int) -> None:
         self.words = words
         self._recent = np.zeros((1 << RECENT, words), np.uint64)
-        self.counters = np.zeros(4, np.int64)
+        self.counters = np.zeros(COUNTERS, np.int64)
         self.met = np.zeros(0, np.int64)
         self.least = np.empty((0, words), np.uint64)
         self._states = np.empty((BLOCK, words), np.uint64)
