@@ -62,23 +62,42 @@ def _note(entry: Any, node: Any, key: Any, lookup: Any) -> int:
 @loop()
 def look_up(
     states: Any, number: Any, roots: Any, simple: Any, lookup: Any, rows_info: Any, parts_info: Any, rows: Any,
-    missed: Any, span: Any,
+    span: Any,
 ) -> bool:  # fmt: skip
-    """Fill `rows` with the row of each state in each group; returns whether any is unknown, `missed` says in which."""
+    """Fill `rows` with the row of each state in each group; returns whether any of them, or of their parts, is unknown."""
     first, count = rows_info
     parts_first, parts_count, parts = parts_info
-    missed[:number] = False
-    any_missed = False
+    together = np.int64(0)  # negative if one of them is: no branch is taken for each
     for group in range(len(roots)):
         for index in range(number):
             row, _, _ = find(states, index, roots[group], lookup, span)
             rows[group, index] = row
-            missed[index] |= row < 0
-            any_missed |= row < 0
-            if group >= simple and row >= 0:
+            together |= row
+        if group >= simple:
+            for index in range(number):
+                row = max(rows[group, index], 0)
                 for successor in range(first[row], first[row] + count[row]):
                     for place in range(parts_first[successor], parts_first[successor] + parts_count[successor]):
                         part, _, _ = find(states, index, parts[place], lookup, span)
-                        missed[index] |= part < 0
-                        any_missed |= part < 0
-    return any_missed
+                        together |= part
+    return together < 0
+
+
+@loop()
+def lacks_row(
+    states: Any, index: Any, roots: Any, simple: Any, lookup: Any, rows_info: Any, parts_info: Any, span: Any
+) -> bool:
+    """Whether a row of one state, or of a part of its steps, is unknown."""
+    first, count = rows_info
+    parts_first, parts_count, parts = parts_info
+    for group in range(len(roots)):
+        row, _, _ = find(states, index, roots[group], lookup, span)
+        if row < 0:
+            return True
+        if group >= simple:
+            for successor in range(first[row], first[row] + count[row]):
+                for place in range(parts_first[successor], parts_first[successor] + parts_count[successor]):
+                    part, _, _ = find(states, index, parts[place], lookup, span)
+                    if part < 0:
+                        return True
+    return False

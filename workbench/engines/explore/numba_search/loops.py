@@ -15,7 +15,7 @@ import numpy as np
 
 from workbench.engines.explore.numba_search.atoms import added, loaded
 from workbench.engines.explore.numba_search.compiling import loop
-from workbench.engines.explore.numba_search.lookups import find, look_up
+from workbench.engines.explore.numba_search.lookups import find, lacks_row, look_up
 from workbench.engines.explore.numba_search.state_set import (
     EMPTY,
     NEXT,
@@ -44,11 +44,14 @@ def _taken(level: Any, order: Any, start: Any, stop: Any, states: Any, places: A
 
 
 @loop()
-def _only_known(states: Any, number: Any, places: Any, missed: Any, marks: Any, counters: Any, span: Any) -> int:
+def _only_known(
+    states: Any, number: Any, places: Any, roots: Any, simple: Any, lookup: Any, rows_info: Any, parts_info: Any,
+    marks: Any, counters: Any, span: Any,
+) -> int:  # fmt: skip
     """Drop the states with an unknown key, and mark them; returns how many are left."""
     left = 0
     for index in range(number):
-        if missed[index]:
+        if lacks_row(states, index, roots, simple, lookup, rows_info, parts_info, span):
             marks[places[index]] = KEYED
             counters[KEYED] += 1
         else:
@@ -209,7 +212,7 @@ def work(
     Stops early when told so, or when the next level has more than `limit` states, with the rest of its range in
     `counters`.
     """
-    states, rows, missed, places, able, scratch = buffers
+    states, rows, places, able, scratch = buffers
     while loaded(shared, STOP) == 0:
         item = added(shared, NEXT, np.int64(1))
         if item >= len(todo):
@@ -220,8 +223,10 @@ def work(
                 counters[FROM], counters[TO] = start, stop
                 return
             number = _taken(level, order, start, min(start + BLOCK, stop), states, places, span)
-            while look_up(states, number, roots, simple, lookup, rows_info, parts_info, rows, missed, span):
-                number = _only_known(states, number, places, missed, marks, counters, span)
+            while look_up(states, number, roots, simple, lookup, rows_info, parts_info, rows, span):
+                number = _only_known(
+                    states, number, places, roots, simple, lookup, rows_info, parts_info, marks, counters, span
+                )
             after = _successors(
                 states, number, rows, simple, lookup, rows_info, effects, masks, parts_info, keys, chosen, able,
                 scratch, counters, span,

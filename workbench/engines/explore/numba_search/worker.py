@@ -22,7 +22,7 @@ class Worker:
         self.met = np.zeros(0, np.int64)
         self.least = np.empty((0, words), np.uint64)
         self._states = np.empty((BLOCK, words), np.uint64)
-        self._missed, self._places = np.zeros(BLOCK, np.bool_), np.zeros(BLOCK, np.int64)
+        self._places = np.zeros(BLOCK, np.int64)
         self._able, self._scratch = np.zeros(BLOCK, np.int64), np.zeros(2 * words, np.uint64)
         self._fit(0, 0)
 
@@ -49,5 +49,5 @@ class Worker:
 
     def own(self) -> tuple[Any, ...]:
         """All of it, in the order in which the loops take it."""
-        block = (self._states, self._rows, self._missed, self._places, self._able, self._scratch)
+        block = (self._states, self._rows, self._places, self._able, self._scratch)
         return self._keys, self._hashes, self._chosen, self._recent, self.counters, self.met, self.least, block
