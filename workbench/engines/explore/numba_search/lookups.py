@@ -64,7 +64,7 @@ def look_up(
     states: Any, number: Any, roots: Any, simple: Any, lookup: Any, rows_info: Any, parts_info: Any, rows: Any,
     span: Any,
 ) -> bool:  # fmt: skip
-    """Fill `rows` with the row of each state in each group; returns whether any of them, or of their parts, is unknown."""
+    """Fill `rows` with the row of each state in each group; returns whether any, or one of its parts, is unknown."""
     first, count = rows_info
     parts_first, parts_count, parts = parts_info
     together = np.int64(0)  # negative if one of them is: no branch is taken for each
@@ -80,7 +80,7 @@ def look_up(
                     for place in range(parts_first[successor], parts_first[successor] + parts_count[successor]):
                         part, _, _ = find(states, index, parts[place], lookup, span)
                         together |= part
-    return together < 0
+    return bool(together < 0)
 
 
 @loop()
