@@ -17,9 +17,10 @@ from workbench.errors import WorkbenchError
 from workbench.features import FEATURES
 from workbench.lifecycle import EVENTS
 from workbench.lifecycle.event import AfterBoot
+from workbench.measure.comparison.runs import measured
 from workbench.measure.exploration.crosscheck import compared
 from workbench.measure.exploration.explore import Question, confirm, explore_question, machine_of
-from workbench.measure.variants import Variant, variant
+from workbench.measure.variants import Variant, features_of, variant, variants
 from workbench.protocols.null import Null
 
 MISSED = FAILURES["F28"]
@@ -210,3 +211,33 @@ def test_a_machine_can_move_twice():
     rounds = (SendMemory(), SendDirty(last=True), NewHost(), Resume())
     again = happening(*rounds, *rounds)
     assert simulate(Scenario(Null(STEAL), STEAL), again).lost_bytes == 0
+
+
+# -- as a metric ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("kind", "event", "pages"),
+    [
+        (unlogged.Forgets, "migrate-dirty-log", 3),
+        (unlogged.Forgets, "migrate", 0),
+        (unlogged.MarksAfter, "migrate-dirty-log", 0),
+        (unlogged.PreemptedAtSave, "migrate-log-first", 3),
+        (unlogged.PreemptedAtSave, "migrate-dirty-log", 0),
+    ],
+)
+def test_a_metric_counts_what_the_destination_misses(kind, event, pages):
+    """One page for each vCPU; an event that sends no memory in rounds has 0."""
+    found = measured(Variant.of(kind, ()), STEAL, 3, EVENTS[event]).missed
+    assert found.pages == pages
+    assert bool(found.bytes) is bool(pages)
+    assert found.bytes >= found.pages
+
+
+@pytest.mark.parametrize("event", ["migrate-dirty-log", "migrate-kvm-log", "migrate-log-first"])
+@pytest.mark.parametrize("design", [one.label for one in variants(["all"])])
+def test_no_shipped_design_misses_a_page_under_a_vmm_with_a_log_of_its_own(design, event):
+    one = variant(design)
+    missed = measured(one, features_of(one, None), 2, EVENTS[event]).missed
+    if event != "migrate-kvm-log":
+        assert missed == (0, 0)

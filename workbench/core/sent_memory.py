@@ -6,7 +6,7 @@ has each page as it was sent last. A log shows what was entered in it: nothing o
 KVM's log nothing that the VMM writes. Bytes in which source and destination differ are writes that the migration lost.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from workbench.core.memory import GuestMemory
@@ -69,6 +69,11 @@ class SentMemory:
         by_vmm = memory.vmm_dirty()
         logged = {gpa for slot in memory.slots for gpa in memory.dirty_log(slot.gpa)}
         return {gpa >> PAGE_SHIFT for gpa in (*logged, *(by_vmm if self.own_log else ()))}
+
+
+def pages_of(gpas: Iterable[int]) -> int:
+    """Return how many pages these addresses lie in."""
+    return len({gpa >> PAGE_SHIFT for gpa in gpas})
 
 
 def differing(gpa: int, one: bytes, other: bytes) -> Iterator[int]:

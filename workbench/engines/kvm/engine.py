@@ -40,6 +40,7 @@ class KvmRun:
     strayed: frozenset[tuple[int, str]]  #: areas in reassigned memory that the host wrote to, or holds
     rounds: tuple[int, ...]  #: of a migration: pages copied in each round
     lost_bytes: int  #: of a migration: bytes that the new VM has not got
+    lost_pages: int  #: how many pages these lie in
     lost_in: tuple[str, ...]  #: what these belong to: features, the descriptor
     loaded: tuple[Loaded, ...]  #: of a migration: how loading each vCPU's registers went
 
@@ -100,6 +101,7 @@ def run_on_kvm(scenario: Scenario, event: Event) -> KvmRun:
             frozenset(machine.watch.strayed),
             machine.rounds,
             machine.lost_bytes,
+            machine.lost_pages,
             machine.lost_in,
             machine.loaded,
         )

@@ -63,7 +63,7 @@ class KvmMachine(Moves):
         self.under: dict[int, bytes] = {}
         self.counts: Counter[str] = Counter()
         self.rounds: tuple[int, ...] = ()
-        self.lost_bytes, self.lost_in = 0, ()
+        self.lost_bytes, self.lost_pages, self.lost_in = 0, 0, ()
         self.loaded: tuple[state.Loaded, ...] = ()
         #: The contents that guest memory would have if only the guest had written.
         self.shadow = Shadow()

@@ -17,7 +17,7 @@ from typing import Any
 from workbench.checking.ghosts import names_at
 from workbench.core.address_map import Region
 from workbench.core.scenario import Scenario
-from workbench.core.sent_memory import Sending, differing
+from workbench.core.sent_memory import Sending, differing, pages_of
 from workbench.core.vcpu import Vcpu
 from workbench.engines.kvm.api.memory import PAGE
 from workbench.engines.kvm.guest.guest import Guest
@@ -35,6 +35,7 @@ class Moves:
     under: dict[int, bytes]
     rounds: tuple[int, ...]
     lost_bytes: int  #: bytes of memory that were not sent after their last change
+    lost_pages: int  #: how many pages these lie in
     lost_in: tuple[str, ...]  #: what these belong to
     _stream: Stream | None
     _sending: Sending | None
@@ -131,6 +132,7 @@ class Moves:
         pages = (gpa for slot in memslots_of(old) for gpa in range(slot.gpa, slot.gpa + slot.size, PAGE))
         lost = list(self._lost(old, pages))
         self.lost_bytes += len(lost)
+        self.lost_pages += pages_of(lost)
         self.lost_in = tuple(sorted({*self.lost_in, *names_at(self.scenario, lost)}))
 
     def _lost(self, old: Guest, pages: Iterable[int]) -> Iterable[int]:

@@ -18,6 +18,7 @@ from workbench.core.machine_transition import perform_on_machine
 from workbench.core.outcome import Fate
 from workbench.core.rules.unchanged import unchanged
 from workbench.core.scenario import Scenario, retaken
+from workbench.core.sent_memory import pages_of
 from workbench.core.steps import Program, Side
 from workbench.engines.simulate.fates import Area, all_fates
 from workbench.engines.simulate.lanes import AtOnce
@@ -36,6 +37,7 @@ class Run:
     fates: dict[Area, Fate]
     strays: int  #: host writes to memory that was reassigned to another owner
     lost_bytes: int  #: bytes of guest memory that a migration in rounds has not brought along
+    lost_pages: int  #: how many pages these lie in
     lost_in: tuple[str, ...]  #: what these bytes belong to: features, the descriptor
     machine: Machine
     trace: list[Access]
@@ -152,6 +154,7 @@ def simulate(scenario: Scenario, event: Event, *, trace: bool = False, lanes: bo
         fates,
         simulation.strays,
         len(simulation.lost),
+        pages_of(simulation.lost),
         names_at(scenario, simulation.lost),
         machine,
         machine.trace or [],

@@ -119,12 +119,18 @@ GUEST_MEMORY = (
     Metric("dirty_pages_logged", "pages", "dirty in KVM's log, boot included", lambda run: run.dirty_logged, True),
     Metric("dirty_pages_unlogged", "pages", "written by the VMM, not logged", lambda run: run.dirty_unlogged, True),
 )
+#: What a dirty log does not show, under the events that send memory in rounds (property F28, missed-dirty-page).
+MIGRATION = (
+    Metric("missed_dirty_pages", "pages", "written, and old on the destination", lambda run: run.missed.pages),
+    _bytes("missed_dirty_bytes", "that are old on the destination", lambda run: run.missed.bytes),
+)
 GROUPS = {
     "exits": EXITS,
     "accesses": ACCESSES,
     "areas": FATES,
     "state": STATE,
     "guest memory": GUEST_MEMORY,
+    "migration": MIGRATION,
 }
 METRICS = {metric.name: metric for group in GROUPS.values() for metric in group}
 COST = "cost_cycles"

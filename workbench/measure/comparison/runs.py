@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache, partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from workbench.core.contracts import Feature, StateEntry
 from workbench.core.contracts.event import Event
@@ -27,6 +27,13 @@ from workbench.measure.comparison.guest_memory import GuestMemoryUse, guest_memo
 from workbench.measure.variants import Variant
 
 
+class Missed(NamedTuple):
+    """What the destination of a migration in rounds has not got as the source last wrote it; 0 if all arrived."""
+
+    bytes: int
+    pages: int
+
+
 @dataclass(frozen=True)
 class Measured:
     """The results of one run. Counts are of the event alone; state and guest memory are as they are after it."""
@@ -40,6 +47,7 @@ class Measured:
     guest_memory: GuestMemoryUse
     dirty_logged: int  #: pages in KVM's dirty log, boot included
     dirty_unlogged: int  #: pages that the VMM wrote and this log does not show, boot included
+    missed: Missed
 
     @property
     def fate(self) -> Fate:
@@ -123,6 +131,7 @@ def _digest(run: Run) -> Measured:
         guest_memory_use(scenario, machine),
         sum(len(slot.dirty) for slot in machine.memory.slots),
         len(machine.memory.vmm_dirty()),
+        Missed(run.lost_bytes, run.lost_pages),
     )
 
 

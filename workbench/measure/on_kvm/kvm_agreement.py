@@ -20,6 +20,7 @@ from workbench.errors import WorkbenchError
 from workbench.features import FEATURES, OTHERS
 from workbench.features import choose as choose_features
 from workbench.lifecycle import EVENTS
+from workbench.measure.comparison.runs import Missed
 from workbench.measure.on_kvm.runs import Measurement, Words, simulated_words
 from workbench.measure.variants import Variant, variant
 from workbench.paths import DATA
@@ -41,6 +42,7 @@ class Agreement(NamedTuple):
     known: str  #: reason and source if the difference is a known one; empty otherwise
     not_run: str
     carried_calls: int | None = None  #: hypercalls that a port carried; None for a design without hypercalls
+    measured_missed: Missed | None = None  #: what did not arrive by the dirty log; None if nothing was sent
 
 
 @dataclass(frozen=True)
@@ -133,7 +135,7 @@ def _one(
     ]
     text = "; ".join(f"{name}: {said}, not {was}" for name, was, said in different)
     known = "; ".join(filter(None, dict.fromkeys(reasons))) if different and all(reasons) else ""
-    return Agreement(*head, measured.user_exits, text, known, "", measured.carried_calls)
+    return Agreement(*head, measured.user_exits, text, known, "", measured.carried_calls, measured.missed)
 
 
 def _reason(

@@ -27,7 +27,7 @@ from workbench.engines.simulate import simulate
 from workbench.errors import EngineError, WorkbenchError
 from workbench.lifecycle import choose as choose_events
 from workbench.measure.comparison.compare import run_keys
-from workbench.measure.comparison.runs import possible
+from workbench.measure.comparison.runs import Missed, possible
 from workbench.measure.rows import Row, frame
 from workbench.measure.variants import DEFAULT, Variant, features_of, features_text, variants
 
@@ -56,6 +56,7 @@ class Measurement:
     strayed: int = 0  #: areas in memory with another owner that the host wrote to, or holds
     pages_sent: tuple[int, ...] = ()  #: of a migration: for each round
     carried_calls: int | None = None  #: hypercalls that a port carried; None for a design without hypercalls
+    missed: Missed | None = None  #: of a migration; None without one, and in files written before it was counted
 
     @property
     def fate(self) -> str:
@@ -67,14 +68,14 @@ class Measurement:
     def as_record(self) -> dict[str, Any]:
         """Return this as a JSON object."""
         record = {**asdict(self), "pages_sent": list(self.pages_sent)}
-        if self.carried_calls is None:
-            del record["carried_calls"]
-        return record
+        unsaid = {key for key in ("carried_calls", "missed") if record[key] is None}
+        return {key: value for key, value in record.items() if key not in unsaid}
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> Measurement:
         """Return what :meth:`as_record` wrote."""
-        return cls(**{**record, "pages_sent": tuple(record["pages_sent"])})
+        missed = Missed(*record["missed"]) if "missed" in record else None
+        return cls(**{**record, "pages_sent": tuple(record["pages_sent"]), "missed": missed})
 
 
 def words_of(fates: Mapping[tuple[int, str], Fate]) -> Words:
@@ -109,6 +110,7 @@ def measure_on_kvm(variant: Variant, features: tuple[Feature, ...], vcpus: int, 
         strayed=len(run.strayed),
         pages_sent=run.rounds,
         carried_calls=run.counts["guest_hypercalls"] if variant.kind.hypercalls else None,
+        missed=Missed(run.lost_bytes, run.lost_pages) if run.rounds else None,
     )
 
 
@@ -216,6 +218,9 @@ def rows_of(one: Measurement, host: str) -> list[Row]:
         row("stray_areas", one.strayed, "areas"),
         row("pages_sent", sum(one.pages_sent), "pages"),
     ]
+    if one.missed is not None:
+        rows += [row("missed_dirty_pages", one.missed.pages, "pages")]
+        rows += [row("missed_dirty_bytes", one.missed.bytes, "bytes")]
     return rows + [row(f"payload_{name}", count, "areas") for name, count in sorted(one.payloads.items())]
 
 

@@ -37,7 +37,8 @@ def words(lines: Sequence[Agreement], host: str) -> Table:
     columns = [Column("event")]
     for protocol in protocols:
         columns += [Column(name, protocol) for name in ("simulated", "measured", "user exits")]
-    return Table(host, columns, rows, notes=[NOT_COUNTED, *_carried(lines), *_not_run(lines), *_differences(lines)])
+    notes = [NOT_COUNTED, *_carried(lines), *_missed(lines), *_not_run(lines), *_differences(lines)]
+    return Table(host, columns, rows, notes=notes)
 
 
 def _carried(lines: Iterable[Agreement]) -> list[str]:
@@ -47,6 +48,20 @@ def _carried(lines: Iterable[Agreement]) -> list[str]:
     return [
         f"Hypercalls of {', '.join(names)}: carried by port I/O, because KVM answers a guest's hypercalls itself; "
         "each is one exit to the VMM, which a kernel that knew the design would not make."
+    ]
+
+
+def _missed(lines: Iterable[Agreement]) -> list[str]:
+    moved = [(line, line.measured_missed) for line in lines if line.measured_missed is not None]
+    if not moved:
+        return []
+    short = [(line, missed) for line, missed in moved if missed.bytes]
+    told = "; ".join(
+        f"{line.protocol}, {line.event}: {missed.bytes} bytes in {missed.pages} pages" for line, missed in short
+    )
+    return [
+        f"Measured: memory was sent to another VM by KVM's dirty log in {len(moved)} runs; what this VM then has not "
+        f"got as it was last written: {told or 'nothing'}."
     ]
 
 
