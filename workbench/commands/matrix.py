@@ -86,10 +86,11 @@ def _cells(
     jobs: Jobs,
 ) -> list[Cell]:  # fmt: skip
     from workbench.checking.failures import choose as choose_failures
+    from workbench.durable.efforts import Efforts
     from workbench.measure.exploration.matrix import MAX_STATES, Task, matrix
     from workbench.present.progress import Progress
 
-    say, failures = Progress(), choose_failures(_options.unique(args.property))
+    say, efforts, failures = Progress(), Efforts(), choose_failures(_options.unique(args.property))
     most, codes = args.max_states or MAX_STATES, tuple(failure.code for failure in failures)
     more = [
         Task(variant, one.event, one.size, codes, most)
@@ -105,7 +106,8 @@ def _cells(
         more=more,
         max_states=most,
         jobs=jobs,
-        progress=say.searches(),
+        progress=say.searches(efforts),
+        efforts=efforts,
         state=store,
         partial=args.partial,
         traces=False,

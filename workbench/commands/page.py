@@ -209,19 +209,21 @@ def _again(view: View, args: argparse.Namespace, *positional: str, **options: st
 def _matrix(args: argparse.Namespace) -> View:
     from workbench import features, lifecycle
     from workbench.core import own_files
+    from workbench.durable.efforts import Efforts
     from workbench.measure.exploration.matrix import Size, matrix, sizes_of
     from workbench.measure.exploration.mitigations import price
     from workbench.present.progress import Progress
     from workbench.present.web import failure_map
 
-    say, variants = Progress(), _variants(args)
+    say, efforts, variants = Progress(), Efforts(), _variants(args)
     events = lifecycle.choose(_options.unique(args.events))
     sizes = None
     if args.vcpus is not None or args.features is not None:
         chosen = features.choose(_options.unique(args.features)) if args.features else ()
         sizes = [Size(args.vcpus or 1, tuple(own_files.named_anywhere(one) for one in chosen))]
     with _options.opened_state(args) as store, _options.workers(args) as jobs:
-        cells = matrix(variants, events, sizes=sizes, jobs=jobs, state=store, progress=say.searches())
+        told = say.searches(efforts)
+        cells = matrix(variants, events, sizes=sizes, jobs=jobs, state=store, progress=told, efforts=efforts)
     say("traces")
     return failure_map(
         cells,

@@ -81,13 +81,14 @@ def _cell_of(text: str) -> tuple[str, str]:
 def answered(args: argparse.Namespace, store: Store) -> Page:
     """Return the page that the options of :func:`add_what` ask for."""
     from workbench.core.catalogue import ALL
+    from workbench.durable.efforts import Efforts
     from workbench.measure.variants import variants
     from workbench.measure.verdict.page import page
     from workbench.measure.verdict.scope import EVENTS, Scope
     from workbench.present.progress import Progress
     from workbench.protocols import PROTOCOLS
 
-    say = Progress()
+    say, efforts = Progress(), Efforts()
     texts = [
         one
         for text in _options.unique(args.protocols) or [name for name in PROTOCOLS if name != "null"]
@@ -104,7 +105,8 @@ def answered(args: argparse.Namespace, store: Store) -> Page:
             dict(zip(texts, variants(texts), strict=True)),
             scope,
             jobs=jobs,
-            progress=say.searches(),
+            progress=say.searches(efforts),
+            efforts=efforts,
             asking=say.counting("designs asked"),
             state=store,
         )

@@ -5,10 +5,12 @@ Who has work asks for one of the two by ``jobs``, a number of processes or a :cl
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Protocol
 
+from workbench.durable.efforts import Efforts
 from workbench.durable.pool import Begin, Pool, script_of
 
 
@@ -53,17 +55,38 @@ def sharing(jobs: Jobs, pieces: int) -> int:
 
 
 def shared(
-    pieces: Mapping[int, Any], begin: Begin, arguments: Sequence[Any], jobs: Jobs
+    pieces: Mapping[int, Any], begin: Begin, arguments: Sequence[Any], jobs: Jobs, efforts: Efforts | None = None
 ) -> Iterator[tuple[int, Any]]:
     """Yield the number and the answer of each piece as soon as it is finished.
 
-    What ``begin`` yields is given (number, piece) and answers (number, answer). Raises NotSharedError before any work
-    begins if no other process can find a class that the pieces need.
+    What ``begin`` yields is given (number, piece) and answers (number, answer). ``efforts`` chooses the order, and
+    learns what each piece took. Raises NotSharedError before any work begins if no other process can find a class that
+    the pieces need.
     """
     script = script_of([list(pieces.values()), arguments])
     jobs = min(jobs, len(pieces)) if isinstance(jobs, int) else jobs
-    with pool_of(jobs, begin, arguments, script) as workers:
-        yield from answers(workers, pieces.items())
+    if efforts is None:
+        with pool_of(jobs, begin, arguments, script) as workers:
+            yield from answers(workers, pieces.items())
+        return
+    following = ((number, pieces[number]) for number in efforts.longest_first(pieces.keys()))
+    with pool_of(jobs, _timed, [begin, arguments], script) as workers:
+        for seconds, (number, answer) in answers(workers, following):
+            efforts.finished(number, seconds)
+            yield number, answer
+
+
+@contextmanager
+def _timed(begin: Begin, arguments: Sequence[Any]) -> Iterator[tuple[Any, Callable[[Any], tuple[float, Any]]]]:
+    """Begin in a worker as ``begin`` does; answer each piece with the seconds that it took, and its answer."""
+    with begin(*arguments) as (hello, work):
+
+        def timed(piece: Any) -> tuple[float, Any]:
+            began = time.monotonic()
+            answer = work(piece)
+            return time.monotonic() - began, answer
+
+        yield hello, timed
 
 
 @contextmanager

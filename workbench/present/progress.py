@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import time
-from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TextIO
@@ -12,34 +11,41 @@ from typing import TYPE_CHECKING, Any, TextIO
 from workbench.printable import printable
 
 if TYPE_CHECKING:
+    from workbench.durable.efforts import Efforts
     from workbench.engines import explore
 
 PATIENCE = 2.0  # seconds
-#: The pace is that of the last so many seconds, and is not told before so many have passed.
-PACE_OVER, PACE_AFTER = 120.0, 10.0
+#: How long the rest will take is not told before so many seconds have passed.
+KNOWN_AFTER = 10.0
+#: The part of the way by which each message moves the announced end to where it is expected now.
+STEP = 1 / 3
 
 
-class Pace:
-    """How long many pieces of work will still take, at the pace of the last two minutes: pieces are not alike."""
+class Left:
+    """How long many pieces of work will still take, by what ``efforts`` has learned of those that are finished.
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._seen: deque[tuple[float, int]] = deque()
+    The pieces of several workers overlap, by as much as they did so far.
+    """
 
-    def left(self, done: int, of: int) -> str:
-        """Return ", about 4 min left at this pace" when ``done`` of ``of`` pieces are; empty if it is not known yet.
+    def __init__(self, efforts: Efforts, clock: Callable[[], float] = time.monotonic) -> None:
+        self._efforts, self._clock, self._began = efforts, clock, clock()
+        self._end: float | None = None  # seconds after the beginning
 
-        The first call is for what is done at once, such as what was kept from an earlier run.
-        """
-        now = self._clock()
-        self._seen.append((now, done))
-        while now - self._seen[0][0] > PACE_OVER and len(self._seen) > 2:
-            self._seen.popleft()
-        since, before = self._seen[0]
-        if now - since < PACE_AFTER or done == before or done >= of:
+    def seconds(self) -> float | None:
+        """Return how long the rest will take; None if that is not known yet, or nothing is left."""
+        passed, left, spent = self._clock() - self._began, self._efforts.left(), self._efforts.spent
+        if passed < KNOWN_AFTER or not left or not spent:
+            return None
+        end = passed + left * passed / spent
+        self._end = end if self._end is None else self._end + (end - self._end) * STEP
+        return max(0.0, self._end - passed)
+
+    def told(self) -> str:
+        """Return ", about 4 min left"; empty if that is not known yet, or nothing is left."""
+        seconds = self.seconds()
+        if seconds is None:
             return ""
-        seconds = (of - done) * (now - since) / (done - before)
-        return f", {f'about {seconds / 60:.0f}' if seconds >= 90 else 'under 2'} min left at this pace"
+        return f", {f'about {seconds / 60:.0f}' if seconds >= 90 else 'under 2'} min left"
 
 
 class Progress:
@@ -54,16 +60,16 @@ class Progress:
         """Return a function of (done, total) that prints both, after ``what``."""
         return lambda done, of: self(f"{what}: {done} of {of}")
 
-    def searches(self) -> Callable[[int, int, Any], None]:
+    def searches(self, efforts: Efforts) -> Callable[[int, int, Any], None]:
         """Return a function of (done, total, task) that prints which search is done, and about how long all will take.
 
-        A task is one of ``measure.exploration.tasks``.
+        A task is one of ``measure.exploration.tasks``; ``efforts`` has learned what tasks take.
         """
-        pace = Pace()
+        left = Left(efforts)
 
         def tell(done: int, of: int, task: Any) -> None:
-            left = pace.left(done, of)
-            self(f"{done} of {of}{left}: {task.variant.label} under {task.event.name}, {task.size}")
+            if self.is_due():
+                self(f"{done} of {of}{left.told()}: {task.variant.label} under {task.event.name}, {task.size}")
 
         return tell
 
@@ -75,10 +81,13 @@ class Progress:
 
     def __call__(self, what: str) -> None:
         """Print that ``what`` is being done, unless a message was printed in the last ``patience`` seconds."""
-        now = time.monotonic()
-        if now - self._spoke >= self.patience:
+        if self.is_due():
             self.note(what)
-            self._spoke = now
+            self._spoke = time.monotonic()
+
+    def is_due(self) -> bool:
+        """Tell whether the next message would be printed."""
+        return time.monotonic() - self._spoke >= self.patience
 
     def note(self, text: str) -> None:
         """Print ``text`` unconditionally, for messages that are not progress; work goes on if it cannot be printed."""

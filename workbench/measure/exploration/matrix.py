@@ -14,6 +14,7 @@ from typing import Any
 from workbench.checking.failures import FAILURES, Failure
 from workbench.core.contracts.event import Event
 from workbench.durable.content import described
+from workbench.durable.efforts import Efforts
 from workbench.durable.share import Jobs
 from workbench.durable.store import Batch, Store, opened
 from workbench.errors import WorkbenchError
@@ -50,6 +51,7 @@ def matrix(
     state: Store | Path | str | None = None,
     partial: bool = False,
     traces: bool = True,
+    efforts: Efforts | None = None,
 ) -> list[Cell]:
     """Return a cell for each variant, event and property, in this order; ``events``: None means all.
 
@@ -58,7 +60,7 @@ def matrix(
     ``jobs`` processes, or a cluster (``durable.cluster``), share the work; ``progress(done, total, task)`` is called
     after each task. A program that fails breaks off its own cells. ``state``: a directory in which finished searches
     are kept, without traces, and used by a later call with it, which makes those searches again whose traces are in the
-    result. ``traces``: whether any are.
+    result. ``traces``: whether any are. ``efforts`` learns what searches take, and knows what is left.
 
     Raises KeyboardInterrupt when the user stops it, because a cell that lacks a size has no verdict; with ``partial``,
     each such cell is BOUNDED instead, and its note begins with "interrupted". Raises WorkbenchError if nothing could be
@@ -76,7 +78,7 @@ def matrix(
     with opened(state) as store:
         batch = store.batch("searches", _keys(todo, store))
         try:
-            with closing(_worked(todo, batch, jobs)) as results:
+            with closing(_worked(todo, batch, jobs, efforts)) as results:
                 for number, cells in results:
                     done[number] = cells
                     if progress is not None:
@@ -149,12 +151,14 @@ def _keys(todo: Sequence[Task], store: Store) -> list[Any]:
     ]  # fmt: skip
 
 
-def _worked(todo: Sequence[Task], batch: Batch, jobs: Jobs) -> Generator[tuple[int, list[Cell]], None, None]:
+def _worked(
+    todo: Sequence[Task], batch: Batch, jobs: Jobs, efforts: Efforts | None
+) -> Generator[tuple[int, list[Cell]], None, None]:
     """Yield the number and the cells of each task as soon as it is finished, those that were kept first."""
     for number in sorted(batch.kept):
         yield number, [of_piece(piece) for piece in batch.get(number)]
     left = [number for number in range(len(todo)) if number not in batch.kept]
-    for number, cells in searched(todo, left, jobs):
+    for number, cells in searched(todo, left, jobs, efforts):
         if batch.keeps and all(is_final(cell.note, todo[number].max_states) for cell in cells):
             batch.keep(number, [as_piece(cell) for cell in cells])
         yield number, cells

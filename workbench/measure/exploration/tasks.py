@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -9,6 +10,7 @@ from typing import Any
 
 from workbench.checking.failures import FAILURES, Failure
 from workbench.core.contracts.event import Event
+from workbench.durable.efforts import Efforts
 from workbench.durable.pool import NotSharedError
 from workbench.durable.share import Jobs, shared, sharing
 from workbench.engines.explore.vm import Bounds
@@ -160,21 +162,39 @@ def failures_of(task: Task) -> list[Failure]:
     return [FAILURES[code] for code in task.codes]
 
 
-def searched(todo: Sequence[Task], left: Sequence[int], jobs: Jobs) -> Iterator[tuple[int, list[Cell]]]:
-    """Yield the number and the cells of each of the tasks ``left``, as soon as it is finished by one of ``jobs``."""
-    return _shared(todo, left, jobs) if left and jobs != 1 else _here(todo, left)
+def searched(
+    todo: Sequence[Task], left: Sequence[int], jobs: Jobs, efforts: Efforts | None = None
+) -> Iterator[tuple[int, list[Cell]]]:
+    """Yield the number and the cells of each of the tasks ``left``, as soon as it is finished by one of ``jobs``.
+
+    ``efforts`` learns what each took. Several jobs begin with those that take longest, one does them in order.
+    """
+    efforts = efforts or Efforts()
+    efforts.expect({number: _labels(todo[number]) for number in left})
+    return _shared(todo, left, jobs, efforts) if left and jobs != 1 else _here(todo, left, efforts)
 
 
-def _here(todo: Sequence[Task], left: Iterable[int]) -> Iterator[tuple[int, list[Cell]]]:
-    return ((number, work(todo[number])) for number in left)
+def _labels(task: Task) -> tuple[str, Size, str]:
+    return task.event.name, task.size, task.variant.label
 
 
-def _shared(todo: Sequence[Task], left: Sequence[int], jobs: Jobs) -> Iterator[tuple[int, list[Cell]]]:
+def _here(todo: Sequence[Task], left: Iterable[int], efforts: Efforts) -> Iterator[tuple[int, list[Cell]]]:
+    for number in left:
+        began = time.monotonic()
+        cells = work(todo[number])
+        efforts.finished(number, time.monotonic() - began)
+        yield number, cells
+
+
+def _shared(
+    todo: Sequence[Task], left: Sequence[int], jobs: Jobs, efforts: Efforts
+) -> Iterator[tuple[int, list[Cell]]]:
     """Share the work out; do it all here if it needs a class that no other process can find."""
+    pieces = {number: todo[number] for number in left}
     try:
-        yield from shared({number: todo[number] for number in left}, _searching, [sharing(jobs, len(left))], jobs)
+        yield from shared(pieces, _searching, [sharing(jobs, len(left))], jobs, efforts)
     except NotSharedError:
-        yield from _here(todo, left)
+        yield from _here(todo, left, efforts)
 
 
 @contextmanager

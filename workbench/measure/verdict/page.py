@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from workbench.checking.failures import FAILURES
+from workbench.durable.efforts import Efforts
 from workbench.durable.share import Jobs
 from workbench.durable.store import Store
 from workbench.errors import unknown
@@ -61,16 +62,18 @@ def page(
     jobs: Jobs = 1,
     progress: Reporter | None = None,
     asking: Progress | None = None,
+    efforts: Efforts | None = None,
     state: Store | Path | str | None = None,
 ) -> Page:
     """Return the page for designs, each with the name by which a command line calls it.
 
-    ``progress`` is called after each search, ``asking(done, total)`` after each design; ``state``: a directory in which
-    finished searches are kept. Raises WorkbenchError for unknown names, KeyboardInterrupt if the user stops it.
+    ``progress`` is called after each search, ``asking(done, total)`` after each design; ``efforts`` learns what one
+    takes; ``state``: a directory in which finished searches are kept. Raises WorkbenchError for unknown names,
+    KeyboardInterrupt if the user stops it.
     """
     scope, bare = scope or Scope(), list(named.values())
     added = {one.kind.name: one for one in mitigated(bare, ["all"])} if scope.repairs and _have_any(bare) else {}
-    searched = _searched([*bare, *added.values()], scope, jobs=jobs, progress=progress, state=state)
+    searched = _searched([*bare, *added.values()], scope, jobs=jobs, progress=progress, state=state, efforts=efforts)
     asked, cells = {}, {}
     for number, (text, one) in enumerate(named.items(), 1):
         other = added.get(one.kind.name)
