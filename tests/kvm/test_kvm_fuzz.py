@@ -46,6 +46,15 @@ def bench(protocol_of):
     return Bench(replay.find_engine("sim"), replay.find_engine("kvm"), protocol_of, lambda: PerFeature(choose()))
 
 
+def test_operations_show_what_is_left_out_here():
+    with bench(lambda mitigations: PerFeature(choose(), mitigations)) as both:
+        tried = {one.name for one in both.excluded if one.tried}
+        untried = {one.name for one in both.excluded if one.not_tried}
+    assert tried >= {"clock-readings", "time-of-day", "overlap", "token-in-overlap", "clock-now"}
+    assert both.left_out.names == tried | untried
+    assert both.left_out.applies("overlap")
+
+
 @pytest.mark.parametrize("seconds", ["4", pytest.param("60", marks=pytest.mark.slow)])
 def test_some_time_without_an_unexplained_divergence(command, tmp_path, seconds):
     running = command(YES, "--seconds", seconds, "--jobs", "1", "--seed", "2011", "--state", "state")
