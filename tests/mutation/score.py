@@ -56,6 +56,9 @@ TESTS: dict[str, tuple[str, ...]] = {
         "tests/protocols/test_per_feature_policies.py",
         *EVENTS,
     ),
+    "workbench/core/vmm.py": ("tests/lifecycle/test_under_vmm.py", "tests/replay/test_replay_library.py"),
+    "workbench/core/restoring.py": ("tests/lifecycle/test_under_vmm.py", "tests/planted/test_planted.py"),
+    "workbench/core/sent_memory.py": ("tests/lifecycle/test_dirty_log.py",),
     "workbench/core/driver.py": ("tests/core/test_driver.py", "tests/replay/test_replay_library.py", *EVENTS),
     "workbench/core/transition.py": (
         "tests/core/test_transition.py", "tests/core/test_driver.py", "tests/core/test_machine.py", *EVENTS

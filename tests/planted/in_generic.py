@@ -217,4 +217,22 @@ PLANTED = [
         ('if entry and feature.update_when == "request":',
          'if entry and feature.update_when == "request" and not quietly:'),
     ], ('carry-registry', 'quiet-restore')),
+    Planted('result_in_no_log', 'migrate-dirty-log', 1, 'wall_clock', 'F28', [
+        ('Quiesce, Set, Store, ToUser, Wrmsr',
+         'Quiesce, Set, Store, StoreMapped, ToUser, Wrmsr'),
+        ('yield Store(value + RESULT, self.success',
+         'yield StoreMapped(value + RESULT, self.success'),
+    ], ('pending-result',)),
+    Planted('restore_one_byte_short', 'migrate@firecracker', 1, 'steal_time', 'F29', [
+        ('descriptor = KVM_MEMORY_AREA(base=base, size=size, type=kind)',
+         'descriptor = KVM_MEMORY_AREA(base=base, size=size - 1, type=kind)'),
+    ], ('carry-registry', 'validate-restore')),
+    Planted('vmm_forgets_its_own', 'host-live-update', 1, 'watchdog', 'F02', [
+        ('for entry in held if self._by_user(entry[0]))',
+         'for entry in held if not self._by_user(entry[0]))'),
+    ]),
+    Planted('vmm_forgets_the_vms', 'host-live-update', 1, 'watchdog', 'F02', [
+        ('        kept: tuple[Any, ...] = ()\n        for owner in (VM, *(cpu.index for cpu in cpus)):',
+         '        kept: tuple[Any, ...] = ()\n        for owner in (cpu.index for cpu in cpus):'),
+    ]),
 ]

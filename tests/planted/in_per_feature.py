@@ -221,4 +221,26 @@ PLANTED = [
         ('        if gpa is not None:\n            yield Set(pending(cpu.index, "kvmclock"), True)\n            if not host_initiated:',
          '        if gpa is not None:\n            if False:'),
     ]),
+    Planted('wake_up_in_no_log', 'migrate-dirty-log', 1, 'async_pf', 'F28', [
+        ('import AllVcpus, Get, Load, Program, Rdmsr, Set, Store, Wrmsr',
+         'import AllVcpus, Get, Load, Program, Rdmsr, Set, StoreMapped, Wrmsr'),
+        ('yield Store(gpa + self._token, WAKE_ALL, U32)',
+         'yield StoreMapped(gpa + self._token, WAKE_ALL, U32)'),
+    ]),
+    Planted('restore_sets_bit_1', 'migrate@qemu', 1, 'steal_time', 'F29', [
+        ('return (yield from self.on_wrmsr(cpus[index], msr, value, host_initiated=True)) is HANDLED',
+         'return (yield from self.on_wrmsr(cpus[index], msr, value | 2, host_initiated=True)) is HANDLED'),
+    ]),
+    Planted('restore_of_what_is_hidden', 'migrate-clock-hidden@qemu', 1, 'kvmclock', 'F29', [
+        ('tuple(item for item in saved if cpus[item[0]].is_carried(self.registers[item[1]]))',
+         'saved'),
+    ]),
+    Planted('restore_refusals_uncounted', 'migrate-no-lapic@qemu', 1, 'async_pf', 'F02', [
+        ('        refused += 1\n',
+         ''),
+    ]),
+    Planted('restore_skips_nothing', 'migrate-clock-hidden@cloud-hypervisor', 1, 'kvmclock,steal_time', 'F02', [
+        ('if not vmm.skips:',
+         'if True:'),
+    ]),
 ]
