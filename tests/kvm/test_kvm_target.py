@@ -1,11 +1,14 @@
 """Replay on real KVM beyond the library: UNKNOWN registers, other protocols, impossible operations, reuse."""
 
+import time
+
 import pytest
 
 from workbench import replay
 from workbench.core.outcome import FAULT, HANDLED, UNKNOWN
 from workbench.core.replay_target import MachineSpec
 from workbench.core.vcpu import KVM_SUPPORTED
+from workbench.engines.kvm import state
 from workbench.engines.kvm.guest import longmode
 from workbench.engines.kvm.replay_target import KvmTarget
 from workbench.errors import EngineError, WorkbenchError
@@ -155,3 +158,20 @@ def test_migrations_use_the_machine_they_left(machine):
     assert len({id(one) for one in machines}) == 2
     version = int.from_bytes(target.load(0x2008, 4), "little")
     assert version >= 2 * 4, "one update for each entry"
+
+
+def test_a_migration_that_is_slow_between_two_vcpus_keeps_the_master_clock(machine, monkeypatch):
+    load = state.load_vcpu
+
+    def slow(vcpu, *state, **how):
+        time.sleep(1.2 * vcpu.number)
+        return load(vcpu, *state, **how)
+
+    monkeypatch.setattr(state, "load_vcpu", slow)
+    target = machine(2)
+    target.add_ram(0, 0x4000)
+    target.run(0)
+    target.migrate()
+    target.wrmsr(0, CLOCK, 0x1001)
+    stable = 29  # the flags of struct pvclock_vcpu_time_info
+    assert target.load(0x1000, 32)[stable] == 1

@@ -27,6 +27,7 @@ from workbench.errors import EngineError
 _OLD_NAMES = frozenset({SYSTEM_TIME.msr, WALL_CLOCK.msr})
 #: State that a vCPU has after creation; writing it back resets the vCPU.
 _AFTER_CREATION = {register.msr: register.initial for register in QEMU_ORDER}
+_TSC = 0x10
 _NO_REFUSAL_WITHOUT_LAPIC = {ASYNC_PF_INT.msr}
 
 
@@ -110,9 +111,20 @@ class ReplayMachine:
         for record in records:
             self.set_cpuid(record.index, source.offered[record.index], record.enforce_cpuid)
         loaded = state.load(self.guest, saved, tell_stopped=False, vmm=vmm, own_cpuid=True)
+        self._match_tscs(saved)
         self._clock_was_set = True
         listed = ({msr for msr, _ in vcpu.pv_msrs} for vcpu in saved.vcpus)
         return sum(len(msrs.intersection(one.refused)) for msrs, one in zip(listed, loaded, strict=False))
+
+    def _match_tscs(self, saved: state.GuestState) -> None:
+        """Write one TSC to all vCPUs in a row.
+
+        KVM has a master clock only if their TSCs match, and takes those for matching that are written within a second
+        of where they should be (kvm_synchronize_tsc); a busy host may take longer for the states of two vCPUs.
+        """
+        first = [pair for pair in saved.vcpus[0].machine_msrs if pair[0] == _TSC]
+        for cpu in range(self.guest.cpus):
+            self.guest.vcpu(cpu).set_msrs(first)
 
     def clear(self) -> None:
         """Return registers, clock and filter to their first state; raise EngineError if a register does not."""
