@@ -3,8 +3,11 @@
 import pytest
 
 from tests.measure.golden_designs import CARDS, QUICK, explored, golden, with_rows
+from workbench.checking.failures import FAILURES
 
 GOLDEN = golden()
+#: (design, event) -> the properties that hold there.
+HOLDING = {(one["protocol"], one["event"]): set(one["property"].split()) for one in GOLDEN if one["verdict"] == "HOLDS"}
 NAMES = list(dict.fromkeys(one["protocol"] for one in GOLDEN))
 
 
@@ -19,10 +22,25 @@ def test_no_search_of_a_design_that_ships_broke_off():
     assert [one for one in GOLDEN if one["verdict"] == "BROKE OFF"] == []
 
 
-@pytest.mark.parametrize("name", ["pvtime", "diag258"])
-def test_a_few_events_are_as_they_were(name):
-    wanted = [one for one in GOLDEN if (one["protocol"], one["event"]) in {(name, event) for event in QUICK}]
-    assert explored([name], QUICK) == wanted
+@pytest.mark.parametrize(
+    ("name", "events"),
+    [("pvtime", QUICK), ("diag258", QUICK), ("notify", ("migrate-damaged",)), ("sbi_sta", ("memslot-return",))],
+)
+def test_a_few_events_are_as_they_were(name, events):
+    wanted = [one for one in GOLDEN if one["protocol"] == name and one["event"] in events]
+    assert explored([name], events) == wanted
+
+
+def test_every_property_was_asked_of_every_search_that_ended_at_its_limit():
+    """A property that is new has rows where it neither holds nor is not exercised."""
+    asked = {}
+    for one in GOLDEN:
+        if one["verdict"] != "HOLDS":
+            asked.setdefault((one["protocol"], one["event"]), []).append(one)
+    bounded = {key: rows for key, rows in asked.items() if any(one["verdict"] == "BOUNDED" for one in rows)}
+    assert bounded
+    for key, rows in bounded.items():
+        assert set(FAILURES) - {one["property"] for one in rows} <= HOLDING.get(key, set()), key
 
 
 @pytest.mark.slow
