@@ -110,8 +110,8 @@ def state_table(
     if entries:
         notes[0] += (
             " wire: in a migration stream, of KVM's registers as QEMU 7.2 frames them, of all else as the design's "
-            "file says; another VMM frames differently. interface: what reads and writes it (none: nothing does). shown: a "
-            "register that the guest can read shows it. moves: a migration carries it."
+            "file says; another VMM frames differently. interface: what reads and writes it (none: nothing does). "
+            "shown: a register that the guest can read shows it. moves: a migration carries it."
         )
     if more != entries:
         notes.append(f"When the guest asks for {' and '.join(extra)} too: {_total(entry_kinds(more))}")
