@@ -121,8 +121,8 @@ GUEST_MEMORY = (
 )
 #: What a dirty log does not show, under the events that send memory in rounds (property F28, missed-dirty-page).
 MIGRATION = (
-    Metric("missed_dirty_pages", "pages", "written, and old on the destination", lambda run: run.missed.pages),
-    _bytes("missed_dirty_bytes", "that are old on the destination", lambda run: run.missed.bytes),
+    Metric("missed_dirty_pages", "pages", "written, and old on the destination", lambda run: run.missed.pages, True),
+    Metric("missed_dirty_bytes", "bytes", "that are old on the destination", lambda run: run.missed.bytes, True),
 )
 GROUPS = {
     "exits": EXITS,
