@@ -4,7 +4,6 @@ import json
 
 import pytest
 
-from tests.lifecycle import vmm_tables
 from workbench.checking.failures import choose as choose_failures
 from workbench.cli import main
 from workbench.core.outcome import Becomes, Fate
@@ -179,11 +178,6 @@ def test_a_real_kvm_ends_alike(vmm, tmp_path, capsys):
 def test_spin_agrees(vmm, capsys):
     asked = ["--events", f"migrate-no-lapic@{vmm}", "--features", "kvmclock", "--vcpus", "1"]
     assert main(["crosscheck", "per_feature", *asked]) == 0
-
-
-def test_the_page_is_what_policies_and_runs_say():
-    """After an intended change: python -m tests.lifecycle.vmm_tables --write."""
-    assert vmm_tables.put(vmm_tables.PAGE.read_text()) == vmm_tables.PAGE.read_text()
 
 
 def test_every_vmm_and_property_has_its_source():
