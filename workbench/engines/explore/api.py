@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 
     Search = PlainSearch | PackedSearch
 
-PILOT = 2000  # states; by then most reads are known; for fewer states, tables cost more than they save
+PILOT = 2000  # states; for fewer, tables cost more than they save
+KNOWN = 1000  # states after which most reads are known, so that tables are seldom laid out anew
 WORTH_NUMBA = 40_000  # states from which on loading numba, half a second, about pays
 TABLES = ("auto", "python", "numpy", "numba", "disk")
 
@@ -101,7 +102,8 @@ def _search(
     if tables == "python":
         return _done(PlainSearch(space, limits, reduction))
     # The reference engine renames each state in every way, which takes as long as visiting that many states.
-    enough = PILOT if reduction is None else max(PILOT // reduction.ways, 100)
+    most = PILOT if tables == "auto" else min(PILOT, KNOWN)
+    enough = most if reduction is None else max(most // reduction.ways, 100)
     pilot_limits = Limits(enough, limits.max_bytes, limits.stop_at_first, started=limits.started)
     if limits.max_states is not None:
         pilot_limits.max_states = min(enough, limits.max_states)
