@@ -44,6 +44,7 @@ WORKS = {
     work.name: work
     for work in (
         Work("matrix", "matrix --protocols generic,per_feature --events kexec,migrate,init --vcpus 1 --jobs 2 -o OUT"),
+        Work("cluster", "matrix --protocols generic --events boot,kexec,init --vcpus 1 --cluster local:2 -o OUT"),
         Work("explore", "explore generic --events boot,kexec,migrate,descriptor-race,init,crash -o OUT"),
         Work("history", "history --bug B1,B2,B3,B4,B5,B6,B7,B8 --format json -o OUT"),
         Work("report", "report OUT --vcpus 4 --protocols generic --events boot,kexec --no-notebooks", is_folder=True),

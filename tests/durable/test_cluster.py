@@ -1,10 +1,17 @@
 """Dask workers share work: the same bytes as one machine, also if one of them is killed; other versions are refused."""
 
+import contextlib
+import os
+import pickle
+import signal
+import socket
+import threading
+
 import pytest
 
 from tests.durable.ways import MATRICES, WAYS, ran
 from workbench.cli import main
-from workbench.durable import carry
+from workbench.durable import carry, content
 from workbench.durable import cluster as clusters
 from workbench.errors import WorkbenchError
 
@@ -44,6 +51,28 @@ def test_nobody_at_an_address(capsys):
     assert "no scheduler of Dask answers at 'nonsense://x:1'" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 400 Bad Request\r\n\r\n"], ids=["silent", "another service"])
+def test_somebody_who_is_no_scheduler(answer, monkeypatch, capsys):
+    pytest.importorskip("distributed")
+    monkeypatch.setattr(clusters, "_ANSWER", 0.5)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        met = []
+
+        def meet():
+            with contextlib.suppress(OSError):
+                while True:
+                    met.append(server.accept()[0])
+                    met[-1].sendall(answer)
+
+        threading.Thread(target=meet, daemon=True).start()
+        address = f"tcp://127.0.0.1:{server.getsockname()[1]}"
+        assert main(["matrix", "--events", "boot", "--scheduler", address]) == 2
+        server.shutdown(socket.SHUT_RDWR)
+    assert f"no scheduler of Dask answers at {address!r}" in capsys.readouterr().err
+    for connection in met:
+        connection.close()
+
+
 def test_another_version_is_one_line():
     ours = carry.versions()
     carry.refuse(ours, dict(ours), "the worker")
@@ -53,6 +82,36 @@ def test_another_version_is_one_line():
         f"the worker at tcp://h:1 is of another version: numpy is 1.0 there, {ours['numpy']} here; "
         f"workbench is x there, {ours['workbench']} here; install the same there"
     )
+
+
+@contextlib.contextmanager
+def failing():
+    """Begin in a worker (``durable.share``); a piece is what happens to it."""
+
+    def work(piece):
+        if piece == "no memory":
+            raise MemoryError
+        os.kill(os.getpid(), signal.SIGKILL)  # as the kernel does when memory is lacking
+
+    yield None, work
+
+
+@pytest.mark.parametrize(
+    ("piece", "of", "says"),
+    [("no memory", {}, "the worker at tcp://h:1 is out of memory; ask for fewer vCPUs"),
+     ("is killed", {}, "a process of the worker at tcp://h:1 ended by itself (signal 9); perhaps memory is"),
+     ("joins late", {"numpy": "1.0"}, "the worker at tcp://h:1 is of another version: numpy is")],
+)  # fmt: skip
+def test_a_worker_that_fails_is_named(piece, of, says, monkeypatch):
+    monkeypatch.setattr(carry, "_me", lambda: "the worker at tcp://h:1")
+    ours = carry.versions()
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setattr(content, "versions", lambda: {**ours, **of})
+        work = carry.packed(failing, (), 1)
+    went_well, _, answer = carry.carry(piece, work, pickle.dumps(piece))
+    carry.end(piece)
+    assert not went_well
+    assert says in str(pickle.loads(answer)[1])
 
 
 def test_the_same_bytes_by_a_cluster_one_of_whose_two_workers_is_killed_half_way(tmp_path, monkeypatch):

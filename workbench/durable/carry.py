@@ -22,7 +22,7 @@ from workbench.durable import content
 from workbench.durable.guard import guarded_folder
 from workbench.durable.pool import Begin, Pool
 from workbench.durable.worker import failed
-from workbench.errors import WorkbenchError
+from workbench.errors import EngineError, WorkbenchError
 
 _TEMPORARY = "temporary-files-of-a-worker"
 _LEASE = 60.0  #: seconds that a process without work is kept
@@ -73,8 +73,8 @@ def carry(campaign: str, work: bytes, piece: bytes) -> tuple[bool, Any, bytes]:
             pool = found.pop() if found else None
         if pool is None:
             luggage, asked = pickle.loads(work)
-            refuse(luggage.versions, content.versions(), "this worker")
-            pool = Pool(1, _unpacking, [luggage, asked], beside=luggage.sharing)
+            refuse(luggage.versions, content.versions(), _me())
+            pool = Pool(1, _unpacking, [luggage, asked], beside=luggage.sharing, of=_me())
         with _LOCK:
             _BUSY.setdefault(campaign, []).append(pool)
         pool.give(piece)
@@ -85,7 +85,17 @@ def carry(campaign: str, work: bytes, piece: bytes) -> tuple[bool, Any, bytes]:
     except BaseException as error:  # noqa: BLE001 - the client raises it
         if pool is not None:
             pool.close(at_once=True)
+        if isinstance(error, MemoryError):
+            what = "ask for fewer vCPUs, features or states, or run fewer workers there"
+            error = EngineError(f"{_me()} is out of memory; {what}")
         return False, None, failed(error)
+
+
+def _me() -> str:
+    """Return what the client's user is told of this worker."""
+    from distributed import get_worker
+
+    return f"the worker at {get_worker().address}"
 
 
 def _rest(campaign: str, pool: Pool) -> None:

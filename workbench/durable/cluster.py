@@ -6,6 +6,7 @@ a worker of another version is refused before it does anything; a cluster of our
 
 from __future__ import annotations
 
+import asyncio
 import json
 import pickle
 import queue
@@ -30,6 +31,7 @@ from workbench.errors import EngineError, WorkbenchError
 KVM = "KVM"  #: the resource of workers that may use /dev/kvm: dask worker --resources KVM=1
 _AHEAD = 2  #: pieces in flight for each thread of a worker
 _PATIENCE = 60.0  #: seconds without any worker, after which the work is given up
+_ANSWER = 5.0  #: seconds in which a scheduler has to answer
 _FIRST = 60.0  #: seconds in which the first worker has to come
 
 
@@ -92,8 +94,9 @@ def _connected(address: str, wanted: int) -> Iterator[Cluster]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # its version warnings: ours are errors
         try:
+            asyncio.run(asyncio.wait_for(_identity(address), _FIRST if wanted else _ANSWER))
             client = Client(address, timeout=_FIRST if wanted else 10, set_as_default=False)
-        except (OSError, TimeoutError, ValueError) as error:
+        except Exception as error:  # whatever Dask makes of what somebody else answers
             raise WorkbenchError(f"no scheduler of Dask answers at {address!r}; is it tcp://HOST:PORT?") from error
         try:
             try:
@@ -103,6 +106,15 @@ def _connected(address: str, wanted: int) -> Iterator[Cluster]:
             yield Cluster(client)
         finally:
             client.close(timeout=5)
+
+
+async def _identity(address: str) -> Any:
+    """Ask a scheduler who it is: a client of Dask's would wait for ever for one that is there and says nothing."""
+    from distributed.core import rpc
+    from distributed.security import Security
+
+    async with rpc(address, connection_args=Security().get_connection_args("client")) as scheduler:
+        return await scheduler.identity()
 
 
 class Cluster:

@@ -74,14 +74,18 @@ class Pool:
 
     def __init__(
         self, jobs: int, begin: Begin, arguments: Sequence[Any] = (), script: str | None = None, *,
-        beside: int = 1,
+        beside: int = 1, of: str | None = None,
     ) -> None:  # fmt: skip
-        """``beside``: how many such pools share this machine, each worker with its share of the cores."""
+        """``beside``: how many such pools share this machine, each worker with its share of the cores.
+
+        ``of``: whose pool it is, in messages, if it is not the user's own.
+        """
         if runs_again is not None:
             raise WorkbenchError(
                 f"worker processes run {runs_again!r} too, because they need a class of it, and it would begin further "
                 'ones there; put what it does, except its classes, under: if __name__ == "__main__":'
             )
+        self._of = of
         self._environment = _environment(share_of(jobs * beside))
         self._workers: dict[Connection, _Worker] = {}
         self._given: dict[Connection, int] = {}
@@ -176,6 +180,8 @@ class Pool:
         how = f"status {process.returncode}"
         if process.returncode is not None and process.returncode < 0:
             how = f"signal {-process.returncode}"
+        if self._of is not None:
+            return f"a process of {self._of} ended by itself ({how}){said}; perhaps memory is lacking there"
         return f"a worker process ended by itself ({how}){said}; perhaps memory is lacking: try --jobs 1"
 
     def close(self, *, at_once: bool) -> None:
