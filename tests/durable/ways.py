@@ -131,7 +131,7 @@ def watched(kills: bool) -> Iterator[Seen]:
             seen.lost.append(kill_a_worker())
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Progress, "searches", lambda progress: tell)
+        patch.setattr(Progress, "searches", lambda progress, *about, **more: tell)
         yield seen
 
 
