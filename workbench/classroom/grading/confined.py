@@ -34,6 +34,10 @@ _LOOK = 0.1  #: seconds between two looks at the size of the folder
 TIME, CPU, DISK, TALK, SIGNAL, STATUS = "time", "processor time", "disk", "output", "signal", "status"
 
 
+#: The fence lets no thread be made, and a library of linear algebra that cannot make its own ends the process.
+_ONE_THREAD = {f"{library}_NUM_THREADS": "1" for library in ("OPENBLAS", "MKL", "OMP")}
+
+
 class Heard(NamedTuple):
     """What a process told, in order, and how it ended: "" after its work, or one of the words above."""
 
@@ -88,6 +92,7 @@ def _be_the_child(work: Work, folder: Path, limits: Limits, pipe: int, parent: i
             signal.signal(number, signal.SIG_DFL)
         os.environ.clear()
         os.environ.update({"HOME": str(folder), "TMPDIR": str(folder), "LANG": "C.UTF-8", "MPLBACKEND": "Agg"})
+        os.environ.update(_ONE_THREAD)
         tempfile.tempdir = str(folder)
         fenced(folder, limits, parent, kernel=kernel)
 

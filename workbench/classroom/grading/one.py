@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,6 +15,15 @@ from workbench.classroom.grading.fence import Limits
 from workbench.classroom.grading.judge import FAIL, NONE, PASS, Verdict, verdict_on
 from workbench.classroom.grading.submission import Found, Lost, read
 from workbench.errors import WorkbenchError
+
+#: Loaded before processes are forked, because nearly every answer is measured and explored: not by each of them anew.
+_USED_BY_ALL = (
+    "workbench.measure.comparison.growth",
+    "workbench.measure.comparison.state",
+    "workbench.engines.explore.numpy_search.engine",
+)
+for _module in _USED_BY_ALL:
+    import_module(_module)
 
 #: Of the cells of one answer: what they compute is small, and a class has many.
 CELLS = Limits(cpu=10, wall=30.0)
