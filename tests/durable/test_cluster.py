@@ -1,5 +1,6 @@
 """Dask workers share work: the same bytes as one machine, also if one of them is killed; other versions are refused."""
 
+import asyncio
 import contextlib
 import os
 import pickle
@@ -48,6 +49,17 @@ def test_wrong_options_are_told(option, says, capsys):
 def test_nobody_at_an_address(capsys):
     pytest.importorskip("distributed")
     assert main(["matrix", "--events", "boot", "--scheduler", "nonsense://x:1"]) == 2
+    assert "no scheduler of Dask answers at 'nonsense://x:1'" in capsys.readouterr().err
+
+
+def test_where_an_event_loop_runs_already(capsys):
+    """As in a notebook's kernel."""
+    pytest.importorskip("distributed")
+
+    async def asked():
+        return main(["matrix", "--events", "boot", "--scheduler", "nonsense://x:1"])
+
+    assert asyncio.run(asked()) == 2
     assert "no scheduler of Dask answers at 'nonsense://x:1'" in capsys.readouterr().err
 
 

@@ -60,8 +60,8 @@ LINES = {
         f"{_FUZZ} --ops 300", f"{_FUZZ} --ops 200 --protocol null",
     ],
     "spin": [
-        "crosscheck null --events boot --vcpus 1", "crosscheck null --events migrate --vcpus 1 --format json",
-        "crosscheck null --events boot --vcpus 1 --format csv",
+        "crosscheck null --events boot --vcpus 1 --jobs {jobs}", "crosscheck null --events boot --vcpus 1 --format csv",
+        "crosscheck null --events migrate --vcpus 1 --format json",
     ],
     "measures": ["calibrate -o {out}/here.json --release here"],
 }  # fmt: skip

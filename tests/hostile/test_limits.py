@@ -65,11 +65,11 @@ def limited(line, *limits, before=(), done=(0,)):
 
 
 def test_little_memory(folder):
-    """At 125 MiB NumPy is loaded and little else, at 60 it is not; with 1,000 there is enough."""
-    memory = [limited(MATRIX, (resource.RLIMIT_AS, most << 20)) for most in (60, 125, 1000)]
+    """At 30 MiB this program is not loaded whole, at 45 it just is; with 1,000 there is enough."""
+    memory = [limited(MATRIX, (resource.RLIMIT_AS, most << 20)) for most in (30, 45, 1000)]
     assert [status for status, _ in memory][::2] == [1, 0]
     assert memory[0][1].startswith("workbench: out of memory; ask for fewer")
-    status, said = limited(LINES[0], (resource.RLIMIT_AS, 160 << 20))
+    status, said = limited(LINES[0], (resource.RLIMIT_AS, 25 << 20))
     assert (status, said[:25]) == (1, "workbench: out of memory;")
 
 

@@ -122,7 +122,7 @@ def test_no_further_process_thread_or_memory(error, says, folder, monkeypatch, c
     def refuse(*arguments, **options):
         raise error
 
-    monkeypatch.setattr("workbench.measure.compare", refuse)
+    monkeypatch.setattr("workbench.measure.comparison.compare.compared", refuse)
     assert main(["compare", "--vcpus", "1", "--events", "boot", "-o", "old.txt"]) == 1
     err = capsys.readouterr().err
     assert says in err

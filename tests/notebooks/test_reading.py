@@ -26,6 +26,7 @@ FROM_ELSEWHERE = {
         "32": "bytes of the clock", "64": "bits; alignment",
     },
     "05-state-and-migration": {"7.2": "QEMU"},
+    "05b-version-skew": {"10.0": "QEMU"},
     "06-failure-modes": {"6.12": "Linux"},
     "07-on-real-kvm": {"6.18": "Linux", "0x4b564d03": "notebook 00 has a claim about it"},
 }  # fmt: skip

@@ -17,6 +17,7 @@ import time
 import warnings
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
@@ -94,7 +95,7 @@ def _connected(address: str, wanted: int) -> Iterator[Cluster]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # its version warnings: ours are errors
         try:
-            asyncio.run(asyncio.wait_for(_identity(address), _FIRST if wanted else _ANSWER))
+            _ask_who_it_is(address, _FIRST if wanted else _ANSWER)
             client = Client(address, timeout=_FIRST if wanted else 10, set_as_default=False)
         except Exception as error:  # whatever Dask makes of what somebody else answers
             raise WorkbenchError(f"no scheduler of Dask answers at {address!r}; is it tcp://HOST:PORT?") from error
@@ -106,6 +107,12 @@ def _connected(address: str, wanted: int) -> Iterator[Cluster]:
             yield Cluster(client)
         finally:
             client.close(timeout=5)
+
+
+def _ask_who_it_is(address: str, seconds: float) -> None:
+    """Ask in a thread of its own, because the caller's may run an event loop, as a notebook's does."""
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(lambda: asyncio.run(asyncio.wait_for(_identity(address), seconds))).result()
 
 
 async def _identity(address: str) -> Any:
