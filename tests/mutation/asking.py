@@ -1,6 +1,7 @@
 """Puts questions to the package, changed or not, in processes forked from one that has loaded the slow libraries."""
 
 import json
+import math
 import os
 import select
 import signal
@@ -85,16 +86,18 @@ def _run(work: Callable[[], Any], write: int) -> None:
         os._exit(0)
 
 
-def in_child(work: Callable[[], Any]) -> Any:
-    """Return what ``work`` returns in a process of its own; None if that process dies."""
-    child = Child(work)
+def in_child(work: Callable[[], Any], seconds: float = math.inf) -> Any:
+    """Return what ``work`` returns in a process of its own; None if that process dies, or has not ended by then."""
+    child, end = Child(work), time.monotonic() + seconds
     try:
-        while not child.arrived():
-            pass
-    except KeyboardInterrupt:
+        while (left := end - time.monotonic()) > 0:
+            if select.select([child], [], [], min(left, 60.0))[0] and child.arrived():
+                return child.result()
+    except BaseException:
         child.kill()
         raise
-    return child.result()
+    child.kill()
+    return None
 
 
 def warm_up() -> None:
@@ -152,12 +155,6 @@ def _difference(question: Question, before: Answer) -> Seen | None:
         if before.get(cell) != after.get(cell):
             return Seen(question, cell, str(before.get(cell)), str(after.get(cell)))
     return None
-
-
-def wait_for(children: Sequence[Child], seconds: float) -> list[Child]:
-    """Return those children that have sent something or ended, after at most ``seconds``."""
-    ready, _, _ = select.select(children, [], [], seconds)
-    return ready
 
 
 def say(text: str) -> None:

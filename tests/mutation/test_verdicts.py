@@ -1,12 +1,16 @@
 """The verdict score notices what a user would notice, and leaves out only questions that cannot notice anything."""
 
+import pickle
+
 import pytest
 
-from tests.mutation.asking import first_difference, in_child, usually
+from tests.mutation.asking import Usual, first_difference, in_child, usually
+from tests.mutation.at_work import Changed, Unchanged, state_of, told, working
 from tests.mutation.changed import ROOT, install, module_name
 from tests.mutation.mutants import lines_of, mutants
 from tests.mutation.questions import CELL, OWN_CELL, OWN_TABLE, TABLE
-from tests.mutation.verdicts import Book, drawn, report, side_by_side, told
+from tests.mutation.verdicts import Book, drawn, report
+from workbench.errors import EngineError
 
 GENERIC, PER_FEATURE = "workbench/protocols/generic.py", "workbench/protocols/per_feature.py"
 BOOT, BOOT_TABLE = (CELL, "generic", "boot", 0), (TABLE, "generic", "boot", 2)
@@ -84,8 +88,24 @@ def test_a_process_that_hangs_is_ended():
         while True:
             pass
 
-    work = [("hangs", endless), ("ends", lambda: 1)]
-    assert dict(side_by_side(work, 2, lambda name: 1.0)) == {"hangs": None, "ends": 1}
+    assert in_child(endless, 0.2) is None
+    assert in_child(lambda: 1, 60.0) == 1
+
+
+def test_a_worker_does_both_kinds_of_work(tmp_path):
+    """As ``--jobs`` and ``--cluster`` ask it; what travels can be pickled."""
+    mutant = changed('yield ToUser("register_mem_area")', "drop a step")
+    with working(state_of("workbench", "tests/mutation")) as (_, work):
+        name, (entry,) = work(pickle.loads(pickle.dumps((0, Unchanged([BOOT_TABLE], [GENERIC])))))
+        usual = Usual(entry["answer"], entry["seconds"], frozenset())
+        name, found = work(pickle.loads(pickle.dumps(("mutant", Changed(mutant, [(BOOT_TABLE, usual)])))))
+    assert name == "mutant"
+    assert found["question"] == list(BOOT_TABLE)
+
+
+def test_a_worker_with_other_files_is_refused():
+    with pytest.raises(EngineError, match="a worker has other files"), working("another state"):
+        pass
 
 
 def test_a_sample_is_drawn_by_its_seed_and_reported():

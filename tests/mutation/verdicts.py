@@ -9,30 +9,29 @@ their answers cannot differ. What was tried is kept in a journal, so that a run 
 """
 
 import argparse
-import hashlib
 import json
-import os
 import random
+import sys
 import tempfile
-import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from tests.mutation import asking, questions
-from tests.mutation.asking import Child, Seen, Usual, first_difference, in_child
+from tests.mutation.asking import Usual, in_child
+from tests.mutation.at_work import Changed, Unchanged, state_of, working
 from tests.mutation.changed import ROOT, module_name
 from tests.mutation.mutants import Mutant, lines_of, mutants
 from tests.mutation.questions import CELL, CELLS, TABLES, Question
+from workbench.commands import _options
+from workbench.durable.share import Workers, answers, pool_of
+from workbench.errors import WorkbenchError
 
 SHIPPED = ("workbench/protocols/generic.py", "workbench/protocols/per_feature.py", "workbench/protocols/null.py")
 DESIGNS = tuple(
     sorted(str(p.relative_to(ROOT)) for p in (ROOT / "workbench/history/broken").glob("*.py") if p.stem != "__init__")
 )
-#: Seconds after which a process is ended that does not notice by itself that it hangs.
-WALL = 3600.0
 BATCH = 20  # questions that one process answers about the unchanged package
 #: What is asked, one round after the other, the cheapest first; each is about the changes that are left.
 TABLE_ROUND, SMALL, SMALL_MITIGATED, LARGE, LARGE_MITIGATED, SINGLE = ROUNDS = (
@@ -47,9 +46,8 @@ class Book:
     """The journal of one state of the tree: usual answers, and what became of each mutant; one JSON object per line."""
 
     def __init__(self, folder: Path) -> None:
-        text = b"".join(path.read_bytes() for path in sorted((ROOT / "workbench").rglob("*.py")))
         folder.mkdir(parents=True, exist_ok=True)
-        self.path = folder / f"verdicts-{hashlib.sha256(text).hexdigest()[:16]}.jsonl"
+        self.path = folder / f"verdicts-{state_of('workbench')[:16]}.jsonl"
         self.usual: dict[Question, Usual] = {}
         self.tried: dict[str, Any] = {}
         for line in self.path.read_text().splitlines() if self.path.exists() else ():
@@ -88,39 +86,15 @@ def questions_of(files: Sequence[str], *, cells: bool) -> dict[str, list[Questio
     return found
 
 
-def prepare(book: Book, asked: Iterable[Question], jobs: int) -> None:
+def prepare(book: Book, asked: Iterable[Question], workers: Workers) -> None:
     """Ask the unchanged package all questions that the journal has no answer to."""
     todo = sorted(set(asked) - book.usual.keys())
     batches = [todo[at : at + BATCH] for at in range(0, len(todo), BATCH)]
-    work = (
-        (number, lambda batch=batch: asking.usually(batch, (*SHIPPED, *DESIGNS)))
-        for number, batch in enumerate(batches)
-    )
-    for number, (_, found) in enumerate(side_by_side(work, jobs, lambda number: WALL), 1):
+    pieces = enumerate(Unchanged(batch, (*SHIPPED, *DESIGNS)) for batch in batches)
+    for number, (_, found) in enumerate(answers(workers, pieces), 1):
         for entry in found:
             book.write(entry)
         asking.say(f"unchanged: {number} of {len(batches)} groups of questions")
-
-
-def side_by_side(work: Iterable[tuple[Any, Any]], jobs: int, limit: Any) -> Iterator[tuple[Any, Any]]:
-    """Run (name, function) in ``jobs`` processes at a time; yield (name, result), which is None if the process died."""
-    todo, running = iter(work), {}
-    try:
-        while True:
-            while len(running) < jobs and (item := next(todo, None)) is not None:
-                running[Child(item[1])] = (item[0], time.monotonic() + limit(item[0]))
-            if not running:
-                return
-            for child in asking.wait_for(list(running), 1.0):
-                if child.arrived():
-                    yield running.pop(child)[0], child.result()
-            for child in [child for child, (_, end) in running.items() if time.monotonic() > end]:
-                name, _ = running.pop(child)
-                child.kill()
-                yield name, None
-    finally:
-        for child in running:
-            child.kill()
 
 
 def mitigations_of(question: Question) -> int:
@@ -176,18 +150,18 @@ def key(mutant: Mutant, part: str) -> str:
 
 
 def tried(
-    book: Book, chosen: Sequence[Mutant], of_files: dict[str, list[Question]], only: str, jobs: int
+    book: Book, chosen: Sequence[Mutant], of_files: dict[str, list[Question]], only: str, workers: Workers
 ) -> list[tuple[Mutant, Any]]:
     """Return each mutant with the cell that saw it, or None."""
     seen: dict[Mutant, Any] = dict.fromkeys(chosen)
     for part in ONLY[only]:
         asked = {file: [q for q in questions_ if round_of(q) == part] for file, questions_ in of_files.items()}
-        seen |= _tried(book, [mutant for mutant, by in seen.items() if not by], asked, part, jobs)
+        seen |= _tried(book, [mutant for mutant, by in seen.items() if not by], asked, part, workers)
     return list(seen.items())
 
 
 def _tried(
-    book: Book, chosen: Sequence[Mutant], of_files: dict[str, list[Question]], part: str, jobs: int
+    book: Book, chosen: Sequence[Mutant], of_files: dict[str, list[Question]], part: str, workers: Workers
 ) -> dict[Mutant, Any]:
     """Ask the questions of one round."""
     kills: Counter[Question] = Counter()
@@ -195,17 +169,17 @@ def _tried(
     left = {name: mutant for name, mutant in by_key.items() if name not in book.tried}
     concerned = {question for mutant in left.values() for question in of_files[mutant.file]}
     if part != SINGLE:
-        prepare(book, concerned, jobs)
+        prepare(book, concerned, workers)
     plans_of = {name: to_ask(book, mutant, of_files[mutant.file]) for name, mutant in left.items()}
-    prepare(book, (question for plan in plans_of.values() for question in plan), jobs)
+    prepare(book, (question for plan in plans_of.values() for question in plan), workers)
 
-    def work() -> Iterator[tuple[str, Any]]:
+    def work() -> Iterator[tuple[str, Changed]]:
         for name, mutant in left.items():
             asked = sorted(plans_of[name], key=lambda q: (mitigations_of(q), book.usual[q].seconds / (1 + kills[q])))
             plan = [(q, book.usual[q]) for q in asked]
-            yield name, lambda mutant=mutant, plan=plan: told(first_difference(mutant, plan))
+            yield name, Changed(mutant, plan)
 
-    for number, (name, seen) in enumerate(side_by_side(work(), jobs, lambda name: WALL), 1):
+    for number, (name, seen) in enumerate(answers(workers, work()), 1):
         found = {"question": [], "cell": "all", "before": "", "after": "hangs or dies"} if seen is None else seen
         found = None if found == {} else found
         if found and found["question"]:
@@ -215,11 +189,6 @@ def _tried(
         word = f"seen by {' '.join(map(str, found['question']))}: {found['cell']}" if found else "not seen"
         asking.say(f"{part}, {number} of {len(left)}: {mutant.file}:{mutant.line} {mutant.kind}: {word}")
     return {mutant: book.tried[name] for name, mutant in by_key.items()}
-
-
-def told(seen: Seen | None) -> dict[str, Any]:
-    """Return what was seen as a record; an empty one for nothing."""
-    return {} if seen is None else asdict(seen)
 
 
 def report(found: Sequence[tuple[Mutant, Any]], possible: Sequence[Mutant]) -> str:
@@ -252,7 +221,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--sample", type=int, metavar="N", help="how many changes, drawn by --seed (default all)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", choices=tuple(ONLY), default="all", help="what is asked")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, metavar="N")
+    _options.add_jobs(parser)
     parser.add_argument(
         "--journal", type=Path, default=Path(tempfile.gettempdir()) / "verdict-mutation", metavar="FOLDER"
     )
@@ -260,9 +229,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     possible, chosen = drawn(args.files, args.sample, args.seed)
     book = Book(args.journal)
     asking.say(f"journal: {book.path}")
-    asking.warm_up()
     of_files = questions_of(args.files, cells=args.only != "tables")
-    print(report(tried(book, chosen, of_files, args.only, args.jobs), possible))
+    try:
+        with (
+            _options.workers(args) as jobs,
+            pool_of(jobs, working, [state_of("workbench", "tests/mutation")]) as workers,
+        ):
+            found = tried(book, chosen, of_files, args.only, workers)
+    except WorkbenchError as error:
+        sys.exit(f"{parser.prog}: {error}")
+    print(report(found, possible))
 
 
 if __name__ == "__main__":
