@@ -55,11 +55,13 @@ def test_nobody_at_an_address(capsys):
 def test_where_an_event_loop_runs_already(capsys):
     """As in a notebook's kernel."""
     pytest.importorskip("distributed")
-
-    async def asked():
-        return main(["matrix", "--events", "boot", "--scheduler", "nonsense://x:1"])
-
-    assert asyncio.run(asked()) == 2
+    before, loop = asyncio._get_running_loop(), asyncio.new_event_loop()
+    asyncio._set_running_loop(loop)
+    try:
+        assert main(["matrix", "--events", "boot", "--scheduler", "nonsense://x:1"]) == 2
+    finally:
+        asyncio._set_running_loop(before)
+        loop.close()
     assert "no scheduler of Dask answers at 'nonsense://x:1'" in capsys.readouterr().err
 
 
