@@ -69,7 +69,7 @@ def test_little_memory(folder):
     memory = [limited(MATRIX, (resource.RLIMIT_AS, most << 20)) for most in (30, 45, 1000)]
     assert [status for status, _ in memory][::2] == [1, 0]
     assert memory[0][1].startswith("workbench: out of memory; ask for fewer")
-    status, said = limited(LINES[0], (resource.RLIMIT_AS, 25 << 20))
+    status, said = limited(LINES[0], (resource.RLIMIT_AS, 30 << 20))
     assert (status, said[:25]) == (1, "workbench: out of memory;")
 
 

@@ -116,6 +116,7 @@ def test_a_file_that_may_not_grow(folder, capsys):
     [(BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable"), "BlockingIOError: [Errno 11] Resource"),
      (RuntimeError("can't start new thread"), "RuntimeError: can't start new thread"),
      (ImportError("failed to map segment from shared object"), "out of memory; ask for fewer"),
+     (OSError(errno.ENOMEM, "Cannot allocate memory", "a folder"), "out of memory; ask for fewer"),
      (MemoryError(), "out of memory")],
 )  # fmt: skip
 def test_no_further_process_thread_or_memory(error, says, folder, monkeypatch, capsys):

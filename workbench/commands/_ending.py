@@ -13,8 +13,8 @@ TRACEBACK = "WORKBENCH_TRACEBACK"
 _FEW = 6  # names, for which it is not worth while to draw a table
 _NO_MEMORY = "ask for fewer vCPUs, features or states, or raise the limit (ulimit -v)"
 _SEE = "see the limits of this process (ulimit -a)"
-#: What the system says of limits: descriptors, processes, memory.
-_LIMITS = frozenset({errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOMEM})
+#: What the system says of limits: descriptors, processes.
+_LIMITS = frozenset({errno.EMFILE, errno.ENFILE, errno.EAGAIN})
 _LOST = "error return without exception set"  # SystemError: Python had no memory for the MemoryError
 #: ImportError: the dynamic linker had no address space for a library.
 _NO_SPACE = ("failed to map segment from shared object", "Cannot allocate memory")
@@ -49,7 +49,9 @@ def ending(error: BaseException) -> tuple[int, str]:
     while isinstance(error, ImportError) and error.__cause__ is not None and not of_own_file(error):
         error = error.__cause__  # NumPy puts a page of advice around it
     not_mapped = isinstance(error, ImportError) and any(text in str(error) for text in _NO_SPACE)
-    if isinstance(error, MemoryError) or not_mapped or str(error) == _LOST:
+    # ENOMEM: the system had no memory for what it was asked for, be it for a folder's list of names.
+    refused = isinstance(error, OSError) and error.errno == errno.ENOMEM
+    if isinstance(error, MemoryError) or not_mapped or refused or str(error) == _LOST:
         return 1, f"out of memory{_place(error)}; {_NO_MEMORY}"
     fault = fault_of_a_file(error)
     if fault is not None:
