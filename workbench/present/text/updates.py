@@ -20,8 +20,9 @@ OCCASIONS = {
 }
 _COUNTED = (
     "Counted in the simulated run: updates of which a byte arrived. The run enters a vCPU where the event says so, and "
-    "not after each exit; so no rate follows from these numbers. of the real host's: what they are for the host that "
-    "serves the payload in reality, for as many entries, requests and events (read in its source, not measured)."
+    "not after each exit; so no rate follows from these numbers. for a real host: what the number is, compared with "
+    "that of the host that serves the payload in reality, for as many entries, requests and events (read in its "
+    "source, not measured)."
 )
 
 
@@ -38,8 +39,8 @@ def note(metrics: Iterable[str], features: Iterable[Feature], *, priced: bool = 
         return None
     told = "; ".join(f"{kind} for {', '.join(found)}" for kind, found in kinds.items())
     return (
-        f"{', '.join(names)}: as counted in this run. They follow from its updates of payloads, whose number is, for a "
-        f"real host's: {told}."
+        f"{', '.join(names)}: counted in this run, and dependent on its payload updates. Compared with a real "
+        f"host's, the number of updates is: {told}."
     )
 
 
@@ -57,7 +58,7 @@ def table(
         [name, OCCASIONS[row.update_when], row.count_is, *(numbers.get((label, name), "-") for label in found)]
         for name, row in first.items()
     ]
-    columns = [Column("feature"), Column("updated"), Column("of the real host's"), *(Column("", one) for one in found)]
+    columns = [Column("feature"), Column("updated"), Column("for a real host"), *(Column("", one) for one in found)]
     seen = {name for (_, name), number in numbers.items() if number}
     notes = [_COUNTED, *(_reason(row) for name, row in first.items() if name in seen and row.why)]
     return Table(f"Payload updates in {event.name}", columns, cells, labels=3, notes=notes)
