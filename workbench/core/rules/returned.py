@@ -150,6 +150,11 @@ def _wrapped(function: FunctionType, name: str, rule: Rule) -> Callable[..., Any
     return called if accepts is None or rule.by_caller else program
 
 
+def without_check(function: Any) -> Any:
+    """Return what a check of :func:`wrap_methods` wraps; ``function`` itself if it is no such check."""
+    return function.__wrapped__ if getattr(function, "__globals__", None) is globals() else function
+
+
 def checked(protocol: Any, name: str, value: Any) -> Any:
     """Return ``value``, which a method of ``protocol`` returned; raise AuthorError if it may not return that."""
     rule = RETURNS[name]

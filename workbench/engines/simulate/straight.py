@@ -9,8 +9,10 @@ A program that nothing interrupts is a function. Its text stays the one source: 
     yield from host_side(program(...)) the same, for KVM's side, and after ToUser for the VMM's
     any other yield, yield from        _at.do(step), _at.drive(program): as the machine's own loop does it
 
-Only the text of this package is compiled; an author's program is driven, step by step and under all checks. Steps are
-not counted by kind and not recorded; the clock runs as it does otherwise, so memory holds the same bytes.
+Only the text of this package is compiled; an author's program is driven, step by step and under all checks. So is a
+program whose text, compiled as it is, has other names or constants than what runs (``__private`` names of a class, a
+file that was edited since). Steps are not counted by kind and not recorded; the clock runs as it does otherwise, so
+memory holds the same bytes.
 """
 
 import ast
@@ -18,6 +20,7 @@ from collections.abc import Callable
 from copy import deepcopy
 from functools import partial
 from inspect import CO_GENERATOR
+from operator import attrgetter
 from types import CellType, CodeType, FunctionType, MethodType
 from typing import Any
 
@@ -27,13 +30,17 @@ from workbench.core.host_state import Key
 from workbench.core.machine import Machine
 from workbench.core.relay import driven
 from workbench.core.rules.place import is_authors
+from workbench.core.rules.returned import without_check
 from workbench.core.rules.text import tree_of
 from workbench.core.rules.values import PLAIN
 from workbench.core.steps import KERNEL, USER, Backed, Get, Load, Moment, Now, Program, Set, Side, Store, ToUser
 from workbench.core.transition import encode, moment_of, perform
 
-#: The code of generator functions, as that of plain functions; None: it is an author's, or its text is not at hand.
-_COMPILED: dict[CodeType, CodeType | None] = {}
+#: The code of generator functions, by file (code equals that of a copy of the file), as that of plain functions; None:
+#: it is driven.
+_COMPILED: dict[tuple[str, CodeType], CodeType | None] = {}
+#: What tells that code comes from a text. Its instructions do not: a call of what a module imports has others.
+_NAMES = attrgetter("co_consts", "co_names", "co_varnames", "co_cellvars", "co_freevars")
 #: Steps with a method of their own below, which takes the parts of the step.
 _METHODS = {Get: "get", Set: "set", Load: "load", Store: "store", Backed: "backed", Now: "now"}
 
@@ -110,7 +117,7 @@ class _Functions(dict[Callable[..., Program], Callable[..., Any]]):
     def __missing__(self, program: Callable[..., Program]) -> Callable[..., Any]:
         function: Any = program.__func__ if isinstance(program, MethodType) else program
         if not _is_generator(function):
-            function = getattr(function, "__wrapped__", function)  # by a check that a program is returned
+            function = without_check(function)
         made = _straight(function, self._at) if _is_generator(function) else None
         if made is None:
             self[program] = partial(self._drive, program)
@@ -127,10 +134,11 @@ def _is_generator(function: Any) -> bool:
 
 
 def _straight(function: FunctionType, at: Straight) -> FunctionType | None:
-    """Return the plain function of a generator function; None if it is an author's, or its text is not at hand."""
-    if function.__code__ not in _COMPILED:
-        _COMPILED[function.__code__] = _compiled(function.__code__, function.__globals__)
-    code = _COMPILED[function.__code__]
+    """Return the plain function of a generator function; None if it is to be driven."""
+    known = function.__code__.co_filename, function.__code__
+    if known not in _COMPILED:
+        _COMPILED[known] = _compiled(function.__code__, function.__globals__)
+    code = _COMPILED[known]
     if code is None:
         return None
     cells = dict(zip(function.__code__.co_freevars, function.__closure__ or (), strict=True)) | {"_at": CellType(at)}
@@ -141,22 +149,30 @@ def _straight(function: FunctionType, at: Straight) -> FunctionType | None:
 
 
 def _compiled(code: CodeType, names: dict[str, Any]) -> CodeType | None:
+    """Return ``code`` as that of a plain function; None if it is an author's, or is not what its text says."""
     found = None if is_authors(code.co_filename) else tree_of(code)
-    if found is None:
+    if found is None or _NAMES(_within(code, deepcopy(found))) != _NAMES(code):
         return None
     tree = deepcopy(found)
-    tree.decorator_list, tree.returns = [], None
+    local = {*code.co_varnames, *code.co_cellvars, *code.co_freevars}
+    rewriter = _Rewriter({name: value for name, value in names.items() if name not in local})
+    tree.body = [rewriter.visit(statement) for statement in tree.body]
+    return _within(code, tree, "_at")
+
+
+def _within(code: CodeType, tree: ast.FunctionDef, *more: str) -> CodeType:
+    """Compile the definition ``tree`` of ``code``, whose free variables, and ``more``, are free variables again."""
+    tree.decorator_list, tree.returns, tree.name = [], None, "_program"  # its own name is that of a global
     own = tree.args
     own.defaults, own.kw_defaults = [], [None] * len(own.kwonlyargs)  # the function is given them
     for one in (*own.posonlyargs, *own.args, *own.kwonlyargs, own.vararg, own.kwarg):
         if one is not None:
             one.annotation = None
-    rewriter = _Rewriter(names)
-    tree.body = [rewriter.visit(statement) for statement in tree.body]
-    # What encloses the function has its free variables, so that they are free variables again.
-    outer = ast.parse("def outer():\n " + "".join(f"{name} = " for name in (*code.co_freevars, "_at")) + "None")
+    # What encloses the function has these variables.
+    outer = ast.parse("def outer():\n " + "".join(f"{name} = " for name in (*code.co_freevars, *more)) + "None")
     outer.body[0].body.append(tree)  # type: ignore[attr-defined]
-    return _inner(_inner(compile(ast.fix_missing_locations(outer), code.co_filename, "exec")))
+    made = _inner(_inner(compile(ast.fix_missing_locations(outer), code.co_filename, "exec", dont_inherit=True)))
+    return made.replace(co_name=code.co_name, co_qualname=code.co_qualname)
 
 
 def _inner(code: CodeType) -> CodeType:
@@ -164,7 +180,7 @@ def _inner(code: CodeType) -> CodeType:
 
 
 class _Rewriter(ast.NodeTransformer):
-    """Replaces every yield of one function, whose global names are ``names``."""
+    """Replaces every yield of one function, for which ``names`` are global names."""
 
     def __init__(self, names: dict[str, Any]) -> None:
         self._names = names
@@ -174,6 +190,9 @@ class _Rewriter(ast.NodeTransformer):
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.FunctionDef:
         return node  # a program of its own
+
+    def visit_Lambda(self, node: ast.Lambda) -> ast.Lambda:
+        return node  # likewise
 
     def visit_Yield(self, node: ast.Yield) -> ast.expr:
         step = self.generic_visit(node).value  # type: ignore[attr-defined]
@@ -190,7 +209,7 @@ class _Rewriter(ast.NodeTransformer):
             return _call(_at("drive"), [program], [], node)
         functions: ast.expr = _at("of")
         if self._named(program.func) is host_side:
-            inner, *side = program.args
+            inner, *side = program.args or (None,)
             if not isinstance(inner, ast.Call):
                 return _call(_at("drive"), [program], [], node)
             functions, program = _call(_at("host"), side, program.keywords, node), inner
