@@ -77,18 +77,38 @@ def _prefetched_code(_context: Any, array: Any, place: Any) -> Any:
     return types.none(array, types.int64), generate
 
 
+def _row(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    """The LANES words from ``arguments[1]`` on, by one load."""
+    row = ir.VectorType(ir.IntType(64), LANES).as_pointer()
+    return builder.load(builder.bitcast(_place(context, builder, signature, arguments), row), align=_BYTES)
+
+
+def _lanes_equal(builder: Any, row: Any, value: Any) -> Any:
+    """Which words of a row have a value: bit n for word n."""
+    one = builder.insert_element(ir.Constant(row.type, ir.Undefined), value, ir.IntType(32)(0))
+    spread = builder.shuffle_vector(one, one, ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES))
+    same = builder.icmp_unsigned("==", row, spread)
+    return builder.zext(builder.bitcast(same, ir.IntType(LANES)), ir.IntType(64))
+
+
 def _equal_code(_context: Any, array: Any, place: Any, value: Any) -> Any:
     """Which of the LANES words from ``place`` on have a value: bit n for word n."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        word, lanes = ir.IntType(64), ir.VectorType(ir.IntType(64), LANES)
-        row = builder.bitcast(_place(context, builder, signature, arguments), lanes.as_pointer())
-        one = builder.insert_element(ir.Constant(lanes, ir.Undefined), arguments[2], ir.IntType(32)(0))
-        spread = builder.shuffle_vector(one, one, ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES))
-        same = builder.icmp_unsigned("==", builder.load(row, align=_BYTES), spread)
-        return builder.zext(builder.bitcast(same, ir.IntType(LANES)), word)
+        return _lanes_equal(builder, _row(context, builder, signature, arguments), arguments[2])
 
     return types.uint64(array, types.int64, array.dtype), generate
+
+
+def _equal_and_zero_code(_context: Any, array: Any, place: Any, value: Any) -> Any:
+    """Which of the LANES words from ``place`` on have a value, and which are 0: both of what one load has read."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        row = _row(context, builder, signature, arguments)
+        both = [_lanes_equal(builder, row, word) for word in (arguments[2], arguments[2].type(0))]
+        return context.make_tuple(builder, signature.return_type, both)
+
+    return types.UniTuple(types.uint64, 2)(array, types.int64, array.dtype), generate
 
 
 def _lowest_code(_context: Any, bits: Any) -> Any:
@@ -106,4 +126,5 @@ loaded: Any = intrinsic(_loaded_code)
 stored: Any = intrinsic(_stored_code)
 prefetched: Any = intrinsic(_prefetched_code)
 equal: Any = intrinsic(_equal_code)
+equal_and_zero: Any = intrinsic(_equal_and_zero_code)
 lowest: Any = intrinsic(_lowest_code)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from workbench.engines.explore.numba_search.atoms import LANES
 from workbench.engines.explore.numba_search.state_set import PARTS
 
 KEPT = 512 << 20  # bytes
@@ -95,8 +96,11 @@ class Arena:
 
 
 def _zeros(size: int) -> np.ndarray:
-    """Zeros that begin where a large page does, so that parts do not touch two where one is enough."""
-    found = np.zeros(size + HUGE_PAGE // 8, np.uint64)
+    """Zeros that begin where a large page does, so that parts do not touch two where one is enough.
+
+    Behind them are as many words as are compared at once: a comparison may begin with any word.
+    """
+    found = np.zeros(size + HUGE_PAGE // 8 + LANES, np.uint64)
     first = -found.__array_interface__["data"][0] % HUGE_PAGE // 8
     return found[first : first + size]
 

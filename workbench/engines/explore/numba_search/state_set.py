@@ -14,7 +14,16 @@ from typing import Any
 import numpy as np
 
 from workbench.engines.explore.numba_search import atoms
-from workbench.engines.explore.numba_search.atoms import added, equal, loaded, lowest, prefetched, stored, swapped
+from workbench.engines.explore.numba_search.atoms import (
+    added,
+    equal,
+    equal_and_zero,
+    loaded,
+    lowest,
+    prefetched,
+    stored,
+    swapped,
+)
 from workbench.engines.explore.numba_search.compiling import loop
 
 TAG = np.uint64(1 << 63)  # a word of a state has at most 63 bits
@@ -119,30 +128,34 @@ def _known_at_home(keys: Any, hashes: Any, number: Any, visited: Any, span: Any)
 
 
 @loop(inline="always")
-def _waits(keys: Any, index: Any, visited: Any, at: Any, span: Any) -> None:
-    """Wait for words still to be stored of the slots of a bucket whose first word is that of a state."""
-    if len(span) > 1:
-        claimed = _starts(span) & equal(visited, at, keys[index, 0] | TAG)
-        while claimed:
-            slot = at + lowest(claimed)
-            claimed &= claimed - ONE
-            for word in range(1, len(span)):
-                while loaded(visited, slot + word) == EMPTY:
-                    pass
+def _holds(keys: Any, index: Any, visited: Any, slot: Any, span: Any) -> Any:
+    """Whether a slot whose first word is that of a state holds this state; waits for words still to be stored."""
+    same = True
+    for word in range(1, len(span)):
+        other = loaded(visited, slot + word)
+        while other == EMPTY:
+            other = loaded(visited, slot + word)
+        same &= other == keys[index, word] | TAG
+    return same
 
 
 @loop()
 def _is_new(keys: Any, index: Any, visited: Any, home: Any, first: Any, end: Any, span: Any) -> bool:
     """Add one state unless the set has it; its part is from `first` to `end`.
 
-    Slots of a bucket are claimed in their order and never given back, so a state is behind no free slot.
+    Slots of a bucket are claimed in their order and never given back, so a state is behind no free slot. Which slots
+    may hold it and which are free is known from one load: from two, a slot in which another thread stores the state
+    between them would be neither.
     """
     at, key = home, keys[index, 0] | TAG
     while True:
-        _waits(keys, index, visited, at, span)
-        if _in_bucket(keys, index, visited, at, span):
-            return False
-        free = _starts(span) & equal(visited, at, EMPTY)
+        alike, free = equal_and_zero(visited, at, key)
+        alike &= _starts(span)
+        free &= _starts(span)
+        while alike:
+            if _holds(keys, index, visited, at + lowest(alike), span):
+                return False
+            alike &= alike - ONE
         if free:
             slot = at + lowest(free)
             if swapped(visited, slot, EMPTY, key) == EMPTY:
